@@ -10,6 +10,11 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+pub mod error;
+pub mod kernels;
+pub mod landscape;
 pub mod math;
+pub mod network;
+pub mod rng;
 pub mod simplex;
 pub mod topology;

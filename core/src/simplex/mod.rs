@@ -1,6 +1,17 @@
-//! Sets of minima as bit masks.
+//! Sets of minima, the map of a simplex into parameter space, its lattice, its uniform points.
+
+mod lattice;
+mod map;
+mod sampling;
 
 use core::fmt;
+
+pub use lattice::{Lattice, Point};
+pub use map::{Frame, MAX_DEPTH, Mix, Position, Weights, control_len, weights};
+pub use sampling::uniform;
+
+/// Most vertices of a simplex with a map: lattices of more than seven dimensions are out of reach anyway.
+pub const MAX_VERTICES: usize = 8;
 
 /// A non-empty set of minima `{0, …, 31}`: bit `i` stands for minimum `i` (method: face S).
 ///

@@ -1,0 +1,171 @@
+//! A network on data behind the contract, with the reference kernels: the oracle of faster ones, and what runs
+//! where nothing else does.
+
+use super::{Course, Landscape, Mix, Slots, Split, Step, Value};
+use crate::error::{Error, length};
+use crate::network::{Network, Samples, Scores, gradient, scores, scratch_len};
+use crate::rng::{Purpose, Stream};
+
+/// The order in which an epoch visits `order.len()` samples: every implementation's, for the same bits.
+pub fn epoch_order(course: &Course, order: &mut [u32]) {
+    order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+    Stream::new(course.seed, Purpose::Shuffle, course.job, course.epoch, 0).shuffle(order);
+}
+
+/// Mean cross-entropy of a network over labelled samples, in caller's memory.
+#[derive(Debug)]
+pub struct Supervised<'m> {
+    network: Network<'m>,
+    train: Samples<'m, f32>,
+    test: Samples<'m, f32>,
+    batch: usize,
+    slots: Slots<'m>,
+    /// θ, ∇L, the inputs of a batch, the scratch memory of a pass.
+    floats: &'m mut [f32],
+    order: &'m mut [u32],
+    labels: &'m mut [u8],
+}
+
+impl<'m> Supervised<'m> {
+    /// Elements of `floats`.
+    pub const fn floats_len(network: &Network, batch: usize) -> usize {
+        2 * network.parameter_len() + network.input.len() * batch + scratch_len(network, batch)
+    }
+
+    /// A landscape that takes batches of `batch` samples, the last of an epoch smaller.
+    ///
+    /// Scratch memory: `floats` of [`floats_len`](Self::floats_len), `order` as long as the training set, `labels`
+    /// of `batch` elements.
+    ///
+    /// # Errors
+    /// A slice of the wrong length; no training samples.
+    #[expect(clippy::too_many_arguments, reason = "the caller owns every piece of memory")]
+    pub fn new(
+        network: Network<'m>,
+        train: Samples<'m, f32>,
+        test: Samples<'m, f32>,
+        batch: usize,
+        slots: Slots<'m>,
+        floats: &'m mut [f32],
+        order: &'m mut [u32],
+        labels: &'m mut [u8],
+    ) -> Result<Self, Error> {
+        crate::error::range("samples of a batch", 1, usize::MAX, batch)?;
+        crate::error::range("training samples", 1, u32::MAX as usize, train.labels.len())?;
+        length("parameters of a slot", network.parameter_len(), slots.dim())?;
+        for samples in [train, test] {
+            length(
+                "inputs of the samples",
+                network.input.len() * samples.labels.len(),
+                samples.inputs.len(),
+            )?;
+        }
+        length("scratch floats", Self::floats_len(&network, batch), floats.len())?;
+        length("order of the samples", train.labels.len(), order.len())?;
+        length("labels of a batch", batch, labels.len())?;
+        Ok(Self { network, train, test, batch, slots, floats, order, labels })
+    }
+
+    /// Copies samples `chosen` of the training set to the batch memory.
+    fn gather(&mut self, from: usize, count: usize) {
+        let (dim, len) = (self.slots.dim(), self.network.input.len());
+        let inputs = &mut self.floats[2 * dim..][..count * len];
+        for (i, (&sample, to)) in
+            self.order[from..from + count].iter().zip(inputs.chunks_exact_mut(len)).enumerate()
+        {
+            to.copy_from_slice(&self.train.inputs[sample as usize * len..][..len]);
+            self.labels[i] = self.train.labels[sample as usize];
+        }
+    }
+
+    /// Sums over samples `from..from + count` of a split at θ.
+    fn scores(&mut self, split: Split, from: usize, count: usize) -> Result<Scores, Error> {
+        let len = self.network.input.len();
+        if let Split::Drawn { .. } = split {
+            self.gather(from, count);
+        }
+        let (theta, rest) = self.floats.split_at_mut(self.slots.dim());
+        let (gathered, scratch) = rest[self.slots.dim()..].split_at_mut(self.batch * len);
+        let samples = match split {
+            Split::Train | Split::Test => {
+                let all = if split == Split::Train { self.train } else { self.test };
+                Samples {
+                    inputs: &all.inputs[from * len..][..count * len],
+                    labels: &all.labels[from..][..count],
+                }
+            }
+            Split::Drawn { .. } => {
+                Samples { inputs: &gathered[..count * len], labels: &self.labels[..count] }
+            }
+        };
+        scores(&self.network, theta, samples, &mut scratch[..scratch_len(&self.network, count)])
+    }
+}
+
+impl Landscape for Supervised<'_> {
+    type Error = Error;
+
+    fn dim(&self) -> usize {
+        self.slots.dim()
+    }
+
+    fn epoch_len(&self) -> u32 {
+        self.train.labels.len().div_ceil(self.batch) as u32
+    }
+
+    fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
+        self.slots.put(slot, theta)
+    }
+
+    fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
+        self.slots.get(slot, theta)
+    }
+
+    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+        length("losses of the steps", steps.len(), losses.len())?;
+        epoch_order(course, self.order);
+        let dim = self.slots.dim();
+        for (step, loss) in steps.iter().zip(losses) {
+            let from = step.batch as usize * self.batch;
+            let count = self.batch.min(self.train.labels.len() - from);
+            self.gather(from, count);
+            self.slots.mix(&step.mix, &mut self.floats[..dim]);
+            let (theta, rest) = self.floats.split_at_mut(dim);
+            let (slope, rest) = rest.split_at_mut(dim);
+            let (inputs, scratch) = rest.split_at_mut(self.batch * self.network.input.len());
+            let samples = Samples {
+                inputs: &inputs[..count * self.network.input.len()],
+                labels: &self.labels[..count],
+            };
+            let scratch = &mut scratch[..scratch_len(&self.network, count)];
+            *loss = gradient(&self.network, theta, samples, scratch, slope)?;
+            self.slots.step(course, &step.mix, step.rate, theta, slope);
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
+        length("values of the points", points.len(), values.len())?;
+        let total = match split {
+            Split::Train => self.train.labels.len(),
+            Split::Test => self.test.labels.len(),
+            Split::Drawn { seed, job, epoch, len } => {
+                self.order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+                Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(self.order);
+                self.order.len().min(len as usize)
+            }
+        };
+        crate::error::range("samples to measure on", 1, usize::MAX, total)?;
+        for (point, value) in points.iter().zip(values) {
+            self.slots.mix(point, &mut self.floats[..self.slots.dim()]);
+            let mut sum = Scores::default();
+            for from in (0..total).step_by(self.batch) {
+                let part = self.scores(split, from, self.batch.min(total - from))?;
+                sum.loss += part.loss;
+                sum.wrong += part.wrong;
+            }
+            *value = Value { loss: sum.loss / total as f64, error: Some(sum.wrong as f64 / total as f64) };
+        }
+        Ok(())
+    }
+}
