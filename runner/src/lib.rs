@@ -1,1 +1,14 @@
-//! The host side.
+//! The host side: from a configuration to a run directory.
+//!
+//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`run`]
+//! (jobs and their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`]
+//! (what is printed).
+
+pub mod checkpoint;
+pub mod config;
+pub mod data;
+pub mod failure;
+pub mod objective;
+pub mod run;
+pub mod store;
+pub mod table;

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-pub use keys::KEYS;
+pub use keys::{KEYS, nearest};
 
 /// Everything a run depends on but the data: two runs of the same configuration end in the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
