@@ -2,13 +2,14 @@
 //!
 //! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`run`]
 //! (jobs and their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`]
-//! (what is printed).
+//! (what is printed), [`report`] (the page of figures).
 
 pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod failure;
 pub mod objective;
+pub mod report;
 pub mod run;
 pub mod store;
 pub mod table;

@@ -57,6 +57,8 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     let summary = run.summary()?;
     let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
     run.store.write("summary.json", (json + "\n").as_bytes())?;
+    let page = crate::report::render(&root).map_err(|e| Failure::new(Kind::Data, format!("{e:#}")))?;
+    run.store.write("report.html", page.as_bytes())?;
     match failures.first() {
         None => Ok((summary, root)),
         Some(first) => {
