@@ -1,7 +1,15 @@
-//! The host side.
+//! The host side: from a configuration to a run directory.
 //!
-//! - [`data`]: labelled samples in memory;
-//! - [`cpu`]: a [`Landscape`](valleys_core::landscape::Landscape) of networks, with fast kernels.
+//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`cpu`]
+//! (networks on data, with fast kernels), [`run`] (jobs and their order), [`store`] (files that are complete or
+//! absent), [`checkpoint`] (θ in files), [`table`] (what is printed).
 
+pub mod checkpoint;
+pub mod config;
 pub mod cpu;
 pub mod data;
+pub mod failure;
+pub mod objective;
+pub mod run;
+pub mod store;
+pub mod table;

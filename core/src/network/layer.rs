@@ -54,12 +54,12 @@ pub enum Layer {
 }
 
 /// A parameter tensor of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
     /// Its name within the module, as PyTorch has it: `weight`, `bias`.
     pub name: &'static str,
-    /// Its shape; a bias is (n, 1).
-    pub shape: [usize; 2],
+    /// Its shape.
+    pub shape: heapless::Vec<usize, 4>,
 }
 
 impl Layer {
@@ -91,8 +91,8 @@ impl Layer {
     pub fn tensors(&self, input: Shape) -> heapless::Vec<Tensor, 2> {
         match *self {
             Self::Linear { outputs } => heapless::Vec::from_array([
-                Tensor { name: "weight", shape: [outputs, input.len()] },
-                Tensor { name: "bias", shape: [outputs, 1] },
+                Tensor { name: "weight", shape: [outputs, input.len()].into_iter().collect() },
+                Tensor { name: "bias", shape: core::iter::once(outputs).collect() },
             ]),
             Self::Relu => heapless::Vec::new(),
         }

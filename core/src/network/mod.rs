@@ -141,12 +141,14 @@ impl fmt::Display for Network<'_> {
             let (p, a) = (row.parameters(), row.activations(1));
             writeln!(
                 f,
-                "{:<8} {:>12} {:>12} {:>20} {:>20} {:>12}",
+                "{:<8} {:>12} {:>12} {:>9}..{:<9} {:>9}..{:<9} {:>12}",
                 row.layer.name(),
                 row.input,
                 row.output,
-                format_args!("{}..{}", p.start, p.end),
-                format_args!("{}..{}", a.start, a.end),
+                p.start,
+                p.end,
+                a.start,
+                a.end,
                 row.layer.flops(row.input)
             )?;
         }

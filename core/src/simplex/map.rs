@@ -17,7 +17,7 @@ pub const MAX_DEPTH: usize = 3;
 /// A control point of depth d is a vertex of the d-fold barycentric subdivision: at depth 1 the barycentre of a
 /// face, at depth 2 that of a chain of faces, and so on. Its place names it: the same at every depth, the same in
 /// every simplex that shares the face it lies on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Position([u32; MAX_VERTICES]);
 
 impl Position {

@@ -1,2 +1,49 @@
-//! Filtrations, their reduction over Z/2, bars. Knows nothing of networks: it can be vendored with
-//! nothing else.
+//! Filtrations, their reduction over Z/2, bars. Knows nothing of networks: with [`crate::simplex`] and
+//! [`crate::math`] it can be vendored alone.
+//!
+//! A [`Filtration`] is a simplicial complex whose simplices have values, checked and put in a total
+//! order. A reduction finds the [`Pairing`] of its simplices: each one opens a class, closes one, or
+//! opens one that never closes. Pairs of different value are [`Bar`]s.
+//!
+//! Two roads lead to every pairing, the [`Matrix::Boundary`] and the [`Matrix::Coboundary`]; for index 0
+//! there is a third, [`union_find`]. Coefficients are Z/2 throughout.
+//!
+//! ```
+//! use valleys_core::topology::{Filtration, Matrix, Pairing, filtration_len, reduce, reduce_len};
+//!
+//! // The hollow triangle, entered in any order, without an allocator.
+//! let cells: [(&[u32], f64); 6] =
+//!     [(&[0], 0.0), (&[1], 0.0), (&[2], 0.5), (&[0, 1], 1.0), (&[1, 2], 2.0), (&[0, 2], 3.0)];
+//! let cells = cells.iter().map(|(vertices, value)| (vertices.iter().copied(), *value));
+//! let (mut values, mut words) = ([0.0; 6], [0; filtration_len(6, 9)]);
+//! let filtration = Filtration::build(cells, &mut values, &mut words)?;
+//!
+//! let (mut scratch, mut partner) = ([0; 64], [0; 6]);
+//! assert!(reduce_len(&filtration, Matrix::Boundary, 1) <= scratch.len());
+//! let pairing = reduce(&filtration, Matrix::Boundary, 1, &mut scratch, &mut partner)?;
+//!
+//! let mut bars = pairing.bars().filter(|bar| bar.index == 1);
+//! let circle = bars.next().unwrap();
+//! assert_eq!((circle.birth, circle.death), (3.0, f64::INFINITY));
+//! assert_eq!(filtration.vertices(circle.birth_cell), [0, 2]);
+//! # Ok::<(), valleys_core::topology::Error>(())
+//! ```
+
+mod bar;
+mod error;
+mod filtration;
+mod pairing;
+mod reduce;
+mod union_find;
+
+pub use bar::{Bar, Interval, w_infinity};
+pub use error::{Error, Name};
+pub use filtration::{Filtration, filtration_len};
+pub use pairing::Pairing;
+pub use reduce::{Matrix, reduce, reduce_len};
+#[cfg(feature = "alloc")]
+pub use reduce::{barcode, reduce_sparse};
+pub use union_find::union_find;
+
+/// No simplex: the partner of an essential one.
+const NONE: u32 = u32::MAX;

@@ -1,0 +1,132 @@
+//! What can be wrong with an input, and which element it is.
+
+use core::fmt;
+
+/// Up to eight vertices of a simplex, enough to name it in a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Name {
+    vertices: [u32; 8],
+    len: usize,
+}
+
+impl Name {
+    /// The name of the simplex with these vertices.
+    pub fn new(vertices: impl IntoIterator<Item = u32>) -> Self {
+        let mut name = Self { vertices: [0; 8], len: 0 };
+        for v in vertices {
+            if let Some(slot) = name.vertices.get_mut(name.len) {
+                *slot = v;
+            }
+            name.len += 1;
+        }
+        name
+    }
+
+    /// The vertices, at most the first eight.
+    pub fn vertices(&self) -> &[u32] {
+        &self.vertices[..self.len.min(8)]
+    }
+}
+
+impl fmt::Display for Name {
+    /// Vertices joined by `-`: `0-1-2`; past the eighth, their number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, v) in self.vertices().iter().enumerate() {
+            if n > 0 {
+                f.write_str("-")?;
+            }
+            write!(f, "{v}")?;
+        }
+        if self.len > 8 { write!(f, "-… ({} vertices)", self.len) } else { Ok(()) }
+    }
+}
+
+/// Why there is no result: the element at fault, or the memory that was needed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// An entry without vertices.
+    NoVertices {
+        /// Its number in the input.
+        entry: usize,
+    },
+    /// A value that is infinite or not a number.
+    NotFinite {
+        /// The simplex.
+        simplex: Name,
+        /// Its value.
+        value: f64,
+    },
+    /// A vertex that occurs twice in one simplex.
+    RepeatedVertex {
+        /// The simplex.
+        simplex: Name,
+    },
+    /// A simplex that is entered twice.
+    Duplicate {
+        /// The simplex.
+        simplex: Name,
+    },
+    /// A face that is not in the complex.
+    MissingFace {
+        /// The simplex.
+        simplex: Name,
+        /// Its absent face.
+        face: Name,
+    },
+    /// A face with a larger value than its coface.
+    FaceLater {
+        /// The simplex.
+        simplex: Name,
+        /// Its value.
+        value: f64,
+        /// The face that comes after it.
+        face: Name,
+        /// The face's value.
+        face_value: f64,
+    },
+    /// More elements than 32-bit indices can name.
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many were given.
+        given: usize,
+    },
+    /// A slice of the caller's that is too short.
+    Short {
+        /// Which slice.
+        what: &'static str,
+        /// Its least length.
+        needed: usize,
+        /// Its length.
+        given: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVertices { entry } => write!(f, "entry {entry} has no vertices"),
+            Self::NotFinite { simplex, value } => write!(f, "simplex {simplex} has the value {value}"),
+            Self::RepeatedVertex { simplex } => write!(f, "simplex {simplex} has a vertex twice"),
+            Self::Duplicate { simplex } => write!(f, "simplex {simplex} is entered twice"),
+            Self::MissingFace { simplex, face } => {
+                write!(f, "simplex {simplex} lacks its face {face}")
+            }
+            Self::FaceLater { simplex, value, face, face_value } => {
+                write!(f, "simplex {simplex} at {value} comes before its face {face} at {face_value}")
+            }
+            Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
+            Self::Short { what, needed, given } => {
+                write!(f, "{what}: {needed} elements needed, {given} given")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Checks the length of a slice of the caller's.
+pub(crate) fn enough(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
+    if given < needed { Err(Error::Short { what, needed, given }) } else { Ok(()) }
+}

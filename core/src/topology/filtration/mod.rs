@@ -1,0 +1,170 @@
+//! A filtered simplicial complex of any dimension, checked and in its total order.
+
+mod build;
+mod memory;
+
+use super::Error;
+use super::error::enough;
+use memory::Memory;
+
+/// Words of `u32` that a [`Filtration`] of `cells` simplices needs, which have `vertices` vertices
+/// altogether (a triangle counts three).
+pub const fn filtration_len(cells: usize, vertices: usize) -> usize {
+    4 * cells + 2 * vertices
+}
+
+/// A filtered simplicial complex: simplices of any dimension on vertices `u32`, each with a finite value.
+///
+/// Its cells are numbered from 0 in the total order (value, dimension, lexicographic by vertices). Every
+/// face of a cell comes before it; construction checks this. The empty complex is one.
+///
+/// # Layout
+/// Values 8 n bytes, and n = cells, m = vertices altogether: `position` n, `end` n, `source` n,
+/// `lexicographic` n, `vertices` m, `facets` m words of 4 bytes.
+#[derive(Clone, Debug)]
+pub struct Filtration<'a> {
+    values: Memory<'a, f64>,
+    words: Memory<'a, u32>,
+    cells: usize,
+}
+
+impl<'a> Filtration<'a> {
+    /// Checks and orders simplices in memory of the caller, who gives one value a cell and
+    /// [`filtration_len`] words.
+    ///
+    /// The input is any iterator over (vertices, value), in any order; it is run through three times.
+    /// Masks enter by [`Simplex::vertices`](crate::simplex::Simplex::vertices):
+    ///
+    /// ```
+    /// use valleys_core::{simplex::Simplex, topology::{Filtration, filtration_len}};
+    /// let peaks = [0b01, 0b10, 0b11].map(|mask| (Simplex::new(mask).unwrap(), f64::from(mask)));
+    /// let (mut values, mut words) = ([0.0; 3], [0; filtration_len(3, 4)]);
+    /// let cells = peaks.iter().map(|(simplex, value)| (simplex.vertices(), *value));
+    /// let filtration = Filtration::build(cells, &mut values, &mut words)?;
+    /// assert_eq!(filtration.dim(), Some(1));
+    /// # Ok::<(), valleys_core::topology::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Names the first simplex without vertices, with a value that is not finite, with a vertex twice, that
+    /// is entered twice, lacks a face or comes before one; [`Error::Short`] for a short slice.
+    ///
+    /// # Cost
+    /// O(n log n) comparisons of simplices, few where the input comes in lexicographic order.
+    pub fn build<V: IntoIterator<Item = u32>>(
+        cells: impl IntoIterator<Item = (V, f64), IntoIter: Clone>,
+        values: &'a mut [f64],
+        words: &'a mut [u32],
+    ) -> Result<Self, Error> {
+        let cells = cells.into_iter();
+        let (n, m) = build::count(cells.clone())?;
+        enough("values of the filtration", n, values.len())?;
+        enough("words of the filtration", filtration_len(n, m), words.len())?;
+        let (values, words) = (&mut values[..n], &mut words[..filtration_len(n, m)]);
+        build::fill(cells, values, words)?;
+        Ok(Self { values: Memory::Borrowed(values), words: Memory::Borrowed(words), cells: n })
+    }
+
+    /// [`Filtration::build`] in memory of its own.
+    ///
+    /// ```
+    /// use valleys_core::topology::{Error, Filtration};
+    /// let segment = Filtration::new([(vec![4], 0.0), (vec![7], 0.0), (vec![7, 4], 1.0)])?;
+    /// assert_eq!(segment.vertices(2), [4, 7]);
+    /// let open = Filtration::new([(vec![4], 0.0), (vec![7, 4], 1.0)]).unwrap_err();
+    /// assert_eq!(open.to_string(), "simplex 4-7 lacks its face 7");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Filtration::build`].
+    #[cfg(feature = "alloc")]
+    pub fn new<V: IntoIterator<Item = u32>>(
+        cells: impl IntoIterator<Item = (V, f64), IntoIter: Clone>,
+    ) -> Result<Filtration<'static>, Error> {
+        let cells = cells.into_iter();
+        let (n, m) = build::count(cells.clone())?;
+        let (mut values, mut words) = (alloc::vec![0.0; n], alloc::vec![0; filtration_len(n, m)]);
+        build::fill(cells, &mut values, &mut words)?;
+        Ok(Filtration { values: Memory::Owned(values), words: Memory::Owned(words), cells: n })
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.cells
+    }
+
+    /// Whether there is no cell.
+    pub fn is_empty(&self) -> bool {
+        self.cells == 0
+    }
+
+    /// Dimension of the complex, `None` if it is empty.
+    pub fn dim(&self) -> Option<usize> {
+        self.lexicographic().last().map(|&cell| self.dimension(cell as usize))
+    }
+
+    /// Value of a cell.
+    pub fn value(&self, cell: usize) -> f64 {
+        self.values[cell]
+    }
+
+    /// Dimension of a cell.
+    pub fn dimension(&self, cell: usize) -> usize {
+        self.span(cell).len() - 1
+    }
+
+    /// Vertices of a cell, ascending.
+    pub fn vertices(&self, cell: usize) -> &[u32] {
+        let (_, _, vertices, _) = self.parts();
+        &vertices[self.span(cell)]
+    }
+
+    /// The cells of one dimension less on the boundary of a cell, by omitted vertex ascending; none for a
+    /// vertex.
+    pub fn facets(&self, cell: usize) -> &[u32] {
+        let (_, _, _, facets) = self.parts();
+        let span = self.span(cell);
+        if span.len() == 1 { &[] } else { &facets[span] }
+    }
+
+    /// The cell of an entry of the input.
+    pub fn position(&self, entry: usize) -> usize {
+        self.words[entry] as usize
+    }
+
+    /// The entry of the input that a cell comes from.
+    pub fn source(&self, cell: usize) -> usize {
+        let (_, source, _, _) = self.parts();
+        source[cell] as usize
+    }
+
+    /// The cell with these vertices, ascending.
+    pub fn find(&self, vertices: &[u32]) -> Option<usize> {
+        let order = self.lexicographic();
+        let found = order.binary_search_by(|&cell| {
+            let other = self.vertices(cell as usize);
+            other.len().cmp(&vertices.len()).then_with(|| other.cmp(vertices))
+        });
+        found.ok().map(|at| order[at] as usize)
+    }
+
+    /// All cells by dimension, then lexicographically by vertices.
+    pub fn lexicographic(&self) -> &[u32] {
+        &self.words[3 * self.cells..4 * self.cells]
+    }
+
+    /// Where the vertices and facets of a cell lie in their arrays.
+    fn span(&self, cell: usize) -> core::ops::Range<usize> {
+        let (end, ..) = self.parts();
+        let start = if cell == 0 { 0 } else { end[cell - 1] as usize };
+        start..end[cell] as usize
+    }
+
+    /// `end`, `source`, `vertices`, `facets`.
+    fn parts(&self) -> (&[u32], &[u32], &[u32], &[u32]) {
+        let n = self.cells;
+        let (vertices, facets) = self.words[4 * n..].split_at((self.words.len() - 4 * n) / 2);
+        (&self.words[n..2 * n], &self.words[2 * n..3 * n], vertices, facets)
+    }
+}

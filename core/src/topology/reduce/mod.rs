@@ -1,0 +1,42 @@
+//! Reduction over Z/2 with clearing, of the boundary matrix or its anti-transpose.
+//!
+//! Both matrices have one block for each index k, between the cells of dimension k and of k + 1, and give the
+//! same pairs (de Silva, Morozov, Vejdemo-Johansson, *Dualities in persistent (co)homology*, 2011). Columns
+//! are reduced from left to right until their pivots differ; a pivot is a cell whose own column is known to
+//! reduce to zero and is skipped (clearing: Chen, Kerber, *Persistent homology computation with a twist*, 2011).
+//!
+//! | | [`Matrix::Boundary`] | [`Matrix::Coboundary`] |
+//! |---|---|---|
+//! | columns of block k | cells of dimension k + 1, ascending | cells of dimension k, descending |
+//! | pivot | latest facet | earliest cofacet |
+//! | order of the blocks, for clearing | descending k | ascending k |
+
+mod dense;
+#[cfg(feature = "alloc")]
+mod sparse;
+#[cfg(feature = "alloc")]
+mod tree;
+
+pub use dense::{reduce, reduce_len};
+#[cfg(feature = "alloc")]
+pub use sparse::{barcode, reduce_sparse};
+
+use super::Filtration;
+
+/// Which matrix is reduced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Matrix {
+    /// Boundaries: homology, the textbook road.
+    Boundary,
+    /// Coboundaries, the anti-transpose: cohomology, which clears most columns of a complex that has more
+    /// cells the higher their dimension.
+    Coboundary,
+}
+
+impl Matrix {
+    /// The blocks for the indices up to `max_index`, in the order that clearing needs.
+    fn blocks(self, filtration: &Filtration<'_>, max_index: usize) -> impl Iterator<Item = usize> {
+        let count = filtration.dim().unwrap_or(0).min(max_index.saturating_add(1));
+        (0..count).map(move |i| if self == Self::Boundary { count - 1 - i } else { i })
+    }
+}

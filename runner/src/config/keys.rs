@@ -1,0 +1,82 @@
+//! The keys of a configuration: what each means, overrides, "did you mean".
+
+use crate::failure::{Failure, Kind, Result};
+use toml::{Table, Value};
+
+/// Every key with its meaning, in the order of a file.
+pub const KEYS: &[(&str, &str)] = &[
+    ("network", "mlp:64-32-32-10 (any widths, ReLU), or an objective with known answers: himmelblau, muller-brown, three-well-ring, liftable-ring, quadratic, each with :DIM for more variables"),
+    ("dataset", "digits (embedded); none for an objective with known answers"),
+    ("seed", "of all random numbers"),
+    ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
+    ("minima.count", "networks to train, 1 to 32"),
+    ("minima.epochs", "passes over the training data for each minimum"),
+    ("curves.epochs", "for each curve; 0 leaves the straight segment"),
+    ("triangles.epochs", "for each triangle and each higher simplex; 0 leaves the initial centre"),
+    ("triangles.centres", "\"fixed\": only the inside moves; \"trainable\": the edges' control points move too, as private copies"),
+    ("train.batch", "samples of a step"),
+    ("train.learning_rate", "base rate; constant for half of the epochs, then falling to a hundredth"),
+    ("train.momentum", "of stochastic gradient descent"),
+    ("train.weight_decay", "added to the gradient at the mixed point, never to the reported loss"),
+    ("lattice.n", "intervals on an edge of the lattice where losses are measured; a multiple of 6 has all control points"),
+    ("fit.perturbation", "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary"),
+];
+
+/// Sets `key=value` in a table; the value is TOML, or a word.
+pub fn set(table: &mut Table, text: &str) -> Result<()> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(Failure::new(Kind::Usage, format!("--set {text}: key=value expected")));
+    };
+    let (key, value) = (key.trim(), value.trim());
+    known(key)?;
+    let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    match key.split_once('.') {
+        None => _ = table.insert(key.to_owned(), value),
+        Some((section, name)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(name.to_owned(), value);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every key of a table is a known one.
+pub fn check(table: &Table) -> Result<()> {
+    for (name, value) in table {
+        match value {
+            Value::Table(section) => section.keys().try_for_each(|key| known(&format!("{name}.{key}")))?,
+            _ => known(name)?,
+        }
+    }
+    Ok(())
+}
+
+/// Puts the values of `over` in the place of those of `table`.
+pub fn merge(table: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (_, value) => _ = table.insert(key, value),
+        }
+    }
+}
+
+fn known(key: &str) -> Result<()> {
+    if KEYS.iter().any(|(name, _)| *name == key) {
+        return Ok(());
+    }
+    let hint = nearest(key, KEYS.iter().map(|(name, _)| *name));
+    Err(Failure::new(Kind::Configuration, format!("unknown key {key:?}{hint}")))
+}
+
+/// "; did you mean …?" with the most similar candidate, empty when nothing is similar.
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    candidates
+        .map(|c| (strsim::jaro_winkler(word, c), c))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or(String::new(), |(_, c)| format!("; did you mean {c:?}?"))
+}

@@ -1,0 +1,112 @@
+//! Presets: experiments by name. Each says only what differs from the defaults.
+
+use super::keys::{KEYS, merge, nearest};
+use crate::failure::{Failure, Kind, Result};
+use toml::{Table, Value};
+
+/// The recipe of the digits, which is also what a configuration file leaves unsaid.
+const DEFAULTS: &str = r#"
+network = "mlp:64-32-32-10"
+seed = 1
+index = 1
+minima = { count = 4, epochs = 50 }
+curves = { epochs = 50 }
+triangles = { epochs = 50, centres = "fixed" }
+train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3 }
+lattice = { n = 60 }
+fit = { perturbation = 0.0 }
+"#;
+
+/// Name, what it shows, what differs from the defaults.
+const PRESETS: &[(&str, &str, &str)] = &[
+    ("digits", "a small network on the embedded UCI digits: seconds on two cores", "dataset = \"digits\""),
+    (
+        "himmelblau",
+        "four minima at 0; saddles 13.31, 67.72, 104.02, 178.34; maximum 181.62",
+        r#"
+network = "himmelblau"
+train = { learning_rate = 1e-3, weight_decay = 0.0 }
+"#,
+    ),
+    (
+        "muller-brown",
+        "three minima; saddles -72.25 and -40.66",
+        r#"
+network = "muller-brown"
+minima = { count = 3 }
+train = { learning_rate = 5e-5, weight_decay = 0.0 }
+"#,
+    ),
+    (
+        "three-well-ring",
+        "three wells around a hill: the true segment is [0.19, 1]",
+        r#"
+network = "three-well-ring:5"
+minima = { count = 3, epochs = 20 }
+curves = { epochs = 90 }
+triangles = { epochs = 90 }
+train = { learning_rate = 0.01, weight_decay = 0.0 }
+"#,
+    ),
+    (
+        "liftable-ring",
+        "the same ring, but a disc can be lifted over the hill: death well below 1",
+        r#"
+network = "liftable-ring:5"
+minima = { count = 3, epochs = 20 }
+curves = { epochs = 90 }
+triangles = { epochs = 90 }
+train = { learning_rate = 0.01, weight_decay = 0.0 }
+fit = { perturbation = 0.1 }
+"#,
+    ),
+    (
+        "quadratic",
+        "a convex bowl: every segment has length 0",
+        r#"
+network = "quadratic:10"
+train = { learning_rate = 0.01, weight_decay = 0.0 }
+"#,
+    ),
+];
+
+/// Every preset with what it shows.
+pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PRESETS.iter().map(|(name, shows, _)| (*name, *shows))
+}
+
+/// The values that hold where nothing else is said.
+pub(super) fn defaults() -> Table {
+    DEFAULTS.parse().expect("the defaults are TOML")
+}
+
+/// What a preset sets.
+pub(super) fn table(name: &str) -> Result<Table> {
+    match PRESETS.iter().find(|p| p.0 == name) {
+        Some((_, _, text)) => Ok(text.parse().expect("a preset is TOML")),
+        None => {
+            let hint = nearest(name, PRESETS.iter().map(|p| p.0));
+            Err(Failure::new(Kind::Configuration, format!("unknown preset {name:?}{hint}")))
+        }
+    }
+}
+
+/// The complete configuration of a preset with a comment at every key.
+pub fn commented(name: &str) -> Result<String> {
+    let mut all = defaults();
+    merge(&mut all, table(name)?);
+    let mut text = format!("# Preset {name}: {}.\n", list().find(|p| p.0 == name).map_or("", |p| p.1));
+    let mut section = "";
+    for (key, meaning) in KEYS {
+        let (path, name) = key.split_once('.').unwrap_or(("", key));
+        let place = if path.is_empty() { Some(&all) } else { all.get(path).and_then(Value::as_table) };
+        if path != section {
+            text.push_str(&format!("\n[{path}]\n"));
+            section = path;
+        }
+        if let Some(value) = place.and_then(|p| p.get(name)) {
+            text.push_str(&format!("# {meaning}\n{name} = {value}\n"));
+        }
+    }
+    Ok(text)
+}

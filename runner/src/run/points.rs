@@ -1,0 +1,56 @@
+//! Control points of a simplex, to and from files.
+
+use crate::checkpoint;
+use crate::failure::Result;
+use crate::objective::NamedTensor;
+use crate::store::Store;
+use valleys_core::simplex::{Position, Simplex, control_len};
+
+/// The folder of the minima, which all fits share.
+pub const MINIMA: &str = "minima";
+
+/// Memory for the control points of a simplex at a depth.
+pub fn memory(simplex: Simplex, depth: usize) -> Vec<Position> {
+    vec![Position::default(); control_len(simplex.dimension() + 1, depth)]
+}
+
+/// The face of `simplex` inside of which a control point lies, and its position in that face.
+pub fn owner(simplex: Simplex, position: &Position) -> (Simplex, Position) {
+    let support = position.support();
+    let vertices = simplex.vertices().enumerate().filter(|(i, _)| support >> i & 1 == 1);
+    let mask = vertices.fold(0, |mask, (_, v)| mask | 1 << v);
+    (Simplex::new(mask).expect("a position lies somewhere"), position.within_support())
+}
+
+/// The file name of a control point: `0-1` for the middle of the edge 0-1, `0-1@3-1` for a quarter of the way
+/// from 0 to 1: the ratio of its barycentric coordinates.
+pub fn file_name(simplex: Simplex, position: &Position) -> String {
+    let ratio = &position.ratio()[..simplex.dimension() + 1];
+    if ratio.iter().all(|&x| x == 1) {
+        format!("{simplex}.safetensors")
+    } else {
+        let ratio: Vec<String> = ratio.iter().map(u32::to_string).collect();
+        format!("{simplex}@{}.safetensors", ratio.join("-"))
+    }
+}
+
+/// The folder of a simplex's fit.
+pub fn folder(fit: &str, simplex: Simplex) -> String {
+    let place = if simplex.dimension() == 0 { MINIMA } else { fit };
+    format!("{place}/{simplex}")
+}
+
+/// Reads a control point that was fitted with the simplex `with`, or with its own face.
+pub fn read(
+    store: &Store,
+    tensors: &[NamedTensor],
+    fit: &str,
+    with: Simplex,
+    simplex: Simplex,
+    position: &Position,
+) -> Result<Vec<f32>> {
+    let name = file_name(simplex, position);
+    let private = format!("{}/{name}", folder(fit, with));
+    let path = if store.has(&private) { private } else { format!("{}/{name}", folder(fit, simplex)) };
+    checkpoint::decode(&store.root().join(&path), &store.read(&path)?, tensors)
+}

@@ -1,0 +1,251 @@
+//! From lattice values to segments, a filtration, bars and W∞: what a run found.
+
+use super::Run;
+use super::job::Stage;
+use crate::failure::{Failure, Kind, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use valleys_core::peak;
+use valleys_core::simplex::Simplex;
+use valleys_core::topology::{Filtration, Interval, Matrix, reduce_sparse, w_infinity};
+
+/// `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The trained networks.
+    pub minima: Vec<Minimum>,
+    /// Algorithm 2 on every triangle of the main fit.
+    pub segments: Vec<Segment>,
+    /// The barcode of the main fit.
+    pub bars: Vec<Bar>,
+    /// Pairs of equal birth and death.
+    pub zero_length: usize,
+    /// Half of the longest finite bar of index 1; none where there is no complex.
+    pub w_infinity: Option<f64>,
+    /// Half of the longest segment; none where there is no triangle.
+    pub w_infinity_segments: Option<f64>,
+    /// The fits, the main one first.
+    pub fits: Vec<FitSummary>,
+    /// The configuration, every key.
+    pub config: serde_json::Value,
+    /// What the numbers were made from.
+    pub provenance: Provenance,
+}
+
+/// A trained network. Errors and test values are none for an analytic objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Minimum {
+    /// Its number.
+    pub id: u32,
+    /// Mean loss over the training data.
+    pub train_loss: f64,
+    /// Share of wrong answers on the training data.
+    pub train_error: Option<f64>,
+    /// Mean loss over the test data.
+    pub test_loss: Option<f64>,
+    /// Share of wrong answers on the test data.
+    pub test_error: Option<f64>,
+}
+
+/// The segment [h₁, h₂] of a triangle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its minima.
+    pub triangle: [u32; 3],
+    /// Largest loss on its edges: an upper bound.
+    pub birth: f64,
+    /// Largest loss of its minima: every birth is at least this.
+    pub birth_lower: f64,
+    /// Largest loss on the triangle: an upper bound.
+    pub death: f64,
+}
+
+/// A bar with the simplices that open and close it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Index.
+    pub index: usize,
+    /// Loss at which the class appears.
+    pub birth: f64,
+    /// Loss at which it vanishes, none if never.
+    pub death: Option<f64>,
+    /// The simplex that opens it.
+    pub birth_simplex: Vec<u32>,
+    /// The simplex that closes it.
+    pub death_simplex: Option<Vec<u32>>,
+}
+
+/// The largest loss on a curve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Its minima.
+    pub edge: [u32; 2],
+    /// Largest loss on its lattice: an upper bound of the barrier.
+    pub peak: f64,
+    /// Largest loss of its minima: a lower bound.
+    pub lower: f64,
+}
+
+/// What one way of fitting gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitSummary {
+    /// Its folder.
+    pub name: String,
+    /// How t was drawn.
+    pub sampling: String,
+    /// Depth of the map.
+    pub depth: usize,
+    /// Whether the edges' control points moved with the triangles.
+    pub centres: String,
+    /// Every curve.
+    pub curves: Vec<Curve>,
+    /// Every triangle.
+    pub segments: Vec<Segment>,
+    /// Barcode of the filtered complex.
+    pub bars: Vec<Bar>,
+    /// Pairs of equal birth and death.
+    pub zero_length: usize,
+    /// See [`Summary::w_infinity`].
+    pub w_infinity: Option<f64>,
+    /// See [`Summary::w_infinity_segments`].
+    pub w_infinity_segments: Option<f64>,
+}
+
+/// What the numbers were made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this program.
+    pub version: String,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Training samples.
+    pub train_samples: Option<usize>,
+    /// Test samples.
+    pub test_samples: Option<usize>,
+    /// Hash of the data.
+    pub data: Option<String>,
+}
+
+/// One row of a lattice file, without t.
+#[derive(Deserialize)]
+struct Measured {
+    train_loss: f64,
+    train_error: Option<f64>,
+    test_loss: Option<f64>,
+    test_error: Option<f64>,
+}
+
+impl Run {
+    /// What the files of the run say.
+    pub(super) fn summary(&self) -> Result<Summary> {
+        let stage = self.stage();
+        let mut minima = Vec::new();
+        for simplex in self.simplices(0) {
+            if let Some(row) = self.measured(&stage, simplex)?.and_then(|mut rows| rows.pop()) {
+                minima.push(Minimum {
+                    id: simplex.mask().trailing_zeros(),
+                    train_loss: row.train_loss,
+                    train_error: row.train_error,
+                    test_loss: row.test_loss,
+                    test_error: row.test_error,
+                });
+            }
+        }
+        let fit = self.fit_summary(&stage, &minima)?;
+        let data = self.objective.data();
+        Ok(Summary {
+            minima,
+            segments: fit.segments.clone(),
+            bars: fit.bars.clone(),
+            zero_length: fit.zero_length,
+            w_infinity: fit.w_infinity,
+            w_infinity_segments: fit.w_infinity_segments,
+            fits: vec![fit],
+            config: serde_json::to_value(&self.config).expect("a configuration is JSON"),
+            provenance: Provenance {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                parameters: self.objective.dim(),
+                train_samples: data.map(|d| d.train.len()),
+                test_samples: data.map(|d| d.test.len()),
+                data: data.map(|d| d.hash().to_hex().to_string()),
+            },
+        })
+    }
+
+    /// The lattice values of a simplex; none where they are not there.
+    fn measured(&self, stage: &Stage, simplex: Simplex) -> Result<Option<Vec<Measured>>> {
+        let name = self.lattice_file(stage, simplex);
+        if !self.store.has(&name) {
+            return Ok(None);
+        }
+        let bytes = self.store.read(&name)?;
+        let rows: std::result::Result<_, csv::Error> = csv::Reader::from_reader(bytes.as_slice()).deserialize().collect();
+        rows.map(Some).map_err(|e| Failure::new(Kind::Data, format!("{}: {e}", self.store.root().join(name).display())))
+    }
+
+    fn fit_summary(&self, stage: &Stage, minima: &[Minimum]) -> Result<FitSummary> {
+        let fixed = self.config.triangles.centres == crate::config::Centres::Fixed;
+        let lower = |s: Simplex| {
+            let of = minima.iter().filter(|m| s.vertices().any(|v| v == m.id));
+            of.fold(f64::NEG_INFINITY, |a, m| a.max(m.train_loss))
+        };
+        // The value of a simplex is the largest loss on its lattice, its faces' included.
+        let mut values: BTreeMap<Simplex, f64> = BTreeMap::new();
+        let (mut curves, mut segments) = (Vec::new(), Vec::new());
+        for rank in 0..=self.config.index + 1 {
+            for simplex in self.simplices(rank) {
+                let Some(rows) = self.measured(stage, simplex)? else { continue };
+                let losses: Vec<f64> = rows.iter().map(|r| r.train_loss).collect();
+                let own = losses.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                let vertices: Vec<u32> = simplex.vertices().collect();
+                if let [a, b] = vertices[..] {
+                    curves.push(Curve { edge: [a, b], peak: own, lower: lower(simplex) });
+                }
+                if let [a, b, c] = vertices[..] {
+                    let segment = peak::segment(self.config.lattice.n, &losses).map_err(|e| {
+                        let path = self.store.root().join(self.lattice_file(stage, simplex));
+                        Failure::new(Kind::Data, format!("{}: {e}", path.display()))
+                    })?;
+                    let (birth, death) = (segment.birth, segment.death);
+                    segments.push(Segment { triangle: [a, b, c], birth, birth_lower: lower(simplex), death });
+                }
+                let faces = simplex.facets().map(|face| values.get(&face).copied());
+                if let Some(value) = faces.collect::<Option<Vec<f64>>>().map(|f| f.into_iter().fold(own, f64::max)) {
+                    values.insert(simplex, value);
+                }
+            }
+        }
+        // With trainable centres the triangles no longer share edges: only minima and curves form a complex.
+        values.retain(|s, _| fixed || s.dimension() < 2);
+        let complex = values.iter().map(|(s, &value)| (s.vertices(), value));
+        let filtration = Filtration::new(complex).map_err(|e| Failure::new(Kind::Jobs, e.to_string()))?;
+        let mut partners = vec![0; filtration.len()];
+        let pairing = reduce_sparse(&filtration, Matrix::Coboundary, self.config.index, &mut partners)
+            .map_err(|e| Failure::new(Kind::Resources, e.to_string()))?;
+        let bars = pairing.sorted();
+        let has_index_1 = fixed && self.config.index >= 1 && values.keys().any(|s| s.dimension() == 2);
+        let of_index_1 = bars.iter().filter(|b| b.index == 1);
+        Ok(FitSummary {
+            name: stage.name.clone(),
+            sampling: "uniform".to_owned(),
+            depth: stage.depth,
+            centres: if fixed { "fixed" } else { "trainable" }.to_owned(),
+            curves,
+            w_infinity: has_index_1.then(|| w_infinity(of_index_1.map(|b| b.interval()))),
+            w_infinity_segments: (!segments.is_empty())
+                .then(|| w_infinity(segments.iter().map(|s| Interval::new(s.birth, s.death)))),
+            segments,
+            zero_length: pairing.zero_length().count(),
+            bars: bars
+                .iter()
+                .map(|bar| Bar {
+                    index: bar.index,
+                    birth: bar.birth,
+                    death: (!bar.is_essential()).then_some(bar.death),
+                    birth_simplex: filtration.vertices(bar.birth_cell).to_vec(),
+                    death_simplex: bar.death_cell.map(|cell| filtration.vertices(cell).to_vec()),
+                })
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! What a run prints when it is done.
+
+use crate::run::{FitSummary, Summary};
+use std::fmt::Write;
+
+/// The summary as a short table.
+pub fn summary(summary: &Summary) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "minimum   train loss   train error   test loss   test error");
+    for m in &summary.minima {
+        let _ = writeln!(
+            out,
+            "{:>7} {:>12} {:>13} {:>11} {:>12}",
+            m.id,
+            number(Some(m.train_loss)),
+            percent(m.train_error),
+            number(m.test_loss),
+            percent(m.test_error)
+        );
+    }
+    for fit in &summary.fits {
+        write_fit(&mut out, fit);
+    }
+    out
+}
+
+fn write_fit(out: &mut String, fit: &FitSummary) {
+    let _ = writeln!(out, "\nfit {} (sampling {}, depth {}, centres {})", fit.name, fit.sampling, fit.depth, fit.centres);
+    if !fit.segments.is_empty() {
+        let _ = writeln!(out, "triangle    birth h1    death h2      length   birth is at least");
+        for s in &fit.segments {
+            let _ = writeln!(
+                out,
+                "{:<8} {:>11} {:>11} {:>11} {:>19}",
+                dashes(&s.triangle),
+                number(Some(s.birth)),
+                number(Some(s.death)),
+                number(Some(s.death - s.birth)),
+                number(Some(s.birth_lower))
+            );
+        }
+    }
+    let _ = writeln!(out, "index       birth       death      length   simplices");
+    for bar in &fit.bars {
+        let death = bar.death_simplex.as_deref().map_or("never".to_owned(), dashes);
+        let _ = writeln!(
+            out,
+            "{:<5} {:>11} {:>11} {:>11}   {} to {death}",
+            bar.index,
+            number(Some(bar.birth)),
+            bar.death.map_or("inf".to_owned(), |d| number(Some(d))),
+            bar.death.map_or("inf".to_owned(), |d| number(Some(d - bar.birth))),
+            dashes(&bar.birth_simplex)
+        );
+    }
+    let _ = writeln!(
+        out,
+        "W-infinity: {} of the index-1 barcode, {} of the segments ({} pairs of length zero)",
+        number(fit.w_infinity),
+        number(fit.w_infinity_segments),
+        fit.zero_length
+    );
+}
+
+fn dashes(vertices: &[u32]) -> String {
+    vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
+}
+
+/// Five significant digits.
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(0.0) => "0".to_owned(),
+        Some(x) => {
+            let magnitude = x.abs().log10().floor() as i32;
+            if (-4..6).contains(&magnitude) {
+                format!("{x:.*}", (4 - magnitude).max(0) as usize)
+            } else {
+                format!("{x:.4e}")
+            }
+        }
+    }
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("-".to_owned(), |s| format!("{:.2} %", 100.0 * s))
+}
