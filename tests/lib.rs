@@ -2,3 +2,5 @@
 
 pub mod complexes;
 pub mod rank;
+
+pub mod tolerance;
