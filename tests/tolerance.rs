@@ -19,3 +19,9 @@ pub fn sum_f32(terms: usize) -> f64 {
 
 /// Critical values of method.md section 6, which are given to six decimals.
 pub const CRITICAL: f64 = 1e-6;
+
+/// Parameters and losses after some ten f32 steps of the same optimiser from the same point, by kernels that sum in
+/// other orders: each step adds the error of a gradient that is made of `flops` operations.
+pub fn trajectory_f32(flops: usize) -> f64 {
+    10.0 * sum_f32(flops)
+}
