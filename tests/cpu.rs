@@ -262,9 +262,8 @@ fn bits_repeat() {
 #[test]
 fn steps_may_be_grouped_into_calls_in_any_way() {
     let case = Case::new(&[17, 33, 10], 8, 61);
-    let steps: Vec<Step> = (0..8)
-        .map(|batch| Step { mix: mix(&[(0, 0.75), (1, 0.25)]), rate: 0.1, batch })
-        .collect();
+    let steps: Vec<Step> =
+        (0..8).map(|batch| Step { mix: mix(&[(0, 0.75), (1, 0.25)]), rate: 0.1, batch }).collect();
     let run = |size: usize| {
         let mut cpu = case.cpu(2);
         let mut losses = vec![0.0; steps.len()];

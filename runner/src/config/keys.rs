@@ -92,3 +92,13 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Str
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or(String::new(), |(_, c)| format!("; did you mean {c:?}?"))
 }
+
+/// A message of the deserialiser without the names of Rust's types.
+pub fn plain(message: &str) -> String {
+    let words = message.split(' ').map(|word| match word.trim_end() {
+        "usize" | "u32" | "u64" => "a whole number, 0 or above",
+        "f32" | "f64" => "a number",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

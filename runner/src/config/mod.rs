@@ -124,8 +124,9 @@ impl Config {
         keys::check(&table)?;
         let mut complete = preset::defaults();
         keys::merge(&mut complete, table);
-        let config: Self = toml::Value::Table(complete).try_into().map_err(|e: toml::de::Error| {
-            Failure::new(Kind::Configuration, format!("configuration: {}", e.message()))
+        let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
+            let message = keys::plain(e.inner().message());
+            Failure::new(Kind::Configuration, format!("{}: {message}", e.path()))
         })?;
         config.check()?;
         Ok(config)
@@ -152,15 +153,29 @@ impl Config {
             }
         }
         let real = [
-            ("train.learning_rate", f64::from(self.train.learning_rate), f64::from(f32::MIN_POSITIVE), 1e6),
-            ("train.momentum", f64::from(self.train.momentum), 0.0, 0.999_999),
-            ("train.weight_decay", f64::from(self.train.weight_decay), 0.0, 1e6),
-            ("fit.perturbation", self.fit.perturbation, 0.0, 1e6),
+            (
+                "train.learning_rate",
+                self.train.learning_rate > 0.0,
+                f64::from(self.train.learning_rate),
+                "above 0",
+            ),
+            (
+                "train.momentum",
+                (0.0..1.0).contains(&self.train.momentum),
+                f64::from(self.train.momentum),
+                "from 0 to below 1",
+            ),
+            (
+                "train.weight_decay",
+                self.train.weight_decay >= 0.0,
+                f64::from(self.train.weight_decay),
+                "0 or above",
+            ),
+            ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
-        for (key, given, least, most) in real {
-            // A NaN is in no range.
-            if !(least..=most).contains(&given) {
-                let message = format!("{key} is {given}, but must be a number from {least:e} to {most:e}");
+        for (key, in_range, given, range) in real {
+            if !(in_range && given.is_finite()) {
+                let message = format!("{key} is {given}, but must be a number {range}");
                 return Err(Failure::new(Kind::Configuration, message));
             }
         }
