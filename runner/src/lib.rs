@@ -1,8 +1,8 @@
 //! The host side: from a configuration to a run directory.
 //!
-//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`cpu`] (networks on data, with fast kernels), [`run`]
-//! (jobs and their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`]
-//! (what is printed), [`report`] (the page of figures).
+//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`cpu`]
+//! (networks on data, with fast kernels), [`run`] (jobs and their order), [`store`] (files that are complete or
+//! absent), [`checkpoint`] (θ in files), [`table`] (what is printed), [`report`] (the page of figures).
 
 pub mod checkpoint;
 pub mod config;

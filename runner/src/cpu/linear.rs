@@ -56,14 +56,7 @@ fn relu<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
 /// # Layout
 /// `weight` (O, I), `dy` (O, lanes), `x`, `dx` (I, lanes).
 #[inline(always)]
-pub fn data_gradient<S: Simd>(
-    simd: S,
-    weight: &[f32],
-    dy: &[Line],
-    x: &[Line],
-    dx: &mut [Line],
-    relu: bool,
-) {
+pub fn data_gradient<S: Simd>(simd: S, weight: &[f32], dy: &[Line], x: &[Line], dx: &mut [Line], relu: bool) {
     each(simd, dx.len(), DataGradient { weight, dy, x, dx, relu });
 }
 

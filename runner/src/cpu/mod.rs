@@ -146,7 +146,11 @@ impl Landscape for Cpu {
 
     fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         if steps.len() != losses.len() {
-            return Err(Error::Length { what: "losses of the steps", needed: steps.len(), given: losses.len() });
+            return Err(Error::Length {
+                what: "losses of the steps",
+                needed: steps.len(),
+                given: losses.len(),
+            });
         }
         let most = u64::from(self.epoch_len() - 1);
         for step in steps {
@@ -164,7 +168,11 @@ impl Landscape for Cpu {
 
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
         if points.len() != values.len() {
-            return Err(Error::Length { what: "values of the points", needed: points.len(), given: values.len() });
+            return Err(Error::Length {
+                what: "values of the points",
+                needed: points.len(),
+                given: values.len(),
+            });
         }
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
         let test = split == Split::Test;

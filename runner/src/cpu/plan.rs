@@ -51,9 +51,16 @@ impl Plan {
     /// # Errors
     /// No layer, or a ReLU that does not stand between two linear layers.
     pub fn new(network: &Network) -> Result<Self, Error> {
-        let misplaced = Error::Range { what: "linear layers before and after a ReLU", least: 1, most: 1, given: 0 };
-        let mut plan =
-            Self { blocks: Vec::new(), dim: network.parameter_len(), classes: 0, logits: 0, x_len: 0, dy_len: 0 };
+        let misplaced =
+            Error::Range { what: "linear layers before and after a ReLU", least: 1, most: 1, given: 0 };
+        let mut plan = Self {
+            blocks: Vec::new(),
+            dim: network.parameter_len(),
+            classes: 0,
+            logits: 0,
+            x_len: 0,
+            dy_len: 0,
+        };
         for row in network.rows() {
             match row.layer {
                 Layer::Linear { outputs } => {
