@@ -27,7 +27,10 @@ impl<S: Simd> Rows<S> for Forward<'_> {
     #[inline(always)]
     fn rows<const R: usize>(&mut self, simd: S, first: usize) {
         let inputs = self.x.len();
-        let weight: [&[f32]; R] = std::array::from_fn(|r| &self.weight[(first + r) * inputs..][..inputs]);
+        let mut weight: [&[f32]; R] = [&[]; R];
+        for r in 0..R {
+            weight[r] = &self.weight[(first + r) * inputs..][..inputs];
+        }
         let bias = &self.bias[first..][..R];
         let y = &mut self.y[first..][..R];
         for column in (0..LANES).step_by(width::<S>()) {
@@ -77,7 +80,10 @@ impl<S: Simd> Rows<S> for DataGradient<'_> {
         for column in (0..LANES).step_by(width::<S>()) {
             let mut tile: Tile<S, R> = [[zero; 2]; R];
             let weight = self.weight.chunks_exact(inputs);
-            let steps = weight.zip(self.dy).map(|(row, dy)| (std::array::from_fn(|r| row[first + r]), dy));
+            let steps = weight.zip(self.dy).map(|(row, dy)| {
+                let a: [f32; R] = row[first..][..R].try_into().expect("R numbers");
+                (a, dy)
+            });
             accumulate(simd, &mut tile, column, steps);
             for r in 0..R {
                 if self.relu {
@@ -123,7 +129,13 @@ impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> 
             for (dy, x) in self.panels.clone() {
                 let dy: &[Line; R] = dy[first..][..R].try_into().expect("R lines");
                 let steps = x[block..][..LANES].iter().enumerate();
-                let steps = steps.map(|(k, x)| (std::array::from_fn(|r| dy[r][k]), x));
+                let steps = steps.map(|(k, x)| {
+                    let mut a = [0.0; R];
+                    for r in 0..R {
+                        a[r] = dy[r][k];
+                    }
+                    (a, x)
+                });
                 accumulate(simd, &mut tile, column, steps);
             }
             let weight = self.weight[first * inputs..].chunks_exact_mut(inputs);

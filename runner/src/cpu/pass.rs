@@ -4,6 +4,7 @@ use super::cross_entropy::{self, NOBODY, Scores};
 use super::floats::{Floats, LANES, Line, padded};
 use super::linear;
 use super::plan::Plan;
+use super::tile::copy;
 use super::transpose::transpose;
 use crate::data::Samples;
 use fearless_simd::prelude::*;
@@ -48,11 +49,13 @@ impl Pass {
                 Some(&sample) => {
                     *label = samples.labels[sample as usize].into();
                     let input = &samples.inputs[sample as usize * inputs..][..inputs];
-                    for (part, block) in input.chunks(LANES).zip(rows.chunks_exact_mut(LANES)) {
-                        match part.try_into() {
-                            Ok(line) => block[lane] = line,
-                            Err(_) => block[lane][..part.len()].copy_from_slice(part),
-                        }
+                    let (lines, rest) = input.as_chunks::<LANES>();
+                    let mut blocks = rows.chunks_exact_mut(LANES);
+                    for (line, block) in lines.iter().zip(&mut blocks) {
+                        copy(simd, line, &mut block[lane]);
+                    }
+                    if let Some(block) = blocks.next() {
+                        block[lane][..rest.len()].copy_from_slice(rest);
                     }
                 }
                 None => {
