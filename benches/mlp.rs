@@ -21,7 +21,7 @@ const BATCH: usize = 32;
 const ROUNDS: usize = 8;
 /// Passes through the training set in a round.
 const EPOCHS: usize = 400;
-const POINTS: usize = 64;
+const POINTS: usize = 16;
 
 fn main() -> Result<(), Failure> {
     let mut peer = match std::env::var("VALLEYS_PYTHON") {
