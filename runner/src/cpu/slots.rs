@@ -114,8 +114,9 @@ impl Slots {
         Ok(())
     }
 
+    /// A centre; longer than dim by zeros.
     #[inline(always)]
-    fn centre(&self, slot: usize) -> &[f32] {
+    pub fn centre(&self, slot: usize) -> &[f32] {
         let stride = stride(self.dim);
         &self.memory.get()[2 * slot * stride..][..stride]
     }
