@@ -50,7 +50,11 @@ impl<S: Simd> Rows<S> for Forward<'_> {
 #[inline(always)]
 fn rectified<S: Simd>(simd: S, [low, high]: [S::f32s; 2], relu: bool) -> [S::f32s; 2] {
     let zero = S::f32s::splat(simd, 0.0);
-    if relu { [low.simd_lt(zero).select(zero, low), high.simd_lt(zero).select(zero, high)] } else { [low, high] }
+    if relu {
+        [low.simd_lt(zero).select(zero, low), high.simd_lt(zero).select(zero, high)]
+    } else {
+        [low, high]
+    }
 }
 
 /// y = Σ weight · product, then ReLU where asked for: [`forward`] at a mix of slots, from its products at each slot.

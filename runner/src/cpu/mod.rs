@@ -100,9 +100,9 @@ impl Cpu {
             self.slots.mix(simd, &step.mix, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
             let mut course = *course;
-            if course.across {
+            if course.across > 0.0 {
                 let gradient = &mut self.gradient.get_mut()[..theta.len()];
-                across::project(simd, &self.slots, &step.mix, course.weight_decay, theta, gradient);
+                across::project(simd, &self.slots, &course, &step.mix, theta, gradient);
                 course.weight_decay = 0.0;
             }
             self.slots.step(simd, &course, &step.mix, step.rate, theta, self.gradient.get());
