@@ -223,6 +223,9 @@ fn least_summary_suffices() {
     fs::write(run.path().join("config.toml"), "").unwrap();
     fs::write(run.path().join("summary.json"), "{}").unwrap();
     check(&report::render(run.path()).unwrap());
+    let text = r#"{"minima":[{"id":0,"train_loss":1.5}],"fits":[{"name":"uniform-1"}]}"#;
+    fs::write(run.path().join("summary.json"), text).unwrap();
+    assert!(report::render(run.path()).unwrap().contains("nothing was fitted"));
     let text = r#"{"minima":[{"id":0,"train_loss":-146.7}],"segments":[{"triangle":[0,1,2],"birth":1,"death":2}],
         "bars":[{"index":0,"birth":-146.7,"death":null}],"w_infinity":null,"w_infinity_segments":0.5,"unknown":[1]}"#;
     fs::write(run.path().join("summary.json"), text).unwrap();
@@ -247,7 +250,7 @@ fn analytic_objectives_have_no_errors_to_show() {
     }
     let page = report::render(run.path()).unwrap();
     check(&page);
-    assert!(page.contains("train loss on triangle 0-1-2") && !page.contains("error on triangle"));
+    assert!(page.contains("<title>loss on triangle 0-1-2") && !page.contains("error on triangle"));
 }
 
 fn walk(directory: &Path) -> Vec<std::path::PathBuf> {

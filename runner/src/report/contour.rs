@@ -3,7 +3,7 @@
 //! Maps are painted level by level, each set {f ≥ c} over the one before: neighbouring colours then share no
 //! antialiased seam, and the border of a set is its isoline.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Values on the lattice { t : n·t_i ∈ N } of a triangle, in the order (n,0,0), (n−1,1,0), (n−1,0,1), …
 ///
@@ -137,16 +137,12 @@ pub fn area(loops: &[Vec<[f64; 2]>]) -> f64 {
 
 /// Directed edges that no neighbour walks the other way.
 fn border(cells: &[[usize; 3]]) -> Vec<(usize, usize)> {
-    let mut edges = BTreeSet::new();
-    for cell in cells {
-        for k in 0..3 {
-            let (i, j) = (cell[k], cell[(k + 1) % 3]);
-            if !edges.remove(&(j, i)) {
-                edges.insert((i, j));
-            }
-        }
-    }
-    edges.into_iter().collect()
+    let edges = |cell: &[usize; 3]| [0, 1, 2].map(|k| (cell[k], cell[(k + 1) % 3]));
+    let ends = |&(i, j): &(usize, usize)| (i.min(j), i.max(j));
+    let mut all: Vec<_> = cells.iter().flat_map(edges).collect();
+    // The two directions of an inner edge become neighbours.
+    all.sort_unstable_by_key(ends);
+    all.chunk_by(|a, b| ends(a) == ends(b)).filter(|same| same.len() == 1).map(|same| same[0]).collect()
 }
 
 fn without_straight_corners(points: &[[f64; 2]]) -> Vec<[f64; 2]> {

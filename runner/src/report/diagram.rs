@@ -55,7 +55,7 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
     let bottom = 34.0 + row * count;
     let mut svg = Svg::new(360.0, bottom + 48.0 + legend::height(&entries, 360.0), title, &told(bars));
     let x = Scale::padded(lo, hi, 0.04, 20.0, 330.0);
-    for (value, label) in x.ticks(5) {
+    for (value, label) in x.ticks(7) {
         svg.line("grid", [x.at(value), 30.0], [x.at(value), bottom]);
         svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
     }

@@ -7,7 +7,7 @@ use super::svg::{Shape, Svg};
 
 const WIDTH: f64 = 360.0;
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 350.0;
+const RIGHT: f64 = 345.0;
 
 /// Ranges shared by the pictures of all curves, so that they can be compared.
 pub struct Ranges {
@@ -31,7 +31,7 @@ impl Ranges {
 }
 
 /// What the lines mean: colour is the fit, dashes are test data.
-pub fn key(fits: &[&str], tested: bool) -> String {
+pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
         .enumerate()
@@ -47,11 +47,11 @@ pub fn key(fits: &[&str], tested: bool) -> String {
             |(i, name): (usize, &&str)| Entry::line(&format!("dashed k{}", i % 6), &format!("{name}, test"));
         entries.extend(fits.iter().enumerate().map(test));
     }
-    entries.push(Entry::line("dotted axis", "larger train loss of the two ends"));
-    entries.push(Entry::marker("mark f0", Shape::Triangle, "largest train loss"));
-    let height = legend::height(&entries, 720.0);
-    let mut svg = Svg::new(720.0, height, "Legend", "Colour tells the fit, dashes tell test data.");
-    legend::draw(&mut svg, &entries, 720.0, 0.0);
+    entries.push(Entry::line("dotted axis", &format!("larger {loss} of the two ends")));
+    entries.push(Entry::marker("mark f0", Shape::Triangle, &format!("largest {loss}")));
+    let height = legend::height(&entries, 520.0);
+    let mut svg = Svg::new(520.0, height, "Legend", "Colour tells the fit, dashes tell test data.");
+    legend::draw(&mut svg, &entries, 520.0, 0.0);
     svg.inline()
 }
 
