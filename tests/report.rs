@@ -232,6 +232,8 @@ fn least_summary_suffices() {
     let page = report::render(run.path()).unwrap();
     check(&page);
     assert!(page.contains("without common edges there is none"));
+    fs::write(run.path().join("summary.json"), text.replace("\"birth\":1", "\"birth\":2")).unwrap();
+    assert!(report::render(run.path()).unwrap().contains("every segment has length 0"));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 pub struct Field<'a> {
     n: usize,
     values: &'a [f64],
-    /// Cells with finite corners, corners in the order of the triangle's own.
+    /// Cells with finite corners, corners in the triangle's own sense of rotation; the last two lie on a parallel
+    /// to the side opposite the first vertex.
     cells: Vec<[usize; 3]>,
     holes: Vec<[usize; 3]>,
     /// Border of the cells as directed edges, the cells on the left.
@@ -27,7 +28,7 @@ impl<'a> Field<'a> {
         let n = intervals(values.len())?;
         let at = |row: usize, k: usize| row * (row + 1) / 2 + k;
         let upright = |row, k| [at(row, k), at(row + 1, k), at(row + 1, k + 1)];
-        let inverted = |row, k| [at(row, k), at(row + 1, k + 1), at(row, k + 1)];
+        let inverted = |row, k| [at(row + 1, k + 1), at(row, k + 1), at(row, k)];
         let (cells, holes): (Vec<_>, Vec<_>) = (0..n)
             .flat_map(|row| {
                 (0..=row).map(move |k| upright(row, k)).chain((0..row).map(move |k| inverted(row, k)))
@@ -99,7 +100,8 @@ impl<'a> Field<'a> {
         loops
     }
 
-    /// Cells with a corner that is not finite, by corners in the plane of [`place`].
+    /// Cells with a corner that is not finite, by corners in the plane of [`place`]: the last two lie on a parallel to
+    /// the side opposite the first vertex.
     pub fn holes(&self) -> impl Iterator<Item = [[f64; 2]; 3]> {
         self.holes.iter().map(|cell| cell.map(|i| place(self.barycentric(i))))
     }

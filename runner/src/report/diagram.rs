@@ -7,6 +7,12 @@ use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
 
 /// The persistence diagram as an SVG file: birth to the right, death upwards.
+///
+/// ```
+/// use valleys::report::{Bar, diagram_svg};
+/// let svg = diagram_svg(&[Bar::new(0, 0.0, f64::INFINITY), Bar::new(1, 178.3, 181.6)]);
+/// assert!(svg.starts_with("<svg") && svg.contains("index 1: 178.3 to 181.6"));
+/// ```
 pub fn diagram_svg(bars: &[Bar]) -> String {
     draw_diagram(bars, "Persistence diagram").standalone()
 }

@@ -40,7 +40,7 @@ pub fn full(x: f64) -> String {
 pub fn tick(x: f64, step: f64) -> String {
     let exponent = step.abs().log10().floor();
     let size = x.abs().max(step.abs()).log10().floor();
-    if !(-5.0..6.0).contains(&exponent) || size >= 6.0 {
+    if !(-4.0..6.0).contains(&exponent) || size >= 6.0 {
         return if x.abs() < step.abs() / 2.0 { "0".into() } else { trim_mantissa(x) };
     }
     // Steps are 1, 2, 2.5 or 5 times a power of ten; 2.5 needs one decimal more.
@@ -102,6 +102,8 @@ mod tests {
         assert_eq!(tick(-1e-18, 0.005), "0");
         assert_eq!(tick(-150.0, 50.0), "−150");
         assert_eq!(tick(2e-7, 1e-7), "2·10⁻⁷");
+        assert_eq!(tick(1e-4, 1e-4), "0.0001");
+        assert_eq!(tick(1e-5, 1e-5), "10⁻⁵");
         assert_eq!(tick(1e8, 5e7), "10⁸");
     }
 }

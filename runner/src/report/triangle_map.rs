@@ -120,6 +120,7 @@ fn paint(svg: &mut Svg, field: &Field<'_>, colours: &Colours) {
         let style = format!("fill:{}", colours.band(band));
         svg.polygons("region", &style, loops.iter().map(Vec::as_slice));
     }
+    // Halfway between the corners of every cell: together, parallel lines.
     for [a, b, c] in field.holes() {
         let middle = |p: [f64; 2], q: [f64; 2]| onto([(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0]);
         svg.line("hatch", middle(a, b), middle(a, c));
