@@ -5,7 +5,7 @@ use super::convergence::{self, End, Spread};
 use super::diagram;
 use super::directory::{Fitted, Quantity, Run, Training, Values, simplex_name};
 use super::model::{Bar, Fit, Number, Segment, plain};
-use super::profile::{self, Ranges};
+use super::profile::{self, Panels};
 use super::triangle_map::{self, Colours};
 use super::{number, segments, svg, training};
 use anyhow::{Context, Result};
@@ -162,7 +162,7 @@ fn picture_of_segments(fits: &[&Fit], loss: &str) -> Option<Cell> {
 
 fn profiles(fits: &[Fitted], loss: &str) -> Option<Cell> {
     let all: Vec<&Values> = fits.iter().flat_map(|f| &f.curves).collect();
-    let ranges = Ranges::of(all.iter().copied());
+    let panels = Panels::of(&all);
     let main = &fits.first()?.curves;
     let peak = |v: &Values| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
     let mut shown: Vec<&Values> = main.iter().collect();
@@ -182,7 +182,7 @@ fn profiles(fits: &[Fitted], loss: &str) -> Option<Cell> {
         context! {
             edge,
             n => values.n,
-            svg => picture(profile::draw(edge, &of_fits, &ranges)),
+            svg => picture(profile::draw(edge, &of_fits, &panels)),
             peaks => fits.iter().filter_map(recorded).collect::<Vec<_>>(),
         }
     });
