@@ -2,3 +2,4 @@
 
 pub mod complexes;
 pub mod rank;
+pub mod scenarios;

@@ -26,10 +26,14 @@ pub fn decode(path: &Path, bytes: &[u8], tensors: &[NamedTensor]) -> Result<Vec<
     let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(format!("not a safetensors file: {e}")))?;
     let mut theta = vec![0.0; tensors.last().map_or(0, |t| t.range.end)];
     for tensor in tensors {
-        let view = file.tensor(&tensor.name).map_err(|_| wrong(format!("tensor {} is missing", tensor.name)))?;
+        let view =
+            file.tensor(&tensor.name).map_err(|_| wrong(format!("tensor {} is missing", tensor.name)))?;
         if view.dtype() != Dtype::F32 || view.shape() != tensor.shape {
             let (dtype, shape) = (view.dtype(), view.shape());
-            return Err(wrong(format!("tensor {} is {dtype:?} {shape:?}, expected F32 {:?}", tensor.name, tensor.shape)));
+            return Err(wrong(format!(
+                "tensor {} is {dtype:?} {shape:?}, expected F32 {:?}",
+                tensor.name, tensor.shape
+            )));
         }
         for (x, bytes) in theta[tensor.range.clone()].iter_mut().zip(view.data().chunks_exact(4)) {
             *x = f32::from_le_bytes(bytes.try_into().expect("four bytes"));

@@ -63,7 +63,9 @@ impl Objective {
         let (family, parameters) = name.split_once(':').unwrap_or((name, ""));
         if let Some(function) = Function::ALL.into_iter().find(|f| f.name() == family) {
             if let Some(dataset) = &config.dataset {
-                return wrong(format!("network {family:?} is a function and takes no dataset, but dataset is {dataset:?}"));
+                return wrong(format!(
+                    "network {family:?} is a function and takes no dataset, but dataset is {dataset:?}"
+                ));
             }
             return Self::known(function, parameters, config.seed);
         }
@@ -93,14 +95,20 @@ impl Objective {
                 ends.0, ends.1
             ));
         }
-        Ok(Self::Trained { layers, input: Shape::flat(features), data: Arc::new(data), batch: config.train.batch })
+        Ok(Self::Trained {
+            layers,
+            input: Shape::flat(features),
+            data: Arc::new(data),
+            batch: config.train.batch,
+        })
     }
 
     fn known(function: Function, parameters: &str, seed: u64) -> Result<Self> {
         let least = function.least_dim();
         let dim = if parameters.is_empty() { Some(least) } else { parameters.parse().ok() };
         let Some(dim) = dim.filter(|d| (least..=4096).contains(d)) else {
-            let message = format!("network \"{}:{parameters}\": {least} to 4096 variables expected", function.name());
+            let message =
+                format!("network \"{}:{parameters}\": {least} to 4096 variables expected", function.name());
             return Err(Failure::new(Kind::Configuration, message));
         };
         let mut matrix = vec![0.0; dim * dim];
@@ -192,7 +200,16 @@ impl Objective {
                 let train = Samples { inputs: &data.train.inputs, labels: &data.train.labels };
                 let test = Samples { inputs: &data.test.inputs, labels: &data.test.labels };
                 let slots = Slots::new(&mut memory, self.dim())?;
-                work(&mut Supervised::new(network, train, test, *batch, slots, &mut floats, &mut order, &mut labels)?)
+                work(&mut Supervised::new(
+                    network,
+                    train,
+                    test,
+                    *batch,
+                    slots,
+                    &mut floats,
+                    &mut order,
+                    &mut labels,
+                )?)
             }
             Self::Known { function, rotation, dim } => {
                 let mut memory = vec![0.0; Slots::memory_len(slots, *dim)];

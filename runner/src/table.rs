@@ -25,7 +25,11 @@ pub fn summary(summary: &Summary) -> String {
 }
 
 fn write_fit(out: &mut String, fit: &FitSummary) {
-    let _ = writeln!(out, "\nfit {} (sampling {}, depth {}, centres {})", fit.name, fit.sampling, fit.depth, fit.centres);
+    let _ = writeln!(
+        out,
+        "\nfit {} (sampling {}, depth {}, centres {})",
+        fit.name, fit.sampling, fit.depth, fit.centres
+    );
     if !fit.segments.is_empty() {
         let _ = writeln!(out, "triangle    birth h1    death h2      length   birth is at least");
         for s in &fit.segments {

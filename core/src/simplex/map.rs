@@ -21,6 +21,9 @@ pub const MAX_DEPTH: usize = 3;
 pub struct Position([u32; MAX_VERTICES]);
 
 impl Position {
+    /// No place yet: what static memory for a [`Frame`] starts with, all zero.
+    pub const BLANK: Self = Self([0; MAX_VERTICES]);
+
     /// Vertex `i`.
     const fn vertex(i: usize) -> Self {
         let mut p = [0; MAX_VERTICES];

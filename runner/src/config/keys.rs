@@ -5,7 +5,10 @@ use toml::{Table, Value};
 
 /// Every key with its meaning, in the order of a file.
 pub const KEYS: &[(&str, &str)] = &[
-    ("network", "mlp:64-32-32-10 (any widths, ReLU), or an objective with known answers: himmelblau, muller-brown, three-well-ring, liftable-ring, quadratic, each with :DIM for more variables"),
+    (
+        "network",
+        "mlp:64-32-32-10 (any widths, ReLU), or an objective with known answers: himmelblau, muller-brown, three-well-ring, liftable-ring, quadratic, each with :DIM for more variables",
+    ),
     ("dataset", "digits (embedded); none for an objective with known answers"),
     ("seed", "of all random numbers"),
     ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
@@ -13,13 +16,22 @@ pub const KEYS: &[(&str, &str)] = &[
     ("minima.epochs", "passes over the training data for each minimum"),
     ("curves.epochs", "for each curve; 0 leaves the straight segment"),
     ("triangles.epochs", "for each triangle and each higher simplex; 0 leaves the initial centre"),
-    ("triangles.centres", "\"fixed\": only the inside moves; \"trainable\": the edges' control points move too, as private copies"),
+    (
+        "triangles.centres",
+        "\"fixed\": only the inside moves; \"trainable\": the edges' control points move too, as private copies",
+    ),
     ("train.batch", "samples of a step"),
     ("train.learning_rate", "base rate; constant for half of the epochs, then falling to a hundredth"),
     ("train.momentum", "of stochastic gradient descent"),
     ("train.weight_decay", "added to the gradient at the mixed point, never to the reported loss"),
-    ("lattice.n", "intervals on an edge of the lattice where losses are measured; a multiple of 6 has all control points"),
-    ("fit.perturbation", "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary"),
+    (
+        "lattice.n",
+        "intervals on an edge of the lattice where losses are measured; a multiple of 6 has all control points",
+    ),
+    (
+        "fit.perturbation",
+        "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary",
+    ),
 ];
 
 /// Sets `key=value` in a table; the value is TOML, or a word.

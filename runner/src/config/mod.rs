@@ -124,9 +124,9 @@ impl Config {
         keys::check(&table)?;
         let mut complete = preset::defaults();
         keys::merge(&mut complete, table);
-        let config: Self = toml::Value::Table(complete)
-            .try_into()
-            .map_err(|e: toml::de::Error| Failure::new(Kind::Configuration, format!("configuration: {}", e.message())))?;
+        let config: Self = toml::Value::Table(complete).try_into().map_err(|e: toml::de::Error| {
+            Failure::new(Kind::Configuration, format!("configuration: {}", e.message()))
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -145,7 +145,10 @@ impl Config {
         ];
         for (key, given, least, most) in integer {
             if !(least..=most).contains(&given) {
-                return Err(Failure::new(Kind::Configuration, format!("{key} is {given}, but must be {least} to {most}")));
+                return Err(Failure::new(
+                    Kind::Configuration,
+                    format!("{key} is {given}, but must be {least} to {most}"),
+                ));
             }
         }
         let real = [

@@ -85,7 +85,8 @@ impl Run {
                 read(&self.store, &self.tensors, &stage.name, simplex, face, &position)
             })
             .collect::<Result<_>>()?;
-        let splits: &[Split] = if self.objective.data().is_some() { &[Split::Train, Split::Test] } else { &[Split::Train] };
+        let splits: &[Split] =
+            if self.objective.data().is_some() { &[Split::Train, Split::Test] } else { &[Split::Train] };
         let measured = self.objective.with_landscape(points.len(), |landscape| {
             for (slot, theta) in (0..).zip(&points) {
                 landscape.put(slot, theta)?;
@@ -107,7 +108,9 @@ impl Run {
         for (i, t) in lattice.points().enumerate() {
             t.iter().for_each(|t| _ = write!(csv, "{t},"));
             let cells = [0, 1].map(|split| match values.get(split).map(|v| v[i]) {
-                Some(Value { loss, error }) => format!("{loss},{}", error.map_or(String::new(), |e| e.to_string())),
+                Some(Value { loss, error }) => {
+                    format!("{loss},{}", error.map_or(String::new(), |e| e.to_string()))
+                }
                 None => ",".to_owned(),
             });
             let _ = writeln!(csv, "{}", cells.join(","));

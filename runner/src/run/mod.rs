@@ -43,7 +43,8 @@ pub struct Run {
 /// See [`Kind`]; with [`Kind::Jobs`] all jobs that do not depend on the failed ones are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
     let objective = Objective::new(&config)?;
-    let root = options.out.clone().unwrap_or_else(|| Path::new("runs").join(address(&config, &objective, name)));
+    let root =
+        options.out.clone().unwrap_or_else(|| Path::new("runs").join(address(&config, &objective, name)));
     if !options.quiet {
         eprintln!("run directory {}", root.display());
     }
@@ -59,7 +60,8 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     match failures.first() {
         None => Ok((summary, root)),
         Some(first) => {
-            let message = format!("{} jobs failed, the rest is done in {}: {first}", failures.len(), root.display());
+            let message =
+                format!("{} jobs failed, the rest is done in {}: {first}", failures.len(), root.display());
             Err(Failure::new(Kind::Jobs, message))
         }
     }
@@ -101,9 +103,16 @@ impl Run {
                 _ => "simplices",
             };
             let ready = |s: &Simplex| s.facets().all(|face| self.is_fitted(&stage, face));
-            let open = simplices.iter().filter(|s| !self.is_fitted(&stage, **s) && ready(s)).copied().collect();
+            let open =
+                simplices.iter().filter(|s| !self.is_fitted(&stage, **s) && ready(s)).copied().collect();
             let title = |open: usize| format!("fit {open} {word}");
-            failures.extend(self.each(open, title, quiet, |s| u64::from(self.epochs(s)), |s, told| self.fit(&stage, s, told)));
+            failures.extend(self.each(
+                open,
+                title,
+                quiet,
+                |s| u64::from(self.epochs(s)),
+                |s, told| self.fit(&stage, s, told),
+            ));
 
             let open = simplices
                 .iter()

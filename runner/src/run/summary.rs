@@ -179,8 +179,10 @@ impl Run {
             return Ok(None);
         }
         let bytes = self.store.read(&name)?;
-        let rows: std::result::Result<_, csv::Error> = csv::Reader::from_reader(bytes.as_slice()).deserialize().collect();
-        rows.map(Some).map_err(|e| Failure::new(Kind::Data, format!("{}: {e}", self.store.root().join(name).display())))
+        let rows: std::result::Result<_, csv::Error> =
+            csv::Reader::from_reader(bytes.as_slice()).deserialize().collect();
+        rows.map(Some)
+            .map_err(|e| Failure::new(Kind::Data, format!("{}: {e}", self.store.root().join(name).display())))
     }
 
     fn fit_summary(&self, stage: &Stage, minima: &[Minimum]) -> Result<FitSummary> {
@@ -210,7 +212,9 @@ impl Run {
                     segments.push(Segment { triangle: [a, b, c], birth, birth_lower: lower(simplex), death });
                 }
                 let faces = simplex.facets().map(|face| values.get(&face).copied());
-                if let Some(value) = faces.collect::<Option<Vec<f64>>>().map(|f| f.into_iter().fold(own, f64::max)) {
+                if let Some(value) =
+                    faces.collect::<Option<Vec<f64>>>().map(|f| f.into_iter().fold(own, f64::max))
+                {
                     values.insert(simplex, value);
                 }
             }
