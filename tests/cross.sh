@@ -3,6 +3,7 @@
 #
 #     bash tests/cross.sh thumbv7em-none-eabihf build -p valleys-core
 #     bash tests/cross.sh riscv32imac-unknown-none-elf build -p valleys-core --features alloc
+#     bash tests/cross.sh wasm32-unknown-unknown       # only says whether, and how, it can be done
 #
 # The ordinary way is `rustup target add TARGET`. Where rustup is missing or offers no targets, Debian's rustc-web with
 # its sources builds core (and alloc) itself. CROSS=rustup or CROSS=debian insists on one of the two; what is used
@@ -23,11 +24,13 @@ debian_has() {
 }
 
 if [ "${CROSS:-rustup}" = rustup ] && rustup_has; then
-    echo "cross: $(rustc --version), target of rustup" >&2
+    echo "cross: $(rustc --version), target $target of rustup" >&2
+    [ $# != 0 ] || exit 0
     exec cargo "$@" --target "$target"
 fi
 if [ "${CROSS:-debian}" = debian ] && debian_has; then
-    echo "cross: $(/usr/bin/rustc --version), core built from Debian's sources" >&2
+    echo "cross: $(/usr/bin/rustc --version), core for $target built from Debian's sources" >&2
+    [ $# != 0 ] || exit 0
     linker=CARGO_TARGET_$(echo "$target" | tr 'a-z-' 'A-Z_')_LINKER
     # Without the feature alloc there is not even a crate to take an allocator from.
     std=core
