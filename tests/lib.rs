@@ -3,3 +3,4 @@
 pub mod complexes;
 pub mod rank;
 pub mod scenarios;
+pub mod tolerance;

@@ -1,14 +1,16 @@
 //! The host side: from a configuration to a run directory.
 //!
-//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`run`]
-//! (jobs and their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`]
-//! (what is printed).
+//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`cpu`]
+//! (networks on data, with fast kernels), [`run`] (jobs and their order), [`store`] (files that are complete or
+//! absent), [`checkpoint`] (θ in files), [`table`] (what is printed), [`report`] (the page of figures).
 
 pub mod checkpoint;
 pub mod config;
+pub mod cpu;
 pub mod data;
 pub mod failure;
 pub mod objective;
+pub mod report;
 pub mod run;
 pub mod store;
 pub mod table;

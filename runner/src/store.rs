@@ -77,7 +77,7 @@ impl Store {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.root.join(name);
         let parent = self.parent(&path)?;
-        let written = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent).and_then(|mut file| {
+        let written = temporary(0o666).tempfile_in(parent).and_then(|mut file| {
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
@@ -93,7 +93,7 @@ impl Store {
     pub fn write_folder(&self, name: &str, files: &[(String, Vec<u8>)]) -> Result<()> {
         let path = self.root.join(name);
         let parent = self.parent(&path)?;
-        let written = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(parent).and_then(|folder| {
+        let written = temporary(0o777).tempdir_in(parent).and_then(|folder| {
             for (name, bytes) in files {
                 let mut file = File::create_new(folder.path().join(name))?;
                 file.write_all(bytes)?;
@@ -133,6 +133,17 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// A temporary name with the permissions of ordinary files, less the user's mask.
+fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
 }
 
 /// Flushes a directory, so that a rename in it survives a power cut; where directories cannot be opened there is

@@ -263,6 +263,21 @@ impl<'a> Frame<'a> {
             })
             .collect()
     }
+
+    /// Where a control point of a finer frame has to lie so that ψ stays the same map: ψ at its position.
+    ///
+    /// ```
+    /// use valleys_core::simplex::{Frame, Position, control_len};
+    /// let (mut coarse, mut fine) = ([Position::default(); 3], [Position::default(); 5]);
+    /// let coarse = Frame::new(2, 1, &mut coarse)?;
+    /// let fine = Frame::new(2, 2, &mut fine)?;
+    /// // Half of the way from vertex 1 to the middle.
+    /// assert_eq!(coarse.refine(&fine.positions()[2]), [(2, 0.5), (1, 0.5)]);
+    /// # Ok::<(), valleys_core::error::Error>(())
+    /// ```
+    pub fn refine(&self, position: &Position) -> Mix {
+        self.mix(&position.coordinates()[..self.vertices])
+    }
 }
 
 /// A point of parameter space: control points by slot, with their weights.

@@ -1,7 +1,7 @@
 //! From lattice values to segments, a filtration, bars and W∞: what a run found.
 
 use super::Run;
-use super::job::Stage;
+use super::stage::{Stage, stages};
 use crate::failure::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,7 +138,7 @@ struct Measured {
 impl Run {
     /// What the files of the run say.
     pub(super) fn summary(&self) -> Result<Summary> {
-        let stage = self.stage();
+        let stage = self.main_stage();
         let mut minima = Vec::new();
         for simplex in self.simplices(0) {
             if let Some(row) = self.measured(&stage, simplex)?.and_then(|mut rows| rows.pop()) {
@@ -151,7 +151,11 @@ impl Run {
                 });
             }
         }
-        let fit = self.fit_summary(&stage, &minima)?;
+        let fits: Vec<FitSummary> = stages(&self.config)
+            .iter()
+            .map(|stage| self.fit_summary(stage, &minima))
+            .collect::<Result<_>>()?;
+        let fit = &fits[0];
         let data = self.objective.data();
         Ok(Summary {
             minima,
@@ -160,7 +164,7 @@ impl Run {
             zero_length: fit.zero_length,
             w_infinity: fit.w_infinity,
             w_infinity_segments: fit.w_infinity_segments,
-            fits: vec![fit],
+            fits,
             config: serde_json::to_value(&self.config).expect("a configuration is JSON"),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -230,8 +234,8 @@ impl Run {
         let has_index_1 = fixed && self.config.index >= 1 && values.keys().any(|s| s.dimension() == 2);
         let of_index_1 = bars.iter().filter(|b| b.index == 1);
         Ok(FitSummary {
-            name: stage.name.clone(),
-            sampling: "uniform".to_owned(),
+            name: stage.name(),
+            sampling: stage.sampling.name().to_owned(),
             depth: stage.depth,
             centres: if fixed { "fixed" } else { "trainable" }.to_owned(),
             curves,

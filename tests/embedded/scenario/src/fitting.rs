@@ -1,13 +1,14 @@
 //! Algorithms 1 and 2 on the three-well ring in three variables, turned by a random rotation: three minima, three
-//! curves, a triangle; each is fitted and measured on its lattice, then the seven are a filtered complex.
+//! curves, a triangle; each is fitted and measured on its lattice, then the seven are a filtered complex. All of it
+//! twice: with t drawn uniformly, and where the loss is high.
 
 use crate::union_find::tell;
 use crate::{Error, Record};
-use valleys_core::descent::{Centres, Fit, Sgd};
+use valleys_core::descent::{self, Centres, Fit, Peaked, Sampling, Sgd};
 use valleys_core::landscape::{Analytic, Function, Landscape, Slots, Split, Step, Value, rotate, rotation};
 use valleys_core::peak::{segment, survey};
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{Frame, Lattice, Mix, Position, Simplex, control_len};
+use valleys_core::simplex::{Cells, Frame, Lattice, Mix, Position, Simplex, control_len};
 use valleys_core::topology::{Filtration, Matrix, filtration_len, reduce};
 
 const FUNCTION: Function = Function::ThreeWellRing;
@@ -18,8 +19,11 @@ const N: u32 = 12;
 const POINTS: usize = Lattice::new(3, N).len();
 /// Control points of the triangle, and its faces: the simplices 0b001 to 0b111.
 const FACES: usize = control_len(3, 1);
-/// Steps and points that go to the landscape in one call.
-const CALL: usize = 10;
+/// Steps that go to the landscape in one call.
+const STEPS: usize = 10;
+const PEAKED: Peaked = Peaked { power: 8.0, uniform: 0.3, samples: 1, every: 2, cells: 6 };
+/// Cells of the triangle; as many points of a lattice go to the landscape in one call.
+const CELLS: usize = Cells::new(3, PEAKED.cells).len();
 
 /// Control points of all faces, the landscape, a simplex at work, the complex.
 #[derive(Debug)]
@@ -31,9 +35,11 @@ pub struct Memory {
     theta: [f32; 2 * DIM],
     slots: [f32; Slots::memory_len(FACES, DIM)],
     positions: [Position; FACES],
-    steps: [Step; CALL],
-    losses: [f32; CALL],
-    points: [Mix; CALL],
+    steps: [Step; STEPS],
+    losses: [f32; STEPS],
+    points: [Mix; CELLS],
+    cumulative: [f64; CELLS],
+    best: [f32; DIM],
     values: [Value; POINTS],
     lattice: [f64; POINTS],
     words: [u32; filtration_len(FACES, 12)],
@@ -53,9 +59,11 @@ impl Memory {
             theta: [0.0; 2 * DIM],
             slots: [0.0; Slots::memory_len(FACES, DIM)],
             positions: [Position::BLANK; FACES],
-            steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; CALL],
-            losses: [0.0; CALL],
-            points: [const { Mix::new() }; CALL],
+            steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; STEPS],
+            losses: [0.0; STEPS],
+            points: [const { Mix::new() }; CELLS],
+            cumulative: [0.0; CELLS],
+            best: [0.0; DIM],
             values: [Value { loss: 0.0, error: None }; POINTS],
             lattice: [0.0; POINTS],
             words: [0; filtration_len(FACES, 12)],
@@ -71,15 +79,25 @@ impl Memory {
 /// None, if the core is right.
 pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     rotation(SEED, DIM, &mut memory.rotation)?;
+    barcode("uniform", Sampling::Uniform, memory, record)?;
+    barcode("peak", Sampling::Peak(PEAKED), memory, record)
+}
+
+fn barcode(
+    name: &'static str,
+    sampling: Sampling,
+    memory: &mut Memory,
+    record: &mut Record<'_>,
+) -> Result<(), Error> {
     for dimension in 0..3 {
         for simplex in Simplex::new(0b111).iter().flat_map(|all| all.faces()) {
             if simplex.dimension() == dimension {
-                fit(simplex, memory, record)?;
+                fit(simplex, sampling, memory, record)?;
             }
         }
     }
 
-    record.of("three-well ring");
+    record.of(name);
     memory.lattice.iter_mut().zip(&memory.values).for_each(|(loss, value)| *loss = value.loss);
     let found = segment(N, &memory.lattice)?;
     found.edges.iter().for_each(|peak| record.put("edge", *peak));
@@ -95,7 +113,12 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
 }
 
 /// Fits one simplex whose faces are fitted; leaves its values on the lattice in `memory.values`.
-fn fit(simplex: Simplex, memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
+fn fit(
+    simplex: Simplex,
+    sampling: Sampling,
+    memory: &mut Memory,
+    record: &mut Record<'_>,
+) -> Result<(), Error> {
     let Memory { centres, .. } = memory;
     let vertices = simplex.dimension() + 1;
     let controls = control_len(vertices, 1);
@@ -112,12 +135,22 @@ fn fit(simplex: Simplex, memory: &mut Memory, record: &mut Record<'_>) -> Result
     let fit = Fit {
         simplex,
         centres: Centres::Fixed,
+        sampling,
         sgd: Sgd { learning_rate: 0.02, momentum: 0.9, weight_decay: 0.0 },
-        epochs: 10,
+        epochs: 0..30,
         seed: SEED,
     };
     record.of(["minimum", "curve", "triangle"][simplex.dimension()]);
-    fit.descend(&mut landscape, &frame, 0, &mut memory.steps, &mut memory.losses, |epoch| {
+    let cells = fit.cells_len(&frame);
+    let fitting = descent::Memory {
+        steps: &mut memory.steps,
+        losses: &mut memory.losses,
+        points: &mut memory.points[..cells],
+        values: &mut memory.values[..cells],
+        cumulative: &mut memory.cumulative[..cells],
+        best: &mut memory.best[..fit.best_len(&frame, DIM)],
+    };
+    fit.descend(&mut landscape, &frame, fitting, |epoch| {
         record.put("loss", epoch.loss);
     })?;
     let centre = &mut centres[simplex.mask() as usize - 1];

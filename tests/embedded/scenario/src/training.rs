@@ -1,7 +1,7 @@
 //! A small multilayer perceptron, trained and measured.
 
 use crate::{Error, Record};
-use valleys_core::descent::{Centres, Fit, Sgd};
+use valleys_core::descent::{self, Centres, Fit, Sampling, Sgd};
 use valleys_core::landscape::{Landscape, Slots, Split, Step, Supervised, Value};
 use valleys_core::network::{Layer, Network, Samples, Shape, initialise};
 use valleys_core::rng::{Purpose, Stream};
@@ -77,11 +77,20 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     let fit = Fit {
         simplex: Simplex::vertex(0),
         centres: Centres::Fixed,
+        sampling: Sampling::Uniform,
         sgd: Sgd { learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3 },
-        epochs: 10,
+        epochs: 0..10,
         seed: 7,
     };
-    fit.descend(&mut landscape, &frame, 0, &mut memory.steps, &mut memory.losses, |epoch| {
+    let fitting = descent::Memory {
+        steps: &mut memory.steps,
+        losses: &mut memory.losses,
+        points: &mut [],
+        values: &mut [],
+        cumulative: &mut [],
+        best: &mut [],
+    };
+    fit.descend(&mut landscape, &frame, fitting, |epoch| {
         record.put("rate", epoch.rate);
         record.put("loss", epoch.loss);
     })?;

@@ -1,0 +1,154 @@
+//! y = W x + b with samples side by side: forward, data gradient, weight gradient.
+//!
+//! W stays as θ has it, (outputs, inputs): it is only ever read one number at a time, so any strides serve.
+
+use super::floats::{LANES, Line};
+use super::tile::{Rows, Tile, accumulate, accumulate_rows, each, load, store, width};
+use fearless_simd::prelude::*;
+
+/// y = W x + b, then ReLU where asked for (a NaN stays one).
+///
+/// # Layout
+/// `weight` (O, I), `bias` (O), `x` (I, lanes), `y` (O, lanes).
+#[inline(always)]
+pub fn forward<S: Simd>(simd: S, weight: &[f32], bias: &[f32], x: &[Line], y: &mut [Line], relu: bool) {
+    each(simd, bias.len(), Forward { weight, bias, x, y, relu });
+}
+
+struct Forward<'a> {
+    weight: &'a [f32],
+    bias: &'a [f32],
+    x: &'a [Line],
+    y: &'a mut [Line],
+    relu: bool,
+}
+
+impl<S: Simd> Rows<S> for Forward<'_> {
+    #[inline(always)]
+    fn rows<const R: usize>(&mut self, simd: S, first: usize) {
+        let inputs = self.x.len();
+        let weight: [&[f32]; R] = std::array::from_fn(|r| &self.weight[(first + r) * inputs..][..inputs]);
+        let bias = &self.bias[first..][..R];
+        let y = &mut self.y[first..][..R];
+        for column in (0..LANES).step_by(width::<S>()) {
+            let mut tile: Tile<S, R> = [[S::f32s::splat(simd, 0.0); 2]; R];
+            for r in 0..R {
+                tile[r] = [S::f32s::splat(simd, bias[r]); 2];
+            }
+            accumulate_rows(simd, &mut tile, column, weight, self.x);
+            for r in 0..R {
+                let [low, high] = tile[r];
+                let pair = if self.relu { [relu(simd, low), relu(simd, high)] } else { [low, high] };
+                store::<S>(pair, &mut y[r], column);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn relu<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
+    let zero = S::f32s::splat(simd, 0.0);
+    y.simd_lt(zero).select(zero, y)
+}
+
+/// dx = Wᵀ dy; where x is the output of a ReLU, 0 unless x > 0.
+///
+/// # Layout
+/// `weight` (O, I), `dy` (O, lanes), `x`, `dx` (I, lanes).
+#[inline(always)]
+pub fn data_gradient<S: Simd>(simd: S, weight: &[f32], dy: &[Line], x: &[Line], dx: &mut [Line], relu: bool) {
+    each(simd, dx.len(), DataGradient { weight, dy, x, dx, relu });
+}
+
+struct DataGradient<'a> {
+    weight: &'a [f32],
+    dy: &'a [Line],
+    x: &'a [Line],
+    dx: &'a mut [Line],
+    relu: bool,
+}
+
+impl<S: Simd> Rows<S> for DataGradient<'_> {
+    #[inline(always)]
+    fn rows<const R: usize>(&mut self, simd: S, first: usize) {
+        let inputs = self.dx.len();
+        let zero = S::f32s::splat(simd, 0.0);
+        let (x, dx) = (&self.x[first..][..R], &mut self.dx[first..][..R]);
+        for column in (0..LANES).step_by(width::<S>()) {
+            let mut tile: Tile<S, R> = [[zero; 2]; R];
+            let weight = self.weight.chunks_exact(inputs);
+            let steps = weight.zip(self.dy).map(|(row, dy)| (std::array::from_fn(|r| row[first + r]), dy));
+            accumulate(simd, &mut tile, column, steps);
+            for r in 0..R {
+                if self.relu {
+                    let x = load(simd, &x[r], column);
+                    tile[r][0] = x[0].simd_gt(zero).select(tile[r][0], zero);
+                    tile[r][1] = x[1].simd_gt(zero).select(tile[r][1], zero);
+                }
+                store::<S>(tile[r], &mut dx[r], column);
+            }
+        }
+    }
+}
+
+/// dW = dy xᵀ and db = Σ dy over the samples of all panels.
+///
+/// # Layout
+/// `panels` gives of each panel dy (O, lanes) and x as (I / 32, lanes, 32 features), zeros where I is padded;
+/// `weight` (O, I), `bias` (O) are overwritten.
+#[inline(always)]
+pub fn weight_gradient<'a, S: Simd>(
+    simd: S,
+    panels: impl Iterator<Item = (&'a [Line], &'a [Line])> + Clone,
+    weight: &mut [f32],
+    bias: &mut [f32],
+) {
+    each(simd, bias.len(), WeightGradient { panels, weight, bias });
+}
+
+struct WeightGradient<'a, P> {
+    panels: P,
+    weight: &'a mut [f32],
+    bias: &'a mut [f32],
+}
+
+impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> for WeightGradient<'_, P> {
+    #[inline(always)]
+    fn rows<const R: usize>(&mut self, simd: S, first: usize) {
+        let inputs = self.weight.len() / self.bias.len();
+        let zero = S::f32s::splat(simd, 0.0);
+        for begin in (0..inputs).step_by(width::<S>()) {
+            let (block, column) = (begin / LANES * LANES, begin % LANES);
+            let mut tile: Tile<S, R> = [[zero; 2]; R];
+            for (dy, x) in self.panels.clone() {
+                let dy: &[Line; R] = dy[first..][..R].try_into().expect("R lines");
+                let steps = x[block..][..LANES].iter().enumerate();
+                let steps = steps.map(|(k, x)| (std::array::from_fn(|r| dy[r][k]), x));
+                accumulate(simd, &mut tile, column, steps);
+            }
+            let weight = self.weight[first * inputs..].chunks_exact_mut(inputs);
+            for (pair, row) in tile.into_iter().zip(weight) {
+                let row = &mut row[begin..];
+                if let Some(whole) = row.get_mut(..width::<S>()) {
+                    let (low, high) = whole.split_at_mut(S::f32s::LEN);
+                    pair[0].store_slice(low);
+                    pair[1].store_slice(high);
+                } else {
+                    let mut line = [0.0; LANES];
+                    store::<S>(pair, &mut line, 0);
+                    row.copy_from_slice(&line[..row.len()]);
+                }
+            }
+        }
+        for r in 0..R {
+            let mut sum = zero;
+            for (dy, _) in self.panels.clone() {
+                for column in (0..LANES).step_by(width::<S>()) {
+                    let [low, high] = load(simd, &dy[first + r], column);
+                    sum += low + high;
+                }
+            }
+            self.bias[first + r] = sum.reduce_sum();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The one micro kernel: C(r, c) += Σ_k A(r, k)·B(k, c) on a tile of C that stays in registers.
+//!
+//! Forward pass, weight gradient and data gradient differ in where A and B come from, in what C starts with and in
+//! what is done to it before it is stored; nothing else.
+
+use super::floats::Line;
+use fearless_simd::prelude::*;
+
+/// A tile of R rows and two vectors.
+pub type Tile<S, const R: usize> = [[<S as Simd>::f32s; 2]; R];
+
+/// Columns of a tile.
+#[inline(always)]
+pub const fn width<S: Simd>() -> usize {
+    2 * S::f32s::LEN
+}
+
+/// The two vectors of a line that begin at a column.
+#[inline(always)]
+pub fn load<S: Simd>(simd: S, line: &Line, column: usize) -> [S::f32s; 2] {
+    let (low, high) = line[column..][..width::<S>()].split_at(S::f32s::LEN);
+    [S::f32s::from_slice(simd, low), S::f32s::from_slice(simd, high)]
+}
+
+/// The inverse of [`load`].
+#[inline(always)]
+pub fn store<S: Simd>(pair: [S::f32s; 2], line: &mut Line, column: usize) {
+    let (low, high) = line[column..][..width::<S>()].split_at_mut(S::f32s::LEN);
+    pair[0].store_slice(low);
+    pair[1].store_slice(high);
+}
+
+/// Adds the products of the steps k: each gives A(·, k) of the tile's rows and the line B(k, ·).
+#[inline(always)]
+pub fn accumulate<'a, S: Simd, const R: usize>(
+    simd: S,
+    tile: &mut Tile<S, R>,
+    column: usize,
+    steps: impl Iterator<Item = ([f32; R], &'a Line)>,
+) {
+    for (a, line) in steps {
+        let [low, high] = load(simd, line, column);
+        for r in 0..R {
+            let a = S::f32s::splat(simd, a[r]);
+            tile[r] = [a.mul_add(low, tile[r][0]), a.mul_add(high, tile[r][1])];
+        }
+    }
+}
+
+/// [`accumulate`] where the rows of A are slices, as long as there are lines.
+///
+/// Four steps at a time, so that a row's address is computed once for four products and their places in it are
+/// literals.
+#[inline(always)]
+pub fn accumulate_rows<S: Simd, const R: usize>(
+    simd: S,
+    tile: &mut Tile<S, R>,
+    column: usize,
+    rows: [&[f32]; R],
+    lines: &[Line],
+) {
+    let (fours, rest) = lines.as_chunks::<4>();
+    for (i, four) in fours.iter().enumerate() {
+        let mut a = [&[0.0; 4]; R];
+        for r in 0..R {
+            a[r] = &rows[r].as_chunks().0[i];
+        }
+        for k in 0..4 {
+            let [low, high] = load(simd, &four[k], column);
+            for r in 0..R {
+                let a = S::f32s::splat(simd, a[r][k]);
+                tile[r] = [a.mul_add(low, tile[r][0]), a.mul_add(high, tile[r][1])];
+            }
+        }
+    }
+    for (k, line) in (4 * fours.len()..).zip(rest) {
+        let [low, high] = load(simd, line, column);
+        for r in 0..R {
+            let a = S::f32s::splat(simd, rows[r][k]);
+            tile[r] = [a.mul_add(low, tile[r][0]), a.mul_add(high, tile[r][1])];
+        }
+    }
+}
+
+/// Work that is done on some rows at once, their number known to the compiler.
+pub trait Rows<S: Simd> {
+    /// Does it for rows `first..first + R`.
+    fn rows<const R: usize>(&mut self, simd: S, first: usize);
+}
+
+/// Does the work for rows `0..count`, in tiles as equal as can be: of up to eight rows where there are 32
+/// registers, of up to six where there are 16.
+#[inline(always)]
+pub fn each<S: Simd>(simd: S, count: usize, mut work: impl Rows<S>) {
+    let most = if S::f32s::LEN == 16 || cfg!(target_arch = "aarch64") { 8 } else { 6 };
+    let mut first = 0;
+    for left in (1..=count.div_ceil(most)).rev() {
+        let rows = (count - first).div_ceil(left);
+        match rows {
+            8 if most == 8 => work.rows::<8>(simd, first),
+            7 if most == 8 => work.rows::<7>(simd, first),
+            6 => work.rows::<6>(simd, first),
+            5 => work.rows::<5>(simd, first),
+            4 => work.rows::<4>(simd, first),
+            3 => work.rows::<3>(simd, first),
+            2 => work.rows::<2>(simd, first),
+            _ => work.rows::<1>(simd, first),
+        }
+        first += rows;
+    }
+}

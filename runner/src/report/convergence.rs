@@ -1,0 +1,133 @@
+//! Ends of segments against the number of steps, for every sampling and depth, over seeds.
+
+use super::axes::{Plot, Scale, extent};
+use super::legend::{self, Entry};
+use super::model::{Number, Trial};
+use super::svg::{Shape, Svg};
+
+/// Which end of a segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Birth,
+    Death,
+}
+
+impl End {
+    /// As the axis calls it.
+    pub fn name(self) -> &'static str {
+        if self == Self::Birth { "birth" } else { "death" }
+    }
+
+    fn of(self, trial: &Trial) -> Number {
+        if self == Self::Birth { trial.birth } else { trial.death }
+    }
+}
+
+/// Mean over seeds of one way of fitting after so many steps.
+pub struct Row {
+    pub sampling: String,
+    pub depth: u64,
+    pub steps: u64,
+    pub seeds: usize,
+    pub birth: Spread,
+    pub birth_lower: Spread,
+    pub death: Spread,
+}
+
+/// Mean and standard deviation (of a sample: divisor m − 1) of the finite numbers.
+pub struct Spread {
+    pub mean: Number,
+    pub deviation: Number,
+}
+
+impl Spread {
+    fn of(numbers: impl IntoIterator<Item = Number>) -> Self {
+        let numbers: Vec<f64> = numbers.into_iter().flatten().filter(|x| x.is_finite()).collect();
+        let count = numbers.len() as f64;
+        let mean = (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / count);
+        let square = mean.map(|m| numbers.iter().map(|x| (x - m).powi(2)).sum::<f64>());
+        let deviation = square.filter(|_| count > 1.0).map(|s| (s / (count - 1.0)).sqrt());
+        Self { mean, deviation }
+    }
+}
+
+/// One row for each sampling, depth and number of steps, in this order.
+pub fn rows(trials: &[Trial]) -> Vec<Row> {
+    let key = |t: &Trial| (t.sampling.clone(), t.depth, t.steps);
+    let mut keys: Vec<_> = trials.iter().map(key).collect();
+    // `uniform` is the paper's and comes first.
+    keys.sort_by_key(|k| (k.0 != "uniform", k.clone()));
+    keys.dedup();
+    keys.into_iter()
+        .map(|k| {
+            let of: Vec<_> = trials.iter().filter(|t| key(t) == k).collect();
+            let (sampling, depth, steps) = k;
+            Row {
+                sampling,
+                depth,
+                steps,
+                seeds: of.len(),
+                birth: Spread::of(of.iter().map(|t| t.birth)),
+                birth_lower: Spread::of(of.iter().map(|t| t.birth_lower)),
+                death: Spread::of(of.iter().map(|t| t.death)),
+            }
+        })
+        .collect()
+}
+
+/// One end: a line through the means over seeds, every seed a marker. Logarithmic in the steps.
+pub fn draw(trials: &[Trial], end: End) -> Option<String> {
+    let (first, last) = extent(trials.iter().map(|t| t.steps as f64).filter(|&s| s > 0.0))?;
+    let lower = |t: &Trial| t.birth_lower.filter(|_| end == End::Birth);
+    let (lo, hi) = extent(trials.iter().flat_map(|t| [end.of(t), lower(t)]).flatten())?;
+    let rows = rows(trials);
+    let mut ways: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.depth)).collect();
+    ways.dedup();
+    let mut samplings: Vec<_> = ways.iter().map(|w| w.0).collect();
+    samplings.dedup();
+    // Colour tells the sampling, shape the depth.
+    let style = |sampling: &str, depth: u64| {
+        let k = samplings.iter().position(|s| *s == sampling).unwrap_or(0) % 6;
+        (k, Shape::of(depth.saturating_sub(1) as usize))
+    };
+    let mut entries: Vec<_> = ways
+        .iter()
+        .map(|&(sampling, depth)| {
+            let (k, shape) = style(sampling, depth);
+            Entry {
+                line: format!("curve k{k}"),
+                marker: Some((format!("mark f{k}"), shape)),
+                text: format!("{sampling}, depth {depth}"),
+            }
+        })
+        .collect();
+    if end == End::Birth {
+        entries.push(Entry::line("dotted axis", "lower bound, mean over seeds"));
+    }
+    let told = format!("{} ways of fitting, {} measurements.", ways.len(), trials.len());
+    let title = format!("{} against the number of steps", if end == End::Birth { "Birth" } else { "Death" });
+    let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), &title, &told);
+    let plot = Plot {
+        x: Scale::log(first / 1.25, last * 1.25, 60.0, 350.0),
+        y: Scale::padded(lo, hi, 0.06, 258.0, 10.0),
+    };
+    plot.frame(&mut svg, "steps", end.name());
+    if let Some(mean) = Spread::of(trials.iter().map(lower)).mean {
+        svg.polyline("dotted axis", &[[60.0, plot.y.at(mean)], [350.0, plot.y.at(mean)]]);
+    }
+    for &(sampling, depth) in &ways {
+        let (k, shape) = style(sampling, depth);
+        let of_way = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
+        let spread = |r: &Row| if end == End::Birth { r.birth.mean } else { r.death.mean };
+        let line: Vec<_> = of_way.filter_map(|r| Some(plot.at(r.steps as f64, spread(r)?))).collect();
+        svg.polyline(&format!("curve k{k}"), &line);
+        for trial in trials.iter().filter(|t| t.sampling == sampling && t.depth == depth) {
+            if let Some(value) = end.of(trial) {
+                let tip = format!("seed {}: {value}", trial.seed);
+                svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tip);
+            }
+        }
+    }
+    legend::draw(&mut svg, &entries, 360.0, 298.0);
+    Some(svg.inline())
+}

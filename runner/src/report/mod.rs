@@ -1,0 +1,44 @@
+//! The report of a run: one HTML file made from the files of its directory and nothing else.
+//!
+//! The tour, in the order of the work:
+//!
+//! - `model`, `directory`: what the files say, and what is wrong with them;
+//! - `contour`, `colour`: superlevel sets on a triangle's lattice and their colours;
+//! - `svg`, `axes`, `legend`, `number`: what every picture is drawn with;
+//! - `triangle_map`, `profile`, `segments`, `diagram`, `training`, `convergence`: one kind of picture each;
+//! - `page`: pictures, numbers and sentences in the order of a reader, through `template.html`.
+//!
+//! The page needs no script and loads nothing; its pictures are SVG elements.
+
+mod axes;
+mod colour;
+mod contour;
+mod convergence;
+mod diagram;
+mod directory;
+mod legend;
+mod model;
+mod number;
+mod page;
+mod profile;
+mod segments;
+mod svg;
+mod training;
+mod triangle_map;
+
+pub use contour::{Field, area, place};
+pub use diagram::{barcode_svg, diagram_svg};
+pub use model::Bar;
+
+use std::path::Path;
+
+/// The text of `report.html` for a run directory.
+///
+/// # Errors
+/// One sentence with file and line for a file that is missing or malformed.
+///
+/// # Cost
+/// Proportional to the size of the directory: about 10 ms for four triangles with 325 lattice points each.
+pub fn render(run: &Path) -> anyhow::Result<String> {
+    page::compose(&directory::read(run)?)
+}

@@ -1,0 +1,283 @@
+//! Pictures, numbers and sentences in the order of a reader.
+
+use super::axes::extent;
+use super::convergence::{self, End, Spread};
+use super::diagram;
+use super::directory::{Fitted, Quantity, Run, Training, Values, simplex_name};
+use super::model::{Bar, Fit, Number, Segment, plain};
+use super::profile::{self, Ranges};
+use super::triangle_map::{self, Colours};
+use super::{number, segments, svg, training};
+use anyhow::{Context, Result};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value as Cell;
+use minijinja::{Environment, context};
+use serde_json::Value;
+
+/// Maps of more triangles than this would make a page that nobody reads: the longest segments are shown.
+const MOST_TRIANGLES: usize = 20;
+/// Likewise for curves, highest peaks first.
+const MOST_CURVES: usize = 45;
+/// Likewise for rows of bars in the table.
+const MOST_BARS: usize = 60;
+
+/// The whole page.
+pub fn compose(run: &Run) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_filter("num", num);
+    environment.add_filter("percent", percent);
+    environment.add_filter("simplex", |vertices: Option<Vec<u32>>| vertices.map(|v| simplex_name(&v)));
+    environment.add_template("report.html", include_str!("template.html"))?;
+    let template = environment.get_template("report.html")?;
+    template.render(values(run)).context("the report's template failed")
+}
+
+fn values(run: &Run) -> Cell {
+    let summary = &run.summary;
+    let fits: Vec<&Fit> = run.fits.iter().map(|f| &f.fit).collect();
+    let seed = summary.recorded("seed").unwrap_or_else(|| "not recorded".into());
+    let tested = summary.minima.iter().any(|m| m.test_loss.is_some());
+    let with_errors = summary.minima.iter().any(|m| m.train_error.is_some());
+    context! {
+        style => svg::STYLE,
+        network => summary.recorded("network"),
+        dataset => summary.recorded("dataset").filter(|name| !name.is_empty()),
+        seed => seed.clone(),
+        tested,
+        with_errors,
+        minima => summary.minima.iter().map(|m| context! {
+            id => m.id, train_loss => m.train_loss, train_error => m.train_error,
+            test_loss => m.test_loss, test_error => m.test_error,
+        }).collect::<Vec<_>>(),
+        fits => run.fits.iter().map(|f| fit_values(f, &seed)).collect::<Vec<_>>(),
+        slack => fits.iter().flat_map(|f| &f.segments).filter(|s| s.within_slack).count(),
+        segments_picture => picture_of_segments(&fits),
+        profiles => profiles(&run.fits),
+        training => trainings(run),
+        convergence => convergence_values(run),
+        provenance => summary.provenance.iter()
+            .map(|(k, v)| (k.clone(), plain(v).unwrap_or_else(|| v.to_string()))).collect::<Vec<_>>(),
+        configuration => flattened(&summary.config),
+        config => run.config.clone(),
+    }
+}
+
+fn fit_values(fitted: &Fitted, seed: &str) -> Cell {
+    let fit = &fitted.fit;
+    let label = if fit.name.is_empty() { "(unnamed)" } else { &fit.name };
+    let peaks = || fit.curves.iter().filter_map(|c| c.peak);
+    let mut bars: Vec<&Bar> = fit.bars.iter().collect();
+    bars.sort_by_key(|bar| bar.index);
+    context! {
+        name => label,
+        description => fit.description(),
+        shallow => fit.depth.is_none_or(|depth| depth == 1),
+        curves => fit.curves.len(),
+        highest_peak => extent(peaks()).map(|range| range.1),
+        longest => fit.longest().map(segment_values),
+        segments => fit.segments.iter().map(segment_values).collect::<Vec<_>>(),
+        bars => bars.iter().take(MOST_BARS).map(|bar| bar_values(bar)).collect::<Vec<_>>(),
+        bars_left_out => bars.len().saturating_sub(MOST_BARS),
+        zero_length => fit.zero_length,
+        w_infinity => fit.w_infinity,
+        w_infinity_segments => fit.w_infinity_segments,
+        diagram => picture(diagram::draw_diagram(&fit.bars, &format!("Persistence diagram, fit {label}")).inline()),
+        barcode => picture(diagram::draw_barcode(&fit.bars, &format!("Barcode, fit {label}")).inline()),
+        triangles => triangles(fitted, seed),
+        triangles_left_out => fitted.triangles.len().saturating_sub(MOST_TRIANGLES),
+    }
+}
+
+fn segment_values(segment: &Segment) -> Cell {
+    context! {
+        triangle => segment.triangle.clone(),
+        birth => segment.birth,
+        birth_lower => segment.birth_lower,
+        death => segment.death,
+        length => segment.length(),
+        within_slack => segment.within_slack,
+    }
+}
+
+fn bar_values(bar: &Bar) -> Cell {
+    context! {
+        index => bar.index,
+        birth => bar.birth,
+        death => bar.death,
+        length => bar.length(),
+        birth_simplex => bar.birth_simplex.clone(),
+        death_simplex => bar.death_simplex.clone(),
+    }
+}
+
+/// Maps of the triangles with the longest segments, in the order of the summary.
+fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
+    let fit = &fitted.fit;
+    let length = |i: &usize| fit.segments[*i].length().unwrap_or(f64::NEG_INFINITY);
+    let mut shown: Vec<usize> = (0..fitted.triangles.len()).collect();
+    shown.sort_by(|a, b| length(b).total_cmp(&length(a)));
+    shown.truncate(MOST_TRIANGLES);
+    shown.sort_unstable();
+    // Loss above, error below, training data on the left.
+    let order = [Quantity::TrainLoss, Quantity::TestLoss, Quantity::TrainError, Quantity::TestError];
+    let scales: Vec<_> =
+        order.iter().filter_map(|&q| Some((q, Colours::of(&fitted.triangles, q)?))).collect();
+    let map = |values: &Values, quantity: Quantity, colours: &Colours| {
+        let map = triangle_map::draw(values, quantity, colours, &fit.name)?;
+        Some(context! {
+            svg => picture(map.svg),
+            quantity => quantity.name(),
+            is_error => quantity.is_error(),
+            range => map.range,
+            highest => map.highest,
+            on_edges => map.highest_on_edges,
+            train_loss => quantity == Quantity::TrainLoss,
+            holes => map.holes,
+            points => map.points,
+        })
+    };
+    shown
+        .into_iter()
+        .map(|i| {
+            let values = &fitted.triangles[i];
+            context! {
+                segment => segment_values(&fit.segments[i]),
+                n => values.n,
+                seed,
+                maps => scales.iter().filter_map(|(q, colours)| map(values, *q, colours)).collect::<Vec<_>>(),
+            }
+        })
+        .collect()
+}
+
+fn picture_of_segments(fits: &[&Fit]) -> Option<Cell> {
+    let longest = fits.iter().max_by_key(|fit| fit.segments.len())?;
+    let mut shown: Vec<&Segment> = longest.segments.iter().collect();
+    let length = |s: &Segment| s.length().unwrap_or(f64::NEG_INFINITY);
+    shown.sort_by(|a, b| length(b).total_cmp(&length(a)));
+    shown.truncate(2 * MOST_TRIANGLES);
+    let mut triangles: Vec<&[u32]> = shown.iter().map(|s| s.triangle.as_slice()).collect();
+    triangles.sort_unstable();
+    (!triangles.is_empty()).then(|| picture(segments::draw(fits, &triangles)))
+}
+
+fn profiles(fits: &[Fitted]) -> Option<Cell> {
+    let all: Vec<&Values> = fits.iter().flat_map(|f| &f.curves).collect();
+    let ranges = Ranges::of(all.iter().copied());
+    let main = &fits.first()?.curves;
+    let peak = |v: &Values| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
+    let mut shown: Vec<&Values> = main.iter().collect();
+    shown.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
+    shown.truncate(MOST_CURVES);
+    shown.sort_by(|a, b| a.simplex.cmp(&b.simplex));
+    let same = |edge: &[u32], fit: usize| fits[fit].curves.iter().find(|c| c.simplex == edge);
+    let names: Vec<&str> = fits.iter().map(|f| f.fit.name.as_str()).collect();
+    let tested = all.iter().any(|v| !v.of(Quantity::TestLoss).is_empty());
+    let curves = shown.iter().map(|values| {
+        let edge = &values.simplex;
+        let of_fits: Vec<_> = (0..fits.len()).map(|i| same(edge, i)).collect();
+        let recorded = |f: &Fitted| {
+            let curve = f.fit.curves.iter().find(|c| c.edge == *edge)?;
+            Some(context! { fit => f.fit.name.clone(), peak => curve.peak, lower => curve.lower })
+        };
+        context! {
+            edge,
+            n => values.n,
+            svg => picture(profile::draw(edge, &of_fits, &ranges)),
+            peaks => fits.iter().filter_map(recorded).collect::<Vec<_>>(),
+        }
+    });
+    let curves: Vec<_> = curves.collect();
+    let left_out = main.len() - curves.len();
+    (!curves.is_empty()).then(|| context! { key => picture(profile::key(&names, tested)), curves, left_out })
+}
+
+fn trainings(run: &Run) -> Vec<Cell> {
+    let mut stages: Vec<(String, Vec<&Training>)> = vec![("minima".into(), run.minima.iter().collect())];
+    for fitted in &run.fits {
+        let most = fitted.training.iter().map(|t| t.simplex.len()).max().unwrap_or(0);
+        for vertices in 2..=most {
+            let stage = match vertices {
+                2 => "curves".into(),
+                3 => "triangles".into(),
+                _ => format!("simplices of dimension {}", vertices - 1),
+            };
+            let of = fitted.training.iter().filter(|t| t.simplex.len() == vertices).collect();
+            stages.push((format!("{stage}, fit {}", fitted.fit.name), of));
+        }
+    }
+    let draw = |(stage, runs): &(String, Vec<&Training>)| {
+        let drawn = training::draw(stage, runs)?;
+        Some(context! {
+            stage, svg => picture(drawn.svg), left_out => drawn.left_out, log => drawn.log, count => runs.len(),
+        })
+    };
+    stages.iter().filter_map(draw).collect()
+}
+
+fn convergence_values(run: &Run) -> Option<Cell> {
+    let trials = &run.summary.convergence;
+    let pictures: Vec<_> = [End::Birth, End::Death]
+        .into_iter()
+        .filter_map(|end| {
+            Some(context! { name => end.name(), svg => picture(convergence::draw(trials, end)?) })
+        })
+        .collect();
+    let mut seeds: Vec<_> = trials.iter().map(|t| t.seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let spread = |s: &Spread| context! { mean => s.mean, deviation => s.deviation };
+    let row = |r: convergence::Row| {
+        context! {
+            sampling => r.sampling, depth => r.depth, steps => r.steps, seeds => r.seeds,
+            ends => [&r.birth_lower, &r.birth, &r.death].map(spread).to_vec(),
+        }
+    };
+    let rows: Vec<_> = convergence::rows(trials).into_iter().map(row).collect();
+    (!pictures.is_empty()).then(|| context! { pictures, rows, seeds => seeds.len() })
+}
+
+/// Nested tables as `train.batch = 32`, in their order.
+fn flattened(config: &Value) -> Vec<(String, String)> {
+    fn walk(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(table) => {
+                for (key, value) in table {
+                    let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                    walk(&name, value, rows);
+                }
+            }
+            Value::Null => {}
+            _ => rows.push((prefix.into(), plain(value).unwrap_or_else(|| value.to_string()))),
+        }
+    }
+    let mut rows = Vec::new();
+    walk("", config, &mut rows);
+    rows
+}
+
+/// Our own markup, not to be escaped again.
+fn picture(svg: String) -> Cell {
+    Cell::from_safe_string(svg)
+}
+
+/// Four significant digits with the full number as a tip; a dash for none.
+fn num(x: Number) -> Cell {
+    shown(x, x, "")
+}
+
+/// A share in percent, with the share itself as a tip.
+fn percent(x: Number) -> Cell {
+    shown(x, x.map(|x| 100.0 * x), " %")
+}
+
+fn shown(exact: Number, x: Number, unit: &str) -> Cell {
+    let text = match (exact, x) {
+        (Some(exact), Some(x)) => {
+            format!(r#"<span class="x" title="{}">{}{unit}</span>"#, number::full(exact), number::short(x))
+        }
+        _ => r#"<span class="x" title="no value">–</span>"#.into(),
+    };
+    Cell::from_safe_string(text)
+}

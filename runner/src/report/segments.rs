@@ -1,0 +1,73 @@
+//! The triangles' segments [h1, h2] of every fit, with the lower bound of their beginning.
+
+use super::axes::{Scale, extent};
+use super::directory::simplex_name;
+use super::legend::{self, Entry};
+use super::model::{Fit, Segment};
+use super::number::short;
+use super::svg::{Anchor, Shape, Svg};
+
+const WIDTH: f64 = 720.0;
+
+/// One row for each triangle and fit: a thick line from birth to death, a thin one from the lower bound to birth.
+pub fn draw(fits: &[&Fit], triangles: &[&[u32]]) -> String {
+    let mut entries: Vec<_> = fits
+        .iter()
+        .enumerate()
+        .map(|(i, fit)| Entry {
+            line: format!("bar k{}", i % 6),
+            marker: Some((format!("mark f{}", i % 6), Shape::of(i))),
+            text: if fit.name.is_empty() { "segment".into() } else { fit.name.clone() },
+        })
+        .collect();
+    entries.push(Entry::line("thin axis", "from the lower bound to the birth"));
+    let (row, gap) = (11.0, 9.0);
+    let block = row * fits.len() as f64 + gap;
+    let bottom = 14.0 + block * triangles.len() as f64;
+    let all =
+        fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle.as_slice()));
+    let ends = all.flat_map(|s| [s.birth, s.birth_lower, s.death]).flatten();
+    let (lo, hi) = extent(ends).unwrap_or((0.0, 1.0));
+    let told = format!(
+        "{} triangles, {} fits; values from {} to {}.",
+        triangles.len(),
+        fits.len(),
+        short(lo),
+        short(hi)
+    );
+    let height = bottom + 44.0 + legend::height(&entries, WIDTH);
+    let mut svg = Svg::new(WIDTH, height, "Segments of the triangles", &told);
+    let x = Scale::padded(lo, hi, 0.03, 90.0, 700.0);
+    for (value, label) in x.ticks(9) {
+        svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
+        svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
+    }
+    svg.line("axis", [90.0, bottom], [700.0, bottom]);
+    svg.text("name", Anchor::Middle, [395.0, bottom + 32.0], "train loss");
+    for (i, triangle) in triangles.iter().enumerate() {
+        let top = 12.0 + block * i as f64;
+        let middle = top + row * fits.len() as f64 / 2.0;
+        svg.text("label", Anchor::End, [84.0, middle + 4.0], &simplex_name(triangle));
+        for (k, fit) in fits.iter().enumerate() {
+            if let Some(segment) = fit.segments.iter().find(|s| s.triangle == *triangle) {
+                draw_one(&mut svg, segment, k, &x, top + row * (k as f64 + 0.5));
+            }
+        }
+    }
+    legend::draw(&mut svg, &entries, WIDTH, bottom + 40.0);
+    svg.inline()
+}
+
+fn draw_one(svg: &mut Svg, segment: &Segment, fit: usize, x: &Scale, y: f64) {
+    let (Some(birth), Some(death)) = (segment.birth, segment.death) else { return };
+    let class = fit % 6;
+    if let Some(lower) = segment.birth_lower {
+        svg.line("whisker axis", [x.at(lower), y], [x.at(birth), y]);
+        svg.line("whisker axis", [x.at(lower), y - 3.0], [x.at(lower), y + 3.0]);
+    }
+    svg.line(&format!("bar k{class}"), [x.at(birth), y], [x.at(death), y]);
+    let tip = format!("{} to {}", short(birth), short(death));
+    for end in [birth, death] {
+        svg.marker(&format!("mark f{class}"), Shape::of(fit), [x.at(end), y], 3.5, &tip);
+    }
+}

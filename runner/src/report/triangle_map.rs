@@ -1,0 +1,202 @@
+//! A function on a triangle as a filled contour map, with its control points.
+
+use super::axes::{extent, multiples, step};
+use super::colour::colour;
+use super::contour::{Field, place};
+use super::directory::{Quantity, Values, simplex_name};
+use super::number;
+use super::svg::{Anchor, Shape, Svg};
+
+const SIDE: f64 = 300.0;
+const LEFT: f64 = 30.0;
+/// Pixel row of the lower edge.
+const BASE: f64 = 292.0;
+
+/// Colours of a quantity, the same for every triangle of a fit.
+pub struct Colours {
+    lo: f64,
+    hi: f64,
+    levels: Vec<f64>,
+    step: f64,
+}
+
+impl Colours {
+    /// Bands between round numbers over the range of all triangles; `None` without a finite value.
+    pub fn of<'a>(triangles: impl IntoIterator<Item = &'a Values>, quantity: Quantity) -> Option<Self> {
+        let (lo, hi) = extent(triangles.into_iter().flat_map(|t| t.of(quantity).iter().copied()))?;
+        let step = step(lo, hi, 10);
+        // A range of rounding errors is no range.
+        let flat = hi / 2.0 - lo / 2.0 <= 1e-12 * lo.abs().max(hi.abs());
+        let inside = |&level: &f64| lo < level && level < hi;
+        let levels =
+            if flat { Vec::new() } else { multiples(lo, hi, step).into_iter().filter(inside).collect() };
+        Some(Self { lo, hi, levels, step })
+    }
+
+    /// Colour of the band above `levels[band - 1]`.
+    fn band(&self, band: usize) -> String {
+        colour((band as f64 + 0.5) / (self.levels.len() + 1) as f64)
+    }
+}
+
+/// A picture and the numbers that stand beside it.
+pub struct Map {
+    pub svg: String,
+    /// Smallest and largest finite value on the lattice.
+    pub range: Option<(f64, f64)>,
+    /// Place and value of the largest.
+    pub highest: Option<([f64; 3], f64)>,
+    /// The largest on the three edges.
+    pub highest_on_edges: Option<f64>,
+    /// Lattice points without a finite value.
+    pub holes: usize,
+    /// Lattice points.
+    pub points: usize,
+}
+
+/// Draws `quantity` on a triangle; `None` if it was not measured.
+pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -> Option<Map> {
+    let numbers = values.of(quantity);
+    let field = Field::new(numbers)?;
+    let range = extent(numbers.iter().copied());
+    let on_edge = |i: &usize| field.barycentric(*i).contains(&0.0);
+    let highest = largest(numbers, 0..numbers.len());
+    let highest_on_edges = largest(numbers, (0..numbers.len()).filter(on_edge));
+    let holes = numbers.iter().filter(|x| !x.is_finite()).count();
+    let unit = if quantity.is_error() { " %" } else { "" };
+    let (name, triangle) = (quantity.name(), simplex_name(&values.simplex));
+    let told = match (range, highest) {
+        (Some((lo, hi)), Some(i)) => {
+            let [a, b, c] = field.barycentric(i).map(number::short);
+            let (lo, hi) = (number::short(lo), number::short(hi));
+            format!("From {lo}{unit} to {hi}{unit}, largest at t = ({a}, {b}, {c}).")
+        }
+        _ => "No finite value.".into(),
+    };
+    let title = format!("{name} on triangle {triangle}, fit {fit}");
+    let mut svg = Svg::new(360.0, 366.0, &title, &told);
+    paint(&mut svg, &field, colours);
+    marks(&mut svg, &field, &values.simplex);
+    // Two marks in one place would hide each other; the value inside is the larger one anyway.
+    if let Some(i) = highest_on_edges.filter(|_| quantity == Quantity::TrainLoss) {
+        svg.marker("birthplace", Shape::Diamond, pixel(field.barycentric(i)), 4.5, "largest on the edges");
+    }
+    if let Some(i) = highest {
+        svg.marker("highest", Shape::Triangle, pixel(field.barycentric(i)), 5.5, "largest on the lattice");
+    }
+    colour_bar(&mut svg, colours, range, unit);
+    Some(Map {
+        svg: svg.inline(),
+        range,
+        highest: highest.map(|i| (field.barycentric(i), numbers[i])),
+        highest_on_edges: highest_on_edges.map(|i| numbers[i]),
+        holes,
+        points: numbers.len(),
+    })
+}
+
+/// The first index with the largest finite number.
+fn largest(numbers: &[f64], indices: impl IntoIterator<Item = usize>) -> Option<usize> {
+    indices
+        .into_iter()
+        .filter(|&i| numbers[i].is_finite())
+        .reduce(|best, i| if numbers[i] > numbers[best] { i } else { best })
+}
+
+fn onto([x, y]: [f64; 2]) -> [f64; 2] {
+    [LEFT + SIDE * x, BASE - SIDE * y]
+}
+
+fn pixel(t: [f64; 3]) -> [f64; 2] {
+    onto(place(t))
+}
+
+fn paint(svg: &mut Svg, field: &Field<'_>, colours: &Colours) {
+    let levels = std::iter::once(f64::NEG_INFINITY).chain(colours.levels.iter().copied());
+    for (band, level) in levels.enumerate() {
+        let loops: Vec<Vec<_>> =
+            field.at_least(level).into_iter().map(|p| p.into_iter().map(onto).collect()).collect();
+        let style = format!("fill:{}", colours.band(band));
+        svg.polygons("region", &style, loops.iter().map(Vec::as_slice));
+    }
+    for [a, b, c] in field.holes() {
+        let middle = |p: [f64; 2], q: [f64; 2]| onto([(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0]);
+        svg.line("hatch", middle(a, b), middle(a, c));
+    }
+    let corners = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(pixel);
+    svg.polygons("outline", "", [corners.as_slice()]);
+}
+
+/// Control points of depth 1: vertices, edge midpoints, barycentre, and the pieces between them.
+fn marks(svg: &mut Svg, field: &Field<'_>, vertices: &[u32]) {
+    let separator = if vertices.iter().any(|&v| v > 9) { "," } else { "" };
+    let centre = pixel([1.0 / 3.0; 3]);
+    let faces: [&[usize]; 7] = [&[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]];
+    let at = |face: &[usize]| {
+        pixel([0, 1, 2].map(|i| if face.contains(&i) { 1.0 / face.len() as f64 } else { 0.0 }))
+    };
+    if field.n() > 1 {
+        for face in &faces[..6] {
+            svg.line("spokes", at(face), centre);
+        }
+        svg.polygons("spokes", "fill:none", [[at(faces[0]), at(faces[1]), at(faces[2])].as_slice()]);
+    }
+    for face in faces {
+        let index: Vec<_> = face.iter().filter_map(|&i| vertices.get(i)).map(u32::to_string).collect();
+        let [x, y] = at(face);
+        svg.marker("control", Shape::Circle, [x, y], 3.5, "");
+        // Away from the centre, where nothing is drawn.
+        let [dx, dy] = match face {
+            [0] => [-13.0, 12.0],
+            [1] => [13.0, 12.0],
+            [2] => [0.0, -10.0],
+            [0, 1] => [0.0, 16.0],
+            [0, 2] => [-19.0, -2.0],
+            [1, 2] => [19.0, -2.0],
+            _ => [0.0, 17.0],
+        };
+        let class = if face.len() == 3 { "over" } else { "name" };
+        svg.theta(class, [x + dx, y + dy], &index.join(separator));
+    }
+}
+
+fn colour_bar(svg: &mut Svg, colours: &Colours, range: Option<(f64, f64)>, unit: &str) {
+    let (top, height) = (326.0, 12.0);
+    let flat = colours.levels.is_empty() || colours.hi <= colours.lo;
+    let at = |x: f64| {
+        let s = if flat { 0.5 } else { (x / 2.0 - colours.lo / 2.0) / (colours.hi / 2.0 - colours.lo / 2.0) };
+        LEFT + SIDE * s
+    };
+    let mut ends = vec![LEFT];
+    ends.extend(colours.levels.iter().map(|&level| at(level)));
+    ends.push(LEFT + SIDE);
+    for (band, pair) in ends.windows(2).enumerate() {
+        let style = format!("fill:{}", colours.band(band));
+        svg.rectangle("band", &style, [pair[0], top], [pair[1] - pair[0], height]);
+    }
+    svg.polygons(
+        "outline",
+        "",
+        [[[LEFT, top], [LEFT + SIDE, top], [LEFT + SIDE, top + height], [LEFT, top + height]].as_slice()],
+    );
+    if flat {
+        let text = format!("{}{unit} everywhere", number::short(colours.lo));
+        svg.text("label", Anchor::Middle, [LEFT + SIDE / 2.0, top + 26.0], &text);
+        return;
+    }
+    // Labels of about six pixels a character must not run into each other.
+    let mut free = f64::NEG_INFINITY;
+    for &level in &colours.levels {
+        let text = format!("{}{unit}", number::tick(level, colours.step));
+        let half = 3.0 * text.chars().count() as f64 + 3.0;
+        svg.line("axis", [at(level), top + height], [at(level), top + height + 3.0]);
+        if at(level) - half > free {
+            svg.text("label", Anchor::Middle, [at(level), top + 26.0], &text);
+            free = at(level) + half;
+        }
+    }
+    if let Some((lo, hi)) = range {
+        // What of the scale this map uses.
+        svg.line("range", [at(lo), top - 4.0], [at(hi), top - 4.0]);
+    }
+}

@@ -1,0 +1,422 @@
+//! The fast kernels of the CPU against the reference kernels, f32 and f64, of core.
+
+use proptest::prelude::*;
+use std::sync::Arc;
+use valleys::cpu::Cpu;
+use valleys::data::{Dataset, Samples};
+use valleys_core::error::Error;
+use valleys_core::landscape::{Course, Landscape, Mix, Slots, Split, Step, Supervised, Value, epoch_order};
+use valleys_core::network::{self, Layer, Network, Shape, initialise, scores, scratch_len, zoo};
+use valleys_core::rng::{Purpose, Stream};
+use valleys_tests::tolerance;
+
+/// Widths, batch, training samples: odd sizes around the vector widths, more than one panel, a last batch of one.
+const CASES: &[(&[usize], usize, usize)] = &[
+    (&[64, 32, 32, 10], 32, 93),
+    (&[1, 1], 1, 3),
+    (&[1, 2, 1, 3], 7, 15),
+    (&[15, 16, 17, 5], 7, 22),
+    (&[16, 15, 2], 32, 33),
+    (&[17, 33, 16, 3], 33, 34),
+    (&[33, 17, 10], 33, 100),
+    (&[33, 65, 31, 1, 4], 70, 141),
+    (&[2, 200], 16, 40),
+    (&[97, 40, 10], 128, 300),
+];
+
+fn samples(features: usize, classes: usize, count: usize, seed: u64) -> Samples {
+    let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+    Samples {
+        inputs: (0..count * features).map(|_| stream.symmetric(1.0) as f32).collect(),
+        labels: (0..count).map(|_| stream.below(classes as u32) as u8).collect(),
+    }
+}
+
+/// A network, its data, and points of its parameter space.
+struct Case {
+    layers: Vec<Layer>,
+    input: Shape,
+    data: Arc<Dataset>,
+    batch: usize,
+}
+
+impl Case {
+    fn new(widths: &[usize], batch: usize, count: usize) -> Self {
+        let layers = zoo::mlp::<16>(widths).unwrap().to_vec();
+        let (features, classes) = (widths[0], widths[widths.len() - 1]);
+        let train = samples(features, classes, count, 1);
+        let data = Dataset { train, test: samples(features, classes, 1 + count / 3, 2) };
+        Self { layers, input: Shape::flat(features), data: Arc::new(data), batch }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        CASES.iter().map(|&(widths, batch, count)| Self::new(widths, batch, count))
+    }
+
+    fn network(&self) -> Network<'_> {
+        Network { input: self.input, layers: &self.layers }
+    }
+
+    /// Larger than what training starts from, so that the samples' losses differ.
+    fn theta(&self, vertex: u32) -> Vec<f32> {
+        let mut theta = vec![0.0; self.network().parameter_len()];
+        initialise(&self.network(), 9, vertex, &mut theta);
+        theta.iter_mut().for_each(|theta| *theta *= 1.5);
+        theta
+    }
+
+    fn cpu(&self, slots: u32) -> Cpu {
+        let mut cpu =
+            Cpu::new(&self.layers, self.input, self.data.clone(), self.batch, slots as usize).unwrap();
+        (0..slots).for_each(|slot| cpu.put(slot, &self.theta(slot)).unwrap());
+        cpu
+    }
+
+    /// Calls `f` with the reference on the same slots.
+    fn reference<R>(&self, slots: u32, f: impl FnOnce(&mut Supervised) -> R) -> R {
+        fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
+            network::Samples { inputs: &samples.inputs, labels: &samples.labels }
+        }
+        let network = self.network();
+        let dim = network.parameter_len();
+        let mut memory = vec![0.0; Slots::memory_len(slots as usize, dim)];
+        let mut floats = vec![0.0; Supervised::floats_len(&network, self.batch)];
+        let mut order = vec![0; self.data.train.labels.len()];
+        let mut labels = vec![0; self.batch];
+        let mut reference = Supervised::new(
+            network,
+            borrow(&self.data.train),
+            borrow(&self.data.test),
+            self.batch,
+            Slots::new(&mut memory, dim).unwrap(),
+            &mut floats,
+            &mut order,
+            &mut labels,
+        )
+        .unwrap();
+        (0..slots).for_each(|slot| reference.put(slot, &self.theta(slot)).unwrap());
+        f(&mut reference)
+    }
+}
+
+fn mix(terms: &[(u32, f32)]) -> Mix {
+    terms.iter().copied().collect()
+}
+
+fn course(trainable: u32, epoch: u32) -> Course {
+    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3 }
+}
+
+fn centre<L: Landscape>(landscape: &mut L, slot: u32) -> Vec<f32>
+where
+    L::Error: std::fmt::Debug,
+{
+    let mut theta = vec![0.0; landscape.dim()];
+    landscape.get(slot, &mut theta).unwrap();
+    theta
+}
+
+/// The largest difference, relative to the largest number.
+fn difference(a: &[f32], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let size = b.iter().fold(0.0f64, |m, b| m.max(b.abs()));
+    a.iter().zip(b).fold(0.0f64, |m, (&a, &b)| m.max((f64::from(a) - b).abs())) / size
+}
+
+fn widen(theta: &[f32]) -> Vec<f64> {
+    theta.iter().map(|&x| f64::from(x)).collect()
+}
+
+/// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one.
+fn train<L: Landscape>(landscape: &mut L) -> (Vec<f32>, Vec<f32>)
+where
+    L::Error: std::fmt::Debug,
+{
+    let mut all = Vec::new();
+    for epoch in 0..2 {
+        let steps: Vec<Step> = (0..landscape.epoch_len())
+            .map(|batch| {
+                let t = 0.1 + 0.8 * batch as f32 / landscape.epoch_len() as f32;
+                Step { mix: mix(&[(batch % 2, 1.0 - t), (2, t)]), rate: 0.05, batch }
+            })
+            .collect();
+        let mut losses = vec![0.0; steps.len()];
+        landscape.advance(&course(2, epoch), &steps, &mut losses).unwrap();
+        all.extend(losses);
+    }
+    (centre(landscape, 2), all)
+}
+
+#[test]
+fn trajectory_is_the_reference_s() {
+    for case in Case::all() {
+        let (theta, losses) = train(&mut case.cpu(3));
+        let (expected, expected_losses) = case.reference(3, |reference| train(reference));
+        let tolerance = tolerance::trajectory_f32(case.network().flops());
+        assert!(difference(&theta, &widen(&expected)) < tolerance, "{}", case.network());
+        assert!(difference(&losses, &widen(&expected_losses)) < tolerance, "{}", case.network());
+    }
+}
+
+#[test]
+fn gradient_is_that_of_f64() {
+    for case in Case::all() {
+        let network = case.network();
+        let mut cpu = case.cpu(2);
+        let mut order = vec![0; case.data.train.labels.len()];
+        let course = Course { weight_decay: 0.0, ..course(1, 0) };
+        epoch_order(&course, &mut order);
+        for (batch, chosen) in order.chunks(case.batch).enumerate() {
+            // Slot 1 is 0, so that a step of rate 2 at half of slot 0 leaves −∇L in it, with no rounding.
+            cpu.put(0, &case.theta(0).iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
+            cpu.put(1, &vec![0.0; network.parameter_len()]).unwrap();
+            let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch: batch as u32 };
+            let mut loss = [0.0];
+            cpu.advance(&course, &[step], &mut loss).unwrap();
+            let gradient: Vec<f32> = centre(&mut cpu, 1).iter().map(|x| -x).collect();
+
+            let features = case.input.len();
+            let train = &case.data.train;
+            let inputs: Vec<f64> = (chosen.iter())
+                .flat_map(|&i| widen(&train.inputs[i as usize * features..][..features]))
+                .collect();
+            let labels: Vec<u8> = chosen.iter().map(|&i| train.labels[i as usize]).collect();
+            let mut expected = vec![0.0; network.parameter_len()];
+            let expected_loss = network::gradient(
+                &network,
+                &widen(&case.theta(0)),
+                network::Samples { inputs: &inputs, labels: &labels },
+                &mut vec![0.0; scratch_len(&network, chosen.len())],
+                &mut expected,
+            )
+            .unwrap();
+            let terms = network.activation_len() + features + case.batch;
+            assert!(difference(&loss, &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
+            if expected_loss > 0.0 {
+                assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
+            }
+        }
+    }
+}
+
+#[test]
+fn values_are_those_of_f64() {
+    for case in Case::all() {
+        let network = case.network();
+        let mut cpu = case.cpu(3);
+        let points: Vec<Mix> = [[1.0, 0.0], [0.25, 0.75], [0.5, 0.0]]
+            .map(|[a, b]| [(0, a), (1, b), (2, 1.0 - a - b)].into_iter().filter(|x| x.1 != 0.0).collect())
+            .to_vec();
+        for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
+            let mut values = vec![Value::default(); points.len()];
+            cpu.values(split, &points, &mut values).unwrap();
+            for (point, value) in points.iter().zip(&values) {
+                let mut theta = vec![0.0; network.parameter_len()];
+                for &(slot, weight) in point {
+                    let centre = case.theta(slot);
+                    theta.iter_mut().zip(centre).for_each(|(t, c)| *t += f64::from(weight) * f64::from(c));
+                }
+                let count = samples.labels.len();
+                let expected = scores(
+                    &network,
+                    &theta,
+                    network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
+                    &mut vec![0.0; scratch_len(&network, count)],
+                )
+                .unwrap();
+                let terms = network.activation_len() + case.input.len();
+                let loss = expected.loss / count as f64;
+                assert!((value.loss - loss).abs() <= tolerance::sum_f32(terms) * loss, "{network}");
+                // No two logits of these samples are so near that rounding could swap them.
+                assert_eq!(value.error, Some(expected.wrong as f64 / count as f64), "{network}");
+            }
+        }
+    }
+}
+
+#[test]
+fn drawn_samples_are_the_reference_s() {
+    let case = Case::new(&[17, 33, 10], 16, 90);
+    let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
+    let measure = |len, epoch| Split::Drawn { seed: 5, job: 6, epoch, len };
+    for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
+        let mut values = [Value::default(); 2];
+        case.cpu(2).values(split, &points, &mut values).unwrap();
+        let mut expected = [Value::default(); 2];
+        case.reference(2, |reference| reference.values(split, &points, &mut expected)).unwrap();
+        for (value, expected) in values.iter().zip(&expected) {
+            let tolerance = tolerance::sum_f32(case.network().activation_len());
+            assert!((value.loss - expected.loss).abs() <= tolerance * expected.loss, "{split:?}");
+            assert_eq!(value.error, expected.error, "{split:?}");
+        }
+    }
+}
+
+#[test]
+fn bits_repeat() {
+    for case in Case::all() {
+        assert_eq!(train(&mut case.cpu(3)), train(&mut case.cpu(3)), "{}", case.network());
+    }
+}
+
+#[test]
+fn steps_may_be_grouped_into_calls_in_any_way() {
+    let case = Case::new(&[17, 33, 10], 8, 61);
+    let steps: Vec<Step> =
+        (0..8).map(|batch| Step { mix: mix(&[(0, 0.75), (1, 0.25)]), rate: 0.1, batch }).collect();
+    let run = |size: usize| {
+        let mut cpu = case.cpu(2);
+        let mut losses = vec![0.0; steps.len()];
+        for (steps, losses) in steps.chunks(size).zip(losses.chunks_mut(size)) {
+            cpu.advance(&course(1, 0), steps, losses).unwrap();
+        }
+        (centre(&mut cpu, 1), losses)
+    };
+    assert_eq!(run(8), run(1));
+    assert_eq!(run(8), run(3));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn points_may_be_grouped_into_calls_in_any_way(
+        count in 1usize..70, size in 1usize..40, a in 1usize..40, b in 1usize..40, seed in 0u64..99,
+    ) {
+        let case = Case::new(&[a, b, 3], 8, 50);
+        let mut stream = Stream::new(seed, Purpose::Point, 0, 0, 0);
+        let points: Vec<Mix> = (0..count)
+            .map(|_| {
+                let t = stream.unit() as f32;
+                mix(&[(stream.below(3), 1.0 - t), (3, t)])
+            })
+            .collect();
+        let mut cpu = case.cpu(4);
+        let mut together = vec![Value::default(); count];
+        cpu.values(Split::Train, &points, &mut together).unwrap();
+        let mut apart = vec![Value::default(); count];
+        for (points, values) in points.chunks(size).zip(apart.chunks_mut(size)) {
+            cpu.values(Split::Train, points, values).unwrap();
+        }
+        prop_assert_eq!(together, apart);
+    }
+}
+
+#[test]
+fn centres_of_weight_nought_go_on_with_their_momentum() {
+    let case = Case::new(&[5, 7, 3], 4, 8);
+    let mut cpu = case.cpu(3);
+    let step = |slot, batch| Step { mix: mix(&[(0, 0.5), (slot, 0.5)]), rate: 0.1, batch };
+    let (mut before, mut loss) = (centre(&mut cpu, 1), [0.0]);
+    cpu.advance(&course(1, 0), &[step(1, 0)], &mut loss).unwrap();
+    let pushed = centre(&mut cpu, 1);
+    cpu.advance(&course(1, 0), &[step(2, 1)], &mut loss).unwrap();
+    let coasted = centre(&mut cpu, 1);
+    for ((before, pushed), coasted) in before.iter().zip(&pushed).zip(&coasted) {
+        let tolerance = tolerance::sum_f32(1) as f32 * before.abs().max(0.1);
+        assert!(((coasted - pushed) - 0.9 * (pushed - before)).abs() <= tolerance);
+    }
+    assert_ne!(before, pushed);
+    // Setting a centre stops it.
+    cpu.put(1, &pushed).unwrap();
+    before = centre(&mut cpu, 0);
+    cpu.advance(&course(1, 0), &[step(2, 1)], &mut loss).unwrap();
+    assert_eq!(centre(&mut cpu, 1), pushed);
+    assert_eq!(centre(&mut cpu, 0), before);
+}
+
+#[test]
+fn ties_go_to_the_lower_class() {
+    let case = Case::new(&[6, 5, 4], 8, 50);
+    let mut cpu = case.cpu(1);
+    cpu.put(0, &vec![0.0; cpu.dim()]).unwrap();
+    let mut value = [Value::default()];
+    cpu.values(Split::Train, &[mix(&[(0, 1.0)])], &mut value).unwrap();
+    let wrong = case.data.train.labels.iter().filter(|&&label| label != 0).count();
+    assert_eq!(value[0].error, Some(wrong as f64 / 50.0));
+    assert!((value[0].loss - 4f64.ln()).abs() < tolerance::sum_f32(1));
+}
+
+#[test]
+fn what_is_not_finite_is_seen() {
+    let case = Case::new(&[6, 5, 4], 8, 50);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        // In each parameter: first weights, a hidden bias, the last weights and biases, also of class 0.
+        for at in [0, 30, 35, 40, 55, 58] {
+            let mut theta = case.theta(0);
+            theta[at] = bad;
+            let mut cpu = case.cpu(1);
+            cpu.put(0, &theta).unwrap();
+            let point = mix(&[(0, 1.0)]);
+            let mut value = [Value::default()];
+            cpu.values(Split::Train, &[point.clone()], &mut value).unwrap();
+            let mut expected = [Value::default()];
+            let finite = case.reference(1, |reference| {
+                reference.put(0, &theta).unwrap();
+                reference.values(Split::Train, &[point.clone()], &mut expected).unwrap();
+                expected[0].loss.is_finite()
+            });
+            assert_eq!(value[0].loss.is_finite(), finite, "{bad} at {at}");
+            if bad.is_nan() {
+                assert!(value[0].loss.is_nan());
+                assert_eq!(value[0].error, Some(1.0), "{bad} at {at}");
+            }
+            let mut loss = [0.0];
+            cpu.advance(&course(0, 0), &[Step { mix: point, rate: 0.1, batch: 6 }], &mut loss).unwrap();
+            assert!(finite || !loss[0].is_finite() || bad == f32::NEG_INFINITY, "{bad} at {at}");
+        }
+    }
+}
+
+#[test]
+fn refuses_what_does_not_fit() {
+    let case = Case::new(&[6, 5, 4], 8, 50);
+    let make = |layers: &[Layer], data: &Dataset, batch| {
+        Cpu::new(layers, case.input, Arc::new(data.clone()), batch, 2).map(|_| ())
+    };
+    let (layers, data) = (&case.layers[..], &*case.data);
+    assert_eq!(make(layers, data, 8), Ok(()));
+    assert!(matches!(make(layers, data, 0), Err(Error::Range { .. })));
+    assert!(matches!(make(layers, &Dataset::default(), 8), Err(Error::Range { .. })));
+    assert!(matches!(make(&[], data, 8), Err(Error::Range { .. })));
+    assert!(matches!(make(&layers[1..], data, 8), Err(Error::Range { .. })));
+    assert!(matches!(make(&layers[..2], data, 8), Err(Error::Range { .. })));
+    let mut bad = data.clone();
+    bad.test.labels[3] = 4;
+    assert_eq!(make(layers, &bad, 8), Err(Error::Label { sample: 3, label: 4, classes: 4 }));
+    bad.train.inputs.pop();
+    assert!(matches!(make(layers, &bad, 8), Err(Error::Length { needed: 300, given: 299, .. })));
+
+    let mut cpu = case.cpu(2);
+    let theta = case.theta(0);
+    assert!(matches!(cpu.put(2, &theta), Err(Error::Range { most: 1, given: 2, .. })));
+    assert!(matches!(cpu.put(1, &theta[1..]), Err(Error::Length { .. })));
+    let step = Step { mix: mix(&[(0, 1.0)]), rate: 0.1, batch: 0 };
+    let mut loss = [0.0];
+    let late = Step { batch: 7, ..step.clone() };
+    assert!(matches!(
+        cpu.advance(&course(0, 0), &[late], &mut loss),
+        Err(Error::Range { most: 6, given: 7, .. })
+    ));
+    let unknown = mix(&[(2, 1.0)]);
+    let step_unknown = Step { mix: unknown.clone(), ..step.clone() };
+    assert!(matches!(cpu.advance(&course(0, 0), &[step_unknown], &mut loss), Err(Error::Range { .. })));
+    assert!(matches!(cpu.advance(&course(0, 0), &[step], &mut []), Err(Error::Length { .. })));
+    let mut value = [Value::default()];
+    assert!(matches!(cpu.values(Split::Train, &[unknown], &mut value), Err(Error::Range { .. })));
+    let nobody = Split::Drawn { seed: 0, job: 0, epoch: 0, len: 0 };
+    assert!(matches!(cpu.values(nobody, &[mix(&[(0, 1.0)])], &mut value), Err(Error::Range { .. })));
+    // Nothing has moved.
+    assert_eq!(centre(&mut cpu, 0), theta);
+}
+
+#[test]
+fn runs_on_another_thread() {
+    fn sendable<T: Send>(_: &T) {}
+    let case = Case::new(&[6, 5, 4], 8, 50);
+    let mut cpu = case.cpu(3);
+    sendable(&cpu);
+    let here = train(&mut case.cpu(3));
+    let there = std::thread::spawn(move || train(&mut cpu)).join().unwrap();
+    assert_eq!(here, there);
+}

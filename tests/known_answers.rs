@@ -1,0 +1,148 @@
+//! The method against functions whose critical values are known (method: section 6), end to end.
+
+use valleys::config::Config;
+use valleys::run::{Options, Summary, run};
+use valleys_core::landscape::Function;
+use valleys_tests::tolerance;
+
+fn result(preset: &str, overrides: &[&str]) -> Summary {
+    let overrides: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();
+    let config = Config::load(None, Some(preset), &overrides).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { out: Some(folder.path().join("run")), threads: None, quiet: true };
+    run(config, preset, &options).unwrap().0
+}
+
+/// Newton's method with a Jacobian by differences, from near a critical point of the first two variables.
+fn critical_value(function: Function, start: [f64; 2]) -> f64 {
+    let slope = |x: [f64; 2]| {
+        let mut g = [0.0; 2];
+        let value = function.gradient(&x, &mut g);
+        (value, g)
+    };
+    let mut x = start;
+    for _ in 0..50 {
+        let g = slope(x).1;
+        let h = 1e-6;
+        let column = |i: usize| {
+            let (mut a, mut b) = (x, x);
+            a[i] += h;
+            b[i] -= h;
+            let (a, b) = (slope(a).1, slope(b).1);
+            [(a[0] - b[0]) / (2.0 * h), (a[1] - b[1]) / (2.0 * h)]
+        };
+        let (c0, c1) = (column(0), column(1));
+        let det = c0[0] * c1[1] - c1[0] * c0[1];
+        x[0] -= (g[0] * c1[1] - c1[0] * g[1]) / det;
+        x[1] -= (c0[0] * g[1] - g[0] * c0[1]) / det;
+    }
+    slope(x).0
+}
+
+#[test]
+fn critical_values() {
+    let cases: &[(Function, [f64; 2], f64)] = &[
+        (Function::Himmelblau, [3.39, 0.07], 13.311926),
+        (Function::Himmelblau, [0.09, 2.88], 67.719150),
+        (Function::Himmelblau, [-3.07, -0.08], 104.015163),
+        (Function::Himmelblau, [-0.13, -1.95], 178.337239),
+        (Function::Himmelblau, [-0.27, -0.92], 181.616522),
+        (Function::MullerBrown, [-0.55, 1.44], -146.699517),
+        (Function::MullerBrown, [0.62, 0.03], -108.166724),
+        (Function::MullerBrown, [-0.05, 0.47], -80.767818),
+        (Function::MullerBrown, [0.21, 0.29], -72.248940),
+        (Function::MullerBrown, [-0.82, 0.62], -40.664844),
+        (Function::ThreeWellRing, [0.47, 0.82], 0.19),
+        (Function::ThreeWellRing, [-0.95, 0.0], 0.19),
+    ];
+    for &(function, start, value) in cases {
+        let found = critical_value(function, start);
+        assert!(
+            (found - value).abs() < tolerance::CRITICAL,
+            "{function:?} near {start:?}: {found}, known {value}"
+        );
+    }
+    for function in Function::ALL {
+        for well in function.wells() {
+            let mut x = vec![0.0; function.least_dim()];
+            x[..2].copy_from_slice(well);
+            let mut g = vec![0.0; x.len()];
+            function.gradient(&x, &mut g);
+            assert!(
+                g.iter().all(|g| g.abs() < 1e-5),
+                "{function:?} has a slope of {g:?} at its well {well:?}"
+            );
+        }
+    }
+    // The hill of the ring is on the axis, whatever the other variables are worth.
+    assert_eq!(Function::ThreeWellRing.gradient(&[0.0; 4], &mut [0.0; 4]), 1.0);
+}
+
+#[test]
+fn three_well_ring() {
+    for (variables, seed) in [(5, 1), (5, 2), (50, 1), (50, 2)] {
+        let network = format!("network=three-well-ring:{variables}");
+        let s = result("three-well-ring", &[&network, &format!("seed={seed}")]);
+        let segment = &s.segments[0];
+        // One bend cannot follow the circle: births stay above the saddle. The lattice may miss the axis narrowly.
+        assert!((0.19..0.30).contains(&segment.birth), "birth {}", segment.birth);
+        assert!((0.98..=1.0 + 1e-6).contains(&segment.death), "death {}", segment.death);
+        assert_eq!(s.w_infinity, s.w_infinity_segments);
+        assert_eq!(s.bars.iter().filter(|b| b.index == 1).count(), 1);
+        assert_eq!(s.bars.iter().filter(|b| b.index == 0 && b.death.is_none()).count(), 1);
+    }
+}
+
+#[test]
+fn liftable_ring() {
+    for seed in 1..=3 {
+        let s = result("liftable-ring", &[&format!("seed={seed}")]);
+        let flat = result(
+            "liftable-ring",
+            &[&format!("seed={seed}"), "curves.epochs=0", "triangles.epochs=0", "fit.perturbation=0"],
+        );
+        assert!(s.segments[0].death < 0.65, "death {}", s.segments[0].death);
+        assert!(
+            flat.segments[0].death > 0.95,
+            "before fitting the hill is in the way: {}",
+            flat.segments[0].death
+        );
+    }
+}
+
+/// Far apart points of a convex function: the largest loss of every simplex is at a minimum of the run.
+#[test]
+fn convex() {
+    for seed in 1..=3 {
+        let s =
+            result("quadratic", &[&format!("seed={seed}"), "minima.epochs=1", "train.learning_rate=1e-6"]);
+        assert!(s.minima.iter().any(|m| m.train_loss > 1e-3), "the minima are apart");
+        for segment in &s.segments {
+            assert_eq!(segment.birth, segment.birth_lower);
+            assert_eq!(segment.death, segment.birth);
+        }
+        assert!(s.bars.iter().all(|b| b.death.is_none()), "{:?}", s.bars);
+        assert_eq!((s.w_infinity, s.w_infinity_segments), (Some(0.0), Some(0.0)));
+    }
+}
+
+#[test]
+fn himmelblau_and_muller_brown_upper_bounds() {
+    let h = result("himmelblau", &[]);
+    assert!(h.minima.iter().all(|m| m.train_loss < 1e-9));
+    // Three merges, none below its saddle.
+    let mut deaths: Vec<f64> = h.bars.iter().filter(|b| b.index == 0).filter_map(|b| b.death).collect();
+    deaths.sort_by(f64::total_cmp);
+    assert_eq!(deaths.len(), 3);
+    for (death, saddle) in deaths.iter().zip([13.311926, 67.719150, 104.015163]) {
+        assert!(
+            *death > saddle - tolerance::CRITICAL && *death < 1.1 * saddle,
+            "{death} at a saddle of {saddle}"
+        );
+    }
+    let m = result("muller-brown", &[]);
+    let low: Vec<f64> = m.minima.iter().map(|m| m.train_loss).collect();
+    for (loss, known) in low.iter().zip([-146.699517, -108.166724, -80.767818]) {
+        assert!((loss - known).abs() < 1e-3, "{loss} {known}");
+    }
+}

@@ -1,0 +1,399 @@
+//! The report of a run directory: areas of contours, safety of the page, agreement with `summary.json`.
+
+use proptest::prelude::*;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+use valleys::report::{self, Bar, Field, area, place};
+
+/// Rounding of a few hundred additions of coordinates of a unit triangle.
+const AREA_ROUNDING: f64 = 1e-12;
+/// Area of the equilateral triangle with side 1.
+const WHOLE: f64 = 0.433_012_701_892_219_3;
+
+const N: usize = 24;
+
+/// Barycentric coordinates in the order of a file: (n,0,0), (n−1,1,0), (n−1,0,1), …
+fn lattice(n: usize) -> impl Iterator<Item = [f64; 3]> {
+    (0..=n).flat_map(move |row| (0..=row).map(move |k| [n - row, row - k, k].map(|x| x as f64 / n as f64)))
+}
+
+/// A loss of the look of a fitted triangle: low along the sides, high inside.
+fn hill([a, b, c]: [f64; 3]) -> f64 {
+    0.012 + 0.05 * (a * b + b * c + a * c) + 0.6 * a * b * c + 0.003 * a
+}
+
+/// A run directory with three minima and two fits.
+fn directory(loss: impl Fn([f64; 3]) -> f64, summary: &str, config: &str) -> TempDir {
+    let run = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = run.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write("config.toml", config);
+    write("summary.json", summary);
+    let training = "epoch,rate,loss\n1,0.05,1.25\n2,0.05,0.5\n3,0.0005,0.0123\n";
+    for i in 0..3 {
+        write(&format!("minima/{i}/training.csv"), training);
+    }
+    let measured = |loss: f64| format!("{loss:?},{:?},{:?},{:?}", loss / 10.0, 2.0 * loss, loss / 5.0);
+    for fit in ["uniform-1", "peak-2"] {
+        for (edge, [i, j]) in [("0-1", [0, 1]), ("0-2", [0, 2]), ("1-2", [1, 2])] {
+            let mut text = String::from("t1,t2,train_loss,train_error,test_loss,test_error\n");
+            for k in 0..=N {
+                let mut t = [0.0; 3];
+                (t[i], t[j]) = ((N - k) as f64 / N as f64, k as f64 / N as f64);
+                writeln!(text, "{:?},{:?},{}", t[i], t[j], measured(loss(t))).unwrap();
+            }
+            write(&format!("{fit}/{edge}.csv"), &text);
+            write(&format!("{fit}/{edge}/training.csv"), training);
+        }
+        let mut text = String::from("t1,t2,t3,train_loss,train_error,test_loss,test_error\n");
+        for t in lattice(N) {
+            writeln!(text, "{:?},{:?},{:?},{}", t[0], t[1], t[2], measured(loss(t))).unwrap();
+        }
+        write(&format!("{fit}/0-1-2.csv"), &text);
+        write(&format!("{fit}/0-1-2/training.csv"), training);
+    }
+    run
+}
+
+fn summary() -> String {
+    let fit = |name: &str, depth: u32, birth: f64, death: f64| {
+        format!(
+            r#"{{"name":"{name}","sampling":"uniform","depth":{depth},"centres":"fixed","colour":"unknown field",
+            "curves":[{{"edge":[0,1],"peak":0.0271,"lower":0.015}},{{"edge":[0,2],"peak":0.0272,"lower":0.015}},
+                      {{"edge":[1,2],"peak":0.0265,"lower":0.012}}],
+            "segments":[{{"triangle":[0,1,2],"birth":{birth:?},"birth_lower":0.015,"death":{death:?},"within_slack":false}}],
+            "bars":[{{"index":0,"birth":0.012,"death":null,"birth_simplex":[1],"death_simplex":null}},
+                    {{"index":0,"birth":0.015,"death":0.0271,"birth_simplex":[0],"death_simplex":[0,1]}},
+                    {{"index":1,"birth":{birth:?},"death":{death:?},"birth_simplex":[0,2],"death_simplex":[0,1,2]}}],
+            "zero_length":3,"w_infinity":0.01234567890123,"w_infinity_segments":0.01345678901234}}"#
+        )
+    };
+    format!(
+        r#"{{"minima":[{{"id":0,"train_loss":0.015,"train_error":0.00139178844815588,"test_loss":0.03,"test_error":null}},
+           {{"id":1,"train_loss":0.0120123456789,"train_error":0.0,"test_loss":0.031,"test_error":0.0083}},
+           {{"id":2,"train_loss":0.0125,"train_error":0.0,"test_loss":0.032,"test_error":0.0111}}],
+         "zero_length":3,"config":{{"network":"mlp:64-32-32-10","train":{{"batch":32}}}},
+         "fits":[{},{}],
+         "provenance":{{"version":"0.1.0","dataset":"digits","seed":1}},
+         "convergence":[{{"sampling":"uniform","depth":1,"steps":2250,"seed":1,"birth":0.030,"birth_lower":0.013,"death":0.058}},
+                        {{"sampling":"peak","depth":2,"steps":2250,"seed":1,"birth":0.023,"birth_lower":0.013,"death":0.041}},
+                        {{"sampling":"peak","depth":2,"steps":9000,"seed":2,"birth":0.015,"birth_lower":0.013,"death":0.024}}]}}"#,
+        fit("uniform-1", 1, 0.0272, 0.0578),
+        fit("peak-2", 2, 0.0201, 0.0312345678901)
+    )
+}
+
+/// The SVG elements of a page, each parsed as XML.
+fn pictures(page: &str) -> Vec<roxmltree::Document<'_>> {
+    let mut found = Vec::new();
+    let mut rest = page;
+    while let Some(start) = rest.find("<svg") {
+        let end = start + rest[start..].find("</svg>").expect("an open svg element") + "</svg>".len();
+        found.push(roxmltree::Document::parse(&rest[start..end]).expect("well-formed XML"));
+        rest = &rest[end..];
+    }
+    found
+}
+
+/// What every page must satisfy, whatever the directory said.
+fn check(page: &str) {
+    for forbidden in ["<script", "src=", "url(", "@import", "<link", "<iframe", "javascript:", " onload"] {
+        assert!(!page.contains(forbidden), "the page contains {forbidden}");
+    }
+    assert!(
+        page.match_indices("href=").all(|(at, _)| page[at..].starts_with("href=\"#")),
+        "a link leads out"
+    );
+    for picture in pictures(page) {
+        for node in picture.descendants().filter(|node| node.is_element()) {
+            for attribute in node.attributes().filter(|a| a.name() != "class") {
+                let value = attribute.value();
+                assert!(!value.contains("NaN") && !value.contains("inf"), "{} = {value}", attribute.name());
+            }
+        }
+        let first = |name: &str| {
+            picture.root_element().children().any(|c| {
+                c.has_tag_name(("http://www.w3.org/2000/svg", name))
+                    && c.text().is_some_and(|t| !t.is_empty())
+            })
+        };
+        assert!(first("title") && first("desc"), "a figure without title or description");
+    }
+}
+
+#[test]
+fn page_has_every_part() {
+    let run = directory(hill, &summary(), "network = \"mlp:64-32-32-10\"\n");
+    let page = report::render(run.path()).unwrap();
+    check(&page);
+    for part in ["numbers", "triangles", "curves", "barcodes", "training", "convergence", "configuration"] {
+        assert!(page.contains(&format!("<section id=\"{part}\">")), "{part}");
+    }
+    // Two fits with four maps each; every fit its diagram and barcode.
+    let titles: Vec<String> = pictures(&page)
+        .iter()
+        .map(|p| p.descendants().find(|n| n.has_tag_name("title")).unwrap().text().unwrap().into())
+        .collect();
+    let count = |start: &str| titles.iter().filter(|t| t.starts_with(start)).count();
+    assert_eq!(count("train loss on triangle 0-1-2"), 2);
+    assert_eq!(count("train error on") + count("test loss on") + count("test error on"), 6);
+    assert_eq!(count("Persistence diagram"), 2);
+    assert_eq!(count("Barcode"), 2);
+    assert_eq!(count("Loss and error along the curve"), 3);
+    assert_eq!(count("Training of"), 5);
+    assert!(page.contains("the finer ones of this fit are not drawn"), "depth 2 is not explained");
+    assert!(!page.contains("within slack"), "no segment is within slack");
+}
+
+#[test]
+fn numbers_are_those_of_the_summary() {
+    let run = directory(hill, &summary(), "");
+    let page = report::render(run.path()).unwrap();
+    for (full, short) in [
+        ("0.0120123456789", "0.01201"),
+        ("0.00139178844815588", "0.1392 %"),
+        ("0.0272", "0.02720"),
+        ("0.0578", "0.05780"),
+        ("0.0312345678901", "0.03123"),
+        ("0.01234567890123", "0.01235"),
+        ("0.01345678901234", "0.01346"),
+    ] {
+        let cell = format!("<td class=\"n\"><span class=\"x\" title=\"{full}\">{short}</span></td>");
+        assert!(page.contains(&cell), "{cell}");
+    }
+    // Mean of 0.015 alone, and the deviation that one seed has not.
+    assert!(page.contains("<td class=\"n\">9000</td><td class=\"n\">1</td>"));
+}
+
+#[test]
+fn slack_is_said() {
+    let text = summary().replacen("\"within_slack\":false", "\"within_slack\":true", 1);
+    let page = report::render(directory(hill, &text, "").path()).unwrap();
+    assert!(page.contains("1 segment is within slack"));
+    assert!(page.contains("<td>within slack</td>"));
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let evil = "</pre><script>alert(1)</script>\u{1}<img src=x onerror='y'>\"&";
+    let text = summary()
+        .replace("mlp:64-32-32-10", "</title><script>1</script>")
+        .replace("\"digits\"", "\"<b>&\\\"' onload=x\\u0001\"");
+    let page = report::render(directory(hill, &text, evil).path()).unwrap();
+    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<b>"));
+    assert!(page.contains("&lt;script&gt;1"));
+}
+
+#[test]
+fn points_without_a_value_are_counted_and_hatched() {
+    let holed = |t: [f64; 3]| match t {
+        [a, b, c] if a == b && b == c => f64::NAN,
+        [1.0, ..] => f64::INFINITY,
+        _ => hill(t),
+    };
+    let page = report::render(directory(holed, &summary(), "").path()).unwrap();
+    check(&page);
+    assert!(page.contains("2 points without a finite value, hatched."));
+    // Six cells around the barycentre, one at the vertex.
+    let maps: Vec<_> = pictures(&page)
+        .into_iter()
+        .filter(|p| p.descendants().any(|n| n.attribute("class") == Some("hatch")))
+        .collect();
+    assert_eq!(maps.len(), 8);
+    for map in maps {
+        assert_eq!(map.descendants().filter(|n| n.attribute("class") == Some("hatch")).count(), 7);
+    }
+    // Nothing finite at all.
+    check(&report::render(directory(|_| f64::NAN, &summary(), "").path()).unwrap());
+    check(&report::render(directory(|_| -3.5, &summary(), "").path()).unwrap());
+    check(
+        &report::render(directory(|t| if t[0] > 0.5 { 1e308 } else { -1e308 }, &summary(), "").path())
+            .unwrap(),
+    );
+}
+
+#[test]
+fn least_summary_suffices() {
+    let run = TempDir::new().unwrap();
+    fs::write(run.path().join("config.toml"), "").unwrap();
+    fs::write(run.path().join("summary.json"), "{}").unwrap();
+    check(&report::render(run.path()).unwrap());
+    let text = r#"{"minima":[{"id":0,"train_loss":-146.7}],"segments":[{"triangle":[0,1,2],"birth":1,"death":2}],
+        "bars":[{"index":0,"birth":-146.7,"death":null}],"w_infinity":null,"w_infinity_segments":0.5,"unknown":[1]}"#;
+    fs::write(run.path().join("summary.json"), text).unwrap();
+    let page = report::render(run.path()).unwrap();
+    check(&page);
+    assert!(page.contains("without common edges there is none"));
+}
+
+#[test]
+fn analytic_objectives_have_no_errors_to_show() {
+    let run = directory(hill, &summary().replace("\"test_loss\":0.03", "\"ignored\":0.03"), "");
+    for entry in walk(run.path()) {
+        let text = fs::read_to_string(&entry).unwrap();
+        if text.starts_with("t1") {
+            let cut = |(i, line): (usize, &str)| {
+                let fields: Vec<_> = line.split(',').collect();
+                let keep = fields.len() - 3;
+                if i == 0 { line.into() } else { format!("{},,,", fields[..keep].join(",")) }
+            };
+            fs::write(&entry, text.lines().enumerate().map(cut).collect::<Vec<String>>().join("\n")).unwrap();
+        }
+    }
+    let page = report::render(run.path()).unwrap();
+    check(&page);
+    assert!(page.contains("train loss on triangle 0-1-2") && !page.contains("error on triangle"));
+}
+
+fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|p| if p.is_dir() { walk(&p) } else { vec![p] }).collect()
+}
+
+#[test]
+fn wrong_files_are_named_with_their_line() {
+    /// A file, what to make of its text (`None` removes it), and what the sentence contains.
+    type Case = (&'static str, fn(String) -> Option<String>, &'static str);
+    let cases: [Case; 9] = [
+        ("summary.json", |_| None, "summary.json cannot be read"),
+        (
+            "summary.json",
+            |t| Some(t.replacen("\"death\":0.0578", "\"death\":\"x\"", 1)),
+            "expected f64 at line 8 column",
+        ),
+        ("config.toml", |_| None, "config.toml cannot be read"),
+        ("uniform-1/0-1-2.csv", |_| None, "0-1-2.csv cannot be read"),
+        (
+            "peak-2/0-1.csv",
+            |t| Some(t.replace("train_loss", "loss")),
+            "0-1.csv, line 1: the header has no column `train_loss`",
+        ),
+        ("peak-2/0-1-2.csv", |t| Some(format!("{t}0,0,1,x,0,0,0\n")), "326 rows are no lattice"),
+        (
+            "uniform-1/0-2.csv",
+            |t| Some(t.replacen("0.5,0.5,", "0.5,0.5,y", 1)),
+            "0-2.csv, line 14: train_loss is `y",
+        ),
+        (
+            "uniform-1/0-2.csv",
+            |t| Some(t.replacen("\n1.0,0.0", "\n0.0,1.0", 1)),
+            "0-2.csv, line 2: t1 is 0, the lattice has 1",
+        ),
+        (
+            "minima/1/training.csv",
+            |t| Some(t + "4,0.1\n"),
+            "training.csv, line 5: 2 fields where the header has 3",
+        ),
+    ];
+    for (name, change, sentence) in cases {
+        let run = directory(hill, &summary(), "");
+        let file = run.path().join(name);
+        match change(fs::read_to_string(&file).unwrap()) {
+            Some(text) => fs::write(&file, text).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let error = format!("{:#}", report::render(run.path()).unwrap_err());
+        assert!(error.contains(sentence) && !error.contains('\n'), "{name}: {error}");
+    }
+    let outside = summary().replace("peak-2", "../peak-2");
+    let error = report::render(directory(hill, &outside, "").path()).unwrap_err().to_string();
+    assert!(error.contains("`../peak-2` is no name of a fit"), "{error}");
+}
+
+#[test]
+fn page_is_reproducible_and_small() {
+    let run = directory(hill, &summary(), "");
+    let page = report::render(run.path()).unwrap();
+    assert_eq!(page, report::render(run.path()).unwrap());
+    // Eight maps here; a run of the digits has 32 and must stay below 4 MB.
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn bars_alone_make_files() {
+    let bars = [
+        Bar::new(0, 0.0, f64::INFINITY),
+        Bar::new(0, 0.0, 13.3),
+        Bar::new(1, 178.3, 181.6),
+        Bar::new(7, f64::NAN, 1.0),
+    ];
+    for text in [
+        report::barcode_svg(&bars),
+        report::diagram_svg(&bars),
+        report::barcode_svg(&[]),
+        report::diagram_svg(&[]),
+    ] {
+        check(&text);
+        let root = roxmltree::Document::parse(&text).unwrap();
+        assert!(root.root_element().attribute("width").is_some());
+    }
+    let many: Vec<_> = (0..3000).map(|i| Bar::new(0, 0.0, f64::from(i))).collect();
+    let text = report::barcode_svg(&many);
+    check(&text);
+    assert!(text.len() < 1_000_000);
+}
+
+/// Area of {t : c·t ≥ level} in a triangle of area 1, corner values `c`: the analytic share.
+fn share(mut c: [f64; 3], level: f64) -> f64 {
+    c.sort_by(f64::total_cmp);
+    let [a, b, d] = c;
+    if level <= a {
+        1.0
+    } else if level <= b {
+        1.0 - (level - a).powi(2) / ((b - a) * (d - a))
+    } else if level < d {
+        (d - level).powi(2) / ((d - a) * (d - b))
+    } else {
+        0.0
+    }
+}
+
+proptest! {
+    #[test]
+    fn areas_of_linear_functions(c in [-5.0..5.0f64, -5.0..5.0f64, -5.0..5.0f64], s in 0.01..0.99f64, n in 1..20usize) {
+        let values: Vec<_> = lattice(n).map(|t| c[0] * t[0] + c[1] * t[1] + c[2] * t[2]).collect();
+        let field = Field::new(&values).unwrap();
+        let (lo, hi) = (c[0].min(c[1]).min(c[2]), c[0].max(c[1]).max(c[2]));
+        prop_assume!(hi - lo > 1e-3);
+        let level = lo + s * (hi - lo);
+        // Crossings are off by rounding over the slope of the function.
+        let tolerance = AREA_ROUNDING * (1.0 + 10.0 / (hi - lo));
+        prop_assert!((area(&field.at_least(level)) / WHOLE - share(c, level)).abs() < tolerance);
+    }
+
+    /// Against the sum of the analytic areas of the cells: another road to the same set.
+    #[test]
+    fn areas_of_rough_functions(n in 1..9usize, values in prop::collection::vec(-4..5i32, 45), level in -5.0..5.0f64, hole in 0..90usize) {
+        let count = (n + 1) * (n + 2) / 2;
+        let mut values: Vec<_> = values[..count].iter().map(|&v| f64::from(v)).collect();
+        if let Some(v) = values.get_mut(hole) { *v = f64::NAN; }
+        // Ties of level and values are the hard case.
+        for level in [level, level.round()] {
+            let at = |row: usize, k: usize| values[row * (row + 1) / 2 + k];
+            let upright = (0..n).flat_map(|r| (0..=r).map(move |k| [(r, k), (r + 1, k), (r + 1, k + 1)]));
+            let inverted = (0..n).flat_map(|r| (0..r).map(move |k| [(r, k), (r + 1, k + 1), (r, k + 1)]));
+            let cells = upright.chain(inverted).map(|cell| cell.map(|(r, k)| at(r, k)));
+            let finite = cells.filter(|c| c.iter().all(|v| v.is_finite()));
+            let expected: f64 = finite.map(|c| share(c, level)).sum::<f64>() / (n * n) as f64;
+            let field = Field::new(&values).unwrap();
+            prop_assert!((area(&field.at_least(level)) / WHOLE - expected).abs() < AREA_ROUNDING);
+        }
+    }
+}
+
+#[test]
+fn place_is_equilateral() {
+    let corners = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(place);
+    for i in 0..3 {
+        let (a, b) = (corners[i], corners[(i + 1) % 3]);
+        assert!(((a[0] - b[0]).hypot(a[1] - b[1]) - 1.0).abs() < 1e-15);
+    }
+    assert!(
+        Field::new(&[0.0]).is_none() && Field::new(&[0.0; 4]).is_none() && Field::new(&[0.0; 3]).is_some()
+    );
+}

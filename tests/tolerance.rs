@@ -1,0 +1,27 @@
+//! Every tolerance of the tests, with its reason. Relative to the size of the numbers compared unless said otherwise.
+
+/// Weights of a map: a few subtractions and multiplications by at most 8 of numbers of at most 1, in f64, at each of
+/// at most three depths.
+pub const WEIGHTS: f64 = 1e-14;
+
+/// A value of a map whose weights were rounded to f32: at most eight terms of size 1.
+pub const MIXED: f64 = 1e-6;
+
+/// A central difference in f64 with step 1e-5: truncation h² f'''/6, rounding ε/h, both near 1e-10, times the
+/// curvature of the functions tested.
+pub const DIFFERENCE: f64 = 1e-7;
+
+/// An f32 result of a sum of `terms` products, against f64: error grows at most linearly with the length, and like its
+/// root in practice.
+pub fn sum_f32(terms: usize) -> f64 {
+    2.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
+}
+
+/// Critical values of method.md section 6, which are given to six decimals.
+pub const CRITICAL: f64 = 1e-6;
+
+/// Parameters and losses after some ten f32 steps of the same optimiser from the same point, by kernels that sum in
+/// other orders: each step adds the error of a gradient that is made of `flops` operations.
+pub fn trajectory_f32(flops: usize) -> f64 {
+    10.0 * sum_f32(flops)
+}
