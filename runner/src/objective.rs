@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind, Result};
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::error::Error;
-use valleys_core::landscape::{Analytic, Function, Landscape, Slots, rotate, rotation};
+use valleys_core::landscape::{Analytic, EPOCH_LEN, Function, Landscape, Slots, rotate, rotation};
 use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 
@@ -126,6 +126,14 @@ impl Objective {
         match self {
             Self::Trained { layers, input, .. } => Network { input: *input, layers }.parameter_len(),
             Self::Known { dim, .. } => *dim,
+        }
+    }
+
+    /// Steps of an epoch.
+    pub fn epoch_len(&self) -> u64 {
+        match self {
+            Self::Trained { data, batch, .. } => data.train.len().div_ceil(*batch) as u64,
+            Self::Known { .. } => u64::from(EPOCH_LEN),
         }
     }
 

@@ -139,7 +139,7 @@ impl Fit {
         let batches = landscape.epoch_len();
         for epoch in self.epochs.clone() {
             let since = epoch - self.epochs.start;
-            if let Some((peaked, _)) = peaked.filter(|(p, _)| since % p.every == 0) {
+            if let Some((peaked, _)) = peaked.filter(|(p, _)| since.is_multiple_of(p.every)) {
                 self.measure(landscape, &peaked, points, values)?;
                 draw.measured(&peaked, values);
                 keep_lower(landscape, first, values, &mut lowest, best)?;

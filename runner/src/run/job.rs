@@ -12,12 +12,15 @@ use std::ops::Range;
 use valleys_core::descent::{Centres, Epoch, Fit, Memory, Sampling, Sgd};
 use valleys_core::error::Error;
 use valleys_core::landscape::{Landscape, Split, Step, Value};
-use valleys_core::peak::survey;
+use valleys_core::peak::{search, search_len, survey};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_core::simplex::{Frame, Lattice, Mix, Position, Simplex};
 
 /// Steps, or points, that go to the landscape in one call.
 const CALL: usize = 64;
+
+/// A search for a peak ends when its steps change the loss by less than this share.
+pub const TOLERANCE: f64 = 1e-3;
 
 impl Run {
     /// The folder a fit ends in, and so whether it is done.
@@ -28,6 +31,11 @@ impl Run {
     /// The file of the lattice values of a simplex.
     pub(super) fn lattice_file(&self, stage: &Stage, simplex: Simplex) -> String {
         format!("{}.csv", folder(&stage.name(), simplex))
+    }
+
+    /// The file of the peak that a search found between the lattice's points.
+    pub(super) fn peak_file(&self, stage: &Stage, simplex: Simplex) -> String {
+        format!("{}.peak.csv", folder(&stage.name(), simplex))
     }
 
     /// Fits a simplex (Algorithm 1) and stores its control points and training curve.
@@ -75,7 +83,8 @@ impl Run {
         self.store.write_folder(&folder(&stage.name(), simplex), &files)
     }
 
-    /// Measures a simplex on its lattice, on both parts of the data.
+    /// Measures a simplex on its lattice, on both parts of the data, and searches the peak between its points; the
+    /// lattice's file comes last and says that both are done.
     pub(super) fn measure(&self, stage: &Stage, simplex: Simplex, told: &dyn Fn(u64)) -> Result<()> {
         let mut memory = memory(simplex, stage.depth);
         let frame = frame_of(simplex, stage.depth, &mut memory);
@@ -94,17 +103,28 @@ impl Run {
             for (slot, theta) in (0..).zip(&points) {
                 landscape.put(slot, theta)?;
             }
-            let mut mixes = vec![Mix::new(); CALL];
+            let room = search_len(frame.vertices()).max(CALL);
+            let (mut mixes, mut memory) = (vec![Mix::new(); room], vec![Value::default(); room]);
             let mut all = Vec::new();
             for &split in splits {
                 let mut values = vec![Value::default(); lattice.len()];
-                survey(landscape, &frame, lattice.n(), split, &mut mixes, &mut values)?;
+                survey(landscape, &frame, lattice.n(), split, &mut mixes[..CALL], &mut values)?;
                 all.push(values);
             }
-            Ok(all)
+            let losses: Vec<f64> = all[0].iter().map(|v| v.loss).collect();
+            let room = search_len(frame.vertices());
+            let (mixes, memory) = (&mut mixes[..room], &mut memory[..room]);
+            let peak =
+                search(landscape, &frame, lattice.n(), &losses, Split::Train, TOLERANCE, mixes, memory)?;
+            Ok((all, peak))
         });
-        let values = measured.map_err(|e| self.failed("measurement", simplex, e))?;
+        let (values, peak) = measured.map_err(|e| self.failed("measurement", simplex, e))?;
         told(1);
+        let mut csv =
+            (1..=frame.vertices()).map(|i| format!("t{i},")).collect::<String>() + "train_loss,evaluations\n";
+        peak.at.iter().for_each(|t| _ = write!(csv, "{t},"));
+        let _ = writeln!(csv, "{},{}", peak.loss, peak.evaluations);
+        self.store.write(&self.peak_file(stage, simplex), csv.as_bytes())?;
 
         let mut csv = (1..=frame.vertices()).map(|i| format!("t{i},")).collect::<String>();
         csv.push_str("train_loss,train_error,test_loss,test_error\n");
