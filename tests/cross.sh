@@ -39,5 +39,5 @@ if [ "${CROSS:-debian}" = debian ] && debian_has; then
         /usr/bin/cargo "$@" --target "$target" -Zbuild-std=$std
 fi
 echo "cross: no way to build for $target. Either: rustup target add $target" >&2
-echo "cross: or, on Debian: apt-get install rustc-web rust-web-src lld" >&2
+echo "cross: or, on Debian: apt-get install rustc-web cargo-web rust-web-src lld" >&2
 exit 69

@@ -1,5 +1,6 @@
 //! The scenarios of `tests/embedded` give the known answers, so that a device that agrees with them is right.
 
+use valleys_core::kernels::cross_entropy;
 use valleys_tests::scenarios::{SCENARIOS, lines};
 
 /// The bits told of `what`, in order.
@@ -84,4 +85,16 @@ fn three_well_ring() {
 fn all_is_the_others_together() {
     let parts: Vec<String> = SCENARIOS[..5].iter().flat_map(|name| lines(name)).collect();
     assert_eq!(lines("all"), parts);
+}
+
+/// Every build takes exp and ln from libm, also this one, where proptest wants num-traits with std: on one machine the
+/// C library would do, on another it has other bits.
+#[test]
+fn exponentials_are_those_of_libm() {
+    for i in 0..10_000u16 {
+        let x = f32::from(i) / -321.0;
+        let loss = cross_entropy::losses(&[0.0, x], &[0]).next().unwrap();
+        let expected = libm::logf(1.0 + libm::expf(x));
+        assert_eq!(loss.to_bits(), expected.to_bits(), "at {x}: {loss}, {expected}");
+    }
 }
