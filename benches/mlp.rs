@@ -17,10 +17,9 @@ use valleys_core::rng::{Purpose, Stream};
 
 type Failure = Box<dyn std::error::Error>;
 
-const BATCH: usize = 32;
+/// The network of the preset `digits`.
+const TINY: &[usize] = &[64, 32, 32, 10];
 const ROUNDS: usize = 8;
-/// Passes through the training set in a round.
-const EPOCHS: usize = 400;
 const POINTS: usize = 64;
 
 fn main() -> Result<(), Failure> {
@@ -29,13 +28,14 @@ fn main() -> Result<(), Failure> {
         Err(_) => None,
     };
     let mut jobs = [
-        Job::new("plain", 1, 0, |_| Mix::from_iter([(0, 1.0)]))?,
-        Job::new("curve", 3, 2, |t| {
+        Job::new("plain", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
+        Job::new("curve", TINY, 32, [3, 2], |t| {
             Mix::from_iter([(u32::from(t > 0.5), (1.0 - 2.0 * t).abs()), (2, 1.0 - (1.0 - 2.0 * t).abs())])
         })?,
-        Job::new("triangle", 7, 3, |t| {
+        Job::new("triangle", TINY, 32, [7, 3], |t| {
             Mix::from_iter([((3.0 * t) as u32, 0.4 * t), (3 + (3.0 * t) as u32, 0.6 * t), (6, 1.0 - t)])
         })?,
+        Job::new("plain, wide", &[784, 512, 256, 10], 128, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
     ];
     let mut ours = Times::default();
     let mut theirs = Times::default();
@@ -89,32 +89,41 @@ struct Job {
     name: &'static str,
     cpu: Cpu,
     trainable: u32,
+    /// Passes through the training set in a round.
+    epochs: u32,
     mix: fn(f32) -> Mix,
 }
 
 impl Job {
-    fn new(name: &'static str, slots: u32, trainable: u32, mix: fn(f32) -> Mix) -> Result<Self, Failure> {
-        let layers = zoo::mlp::<8>(&[64, 32, 32, 10])?;
-        let network = Network { input: Shape::flat(64), layers: &layers };
+    fn new(
+        name: &'static str,
+        widths: &[usize],
+        batch: usize,
+        [slots, trainable]: [u32; 2],
+        mix: fn(f32) -> Mix,
+    ) -> Result<Self, Failure> {
+        let layers = zoo::mlp::<8>(widths)?;
+        let network = Network { input: Shape::flat(widths[0]), layers: &layers };
         let samples = |count: usize, seed| {
             let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
-            let inputs = (0..count * 64).map(|_| stream.below(17) as f32 / 16.0).collect();
+            let inputs = (0..count * widths[0]).map(|_| stream.below(17) as f32 / 16.0).collect();
             Samples { inputs, labels: (0..count).map(|_| stream.below(10) as u8).collect() }
         };
         let data = Arc::new(Dataset { train: samples(1437, 1), test: samples(360, 2) });
-        let mut cpu = Cpu::new(&layers, network.input, data, BATCH, slots as usize)?;
+        let mut cpu = Cpu::new(&layers, network.input, data, batch, slots as usize)?;
         let mut theta = vec![0.0; cpu.dim()];
         for slot in 0..slots {
             initialise(&network, 3, slot, &mut theta);
             cpu.put(slot, &theta)?;
         }
-        Ok(Self { name, cpu, trainable, mix })
+        let epochs = (1_200_000 / network.parameter_len()).clamp(1, 300) as u32;
+        Ok(Self { name, cpu, trainable, epochs, mix })
     }
 
     fn round(&mut self, times: &mut Times) -> Result<(), Failure> {
         let mut stream = Stream::new(4, Purpose::Point, 0, 0, 0);
         let batches = self.cpu.epoch_len();
-        for epoch in 0..EPOCHS as u32 {
+        for epoch in 0..self.epochs {
             let steps: Vec<Step> = (0..batches)
                 .map(|batch| Step { mix: (self.mix)(stream.unit() as f32), rate: 1e-3, batch })
                 .collect();

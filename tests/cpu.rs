@@ -116,11 +116,11 @@ where
     theta
 }
 
-/// The largest difference, relative to the largest number.
+/// The largest difference, relative to the largest number of `b`.
 fn difference(a: &[f32], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let size = b.iter().fold(0.0f64, |m, b| m.max(b.abs()));
-    a.iter().zip(b).fold(0.0f64, |m, (&a, &b)| m.max((f64::from(a) - b).abs())) / size
+    a.iter().zip(b).fold(0.0f64, |m, (&a, &b)| m.max((f64::from(a) - b).abs())) / size.max(f64::MIN_POSITIVE)
 }
 
 fn widen(theta: &[f32]) -> Vec<f64> {
@@ -192,9 +192,7 @@ fn gradient_is_that_of_f64() {
             .unwrap();
             let terms = network.activation_len() + features + case.batch;
             assert!(difference(&loss, &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
-            if expected_loss > 0.0 {
-                assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
-            }
+            assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
         }
     }
 }
@@ -360,10 +358,10 @@ fn what_is_not_finite_is_seen() {
             if bad.is_nan() {
                 assert!(value[0].loss.is_nan());
                 assert_eq!(value[0].error, Some(1.0), "{bad} at {at}");
+                let mut loss = [0.0];
+                cpu.advance(&course(0, 0), &[Step { mix: point, rate: 0.1, batch: 6 }], &mut loss).unwrap();
+                assert!(loss[0].is_nan(), "{bad} at {at}");
             }
-            let mut loss = [0.0];
-            cpu.advance(&course(0, 0), &[Step { mix: point, rate: 0.1, batch: 6 }], &mut loss).unwrap();
-            assert!(finite || !loss[0].is_finite() || bad == f32::NEG_INFINITY, "{bad} at {at}");
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Peaked {
     pub every: u32,
     /// Cells on an edge.
     pub cells: u32,
+    /// See [`Course::across`](crate::landscape::Course::across).
+    pub across: bool,
 }
 
 /// The distribution of t over cells, in the caller's memory.

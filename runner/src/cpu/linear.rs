@@ -27,7 +27,10 @@ impl<S: Simd> Rows<S> for Forward<'_> {
     #[inline(always)]
     fn rows<const R: usize>(&mut self, simd: S, first: usize) {
         let inputs = self.x.len();
-        let weight: [&[f32]; R] = std::array::from_fn(|r| &self.weight[(first + r) * inputs..][..inputs]);
+        let mut weight: [&[f32]; R] = [&[]; R];
+        for (row, r) in weight.iter_mut().zip(first..) {
+            *row = &self.weight[r * inputs..][..inputs];
+        }
         let bias = &self.bias[first..][..R];
         let y = &mut self.y[first..][..R];
         for column in (0..LANES).step_by(width::<S>()) {
@@ -37,18 +40,37 @@ impl<S: Simd> Rows<S> for Forward<'_> {
             }
             accumulate_rows(simd, &mut tile, column, weight, self.x);
             for r in 0..R {
-                let [low, high] = tile[r];
-                let pair = if self.relu { [relu(simd, low), relu(simd, high)] } else { [low, high] };
-                store::<S>(pair, &mut y[r], column);
+                store::<S>(rectified(simd, tile[r], self.relu), &mut y[r], column);
             }
         }
     }
 }
 
+/// max(y, 0) where asked for; a NaN stays one.
 #[inline(always)]
-fn relu<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
+fn rectified<S: Simd>(simd: S, [low, high]: [S::f32s; 2], relu: bool) -> [S::f32s; 2] {
     let zero = S::f32s::splat(simd, 0.0);
-    y.simd_lt(zero).select(zero, y)
+    if relu { [low.simd_lt(zero).select(zero, low), high.simd_lt(zero).select(zero, high)] } else { [low, high] }
+}
+
+/// y = Σ weight · product, then ReLU where asked for: [`forward`] at a mix of slots, from its products at each slot.
+///
+/// # Layout
+/// `products` (slots, O, lanes), `y` (O, lanes).
+#[inline(always)]
+pub fn mixed<S: Simd>(simd: S, mix: &[(u32, f32)], products: &[Line], y: &mut [Line], relu: bool) {
+    let outputs = y.len();
+    for (o, y) in y.iter_mut().enumerate() {
+        for column in (0..LANES).step_by(width::<S>()) {
+            let mut sum = [S::f32s::splat(simd, 0.0); 2];
+            for &(slot, weight) in mix {
+                let [low, high] = load(simd, &products[slot as usize * outputs + o], column);
+                let weight = S::f32s::splat(simd, weight);
+                sum = [weight.mul_add(low, sum[0]), weight.mul_add(high, sum[1])];
+            }
+            store::<S>(rectified(simd, sum, relu), y, column);
+        }
+    }
 }
 
 /// dx = Wᵀ dy; where x is the output of a ReLU, 0 unless x > 0.
@@ -77,7 +99,10 @@ impl<S: Simd> Rows<S> for DataGradient<'_> {
         for column in (0..LANES).step_by(width::<S>()) {
             let mut tile: Tile<S, R> = [[zero; 2]; R];
             let weight = self.weight.chunks_exact(inputs);
-            let steps = weight.zip(self.dy).map(|(row, dy)| (std::array::from_fn(|r| row[first + r]), dy));
+            let steps = weight.zip(self.dy).map(|(row, dy)| {
+                let a: [f32; R] = row[first..][..R].try_into().expect("R numbers");
+                (a, dy)
+            });
             accumulate(simd, &mut tile, column, steps);
             for r in 0..R {
                 if self.relu {
@@ -123,7 +148,13 @@ impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> 
             for (dy, x) in self.panels.clone() {
                 let dy: &[Line; R] = dy[first..][..R].try_into().expect("R lines");
                 let steps = x[block..][..LANES].iter().enumerate();
-                let steps = steps.map(|(k, x)| (std::array::from_fn(|r| dy[r][k]), x));
+                let steps = steps.map(|(k, x)| {
+                    let mut a = [0.0; R];
+                    for r in 0..R {
+                        a[r] = dy[r][k];
+                    }
+                    (a, x)
+                });
                 accumulate(simd, &mut tile, column, steps);
             }
             let weight = self.weight[first * inputs..].chunks_exact_mut(inputs);

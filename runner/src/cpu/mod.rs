@@ -5,12 +5,15 @@
 //!
 //! Samples lie side by side in a vector ([`floats`]), parameters stay as θ has them. So every product of matrices is
 //! the same micro kernel ([`tile`]), whose scalars come from θ or from gradients with any strides:
-//! [`linear`] puts it to work, [`pass`] goes through all layers, [`slots`] mixes control points and moves them.
+//! [`linear`] puts it to work, [`pass`] goes through all layers, [`slots`] mixes control points and moves them,
+//! [`measure`] tells the loss at many points.
 
+mod across;
 mod cross_entropy;
 mod elementary;
 mod floats;
 mod linear;
+mod measure;
 mod pass;
 mod plan;
 mod slots;
@@ -20,6 +23,7 @@ mod transpose;
 use crate::data::{Dataset, Samples};
 use fearless_simd::{Level, dispatch, prelude::*};
 use floats::{Floats, LANES};
+use measure::Group;
 use pass::Pass;
 use plan::Plan;
 use slots::{Slots, stride};
@@ -29,9 +33,6 @@ use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_
 use valleys_core::network::{Layer, Network, Shape};
 use valleys_core::rng::{Purpose, Stream};
 
-/// Points whose losses are measured together: their parameters fit into the second-level cache.
-const GROUP: usize = 16;
-
 /// Mean cross-entropy of a multilayer perceptron over labelled samples.
 #[derive(Debug)]
 pub struct Cpu {
@@ -40,9 +41,10 @@ pub struct Cpu {
     batch: usize,
     slots: Slots,
     pass: Pass,
-    /// θ(t) of a step, or of a group of points.
+    /// θ(t) of a step.
     theta: Floats,
     gradient: Floats,
+    group: Group,
     order: Vec<u32>,
 }
 
@@ -78,15 +80,16 @@ impl Cpu {
             data,
             batch,
             slots: Slots::new(slots, plan.dim),
-            theta: Floats::new(GROUP * stride(plan.dim)),
+            theta: Floats::new(stride(plan.dim)),
             gradient: Floats::new(stride(plan.dim)),
+            group: Group::new(&plan, slots),
             pass: Pass::new(plan, batch.div_ceil(LANES)),
         })
     }
 
     #[inline(always)]
     fn steps<S: Simd>(&mut self, simd: S, course: &Course, steps: &[Step], losses: &mut [f32]) {
-        let theta = &mut self.theta.get_mut()[..stride(self.slots.dim())];
+        let theta = self.theta.get_mut();
         for (step, loss) in steps.iter().zip(losses) {
             let order = &self.order[..self.data.train.labels.len()];
             let chosen = &order[step.batch as usize * self.batch..];
@@ -96,31 +99,13 @@ impl Cpu {
             }
             self.slots.mix(simd, &step.mix, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
-            self.slots.step(simd, course, &step.mix, step.rate, theta, self.gradient.get());
-        }
-    }
-
-    #[inline(always)]
-    fn measure<S: Simd>(&mut self, simd: S, test: bool, count: usize, points: &[Mix], values: &mut [Value]) {
-        let stride = stride(self.slots.dim());
-        let samples = if test { &self.data.test } else { &self.data.train };
-        for (points, values) in points.chunks(GROUP).zip(values.chunks_mut(GROUP)) {
-            for (point, theta) in points.iter().zip(self.theta.get_mut().chunks_exact_mut(stride)) {
-                self.slots.mix(simd, point, theta);
+            let mut course = *course;
+            if course.across {
+                let gradient = &mut self.gradient.get_mut()[..theta.len()];
+                across::project(simd, &self.slots, &step.mix, course.weight_decay, theta, gradient);
+                course.weight_decay = 0.0;
             }
-            values.fill(Value { loss: 0.0, error: Some(0.0) });
-            for chosen in self.order[..count].chunks(LANES) {
-                self.pass.gather(simd, 0, samples, chosen);
-                for (theta, value) in self.theta.get().chunks_exact(stride).zip(&mut *values) {
-                    let scores = self.pass.scores(simd, 0, theta);
-                    value.loss += scores.loss;
-                    value.error = value.error.map(|wrong| wrong + scores.wrong as f64);
-                }
-            }
-            for value in values {
-                value.loss /= count as f64;
-                value.error = value.error.map(|wrong| wrong / count as f64);
-            }
+            self.slots.step(simd, &course, &step.mix, step.rate, theta, self.gradient.get());
         }
     }
 }

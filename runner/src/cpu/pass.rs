@@ -4,9 +4,11 @@ use super::cross_entropy::{self, NOBODY, Scores};
 use super::floats::{Floats, LANES, Line, padded};
 use super::linear;
 use super::plan::Plan;
+use super::tile::copy;
 use super::transpose::transpose;
 use crate::data::Samples;
 use fearless_simd::prelude::*;
+use valleys_core::landscape::Mix;
 
 /// Activations and their gradients of a number of panels.
 ///
@@ -48,11 +50,13 @@ impl Pass {
                 Some(&sample) => {
                     *label = samples.labels[sample as usize].into();
                     let input = &samples.inputs[sample as usize * inputs..][..inputs];
-                    for (part, block) in input.chunks(LANES).zip(rows.chunks_exact_mut(LANES)) {
-                        match part.try_into() {
-                            Ok(line) => block[lane] = line,
-                            Err(_) => block[lane][..part.len()].copy_from_slice(part),
-                        }
+                    let (lines, rest) = input.as_chunks::<LANES>();
+                    let mut blocks = rows.chunks_exact_mut(LANES);
+                    for (line, block) in lines.iter().zip(&mut blocks) {
+                        copy(simd, line, &mut block[lane]);
+                    }
+                    if let Some(block) = blocks.next() {
+                        block[lane][..rest.len()].copy_from_slice(rest);
                     }
                 }
                 None => {
@@ -67,11 +71,11 @@ impl Pass {
         }
     }
 
-    /// Fills the activations of a panel from its inputs.
+    /// Fills the activations of a panel, from the inputs of block `first` on.
     #[inline(always)]
-    fn forward<S: Simd>(&mut self, simd: S, panel: usize, theta: &[f32]) {
+    fn forward<S: Simd>(&mut self, simd: S, panel: usize, first: usize, theta: &[f32]) {
         let x = &mut self.x.lines_mut()[panel * self.plan.x_len..][..self.plan.x_len];
-        for block in &self.plan.blocks {
+        for block in &self.plan.blocks[first..] {
             let (x, y) = x[block.x..].split_at_mut(padded(block.inputs));
             let weight = &theta[block.weight..block.bias];
             let bias = &theta[block.bias..][..block.outputs];
@@ -79,12 +83,27 @@ impl Pass {
         }
     }
 
-    /// Scores of a gathered panel at `theta`.
+    /// What the first block makes of the first panel at the centre of a slot, before the ReLU.
+    ///
+    /// # Layout
+    /// `products` (slots, outputs, lanes).
     #[inline(always)]
-    pub fn scores<S: Simd>(&mut self, simd: S, panel: usize, theta: &[f32]) -> Scores {
-        self.forward(simd, panel, theta);
-        let logits = &self.x.lines()[panel * self.plan.x_len + self.plan.logits..][..self.plan.classes];
-        cross_entropy::scores(simd, logits, &self.labels[panel])
+    pub fn product<S: Simd>(&mut self, simd: S, centre: &[f32], slot: usize, products: &mut [Line]) {
+        let block = &self.plan.blocks[0];
+        let (weight, bias) = (&centre[block.weight..block.bias], &centre[block.bias..][..block.outputs]);
+        let y = &mut products[slot * block.outputs..][..block.outputs];
+        linear::forward(simd, weight, bias, &self.x.lines()[..block.inputs], y, false);
+    }
+
+    /// Scores of the first panel at a mix of slots, from their [products](Self::product) and `theta`.
+    #[inline(always)]
+    pub fn scores<S: Simd>(&mut self, simd: S, mix: &Mix, products: &[Line], theta: &[f32]) -> Scores {
+        let block = &self.plan.blocks[0];
+        let y = &mut self.x.lines_mut()[padded(block.inputs)..][..block.outputs];
+        linear::mixed(simd, mix, products, y, block.relu);
+        self.forward(simd, 0, 1, theta);
+        let logits = &self.x.lines()[self.plan.logits..][..self.plan.classes];
+        cross_entropy::scores(simd, logits, &self.labels[0])
     }
 
     /// Scores of the gathered panels at `theta`, and the gradient of the mean loss of their `count` samples.
@@ -93,7 +112,7 @@ impl Pass {
         let panels = count.div_ceil(LANES);
         let mut loss = 0.0;
         for panel in 0..panels {
-            self.forward(simd, panel, theta);
+            self.forward(simd, panel, 0, theta);
             loss += self.backward(simd, panel, theta, 1.0 / count as f32).loss;
         }
         let (x_len, dy_len) = (self.plan.x_len, self.plan.dy_len);

@@ -93,13 +93,12 @@ impl Slots {
             for ((centre, momentum), (theta, gradient)) in
                 moved.zip(vectors::<S>(theta).zip(vectors::<S>(gradient)))
             {
-                let [c, v, theta, gradient] =
-                    [&*centre, &*momentum, theta, gradient].map(|x| S::f32s::from_slice(simd, x));
-                let g = lambda.mul_add(theta, gradient);
-                let v = weight.mul_add(g, mu * v);
+                let load = |x: &[f32]| S::f32s::from_slice(simd, x);
+                let g = lambda.mul_add(load(theta), load(gradient));
+                let v = weight.mul_add(g, mu * load(momentum));
                 let v = v.abs().simd_lt(least).select(zero, v);
                 v.store_slice(momentum);
-                rate.mul_add(v, c).store_slice(centre);
+                rate.mul_add(v, load(centre)).store_slice(centre);
             }
         }
     }
@@ -115,8 +114,10 @@ impl Slots {
         Ok(())
     }
 
+    /// A centre; longer than dim by zeros.
+    /// A centre, with the zeros that fill its stride.
     #[inline(always)]
-    fn centre(&self, slot: usize) -> &[f32] {
+    pub fn centre(&self, slot: usize) -> &[f32] {
         let stride = stride(self.dim);
         &self.memory.get()[2 * slot * stride..][..stride]
     }
@@ -134,11 +135,11 @@ pub const fn stride(dim: usize) -> usize {
 }
 
 #[inline(always)]
-fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
+pub fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
     floats.chunks_exact(S::f32s::LEN)
 }
 
 #[inline(always)]
-fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
+pub fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
     floats.chunks_exact_mut(S::f32s::LEN)
 }

@@ -3,7 +3,7 @@
 //! Forward pass, weight gradient and data gradient differ in where A and B come from, in what C starts with and in
 //! what is done to it before it is stored; nothing else.
 
-use super::floats::Line;
+use super::floats::{LANES, Line};
 use fearless_simd::prelude::*;
 
 /// A tile of R rows and two vectors.
@@ -28,6 +28,14 @@ pub fn store<S: Simd>(pair: [S::f32s; 2], line: &mut Line, column: usize) {
     let (low, high) = line[column..][..width::<S>()].split_at_mut(S::f32s::LEN);
     pair[0].store_slice(low);
     pair[1].store_slice(high);
+}
+
+/// Copies a line with vectors: a copy of this length would else be a call.
+#[inline(always)]
+pub fn copy<S: Simd>(simd: S, from: &Line, to: &mut Line) {
+    for column in (0..LANES).step_by(width::<S>()) {
+        store::<S>(load(simd, from, column), to, column);
+    }
 }
 
 /// Adds the products of the steps k: each gives A(·, k) of the tile's rows and the line B(k, ·).
