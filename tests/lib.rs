@@ -2,5 +2,5 @@
 
 pub mod complexes;
 pub mod rank;
-
+pub mod scenarios;
 pub mod tolerance;

@@ -12,6 +12,11 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 

@@ -1,6 +1,6 @@
 //! A simplex cut into n^r equal cells.
 
-use super::{MAX_VERTICES, lattice::Point};
+use super::{MAX_VERTICES, lattice::Point, sort_falling};
 use crate::rng::Stream;
 
 /// The edgewise subdivision of a simplex of r + 1 vertices into n^r cells of equal volume.
@@ -51,7 +51,7 @@ impl Cells {
     /// A uniform point of a cell.
     pub fn draw(&self, cell: usize, stream: &mut Stream) -> Point {
         let mut fractions: Point = (1..self.vertices).map(|_| stream.unit()).collect();
-        fractions.sort_unstable_by(|a, b| b.total_cmp(a));
+        sort_falling(&mut fractions, |x| *x);
         self.point(cell, &fractions)
     }
 
@@ -66,7 +66,7 @@ impl Cells {
                 (digit as f64 + fraction) / n as f64
             })
             .collect();
-        x.sort_unstable_by(|a, b| b.total_cmp(a));
+        sort_falling(&mut x, |x| *x);
         (0..self.vertices)
             .map(|i| {
                 let upper = if i == 0 { 1.0 } else { x[i - 1] };

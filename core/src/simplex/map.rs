@@ -3,7 +3,7 @@
 //! Method: sections 2 and 7; Voronkova et al., equations (5) and (6), are its cases of two and three vertices
 //! at depth 1.
 
-use super::MAX_VERTICES;
+use super::{MAX_VERTICES, sort_falling};
 use heapless::Vec;
 
 /// Common denominator of all control points: 840 = lcm(1, …, 8), once for each depth.
@@ -21,6 +21,9 @@ pub const MAX_DEPTH: usize = 3;
 pub struct Position([u32; MAX_VERTICES]);
 
 impl Position {
+    /// No place yet: what static memory for a [`Frame`] starts with, all zero.
+    pub const BLANK: Self = Self([0; MAX_VERTICES]);
+
     /// Vertex `i`.
     const fn vertex(i: usize) -> Self {
         let mut p = [0; MAX_VERTICES];
@@ -105,7 +108,7 @@ pub fn weights(t: &[f64], depth: usize) -> Weights {
     let mut cell: Weights = t.iter().enumerate().map(|(i, &w)| (Position::vertex(i), w)).collect();
     for _ in 0..depth {
         // Ties may fall either way: what depends on their order gets weight 0.
-        cell.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
+        sort_falling(&mut cell, |c| c.1);
         cell = (1..=cell.len())
             .map(|j| {
                 let next = cell.get(j).map_or(0.0, |c| c.1);
@@ -269,7 +272,7 @@ impl<'a> Frame<'a> {
     /// let coarse = Frame::new(2, 1, &mut coarse)?;
     /// let fine = Frame::new(2, 2, &mut fine)?;
     /// // Half of the way from vertex 1 to the middle.
-    /// assert_eq!(coarse.refine(&fine.positions()[2]), [(2, 0.5), (1, 0.5)]);
+    /// assert_eq!(coarse.refine(&fine.positions()[2]), [(1, 0.5), (2, 0.5)]);
     /// # Ok::<(), valleys_core::error::Error>(())
     /// ```
     pub fn refine(&self, position: &Position) -> Mix {

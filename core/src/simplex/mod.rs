@@ -73,6 +73,19 @@ impl Simplex {
     }
 }
 
+/// Sorts at most [`MAX_VERTICES`] elements by falling key: by insertion, since core's sort for any length weighs
+/// kilobytes on a device, once for each type.
+fn sort_falling<T>(items: &mut [T], key: impl Fn(&T) -> f64) {
+    for end in 1..items.len() {
+        for i in (0..end).rev() {
+            if key(&items[i]).total_cmp(&key(&items[i + 1])).is_ge() {
+                break;
+            }
+            items.swap(i, i + 1);
+        }
+    }
+}
+
 impl PartialOrd for Simplex {
     fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))

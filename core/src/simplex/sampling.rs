@@ -1,6 +1,6 @@
 //! Drawing a point t of a simplex.
 
-use super::{MAX_VERTICES, lattice::Point};
+use super::{MAX_VERTICES, lattice::Point, sort_falling};
 use crate::rng::Stream;
 
 /// A uniform point of the simplex with `vertices` vertices.
@@ -20,7 +20,7 @@ pub fn uniform(stream: &mut Stream, vertices: usize) -> Point {
         return Point::from_array([t1, t2, (1.0 - t1 - t2).max(0.0)]);
     }
     let mut cuts: Point = (1..vertices).map(|_| stream.unit()).collect();
-    cuts.sort_unstable_by(|a, b| b.total_cmp(a));
+    sort_falling(&mut cuts, |x| *x);
     (0..vertices)
         .map(|i| {
             let upper = if i == 0 { 1.0 } else { cuts[i - 1] };

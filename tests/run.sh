@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Checks everything: format, lints, documentation, tests, the core's features, other machines, the firmwares.
+#
+#     bash tests/run.sh
+#
+# Installs what is missing where it may (rustup components and targets; Debian packages, as root). What cannot be had is
+# skipped with a line that begins with "SKIPPED"; with CI=true in the environment it is a failure instead.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+export DEBIAN_FRONTEND=noninteractive
+
+began=$SECONDS
+current="start"
+times=""
+skipped=0
+
+finish() {
+    status=$?
+    total=$((SECONDS - began))
+    if [ $status -eq 0 ]; then
+        echo "PASSED in $total s ($times), $skipped skipped"
+    else
+        echo "FAILED after $total s, in: $current (status $status)"
+    fi
+}
+trap finish EXIT
+
+# stage TITLE COMMAND...
+stage() {
+    current=$1
+    echo "=== $current"
+    local start=$SECONDS
+    "${@:2}"
+    times="$times${times:+, }$current $((SECONDS - start)) s"
+    echo "=== $current: $((SECONDS - start)) s"
+}
+
+# skip WHAT HOW_TO_GET_IT
+skip() {
+    echo "SKIPPED $1; to have it: $2"
+    skipped=$((skipped + 1))
+    if [ "${CI:-}" = true ]; then
+        echo "CI=true: what is missing is a failure"
+        exit 69
+    fi
+}
+
+# debian PACKAGE...: by apt-get, where that is allowed.
+updated=no
+debian() {
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    if [ $updated = no ]; then
+        apt-get update -qq || true
+        updated=yes
+    fi
+    echo "installing $*"
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# have COMMAND PACKAGE: whether the command is there, if need be after an installation.
+have() {
+    command -v "$1" >/dev/null || debian "$2" || true
+    command -v "$1" >/dev/null
+}
+
+# cross TARGET: whether the target can be built for, if need be after an installation.
+cross() {
+    if [ "${CROSS:-rustup}" = rustup ] && CROSS=rustup bash tests/cross.sh "$1" 2>/dev/null; then
+        return
+    fi
+    # Rustup offers no targets here: it is not asked again, which may take a minute each time.
+    export CROSS=debian
+    bash tests/cross.sh "$1" 2>/dev/null || debian rustc-web cargo-web rust-web-src lld || true
+    bash tests/cross.sh "$1"
+}
+
+tools() {
+    if ! command -v cargo >/dev/null; then
+        echo "Rust is missing: https://rustup.rs"
+        exit 69
+    fi
+    have cc gcc || { echo "a C linker is missing: apt-get install gcc libc6-dev"; exit 69; }
+    for component in rustfmt clippy; do
+        cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
+    done
+    have chromium chromium || skip "the report in a browser" "apt-get install chromium"
+    rustc --version
+}
+
+format() {
+    cargo fmt --all --check
+    cargo fmt --all --check --manifest-path tests/embedded/Cargo.toml
+}
+
+lints() {
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked --manifest-path tests/embedded/Cargo.toml -p valleys-scenario -- -D warnings
+}
+
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+}
+
+features() {
+    cargo check --locked -p valleys-core
+    cargo check --locked -p valleys-core --features alloc
+}
+
+# The core alone, not optimised: does it build where there is neither std nor 64 bits?
+machines() {
+    for target in thumbv7em-none-eabihf riscv32imac-unknown-none-elf wasm32-unknown-unknown; do
+        if cross $target; then
+            for feature in "" alloc; do
+                CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=false \
+                    bash tests/cross.sh $target build --locked -p valleys-core --features "$feature" 2>&1
+            done
+        else
+            skip "core for $target" "rustup target add $target"
+        fi
+    done
+}
+
+firmwares() {
+    if ! have qemu-system-arm qemu-system-arm; then
+        skip "the firmwares" "apt-get install qemu-system-arm"
+    elif ! cross thumbv7em-none-eabihf; then
+        skip "the firmwares" "rustup target add thumbv7em-none-eabihf"
+    else
+        bash tests/embedded/run.sh
+    fi
+}
+
+vendoring() {
+    if cross thumbv7em-none-eabihf; then
+        bash tests/embedded/vendor.sh 2>&1
+    else
+        skip "the vendored copies" "rustup target add thumbv7em-none-eabihf"
+    fi
+}
+
+stage tools tools
+stage format format
+stage lints lints
+stage documentation documentation
+stage features features
+stage tests cargo test --locked --workspace
+stage machines machines
+stage vendoring vendoring
+stage firmwares firmwares
