@@ -1,12 +1,13 @@
 //! What a run is about: a network on data, or an analytic function. Nothing above this file knows which.
 
 use crate::config::{Config, nearest};
+use crate::cpu::Cpu;
 use crate::data::{self, Dataset};
 use crate::failure::{Failure, Kind, Result};
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::error::Error;
-use valleys_core::landscape::{Analytic, Function, Landscape, Slots, rotate, rotation};
+use valleys_core::landscape::{Analytic, EPOCH_LEN, Function, Landscape, Slots, rotate, rotation};
 use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 
@@ -128,6 +129,14 @@ impl Objective {
         }
     }
 
+    /// Steps of an epoch.
+    pub fn epoch_len(&self) -> u64 {
+        match self {
+            Self::Trained { data, batch, .. } => data.train.len().div_ceil(*batch) as u64,
+            Self::Known { .. } => u64::from(EPOCH_LEN),
+        }
+    }
+
     /// The samples; none for a function.
     pub fn data(&self) -> Option<&Dataset> {
         match self {
@@ -190,26 +199,7 @@ impl Objective {
     ) -> std::result::Result<R, Error> {
         match self {
             Self::Trained { layers, input, data, batch } => {
-                let network = Network { input: *input, layers };
-                use valleys_core::landscape::Supervised;
-                use valleys_core::network::Samples;
-                let mut memory = vec![0.0; Slots::memory_len(slots, self.dim())];
-                let mut floats = vec![0.0; Supervised::floats_len(&network, *batch)];
-                let mut order = vec![0; data.train.len()];
-                let mut labels = vec![0; *batch];
-                let train = Samples { inputs: &data.train.inputs, labels: &data.train.labels };
-                let test = Samples { inputs: &data.test.inputs, labels: &data.test.labels };
-                let slots = Slots::new(&mut memory, self.dim())?;
-                work(&mut Supervised::new(
-                    network,
-                    train,
-                    test,
-                    *batch,
-                    slots,
-                    &mut floats,
-                    &mut order,
-                    &mut labels,
-                )?)
+                work(&mut Cpu::new(layers, *input, data.clone(), *batch, slots)?)
             }
             Self::Known { function, rotation, dim } => {
                 let mut memory = vec![0.0; Slots::memory_len(slots, *dim)];

@@ -31,16 +31,18 @@ fn write_fit(out: &mut String, fit: &FitSummary) {
         fit.name, fit.sampling, fit.depth, fit.centres
     );
     if !fit.segments.is_empty() {
-        let _ = writeln!(out, "triangle    birth h1    death h2      length   birth is at least");
+        let _ = writeln!(out, "triangle    birth h1    death h2      length   true birth within");
         for s in &fit.segments {
             let _ = writeln!(
                 out,
-                "{:<8} {:>11} {:>11} {:>11} {:>19}",
+                "{:<8} {:>11} {:>11} {:>11}   [{}, {}]{}",
                 dashes(&s.triangle),
                 number(Some(s.birth)),
                 number(Some(s.death)),
                 number(Some(s.death - s.birth)),
-                number(Some(s.birth_lower))
+                number(Some(s.birth_lower)),
+                number(Some(s.birth_upper)),
+                if s.within_slack { "  length within this slack" } else { "" }
             );
         }
     }

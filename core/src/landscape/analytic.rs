@@ -82,7 +82,7 @@ impl Landscape for Analytic<'_> {
         for (step, loss) in steps.iter().zip(losses) {
             self.mix(&step.mix);
             *loss = self.gradient() as f32;
-            let (theta, gradient) = self.theta.split_at(self.slots.dim());
+            let (theta, gradient) = self.theta.split_at_mut(self.slots.dim());
             self.slots.step(course, &step.mix, step.rate, theta, gradient);
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 mod analytic;
 mod function;
+pub mod normal;
 mod rotation;
 mod slots;
 mod supervised;
@@ -43,6 +44,9 @@ pub struct Course {
     pub momentum: f32,
     /// Weight decay λ, added to the gradient as λθ at the mixed point θ(t).
     pub weight_decay: f32,
+    /// Whether only the part of the gradient across the simplex counts: what lies in the span of the differences of the
+    /// mix's control points is removed, see [`normal`].
+    pub across: bool,
 }
 
 /// The samples over which a loss is averaged.

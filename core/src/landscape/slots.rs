@@ -1,7 +1,8 @@
 //! Control points and momenta in one slice, and the optimiser's step on them.
 
-use super::{Course, Mix};
+use super::{Course, Mix, normal};
 use crate::error::{Error, length, range};
+use crate::simplex::MAX_VERTICES;
 
 /// Control points with their momenta, in caller's memory.
 ///
@@ -87,17 +88,42 @@ impl<'m> Slots<'m> {
     ///
     /// # Panics
     /// If a length is not dim.
-    pub fn step(&mut self, course: &Course, mix: &Mix, rate: f32, theta: &[f32], gradient: &[f32]) {
+    pub fn step(&mut self, course: &Course, mix: &Mix, rate: f32, theta: &[f32], gradient: &mut [f32]) {
         assert!(theta.len() == self.dim && gradient.len() == self.dim);
+        gradient.iter_mut().zip(theta).for_each(|(g, &theta)| *g += course.weight_decay * theta);
+        if course.across {
+            self.project(mix, gradient);
+        }
         for slot in course.trainable as usize..self.len() {
             let weight = mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w);
             let (centre, momentum) = self.pair(slot);
-            for (((centre, momentum), &theta), &gradient) in
-                centre.iter_mut().zip(momentum).zip(theta).zip(gradient)
-            {
-                *momentum = course.momentum * *momentum + weight * (gradient + course.weight_decay * theta);
+            for ((centre, momentum), &mut gradient) in centre.iter_mut().zip(momentum).zip(&mut *gradient) {
+                *momentum = course.momentum * *momentum + weight * gradient;
                 *centre -= rate * *momentum;
             }
+        }
+    }
+
+    /// Removes from a vector its part along the control points of a mix.
+    fn project(&self, mix: &Mix, vector: &mut [f32]) {
+        let Some((first, others)) = mix.split_first() else { return };
+        let base = self.centre(first.0 as usize);
+        let direction = |i: usize| {
+            let centre = self.centre(others[i].0 as usize);
+            centre.iter().zip(base).map(|(c, b)| c - b)
+        };
+        let dot = |a: &mut dyn Iterator<Item = f32>, b: &mut dyn Iterator<Item = f32>| {
+            a.zip(b).map(|(a, b)| f64::from(a) * f64::from(b)).sum::<f64>()
+        };
+        let mut gram = [[0.0; MAX_VERTICES]; MAX_VERTICES];
+        let mut product = [0.0; MAX_VERTICES];
+        for i in 0..others.len() {
+            product[i] = dot(&mut direction(i), &mut vector.iter().copied());
+            (0..others.len()).for_each(|j| gram[i][j] = dot(&mut direction(i), &mut direction(j)));
+        }
+        let coefficients = normal::coefficients(gram, product, others.len());
+        for i in 0..others.len() {
+            vector.iter_mut().zip(direction(i)).for_each(|(v, d)| *v -= coefficients[i] as f32 * d);
         }
     }
 

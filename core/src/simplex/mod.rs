@@ -1,11 +1,13 @@
 //! Sets of minima, the map of a simplex into parameter space, its lattice, its uniform points.
 
+mod cells;
 mod lattice;
 mod map;
 mod sampling;
 
 use core::fmt;
 
+pub use cells::Cells;
 pub use lattice::{Lattice, Point};
 pub use map::{Frame, MAX_DEPTH, Mix, Position, Weights, control_len, weights};
 pub use sampling::uniform;

@@ -14,6 +14,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
     ("minima.count", "networks to train, 1 to 32"),
     ("minima.epochs", "passes over the training data for each minimum"),
+    (
+        "minima.group",
+        "connect only minima of the same group of so many: replicates in one run; 0 connects all",
+    ),
     ("curves.epochs", "for each curve; 0 leaves the straight segment"),
     ("triangles.epochs", "for each triangle and each higher simplex; 0 leaves the initial centre"),
     (
@@ -28,10 +32,19 @@ pub const KEYS: &[(&str, &str)] = &[
         "lattice.n",
         "intervals on an edge of the lattice where losses are measured; a multiple of 6 has all control points",
     ),
+    ("fit.sampling", "\"uniform\": the paper; \"peak\": t is drawn more often where the loss is high"),
+    ("fit.depth", "of the maps: 1 (the paper) has one bend in a curve, 2 three, 3 seven"),
     (
         "fit.perturbation",
         "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary",
     ),
+    (
+        "tight.depth",
+        "a second fit beside the main one, with peak sampling and maps of this depth; 0 for none",
+    ),
+    ("tight.effort", "how many times the epochs of the main fit it takes"),
+    ("converge.depth", "compares uniform and peak sampling at depths 1 to this; 0 for no comparison"),
+    ("converge.efforts", "at so many times the epochs of the main fit"),
 ];
 
 /// Sets `key=value` in a table; the value is TOML, or a word.
@@ -91,4 +104,14 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Str
         .filter(|(similarity, _)| *similarity > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or(String::new(), |(_, c)| format!("; did you mean {c:?}?"))
+}
+
+/// A message of the deserialiser without the names of Rust's types.
+pub fn plain(message: &str) -> String {
+    let words = message.split(' ').map(|word| match word.trim_end() {
+        "usize" | "u32" | "u64" => "a whole number, 0 or above",
+        "f32" | "f64" => "a number",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -34,6 +34,10 @@ pub struct Config {
     pub lattice: Lattice,
     /// The map of a simplex and how t is drawn.
     pub fit: Fit,
+    /// A second fit, beside the main one.
+    pub tight: Tight,
+    /// A comparison of fits.
+    pub converge: Converge,
 }
 
 /// `[minima]`
@@ -44,6 +48,8 @@ pub struct Minima {
     pub count: usize,
     /// Epochs of each, at least 1.
     pub epochs: u32,
+    /// Only minima of the same group of so many are connected; 0 connects all.
+    pub group: usize,
 }
 
 /// `[curves]`
@@ -100,8 +106,52 @@ pub struct Lattice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fit {
+    /// How t is drawn.
+    pub sampling: Sampling,
+    /// Depth of the maps: 1 has one bend in a curve, 2 three, 3 seven.
+    pub depth: usize,
     /// Standard deviation of a seeded displacement of new centres: 0 but where the straight start is stationary.
     pub perturbation: f64,
+}
+
+/// `fit.sampling`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// Uniformly, as in the paper.
+    Uniform,
+    /// More often where the loss is high.
+    Peak,
+}
+
+impl Sampling {
+    /// Its name in configurations, files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Peak => "peak",
+        }
+    }
+}
+
+/// `[tight]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tight {
+    /// Depth of its maps; 0 for no second fit.
+    pub depth: usize,
+    /// How many times the epochs of the main fit.
+    pub effort: u32,
+}
+
+/// `[converge]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Converge {
+    /// Fits of depth 1 to this, with uniform and with peak sampling; 0 for none.
+    pub depth: usize,
+    /// How many times the epochs of the main fit, each.
+    pub efforts: Vec<u32>,
 }
 
 impl Config {
@@ -124,8 +174,9 @@ impl Config {
         keys::check(&table)?;
         let mut complete = preset::defaults();
         keys::merge(&mut complete, table);
-        let config: Self = toml::Value::Table(complete).try_into().map_err(|e: toml::de::Error| {
-            Failure::new(Kind::Configuration, format!("configuration: {}", e.message()))
+        let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
+            let message = keys::plain(e.inner().message());
+            Failure::new(Kind::Configuration, format!("{}: {message}", e.path()))
         })?;
         config.check()?;
         Ok(config)
@@ -134,6 +185,8 @@ impl Config {
     /// Every value in its range.
     fn check(&self) -> Result<()> {
         let most_vertices = valleys_core::simplex::MAX_VERTICES;
+        // Beyond triangles the number of control points explodes: 149 in a tetrahedron of depth 2, 2,065 of depth 3.
+        let deepest = if self.index > 1 { 1 } else { valleys_core::simplex::MAX_DEPTH as u64 };
         let integer = [
             ("minima.count", self.minima.count as u64, 1, 32),
             ("minima.epochs", u64::from(self.minima.epochs), 1, 1_000_000),
@@ -142,8 +195,14 @@ impl Config {
             ("train.batch", self.train.batch as u64, 1, 1 << 20),
             ("lattice.n", u64::from(self.lattice.n), 1, 10_000),
             ("index", self.index as u64, 0, most_vertices as u64 - 2),
+            ("minima.group", self.minima.group as u64, 0, 32),
+            ("fit.depth", self.fit.depth as u64, 1, deepest),
+            ("tight.depth", self.tight.depth as u64, 0, deepest),
+            ("tight.effort", u64::from(self.tight.effort), 1, 1000),
+            ("converge.depth", self.converge.depth as u64, 0, deepest),
         ];
-        for (key, given, least, most) in integer {
+        let efforts = self.converge.efforts.iter().map(|&e| ("converge.efforts", u64::from(e), 1, 1000));
+        for (key, given, least, most) in integer.into_iter().chain(efforts) {
             if !(least..=most).contains(&given) {
                 return Err(Failure::new(
                     Kind::Configuration,
@@ -152,15 +211,29 @@ impl Config {
             }
         }
         let real = [
-            ("train.learning_rate", f64::from(self.train.learning_rate), f64::from(f32::MIN_POSITIVE), 1e6),
-            ("train.momentum", f64::from(self.train.momentum), 0.0, 0.999_999),
-            ("train.weight_decay", f64::from(self.train.weight_decay), 0.0, 1e6),
-            ("fit.perturbation", self.fit.perturbation, 0.0, 1e6),
+            (
+                "train.learning_rate",
+                self.train.learning_rate > 0.0,
+                f64::from(self.train.learning_rate),
+                "above 0",
+            ),
+            (
+                "train.momentum",
+                (0.0..1.0).contains(&self.train.momentum),
+                f64::from(self.train.momentum),
+                "from 0 to below 1",
+            ),
+            (
+                "train.weight_decay",
+                self.train.weight_decay >= 0.0,
+                f64::from(self.train.weight_decay),
+                "0 or above",
+            ),
+            ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
-        for (key, given, least, most) in real {
-            // A NaN is in no range.
-            if !(least..=most).contains(&given) {
-                let message = format!("{key} is {given}, but must be a number from {least:e} to {most:e}");
+        for (key, in_range, given, range) in real {
+            if !(in_range && given.is_finite()) {
+                let message = format!("{key} is {given}, but must be a number {range}");
                 return Err(Failure::new(Kind::Configuration, message));
             }
         }

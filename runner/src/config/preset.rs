@@ -9,17 +9,23 @@ const DEFAULTS: &str = r#"
 network = "mlp:64-32-32-10"
 seed = 1
 index = 1
-minima = { count = 4, epochs = 50 }
+minima = { count = 4, epochs = 50, group = 0 }
 curves = { epochs = 50 }
 triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3 }
 lattice = { n = 60 }
-fit = { perturbation = 0.0 }
+fit = { sampling = "uniform", depth = 1, perturbation = 0.0 }
+tight = { depth = 0, effort = 4 }
+converge = { depth = 0, efforts = [] }
 "#;
 
 /// Name, what it shows, what differs from the defaults.
 const PRESETS: &[(&str, &str, &str)] = &[
-    ("digits", "a small network on the embedded UCI digits: seconds on two cores", "dataset = \"digits\""),
+    (
+        "digits",
+        "a small network on the embedded UCI digits: seconds on two cores",
+        "dataset = \"digits\"\ntight = { depth = 2 }",
+    ),
     (
         "himmelblau",
         "four minima at 0; saddles 13.31, 67.72, 104.02, 178.34; maximum 181.62",
@@ -58,6 +64,28 @@ curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
 fit = { perturbation = 0.1 }
+"#,
+    ),
+    (
+        "converge-digits",
+        "what of births and deaths is an artefact of the budget: eight triples, uniform and peak sampling, depths 1 to 3",
+        r#"
+dataset = "digits"
+minima = { count = 24, group = 3 }
+lattice = { n = 24 }
+converge = { depth = 3, efforts = [1, 4, 16] }
+"#,
+    ),
+    (
+        "converge-ring",
+        "the same on the three-well ring, where the true segment is [0.19, 1]",
+        r#"
+network = "three-well-ring:5"
+minima = { count = 24, epochs = 20, group = 3 }
+curves = { epochs = 90 }
+triangles = { epochs = 90 }
+train = { learning_rate = 0.01, weight_decay = 0.0 }
+converge = { depth = 3, efforts = [1, 4] }
 "#,
     ),
     (

@@ -8,6 +8,7 @@
 //! `linear` puts it to work, `pass` goes through all layers, `slots` mixes control points and moves them,
 //! `measure` tells the loss at many points.
 
+mod across;
 mod cross_entropy;
 mod elementary;
 mod floats;
@@ -98,7 +99,13 @@ impl Cpu {
             }
             self.slots.mix(simd, &step.mix, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
-            self.slots.step(simd, course, &step.mix, step.rate, theta, self.gradient.get());
+            let mut course = *course;
+            if course.across {
+                let gradient = &mut self.gradient.get_mut()[..theta.len()];
+                across::project(simd, &self.slots, &step.mix, course.weight_decay, theta, gradient);
+                course.weight_decay = 0.0;
+            }
+            self.slots.step(simd, &course, &step.mix, step.rate, theta, self.gradient.get());
         }
     }
 }

@@ -122,6 +122,7 @@ impl Slots {
     }
 
     /// A centre; longer than dim by zeros.
+    /// A centre, with the zeros that fill its stride.
     #[inline(always)]
     pub fn centre(&self, slot: usize) -> &[f32] {
         let stride = stride(self.dim);
@@ -141,12 +142,12 @@ pub const fn stride(dim: usize) -> usize {
 }
 
 #[inline(always)]
-fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
+pub fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
     floats.chunks_exact(S::f32s::LEN)
 }
 
 #[inline(always)]
-fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
+pub fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
     floats.chunks_exact_mut(S::f32s::LEN)
 }
 

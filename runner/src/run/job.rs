@@ -3,86 +3,98 @@
 
 use super::Run;
 use super::points::{file_name, folder, memory, owner, read};
+use super::stage::Stage;
 use crate::checkpoint;
 use crate::config;
 use crate::failure::{Failure, Kind, Result};
 use std::fmt::Write;
-use valleys_core::descent::{Centres, Epoch, Fit, Sgd};
+use std::ops::Range;
+use valleys_core::descent::{Centres, Epoch, Fit, Memory, Sampling, Sgd};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Split, Step, Value};
-use valleys_core::peak::survey;
+use valleys_core::landscape::{Landscape, Split, Step, Value};
+use valleys_core::peak::{search, search_len, survey};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_core::simplex::{Frame, Lattice, Mix, Position, Simplex};
 
 /// Steps, or points, that go to the landscape in one call.
 const CALL: usize = 64;
 
-/// A fit and where its files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stage {
-    /// The folder: `minima`, or the name of the fit.
-    pub name: String,
-    /// Depth of the map.
-    pub depth: usize,
-}
+/// A search for a peak ends when its steps change the loss by less than this share.
+pub const TOLERANCE: f64 = 1e-3;
 
 impl Run {
     /// The folder a fit ends in, and so whether it is done.
     pub(super) fn is_fitted(&self, stage: &Stage, simplex: Simplex) -> bool {
-        self.store.has(&folder(&stage.name, simplex))
+        self.store.has(&folder(&stage.name(), simplex))
     }
 
     /// The file of the lattice values of a simplex.
     pub(super) fn lattice_file(&self, stage: &Stage, simplex: Simplex) -> String {
-        format!("{}.csv", folder(&stage.name, simplex))
+        format!("{}.csv", folder(&stage.name(), simplex))
+    }
+
+    /// The file of the peak that a search found between the lattice's points.
+    pub(super) fn peak_file(&self, stage: &Stage, simplex: Simplex) -> String {
+        format!("{}.peak.csv", folder(&stage.name(), simplex))
     }
 
     /// Fits a simplex (Algorithm 1) and stores its control points and training curve.
+    ///
+    /// Depth after depth: the control points of the next one start where they leave the map unchanged.
     pub(super) fn fit(&self, stage: &Stage, simplex: Simplex, told: &dyn Fn(u64)) -> Result<()> {
-        let mut memory = memory(simplex, stage.depth);
-        let frame = frame(simplex, stage.depth, &mut memory);
-        let fit = self.fit_of(simplex);
-        let start = self.start(stage, simplex, &frame)?;
         let mut epochs: Vec<Epoch> = Vec::new();
-        let first = fit.trainable(&frame);
-        let fitted = self.objective.with_landscape(start.len(), |landscape| {
-            for (slot, theta) in (0..).zip(&start) {
-                landscape.put(slot, theta)?;
-            }
-            let mut steps = vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL];
-            fit.descend(landscape, &frame, 0, &mut steps, &mut [0.0; CALL], |epoch| {
-                told(1);
-                epochs.push(epoch);
-            })?;
-            let mut theta = vec![0.0; landscape.dim()];
-            (first..start.len() as u32)
-                .map(|slot| {
-                    landscape.get(slot, &mut theta)?;
-                    let (face, position) = owner(simplex, &frame.positions()[slot as usize]);
-                    Ok((file_name(face, &position), checkpoint::encode(&self.tensors, &theta)))
+        let mut fitted: Vec<(Position, Vec<f32>)> = Vec::new();
+        let phases = if simplex.dimension() == 0 {
+            vec![0..self.epochs(simplex)]
+        } else {
+            stage.phases(self.epochs(simplex))
+        };
+        for (phase, range) in phases.into_iter().enumerate() {
+            let mut memory = memory(simplex, phase + 1);
+            let frame = frame_of(simplex, phase + 1, &mut memory);
+            let start = self.start(stage, simplex, &frame, &fitted)?;
+            let mut fit = self.fit_of(simplex, range);
+            fit.sampling = stage.sampling(phase + 1);
+            let moved = self.objective.with_landscape(start.len(), |landscape| {
+                descend(landscape, &fit, &frame, &start, |epoch| {
+                    told(1);
+                    epochs.push(epoch);
                 })
-                .collect::<std::result::Result<Vec<_>, Error>>()
-        });
-        let mut files = fitted.map_err(|e| self.failed("fit", simplex, e))?;
+            });
+            let moved = moved.map_err(|e| self.failed("fit", simplex, e))?;
+            let first = fit.trainable(&frame) as usize;
+            let points = start.into_iter().take(first).chain(moved);
+            fitted = frame.positions().iter().copied().zip(points).collect();
+        }
+        let private = self.config.triangles.centres == config::Centres::Trainable;
+        let moved = |face: Simplex| face == simplex || (private && face.dimension() > 0);
+        let own = fitted.iter().map(|(position, theta)| (owner(simplex, position), theta));
+        let own = own.filter(|((face, _), _)| moved(*face));
+        let mut files: Vec<(String, Vec<u8>)> = own
+            .map(|((face, position), theta)| {
+                (file_name(face, &position), checkpoint::encode(&self.tensors, theta))
+            })
+            .collect();
         let mut csv = "epoch,rate,loss\n".to_owned();
         for Epoch { epoch, rate, loss } in epochs {
             let _ = writeln!(csv, "{},{rate},{loss}", epoch + 1);
         }
         files.push(("training.csv".to_owned(), csv.into_bytes()));
-        self.store.write_folder(&folder(&stage.name, simplex), &files)
+        self.store.write_folder(&folder(&stage.name(), simplex), &files)
     }
 
-    /// Measures a simplex on its lattice, on both parts of the data.
+    /// Measures a simplex on its lattice, on both parts of the data, and searches the peak between its points; the
+    /// lattice's file comes last and says that both are done.
     pub(super) fn measure(&self, stage: &Stage, simplex: Simplex, told: &dyn Fn(u64)) -> Result<()> {
         let mut memory = memory(simplex, stage.depth);
-        let frame = frame(simplex, stage.depth, &mut memory);
+        let frame = frame_of(simplex, stage.depth, &mut memory);
         let lattice = Lattice::new(frame.vertices(), self.config.lattice.n);
         let points: Vec<Vec<f32>> = frame
             .positions()
             .iter()
             .map(|position| {
                 let (face, position) = owner(simplex, position);
-                read(&self.store, &self.tensors, &stage.name, simplex, face, &position)
+                read(&self.store, &self.tensors, &stage.name(), simplex, face, &position)
             })
             .collect::<Result<_>>()?;
         let splits: &[Split] =
@@ -91,17 +103,28 @@ impl Run {
             for (slot, theta) in (0..).zip(&points) {
                 landscape.put(slot, theta)?;
             }
-            let mut mixes = vec![Mix::new(); CALL];
+            let room = search_len(frame.vertices()).max(CALL);
+            let (mut mixes, mut memory) = (vec![Mix::new(); room], vec![Value::default(); room]);
             let mut all = Vec::new();
             for &split in splits {
                 let mut values = vec![Value::default(); lattice.len()];
-                survey(landscape, &frame, lattice.n(), split, &mut mixes, &mut values)?;
+                survey(landscape, &frame, lattice.n(), split, &mut mixes[..CALL], &mut values)?;
                 all.push(values);
             }
-            Ok(all)
+            let losses: Vec<f64> = all[0].iter().map(|v| v.loss).collect();
+            let room = search_len(frame.vertices());
+            let (mixes, memory) = (&mut mixes[..room], &mut memory[..room]);
+            let peak =
+                search(landscape, &frame, lattice.n(), &losses, Split::Train, TOLERANCE, mixes, memory)?;
+            Ok((all, peak))
         });
-        let values = measured.map_err(|e| self.failed("measurement", simplex, e))?;
+        let (values, peak) = measured.map_err(|e| self.failed("measurement", simplex, e))?;
         told(1);
+        let mut csv =
+            (1..=frame.vertices()).map(|i| format!("t{i},")).collect::<String>() + "train_loss,evaluations\n";
+        peak.at.iter().for_each(|t| _ = write!(csv, "{t},"));
+        let _ = writeln!(csv, "{},{}", peak.loss, peak.evaluations);
+        self.store.write(&self.peak_file(stage, simplex), csv.as_bytes())?;
 
         let mut csv = (1..=frame.vertices()).map(|i| format!("t{i},")).collect::<String>();
         csv.push_str("train_loss,train_error,test_loss,test_error\n");
@@ -119,7 +142,7 @@ impl Run {
     }
 
     /// How a simplex is fitted: every rank by the same optimiser.
-    fn fit_of(&self, simplex: Simplex) -> Fit {
+    fn fit_of(&self, simplex: Simplex, epochs: Range<u32>) -> Fit {
         let c = &self.config;
         Fit {
             simplex,
@@ -127,12 +150,13 @@ impl Run {
                 config::Centres::Fixed => Centres::Fixed,
                 config::Centres::Trainable => Centres::Trainable,
             },
+            sampling: Sampling::Uniform,
             sgd: Sgd {
                 learning_rate: c.train.learning_rate,
                 momentum: c.train.momentum,
                 weight_decay: c.train.weight_decay,
             },
-            epochs: self.epochs(simplex),
+            epochs,
             seed: c.seed,
         }
     }
@@ -146,33 +170,59 @@ impl Run {
         }
     }
 
-    /// The control points before fitting: those of lower faces from their files, the simplex's own on the straight
-    /// simplex between its minima.
-    fn start(&self, stage: &Stage, simplex: Simplex, frame: &Frame) -> Result<Vec<Vec<f32>>> {
+    /// The control points before fitting: those of lower faces from their files, the simplex's own where they leave
+    /// the map that was `fitted` before unchanged, or on the straight simplex between its minima.
+    fn start(
+        &self,
+        stage: &Stage,
+        simplex: Simplex,
+        frame: &Frame,
+        fitted: &[(Position, Vec<f32>)],
+    ) -> Result<Vec<Vec<f32>>> {
         if simplex.dimension() == 0 {
             return Ok(vec![self.objective.start(self.config.seed, simplex.mask().trailing_zeros())]);
         }
+        let fixed = match self.config.triangles.centres {
+            config::Centres::Fixed => frame.interior(),
+            config::Centres::Trainable if fitted.is_empty() => frame.interior(),
+            config::Centres::Trainable => frame.vertices(),
+        };
+        let mut coarse: Vec<Position> = fitted.iter().map(|(position, _)| *position).collect();
+        let coarse = (!fitted.is_empty()).then(|| frame_of(simplex, frame.depth() - 1, &mut coarse));
         let mut points: Vec<Vec<f32>> = Vec::new();
         for (slot, position) in frame.positions().iter().enumerate() {
-            if slot < frame.interior() {
+            if slot < fixed {
                 let (face, position) = owner(simplex, position);
-                points.push(read(&self.store, &self.tensors, &stage.name, face, face, &position)?);
-            } else {
-                let t = position.coordinates();
-                let mut theta = vec![0.0_f32; self.objective.dim()];
-                for (vertex, &t) in points[..frame.vertices()].iter().zip(&t) {
-                    theta.iter_mut().zip(vertex).for_each(|(theta, &v)| *theta += t as f32 * v);
-                }
-                let spread = self.config.fit.perturbation;
-                if spread > 0.0 {
-                    let seed = self.config.seed;
-                    let mut stream = Stream::new(seed, Purpose::Perturbation, simplex.mask(), slot as u32, 0);
-                    theta.iter_mut().for_each(|theta| *theta += (spread * stream.normal()) as f32);
-                }
-                points.push(theta);
+                points.push(read(&self.store, &self.tensors, &stage.name(), face, face, &position)?);
+                continue;
             }
+            let mut theta = match &coarse {
+                Some(coarse) => {
+                    self.mixed(coarse.refine(position).iter().map(|&(s, w)| (w, &fitted[s as usize].1)))
+                }
+                None => {
+                    let t = position.coordinates();
+                    self.mixed(points[..frame.vertices()].iter().zip(t).map(|(vertex, t)| (t as f32, vertex)))
+                }
+            };
+            let spread = self.config.fit.perturbation;
+            if spread > 0.0 && coarse.is_none() {
+                let seed = self.config.seed;
+                let mut stream = Stream::new(seed, Purpose::Perturbation, simplex.mask(), slot as u32, 0);
+                theta.iter_mut().for_each(|theta| *theta += (spread * stream.normal()) as f32);
+            }
+            points.push(theta);
         }
         Ok(points)
+    }
+
+    /// Σ weight · θ.
+    fn mixed<'a>(&self, terms: impl Iterator<Item = (f32, &'a Vec<f32>)>) -> Vec<f32> {
+        let mut theta = vec![0.0; self.objective.dim()];
+        for (weight, term) in terms {
+            theta.iter_mut().zip(term).for_each(|(theta, x)| *theta += weight * x);
+        }
+        theta
     }
 
     fn failed(&self, what: &str, simplex: Simplex, error: Error) -> Failure {
@@ -184,7 +234,37 @@ impl Run {
     }
 }
 
+/// Runs a fit in a landscape; gives the control points that it moved.
+fn descend(
+    landscape: &mut dyn Landscape<Error = Error>,
+    fit: &Fit,
+    frame: &Frame,
+    start: &[Vec<f32>],
+    record: impl FnMut(Epoch),
+) -> std::result::Result<Vec<Vec<f32>>, Error> {
+    for (slot, theta) in (0..).zip(start) {
+        landscape.put(slot, theta)?;
+    }
+    let cells = fit.cells_len(frame);
+    let memory = Memory {
+        steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL],
+        losses: &mut [0.0; CALL],
+        points: &mut vec![Mix::new(); cells],
+        values: &mut vec![Value::default(); cells],
+        cumulative: &mut vec![0.0; cells],
+        best: &mut vec![0.0; fit.best_len(frame, landscape.dim())],
+    };
+    fit.descend(landscape, frame, memory, record)?;
+    let mut theta = vec![0.0; landscape.dim()];
+    (fit.trainable(frame)..start.len() as u32)
+        .map(|slot| {
+            landscape.get(slot, &mut theta)?;
+            Ok(theta.clone())
+        })
+        .collect()
+}
+
 /// The control points of a simplex.
-fn frame(simplex: Simplex, depth: usize, memory: &mut [Position]) -> Frame<'_> {
+fn frame_of(simplex: Simplex, depth: usize, memory: &mut [Position]) -> Frame<'_> {
     Frame::new(simplex.dimension() + 1, depth, memory).expect("the configuration was checked")
 }

@@ -3,15 +3,16 @@
 mod job;
 mod points;
 mod progress;
+mod stage;
 mod summary;
 
 use crate::config::Config;
 use crate::failure::{Failure, Kind, Result};
 use crate::objective::{NamedTensor, Objective};
 use crate::store::Store;
-use job::Stage;
 use progress::Progress;
 use rayon::prelude::*;
+use stage::{Stage, stages};
 use std::path::{Path, PathBuf};
 use valleys_core::simplex::Simplex;
 
@@ -80,50 +81,54 @@ fn address(config: &Config, objective: &Objective, name: &str) -> String {
 }
 
 impl Run {
-    /// All simplices of the minima with `rank` + 1 vertices.
+    /// All simplices with `rank` + 1 vertices that are to be fitted.
     fn simplices(&self, rank: usize) -> Vec<Simplex> {
-        let mut all: Vec<Simplex> = subsets(self.config.minima.count as u32, rank + 1);
+        let minima = &self.config.minima;
+        let mut all: Vec<Simplex> = subsets(minima.count as u32, rank + 1);
+        if minima.group > 0 {
+            let group = |v: u32| v as usize / minima.group;
+            all.retain(|s| s.vertices().all(|v| Some(group(v)) == s.vertices().next().map(group)));
+        }
         all.sort();
         all
     }
 
-    /// The one fit of this run.
-    fn stage(&self) -> Stage {
-        Stage { name: "uniform-1".to_owned(), depth: 1 }
+    /// The main fit.
+    fn main_stage(&self) -> Stage {
+        stages(&self.config).remove(0)
     }
 
-    /// Fits and measures rank after rank.
+    /// Fits and measures the minima, then fit after fit all higher simplices.
     fn work(&self, quiet: bool) -> Vec<Failure> {
-        let stage = self.stage();
-        let mut failures = Vec::new();
-        for rank in 0..=self.config.index + 1 {
-            let simplices = self.simplices(rank);
-            let word = match rank {
-                0 => "minima",
-                1 => "curves",
-                2 => "triangles",
-                _ => "simplices",
-            };
-            let ready = |s: &Simplex| s.facets().all(|face| self.is_fitted(&stage, face));
-            let open =
-                simplices.iter().filter(|s| !self.is_fitted(&stage, **s) && ready(s)).copied().collect();
-            let title = |open: usize| format!("fit {open} {word}");
-            failures.extend(self.each(
-                open,
-                title,
-                quiet,
-                |s| u64::from(self.epochs(s)),
-                |s, told| self.fit(&stage, s, told),
-            ));
-
-            let open = simplices
-                .iter()
-                .filter(|s| self.is_fitted(&stage, **s) && !self.store.has(&self.lattice_file(&stage, **s)))
-                .copied()
-                .collect();
-            let title = |open: usize| format!("measure {open} {word}");
-            failures.extend(self.each(open, title, quiet, |_| 1, |s, told| self.measure(&stage, s, told)));
+        let mut failures = self.rank(&self.main_stage(), 0, "minima", quiet);
+        for stage in stages(&self.config) {
+            for rank in 1..=self.config.index + 1 {
+                let word = match rank {
+                    1 => "curves",
+                    2 => "triangles",
+                    _ => "simplices",
+                };
+                failures.extend(self.rank(&stage, rank, &format!("{word} {}", stage.name()), quiet));
+            }
         }
+        failures
+    }
+
+    /// Fits and measures the simplices of a rank.
+    fn rank(&self, stage: &Stage, rank: usize, word: &str, quiet: bool) -> Vec<Failure> {
+        let simplices = self.simplices(rank);
+        let ready = |s: &Simplex| s.facets().all(|face| self.is_fitted(stage, face));
+        let open = simplices.iter().filter(|s| !self.is_fitted(stage, **s) && ready(s)).copied().collect();
+        let title = |open: usize| format!("fit {open} {word}");
+        let effort = if rank == 0 { 1 } else { u64::from(stage.effort) };
+        let units = |s| u64::from(self.epochs(s)) * effort;
+        let mut failures = self.each(open, title, quiet, units, |s, told| self.fit(stage, s, told));
+
+        let measured = |s: Simplex| self.store.has(&self.lattice_file(stage, s));
+        let open =
+            simplices.iter().filter(|s| self.is_fitted(stage, **s) && !measured(**s)).copied().collect();
+        let title = |open: usize| format!("measure {open} {word}");
+        failures.extend(self.each(open, title, quiet, |_| 1, |s, told| self.measure(stage, s, told)));
         failures
     }
 

@@ -1,7 +1,7 @@
 //! From lattice values to segments, a filtration, bars and W∞: what a run found.
 
 use super::Run;
-use super::job::Stage;
+use super::stage::{Stage, stages};
 use crate::failure::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ pub struct Summary {
     pub w_infinity_segments: Option<f64>,
     /// The fits, the main one first.
     pub fits: Vec<FitSummary>,
+    /// Births and deaths of every triangle by way of fitting, where the run compares them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub convergence: Vec<Trial>,
     /// The configuration, every key.
     pub config: serde_json::Value,
     /// What the numbers were made from.
@@ -52,12 +55,18 @@ pub struct Minimum {
 pub struct Segment {
     /// Its minima.
     pub triangle: [u32; 3],
-    /// Largest loss on its edges: an upper bound.
+    /// Largest loss on the lattices of its edges (Algorithm 2).
     pub birth: f64,
-    /// Largest loss of its minima: every birth is at least this.
+    /// Largest loss of its minima: no path between them stays below.
     pub birth_lower: f64,
-    /// Largest loss on the triangle: an upper bound.
+    /// Largest loss that a search found on its edges: the true birth is not above.
+    pub birth_upper: f64,
+    /// Largest loss on its lattice (Algorithm 2).
     pub death: f64,
+    /// Largest loss that a search found on it: the true death is not above.
+    pub death_upper: f64,
+    /// Whether it is no longer than the gap between the bounds of its birth, so that a tighter fit might empty it.
+    pub within_slack: bool,
 }
 
 /// A bar with the simplices that open and close it.
@@ -80,10 +89,12 @@ pub struct Bar {
 pub struct Curve {
     /// Its minima.
     pub edge: [u32; 2],
-    /// Largest loss on its lattice: an upper bound of the barrier.
+    /// Largest loss on its lattice.
     pub peak: f64,
-    /// Largest loss of its minima: a lower bound.
+    /// Largest loss of its minima: the barrier is not below.
     pub lower: f64,
+    /// Largest loss that a search found on it: the barrier is not above.
+    pub upper: f64,
 }
 
 /// What one way of fitting gave.
@@ -109,6 +120,29 @@ pub struct FitSummary {
     pub w_infinity: Option<f64>,
     /// See [`Summary::w_infinity_segments`].
     pub w_infinity_segments: Option<f64>,
+    /// Steps of a curve; a triangle takes as many where the configuration gives it as many epochs.
+    pub steps: u64,
+    /// Points measured in the searches for peaks.
+    pub search_evaluations: u64,
+}
+
+/// A triangle in one way of fitting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// How t was drawn.
+    pub sampling: String,
+    /// Depth of the map.
+    pub depth: usize,
+    /// Steps of a curve.
+    pub steps: u64,
+    /// The replicate: the first minimum of the triangle.
+    pub seed: u32,
+    /// See [`Segment::birth_upper`].
+    pub birth: f64,
+    /// See [`Segment::birth_lower`].
+    pub birth_lower: f64,
+    /// See [`Segment::death_upper`].
+    pub death: f64,
 }
 
 /// What the numbers were made from.
@@ -138,7 +172,7 @@ struct Measured {
 impl Run {
     /// What the files of the run say.
     pub(super) fn summary(&self) -> Result<Summary> {
-        let stage = self.stage();
+        let stage = self.main_stage();
         let mut minima = Vec::new();
         for simplex in self.simplices(0) {
             if let Some(row) = self.measured(&stage, simplex)?.and_then(|mut rows| rows.pop()) {
@@ -151,16 +185,33 @@ impl Run {
                 });
             }
         }
-        let fit = self.fit_summary(&stage, &minima)?;
+        let fits: Vec<FitSummary> = stages(&self.config)
+            .iter()
+            .map(|stage| self.fit_summary(stage, &minima))
+            .collect::<Result<_>>()?;
+        let fit = &fits[0];
         let data = self.objective.data();
+        let compared = self.config.converge.depth > 0;
+        let trials = fits.iter().filter(|_| compared).flat_map(|fit| {
+            fit.segments.iter().map(|s| Trial {
+                sampling: fit.sampling.clone(),
+                depth: fit.depth,
+                steps: fit.steps,
+                seed: s.triangle[0],
+                birth: s.birth_upper,
+                birth_lower: s.birth_lower,
+                death: s.death_upper,
+            })
+        });
         Ok(Summary {
+            convergence: trials.collect(),
             minima,
             segments: fit.segments.clone(),
             bars: fit.bars.clone(),
             zero_length: fit.zero_length,
             w_infinity: fit.w_infinity,
             w_infinity_segments: fit.w_infinity_segments,
-            fits: vec![fit],
+            fits,
             config: serde_json::to_value(&self.config).expect("a configuration is JSON"),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -185,6 +236,24 @@ impl Run {
             .map_err(|e| Failure::new(Kind::Data, format!("{}: {e}", self.store.root().join(name).display())))
     }
 
+    /// The loss that a search found, and how many points it measured.
+    fn searched(&self, stage: &Stage, simplex: Simplex) -> Result<(f64, u64)> {
+        #[derive(Deserialize)]
+        struct Row {
+            train_loss: f64,
+            evaluations: u64,
+        }
+        let name = self.peak_file(stage, simplex);
+        let bytes = self.store.read(&name)?;
+        let wrong = |what: String| {
+            Failure::new(Kind::Data, format!("{}: {what}", self.store.root().join(&name).display()))
+        };
+        let row = csv::Reader::from_reader(bytes.as_slice()).deserialize().next();
+        let row: Row =
+            row.ok_or_else(|| wrong("a row is missing".to_owned()))?.map_err(|e| wrong(e.to_string()))?;
+        Ok((row.train_loss, row.evaluations))
+    }
+
     fn fit_summary(&self, stage: &Stage, minima: &[Minimum]) -> Result<FitSummary> {
         let fixed = self.config.triangles.centres == crate::config::Centres::Fixed;
         let lower = |s: Simplex| {
@@ -193,23 +262,43 @@ impl Run {
         };
         // The value of a simplex is the largest loss on its lattice, its faces' included.
         let mut values: BTreeMap<Simplex, f64> = BTreeMap::new();
+        let mut uppers: BTreeMap<Simplex, f64> = BTreeMap::new();
+        let mut evaluations = 0;
         let (mut curves, mut segments) = (Vec::new(), Vec::new());
         for rank in 0..=self.config.index + 1 {
             for simplex in self.simplices(rank) {
                 let Some(rows) = self.measured(stage, simplex)? else { continue };
                 let losses: Vec<f64> = rows.iter().map(|r| r.train_loss).collect();
                 let own = losses.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                let (upper, tried) = self.searched(stage, simplex)?;
+                let upper = simplex
+                    .facets()
+                    .filter_map(|face| uppers.get(&face))
+                    .fold(upper.max(own), |a, &b| a.max(b));
+                uppers.insert(simplex, upper);
+                evaluations += if rank == 0 { 0 } else { tried };
                 let vertices: Vec<u32> = simplex.vertices().collect();
                 if let [a, b] = vertices[..] {
-                    curves.push(Curve { edge: [a, b], peak: own, lower: lower(simplex) });
+                    curves.push(Curve { edge: [a, b], peak: own, lower: lower(simplex), upper });
                 }
                 if let [a, b, c] = vertices[..] {
                     let segment = peak::segment(self.config.lattice.n, &losses).map_err(|e| {
                         let path = self.store.root().join(self.lattice_file(stage, simplex));
                         Failure::new(Kind::Data, format!("{}: {e}", path.display()))
                     })?;
-                    let (birth, death) = (segment.birth, segment.death);
-                    segments.push(Segment { triangle: [a, b, c], birth, birth_lower: lower(simplex), death });
+                    // Private edges are searched with the triangle: only their lattices bound its birth.
+                    let edges = simplex.facets().filter_map(|edge| uppers.get(&edge)).filter(|_| fixed);
+                    let birth_upper = edges.fold(segment.birth, |a, &b| a.max(b));
+                    let birth_lower = lower(simplex);
+                    segments.push(Segment {
+                        triangle: [a, b, c],
+                        birth: segment.birth,
+                        birth_lower,
+                        birth_upper,
+                        death: segment.death,
+                        death_upper: upper,
+                        within_slack: upper - birth_upper <= birth_upper - birth_lower,
+                    });
                 }
                 let faces = simplex.facets().map(|face| values.get(&face).copied());
                 if let Some(value) =
@@ -230,8 +319,8 @@ impl Run {
         let has_index_1 = fixed && self.config.index >= 1 && values.keys().any(|s| s.dimension() == 2);
         let of_index_1 = bars.iter().filter(|b| b.index == 1);
         Ok(FitSummary {
-            name: stage.name.clone(),
-            sampling: "uniform".to_owned(),
+            name: stage.name(),
+            sampling: stage.sampling.name().to_owned(),
             depth: stage.depth,
             centres: if fixed { "fixed" } else { "trainable" }.to_owned(),
             curves,
@@ -239,6 +328,10 @@ impl Run {
             w_infinity_segments: (!segments.is_empty())
                 .then(|| w_infinity(segments.iter().map(|s| Interval::new(s.birth, s.death)))),
             segments,
+            steps: u64::from(self.config.curves.epochs)
+                * u64::from(stage.effort)
+                * self.objective.epoch_len(),
+            search_evaluations: evaluations,
             zero_length: pairing.zero_length().count(),
             bars: bars
                 .iter()

@@ -2,9 +2,13 @@
 //!
 //! Method: section 4; Voronkova et al., Algorithm 2.
 
+mod search;
+
 use crate::error::{Error, length, range};
 use crate::landscape::{Landscape, Split, Value};
 use crate::simplex::{Frame, Lattice, Mix};
+
+pub use search::{Peak, search, search_len};
 
 /// Measures a simplex on its lattice.
 ///

@@ -1,0 +1,74 @@
+//! The fits of a run: which maps, how t is drawn, how many epochs.
+
+use crate::config::{Config, Sampling};
+use std::ops::Range;
+use valleys_core::descent::{self, Peaked};
+
+/// One way of fitting all curves, triangles and higher simplices between the minima.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// How t is drawn.
+    pub sampling: Sampling,
+    /// Depth of the maps.
+    pub depth: usize,
+    /// How many times the epochs of the configuration.
+    pub effort: u32,
+}
+
+impl Stage {
+    /// The folder of the fit: `uniform-1`, `peak-2-x4`.
+    pub fn name(&self) -> String {
+        let name = format!("{}-{}", self.sampling.name(), self.depth);
+        if self.effort == 1 { name } else { format!("{name}-x{}", self.effort) }
+    }
+
+    /// The epochs of each depth, 1 first: `epochs` × effort, shared out evenly, each with a schedule of its own.
+    pub fn phases(&self, epochs: u32) -> Vec<Range<u32>> {
+        let total = u64::from(epochs) * u64::from(self.effort);
+        let end = |phase: usize| (total * phase as u64 / self.depth as u64) as u32;
+        (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
+    }
+
+    /// How t is drawn at a depth.
+    pub fn sampling(&self, depth: usize) -> descent::Sampling {
+        match self.sampling {
+            Sampling::Uniform => descent::Sampling::Uniform,
+            Sampling::Peak => descent::Sampling::Peak(peaked(depth)),
+        }
+    }
+}
+
+/// The constants of peak sampling: what they were chosen from is in `docs/peaks.md`.
+fn peaked(depth: usize) -> Peaked {
+    let tune =
+        |name: &str, value: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(value);
+    Peaked {
+        power: tune("V_POWER", 8.0),
+        uniform: tune("V_UNIFORM", 0.3),
+        samples: tune("V_SAMPLES", 256.0) as u32,
+        every: tune("V_EVERY", 1.0) as u32,
+        across: tune("V_ACROSS", 1.0) > 0.0,
+        cells: tune(["V_CELLS1", "V_CELLS2", "V_CELLS3"][depth - 1], f64::from(12.max(4 << depth))) as u32,
+    }
+}
+
+/// The fits of a configuration, the main one first.
+pub fn stages(config: &Config) -> Vec<Stage> {
+    let mut all = vec![Stage { sampling: config.fit.sampling, depth: config.fit.depth, effort: 1 }];
+    let mut add = |stage: Stage| {
+        if !all.contains(&stage) {
+            all.push(stage);
+        }
+    };
+    if config.tight.depth > 0 {
+        add(Stage { sampling: Sampling::Peak, depth: config.tight.depth, effort: config.tight.effort });
+    }
+    for &effort in &config.converge.efforts {
+        for depth in 1..=config.converge.depth {
+            for sampling in [Sampling::Uniform, Sampling::Peak] {
+                add(Stage { sampling, depth, effort });
+            }
+        }
+    }
+    all
+}
