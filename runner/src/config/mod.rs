@@ -87,11 +87,11 @@ pub struct Train {
     /// Samples of a batch; without effect on an analytic objective.
     pub batch: usize,
     /// Base learning rate of the schedule.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Momentum.
-    pub momentum: f32,
+    pub momentum: f64,
     /// Weight decay, at the mixed point.
-    pub weight_decay: f32,
+    pub weight_decay: f64,
 }
 
 /// `[lattice]`
@@ -211,24 +211,14 @@ impl Config {
             }
         }
         let real = [
-            (
-                "train.learning_rate",
-                self.train.learning_rate > 0.0,
-                f64::from(self.train.learning_rate),
-                "above 0",
-            ),
+            ("train.learning_rate", self.train.learning_rate > 0.0, self.train.learning_rate, "above 0"),
             (
                 "train.momentum",
                 (0.0..1.0).contains(&self.train.momentum),
-                f64::from(self.train.momentum),
+                self.train.momentum,
                 "from 0 to below 1",
             ),
-            (
-                "train.weight_decay",
-                self.train.weight_decay >= 0.0,
-                f64::from(self.train.weight_decay),
-                "0 or above",
-            ),
+            ("train.weight_decay", self.train.weight_decay >= 0.0, self.train.weight_decay, "0 or above"),
             ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
         for (key, in_range, given, range) in real {

@@ -152,9 +152,9 @@ impl Run {
             },
             sampling: Sampling::Uniform,
             sgd: Sgd {
-                learning_rate: c.train.learning_rate,
-                momentum: c.train.momentum,
-                weight_decay: c.train.weight_decay,
+                learning_rate: c.train.learning_rate as f32,
+                momentum: c.train.momentum as f32,
+                weight_decay: c.train.weight_decay as f32,
             },
             epochs,
             seed: c.seed,
