@@ -1,9 +1,9 @@
-//! Reduction of explicit complexes: the complete 3-skeleton on many minima.
+//! Reduction of complete 3-skeletons on many minima; spanning trees of neuron clouds.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use valleys_core::topology::{Error, Filtration, Matrix, reduce_sparse};
+use valleys_core::topology::{Edge, Error, Euclidean, Filtration, Matrix, reduce_sparse, spanning_tree};
 
 /// Uniform numbers in (0, 1], by splitmix64.
 struct Random(u64);
@@ -54,7 +54,24 @@ fn median(runs: usize, mut run: impl FnMut()) -> f64 {
     seconds[runs / 2]
 }
 
+fn clouds() -> Result<(), Error> {
+    for (points, dim) in [(512, 784), (2048, 512), (20_000, 64)] {
+        let mut random = Random(points as u64);
+        let cloud: Vec<f32> =
+            (0..points * dim).map(|_| (random.uniform() + random.uniform() - 1.0) as f32).collect();
+        let space = Euclidean::new(&cloud, dim)?;
+        let mut tree = vec![Edge::default(); points];
+        let seconds = median(1, || {
+            black_box(spanning_tree(&space, &mut tree)).unwrap();
+        });
+        println!("cloud {points}x{dim}: {seconds:.4} s");
+    }
+    Ok(())
+}
+
+/// Reductions, then spanning trees.
 fn main() -> Result<(), Error> {
+    clouds()?;
     for (vertices, homology) in [(12, true), (20, true), (40, false), (64, false)] {
         let cells = skeleton(vertices, &mut Random(u64::from(vertices)));
         let input = || cells.iter().map(|(s, v)| (s.iter().copied(), *v));

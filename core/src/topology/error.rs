@@ -85,6 +85,36 @@ pub enum Error {
         /// The face's value.
         face_value: f64,
     },
+    /// A distance that is negative or not finite.
+    Distance {
+        /// One point.
+        a: usize,
+        /// The other.
+        b: usize,
+        /// Their distance.
+        distance: f64,
+    },
+    /// A coordinate that is infinite or not a number.
+    Coordinate {
+        /// The point.
+        point: usize,
+        /// Which of its coordinates.
+        coordinate: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A point without direction: its norm is 0, or overflows.
+    NoDirection {
+        /// The point.
+        point: usize,
+    },
+    /// Coordinates that do not divide into points.
+    Ragged {
+        /// Coordinates of a point.
+        dim: usize,
+        /// Coordinates altogether.
+        given: usize,
+    },
     /// More elements than 32-bit indices can name.
     TooMany {
         /// What there is too much of.
@@ -115,6 +145,16 @@ impl fmt::Display for Error {
             }
             Self::FaceLater { simplex, value, face, face_value } => {
                 write!(f, "simplex {simplex} at {value} comes before its face {face} at {face_value}")
+            }
+            Self::Distance { a, b, distance } => write!(f, "points {a} and {b} are at distance {distance}"),
+            Self::Coordinate { point, coordinate, value } => {
+                write!(f, "point {point} has the value {value} at coordinate {coordinate}")
+            }
+            Self::NoDirection { point } => {
+                write!(f, "point {point} has no direction: its norm is 0 or overflows")
+            }
+            Self::Ragged { dim, given } => {
+                write!(f, "{given} coordinates do not divide into points of dimension {dim}")
             }
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
             Self::Short { what, needed, given } => {

@@ -30,6 +30,7 @@
 //! ```
 
 mod bar;
+mod cloud;
 mod error;
 mod filtration;
 mod pairing;
@@ -37,6 +38,7 @@ mod reduce;
 mod union_find;
 
 pub use bar::{Bar, Interval, w_infinity};
+pub use cloud::{Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
 pub use error::{Error, Name};
 pub use filtration::{Filtration, filtration_len};
 pub use pairing::Pairing;
