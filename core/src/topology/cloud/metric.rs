@@ -92,12 +92,12 @@ impl<'a, T: Coordinate> Cosine<'a, T> {
         let points = Euclidean::new(coordinates, dim)?;
         enough("norms", points.points(), norms.len())?;
         for (i, norm) in norms.iter_mut().enumerate().take(points.points()) {
-            let largest = points.point(i).iter().fold(0.0f64, |m, &x| m.max(x.into().abs()));
-            if largest == 0.0 {
-                return Err(Error::ZeroVector { point: i });
+            let point = points.point(i);
+            let largest = point.iter().fold(0.0f64, |m, &x| m.max(x.into().abs()));
+            *norm = math::sqrt(sum_of_squares(point, point, |x, _| x / largest)) * largest;
+            if !(*norm > 0.0 && norm.is_finite()) {
+                return Err(Error::NoDirection { point: i });
             }
-            *norm =
-                math::sqrt(sum_of_squares(points.point(i), points.point(i), |x, _| x / largest)) * largest;
         }
         Ok(Self { points, norms })
     }
