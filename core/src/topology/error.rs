@@ -115,6 +115,24 @@ pub enum Error {
         /// Coordinates altogether.
         given: usize,
     },
+    /// An interval of a diagram whose ends are not finite, but for an infinite death, or in the wrong order.
+    Interval {
+        /// Which of two diagrams, 0 or 1.
+        diagram: usize,
+        /// Its number in the diagram.
+        number: usize,
+        /// Its birth.
+        birth: f64,
+        /// Its death.
+        death: f64,
+    },
+    /// An exponent that is less than 1 or not a number.
+    Exponent {
+        /// Of what.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// More elements than 32-bit indices can name.
     TooMany {
         /// What there is too much of.
@@ -155,6 +173,13 @@ impl fmt::Display for Error {
             }
             Self::Ragged { dim, given } => {
                 write!(f, "{given} coordinates do not divide into points of dimension {dim}")
+            }
+            Self::Interval { diagram, number, birth, death } => {
+                let name = if *diagram == 0 { "first" } else { "second" };
+                write!(f, "interval {number} of the {name} diagram is [{birth}, {death}]")
+            }
+            Self::Exponent { what, value } => {
+                write!(f, "the exponent of the {what} is {value}, not 1 or more")
             }
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
             Self::Short { what, needed, given } => {
