@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use valleys_core::topology::{
-    Error, Ground, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching,
+    Error, Ground, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein,
+    wasserstein_matching,
 };
 
 const INFINITY: f64 = f64::INFINITY;
@@ -13,6 +14,10 @@ fn diagram(ends: &[(f64, f64)]) -> Vec<Interval> {
 
 fn w_max(a: &[Interval], b: &[Interval], ground: Ground) -> f64 {
     bottleneck(a, b, ground, &mut vec![0; bottleneck_len(a.len(), b.len())]).unwrap()
+}
+
+fn w(q: f64, a: &[Interval], b: &[Interval], ground: Ground) -> f64 {
+    wasserstein(a, b, q, ground).unwrap()
 }
 
 /// Every way to match `a` with points of `b` or the diagonal; `sum` adds up the costs.
@@ -72,6 +77,16 @@ fn classic_pitfalls() {
     assert_eq!(w_max(&diagonal, &[], Ground::MAX), 0.0, "points on the diagonal cost nothing");
     assert_eq!(w_max(&diagonal, &point, Ground::MAX), 1.5);
     let essential = diagram(&[(0.0, INFINITY)]);
+    for q in [1.0, 2.0, 2.5] {
+        assert_eq!(w(q, &a, &a, Ground::MAX), 0.0);
+        assert_eq!(w(q, &point, &[], Ground::MAX), 1.5);
+        assert_eq!(w(q, &[], &[], Ground::MAX), 0.0);
+        assert_eq!(w(q, &twice, &twice[..1], Ground::MAX), 2.0);
+        assert_eq!(w(q, &diagonal, &[], Ground::MAX), 0.0);
+        assert_eq!(w(q, &diagonal, &point, Ground::MAX), 1.5);
+        assert_eq!(w(q, &essential, &[], Ground::MAX), INFINITY);
+        assert_eq!(w(q, &essential, &point, Ground::MAX), INFINITY);
+    }
     assert_eq!(w_max(&essential, &[], Ground::MAX), INFINITY, "essential against none");
     assert_eq!(w_max(&essential, &point, Ground::MAX), INFINITY);
 }
@@ -90,6 +105,9 @@ fn extreme_values() {
         let a = diagram(&[(0.0, 4.0 * scale), (scale, 2.0 * scale)]);
         let b = diagram(&[(0.5 * scale, 4.25 * scale)]);
         assert_eq!(w_max(&a, &b, Ground::MAX), 0.5 * scale);
+        assert!((w(1.0, &a, &b, Ground::MAX) / scale - 1.0).abs() < 1e-15);
+        assert!((w(2.0, &a, &b, Ground::MAX) / scale - 0.5f64.sqrt()).abs() < 1e-15);
+        assert!((w(200.0, &a, &b, Ground::MAX) / scale - 0.5 * 2f64.powf(0.005)).abs() < 1e-15);
     }
     // Thousands of halvings between a subnormal number and a large one would not end in time.
     let a = diagram(&[(0.0, 1e300), (0.0, 1e-300)]);
@@ -110,6 +128,13 @@ fn errors_name_the_interval() {
     assert_eq!(error, Error::Short { what: "scratch of the distance", needed: 4, given: 3 });
     assert_eq!(Ground::new(0.5).unwrap_err(), Error::Exponent { what: "ground norm", value: 0.5 });
     assert!(Ground::new(f64::NAN).is_err());
+    for q in [0.5, INFINITY, f64::NAN] {
+        assert!(matches!(wasserstein(&[], &[], q, Ground::MAX), Err(Error::Exponent { .. })));
+    }
+    assert!(matches!(
+        wasserstein(&diagram(&[(1.0, 0.0)]), &[], 1.0, Ground::MAX),
+        Err(Error::Interval { .. })
+    ));
 }
 
 /// Small integers: ties everywhere; some points on the diagonal, some essential.
@@ -184,5 +209,41 @@ proptest! {
         reversed.reverse();
         prop_assert_eq!(w_max(&reversed, &b, Ground::MAX).to_bits(), ab.to_bits());
         prop_assert_eq!(w_max(&a, &reversed, Ground::MAX), 0.0);
+    }
+
+    #[test]
+    fn wasserstein_is_the_least_of_all_matchings(
+        a in random_diagram(6), b in random_diagram(6),
+        p in prop::sample::select(vec![INFINITY, 1.0, 2.0, 3.5]), q in prop::sample::select(vec![1.0, 2.0, 3.0, 1.7])
+    ) {
+        let ground = Ground::new(p).unwrap();
+        let cost = ground_cost(p);
+        let expected = all_matchings(&a, &b, &|x, y| cost(x, y).powf(q), &|x, y| x + y).powf(1.0 / q);
+        let found = w(q, &a, &b, ground);
+        prop_assert!(found == expected || (found - expected).abs() < 1e-13 * expected, "{found} for {expected}");
+        prop_assert_eq!(found.to_bits(), w(q, &b, &a, ground).to_bits());
+
+        let (distance, matches) = wasserstein_matching(&a, &b, q, ground).unwrap();
+        prop_assert_eq!(distance, found);
+        if distance.is_finite() {
+            check_matching(&a, &b, ground, &matches)?;
+            let sum = matches.iter().map(|m| m.cost.powf(q)).sum::<f64>().powf(1.0 / q);
+            prop_assert!((sum - found).abs() <= 1e-13 * found);
+        }
+    }
+
+    #[test]
+    fn wasserstein_is_a_metric(
+        a in random_diagram(40), b in random_diagram(40), c in random_diagram(40), q in 1.0..4.0f64
+    ) {
+        let finite = |d: &[Interval]| -> Vec<Interval> { d.iter().copied().filter(|x| !x.is_essential()).collect() };
+        let (a, b, c) = (finite(&a), finite(&b), finite(&c));
+        let [ab, bc, ac] = [(&a, &b), (&b, &c), (&a, &c)].map(|(x, y)| w(q, x, y, Ground::MAX));
+        prop_assert!(ac <= (ab + bc) * (1.0 + 1e-13));
+        prop_assert!(w_max(&a, &b, Ground::MAX) <= ab * (1.0 + 1e-13), "W_q falls to the bottleneck distance");
+        let mut reversed = a.clone();
+        reversed.reverse();
+        prop_assert_eq!(w(q, &b, &reversed, Ground::MAX).to_bits(), ab.to_bits());
+        prop_assert_eq!(w(q, &a, &reversed, Ground::MAX), 0.0);
     }
 }

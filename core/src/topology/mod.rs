@@ -40,9 +40,9 @@ mod union_find;
 
 pub use bar::{Bar, Interval, w_infinity};
 pub use cloud::{Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
-#[cfg(feature = "alloc")]
-pub use distance::bottleneck_matching;
 pub use distance::{Ground, Match, bottleneck, bottleneck_len};
+#[cfg(feature = "alloc")]
+pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};
 pub use error::{Error, Name};
 pub use filtration::{Filtration, filtration_len};
 pub use pairing::Pairing;

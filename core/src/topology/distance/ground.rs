@@ -5,7 +5,7 @@ use crate::math;
 
 /// The norm L_p of the plane, p from 1 to infinity, in which points of diagrams are compared.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Ground(f64);
+pub struct Ground(pub(super) f64);
 
 impl Ground {
     /// L∞, the usual one.
