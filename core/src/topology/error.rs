@@ -133,6 +133,13 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
+    /// A value that should not be less than the one before it, or not a number.
+    Unordered {
+        /// Its number.
+        number: usize,
+        /// Its value.
+        value: f64,
+    },
     /// More elements than 32-bit indices can name.
     TooMany {
         /// What there is too much of.
@@ -181,6 +188,7 @@ impl fmt::Display for Error {
             Self::Exponent { what, value } => {
                 write!(f, "the exponent of the {what} is {value}, not 1 or more")
             }
+            Self::Unordered { number, value } => write!(f, "value {number}, {value}, is out of order"),
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
             Self::Short { what, needed, given } => {
                 write!(f, "{what}: {needed} elements needed, {given} given")

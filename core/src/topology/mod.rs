@@ -31,15 +31,18 @@
 
 mod bar;
 mod cloud;
+mod descriptor;
 mod distance;
 mod error;
 mod filtration;
 mod pairing;
 mod reduce;
+mod sum;
 mod union_find;
 
 pub use bar::{Bar, Interval, w_infinity};
 pub use cloud::{Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
+pub use descriptor::{Image, Lifetimes, betti_curve, landscape};
 pub use distance::{Ground, Match, bottleneck, bottleneck_len};
 #[cfg(feature = "alloc")]
 pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};

@@ -43,11 +43,7 @@ pub struct Match {
 fn split(diagram: usize, intervals: &[Interval], order: &mut [u32]) -> Result<(usize, usize), Error> {
     let (mut finite, mut essential) = (0, 0);
     for (number, interval) in intervals.iter().enumerate() {
-        let (Interval { birth, death }, length) = (*interval, interval.length());
-        let endless = length.is_infinite() && !interval.is_essential();
-        if !birth.is_finite() || length.is_nan() || length < 0.0 || endless {
-            return Err(Error::Interval { diagram, number, birth, death });
-        }
+        let Interval { birth, death } = interval.checked(diagram, number)?;
         if interval.is_essential() {
             essential += 1;
             order[intervals.len() - essential] = number as u32;

@@ -2,6 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
+use super::super::sum::sum;
 use super::super::{Error, Interval};
 use super::assign::Assignment;
 use super::cost::Cost;
@@ -105,18 +106,13 @@ fn sorted(intervals: &[Interval], order: &mut [u32]) -> Vec<Interval> {
     order.iter().map(|&number| of(number)).collect()
 }
 
-/// (Σ x^q)^(1/q) of numbers that are not negative, scaled by the largest, with compensated summation (Neumaier).
+/// (Σ x^q)^(1/q) of numbers that are not negative, scaled by the largest.
 fn norm(q: f64, numbers: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = numbers.clone().fold(0.0, f64::max);
     if largest == 0.0 || largest == f64::INFINITY {
         return largest;
     }
-    let (mut sum, mut lost) = (0.0f64, 0.0);
-    for x in numbers {
-        let x = if q == 1.0 { x / largest } else { math::pow(x / largest, q) };
-        let next: f64 = sum + x;
-        lost += if sum >= x { (sum - next) + x } else { (x - next) + sum };
-        sum = next;
-    }
-    largest * if q == 1.0 { sum + lost } else { math::pow(sum + lost, 1.0 / q) }
+    let powers = numbers.map(|x| if q == 1.0 { x / largest } else { math::pow(x / largest, q) });
+    let sum = sum(powers);
+    largest * if q == 1.0 { sum } else { math::pow(sum, 1.0 / q) }
 }
