@@ -17,10 +17,7 @@ fn undefined_is_none() {
     assert_eq!((none.entropy_norm_log_n, none.entropy_norm_log_sum), (None, None));
 
     let one = lifetimes(&[(1.0, 1.5)]);
-    assert_eq!(
-        (one.entropy, one.entropy_norm_log_n, one.entropy_norm_log_sum),
-        (Some(0.0), None, Some(0.0))
-    );
+    assert_eq!((one.entropy, one.entropy_norm_log_n, one.entropy_norm_log_sum), (Some(0.0), None, Some(0.0)));
     let sum_one = lifetimes(&[(0.0, 0.5), (0.0, 0.5)]);
     assert_eq!(sum_one.entropy_norm_log_sum, None);
     assert_eq!(sum_one.entropy_norm_log_n, Some(1.0));

@@ -140,6 +140,22 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
+    /// A value of a function that is infinite or not a number.
+    Value {
+        /// Its place among the values.
+        position: usize,
+        /// The value.
+        value: f64,
+    },
+    /// Axes of a grid that are not one to three, or do not have as many points as there are values.
+    Shape {
+        /// Number of axes.
+        axes: usize,
+        /// Points of such a grid.
+        points: usize,
+        /// Number of values.
+        given: usize,
+    },
     /// More elements than 32-bit indices can name.
     TooMany {
         /// What there is too much of.
@@ -189,6 +205,10 @@ impl fmt::Display for Error {
                 write!(f, "the exponent of the {what} is {value}, not 1 or more")
             }
             Self::Unordered { number, value } => write!(f, "value {number}, {value}, is out of order"),
+            Self::Value { position, value } => write!(f, "the value at {position} is {value}"),
+            Self::Shape { axes, points, given } => {
+                write!(f, "{given} values for a grid of {axes} axes and {points} points")
+            }
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
             Self::Short { what, needed, given } => {
                 write!(f, "{what}: {needed} elements needed, {given} given")

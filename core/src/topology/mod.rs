@@ -35,6 +35,7 @@ mod descriptor;
 mod distance;
 mod error;
 mod filtration;
+mod grid;
 mod pairing;
 mod reduce;
 mod sum;
@@ -48,6 +49,7 @@ pub use distance::{Ground, Match, bottleneck, bottleneck_len};
 pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};
 pub use error::{Error, Name};
 pub use filtration::{Filtration, filtration_len};
+pub use grid::Grid;
 pub use pairing::Pairing;
 pub use reduce::{Matrix, reduce, reduce_len};
 #[cfg(feature = "alloc")]
