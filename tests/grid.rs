@@ -54,6 +54,19 @@ fn empty_point_and_line() -> Result<(), Error> {
 }
 
 #[test]
+fn memory_may_be_used_again() -> Result<(), Error> {
+    let values: Vec<f64> = (0..30u32).map(|i| f64::from(i * 7 % 11)).collect();
+    let grid = Grid::new(&values, &[5, 6])?;
+    let (mut order, mut parent) = ([u64::MAX; 30], [7; 31]);
+    let mut bars = [vec![], vec![]];
+    for bars in &mut bars {
+        grid.extreme_bars(&mut order, &mut parent, |bar| bars.push(bar))?;
+    }
+    assert_eq!(bars[0], bars[1]);
+    Ok(())
+}
+
+#[test]
 fn cells_carry_the_values() -> Result<(), Error> {
     let values: Vec<f64> = (0..125u32).map(|i| f64::from(i * i * 37 % 101)).collect();
     for axes in [&[125][..], &[5, 25], &[5, 5, 5]] {

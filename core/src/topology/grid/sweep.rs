@@ -29,46 +29,93 @@ fn place(entry: u64) -> usize {
     entry as u32 as usize
 }
 
-/// Neighbours of a point, ahead and behind.
-struct Neighbours<'g> {
-    grid: &'g Grid<'g>,
+/// The neighbours of a point, numbered: those ahead have even numbers, those behind odd ones.
+struct Neighbours {
     steps: [([usize; 3], usize); 7],
     count: usize,
+    /// Which neighbours are neighbours of each other, as bits.
+    adjacent: [u16; 14],
+    /// [`Neighbours::representatives`] of every set of the first six, which are all there are in the plane.
+    table: [u8; 64],
 }
 
-impl<'g> Neighbours<'g> {
-    fn new(grid: &'g Grid<'g>) -> Self {
+impl Neighbours {
+    fn new(grid: &Grid<'_>) -> Self {
         let mut steps = [([0; 3], 0); 7];
         steps.iter_mut().zip(grid.steps()).for_each(|(slot, step)| *slot = step);
-        Self { grid, steps, count: grid.steps().count() }
+        let count = grid.steps().count();
+        let mut adjacent = [0; 14];
+        for (i, j) in (0..2 * count).flat_map(|i| (0..2 * count).map(move |j| (i, j))) {
+            let at = |i: usize, axis: usize| {
+                let step = steps[i / 2].0[axis] as i8;
+                if i.is_multiple_of(2) { step } else { -step }
+            };
+            let ahead = |i, j| (0..3).all(|axis| [0, 1].contains(&(at(j, axis) - at(i, axis))));
+            if i != j && (ahead(i, j) || ahead(j, i)) {
+                adjacent[i] |= 1 << j;
+            }
+        }
+        let mut neighbours = Self { steps, count, adjacent, table: [0; 64] };
+        for set in 0..64 {
+            neighbours.table[set as usize] = neighbours.components(set) as u8;
+        }
+        neighbours
     }
 
-    /// Calls `visit` with every neighbour; says whether the point lies on the border.
-    fn visit(&self, point: usize, mut visit: impl FnMut(usize)) -> bool {
-        let (at, shape) = (self.grid.coordinates(point), self.grid.shape);
-        let inside = |axis: usize| shape[axis] == 1 || (at[axis] > 0 && at[axis] + 1 < shape[axis]);
-        if (0..3).all(inside) {
-            for &(_, offset) in &self.steps[..self.count] {
-                visit(point - offset);
-                visit(point + offset);
-            }
-            return false;
-        }
-        for (step, offset) in &self.steps[..self.count] {
-            if (0..3).all(|axis| step[axis] <= at[axis]) {
-                visit(point - offset);
-            }
-            if (0..3).all(|axis| at[axis] + step[axis] < shape[axis]) {
-                visit(point + offset);
-            }
-        }
-        true
+    fn of(&self, point: usize, i: usize) -> usize {
+        let offset = self.steps[i / 2].1;
+        if i.is_multiple_of(2) { point + offset } else { point - offset }
     }
+
+    /// Which neighbours there are, as bits, and whether the point lies on the border.
+    fn inside(&self, grid: &Grid<'_>, point: usize) -> (u16, bool) {
+        let (at, shape) = (grid.coordinates(point), grid.shape);
+        if (0..3).all(|axis| shape[axis] == 1 || (at[axis] > 0 && at[axis] + 1 < shape[axis])) {
+            return ((1 << (2 * self.count)) - 1, false);
+        }
+        let mut bits = 0;
+        for (i, (step, _)) in self.steps[..self.count].iter().enumerate() {
+            let ahead = (0..3).all(|axis| at[axis] + step[axis] < shape[axis]);
+            let behind = (0..3).all(|axis| step[axis] <= at[axis]);
+            bits |= u16::from(ahead) << (2 * i) | u16::from(behind) << (2 * i + 1);
+        }
+        (bits, true)
+    }
+
+    /// One of each component of some of the neighbours: the others need not be looked at.
+    fn representatives(&self, set: u16) -> u16 {
+        if let Some(&chosen) = self.table.get(set as usize) { chosen.into() } else { self.components(set) }
+    }
+
+    fn components(&self, mut left: u16) -> u16 {
+        let mut chosen = 0;
+        while left != 0 {
+            let mut front = left & left.wrapping_neg();
+            chosen |= front;
+            left ^= front;
+            while front != 0 {
+                let found = self.adjacent[front.trailing_zeros() as usize] & left;
+                front = (front & (front - 1)) | found;
+                left ^= found;
+            }
+        }
+        chosen
+    }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut set: u16) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let i = set.trailing_zeros() as usize;
+        set &= set.wrapping_sub(1);
+        (i < 16).then_some(i)
+    })
 }
 
 /// Index 0: components of the points so far, in ascending order; at a meeting the younger one dies.
 pub(super) fn components(grid: &Grid<'_>, order: &[u64], parent: &mut [u32], emit: &mut impl FnMut(Bar)) {
     let Some(&first) = order.first() else { return };
+    parent[grid.points()] = NONE;
     let elder = |a: u32, b: u32| (key(grid.values[a as usize]), a) < (key(grid.values[b as usize]), b);
     sweep(grid, order.iter().copied(), parent, elder, |younger, point| {
         let (birth, death) = (grid.values[younger as usize], grid.values[point]);
@@ -117,12 +164,21 @@ fn sweep(
     inside.fill(NONE);
     let joins_outside = outside[0] == grid.points() as u32;
     for point in order.map(place) {
+        let (near, border) = neighbours.inside(grid, point);
+        let mut there = 0;
+        if border {
+            bits(near).for_each(|i| there |= u16::from(parent[neighbours.of(point, i)] != NONE) << i);
+        } else {
+            // Without a branch: whether a neighbour came before cannot be foreseen.
+            for (i, &(_, offset)) in neighbours.steps[..neighbours.count].iter().enumerate() {
+                there |= u16::from(parent[point + offset] != NONE) << (2 * i);
+                there |= u16::from(parent[point - offset] != NONE) << (2 * i + 1);
+            }
+        }
         parent[point] = point as u32;
         let mut root = point as u32;
-        let mut join = |other: usize| {
-            if parent[other] == NONE {
-                return;
-            }
+        let near = bits(neighbours.representatives(there)).map(|i| neighbours.of(point, i));
+        for other in near.chain((border && joins_outside).then_some(grid.points())) {
             let other = find(parent, other as u32);
             if other != root {
                 let (old, young) = if elder(other, root) { (other, root) } else { (root, other) };
@@ -130,9 +186,6 @@ fn sweep(
                 parent[young as usize] = old;
                 root = old;
             }
-        };
-        if neighbours.visit(point, &mut join) && joins_outside {
-            join(grid.points());
         }
     }
 }
