@@ -163,6 +163,15 @@ pub enum Error {
         /// How many were given.
         given: usize,
     },
+    /// More working memory than the budget allows.
+    Memory {
+        /// Bytes needed, at least.
+        needed: usize,
+        /// Bytes allowed.
+        given: usize,
+        /// The index that was being computed.
+        index: usize,
+    },
     /// A slice of the caller's that is too short.
     Short {
         /// Which slice.
@@ -210,6 +219,9 @@ impl fmt::Display for Error {
                 write!(f, "{given} values for a grid of {axes} axes and {points} points")
             }
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
+            Self::Memory { needed, given, index } => {
+                write!(f, "index {index} needs {needed} bytes or more, {given} are allowed")
+            }
             Self::Short { what, needed, given } => {
                 write!(f, "{what}: {needed} elements needed, {given} given")
             }

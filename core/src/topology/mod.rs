@@ -38,6 +38,8 @@ mod filtration;
 mod grid;
 mod pairing;
 mod reduce;
+#[cfg(feature = "alloc")]
+mod rips;
 mod sum;
 mod union_find;
 
@@ -54,6 +56,8 @@ pub use pairing::Pairing;
 pub use reduce::{Matrix, reduce, reduce_len};
 #[cfg(feature = "alloc")]
 pub use reduce::{barcode, reduce_sparse};
+#[cfg(feature = "alloc")]
+pub use rips::{MAX_INDEX, Rips};
 pub use union_find::union_find;
 
 /// No simplex: the partner of an essential one.
