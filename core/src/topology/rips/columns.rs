@@ -9,10 +9,6 @@ use super::bar;
 use super::simplices::{Cell, Simplices};
 use super::table::Table;
 
-/// A sum of simplices or of coboundaries over Z/2, the first in the order of the filtration on top; what is
-/// there twice cancels when it comes up.
-type Heap = BinaryHeap<Reverse<Cell>>;
-
 /// The columns reduced so far.
 pub(super) struct Columns<'s> {
     simplices: &'s Simplices,
@@ -43,66 +39,50 @@ impl<'s> Columns<'s> {
         bars: &mut Vec<Bar>,
         check: impl Fn(usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let (mut sum, mut terms) = (Heap::new(), Heap::new());
+        let mut sum = Sum::new(self.simplices, self.dimension);
         for (i, &column) in columns.iter().enumerate() {
             self.starts.push(self.terms.len());
             if i % 256 == 0 {
                 check(self.bytes() + size_of_val(columns))?;
             }
-            let mut pivot = self.first_sum(column, &mut sum);
+            let mut pivot = self.emergent(column);
+            if pivot.is_none() {
+                sum.start(column);
+                pivot = sum.first();
+            }
             while let Some(cell) = pivot {
                 if let Some(other) = self.pivots.get(cell.number) {
                     let other = other as usize;
                     let end = self.starts.get(other + 1).copied().unwrap_or(self.terms.len());
-                    self.add(columns[other], &mut sum, &mut terms);
-                    for at in self.starts[other]..end {
-                        self.add(self.terms[at], &mut sum, &mut terms);
-                    }
+                    sum.add(columns[other]);
+                    self.terms[self.starts[other]..end].iter().for_each(|&term| sum.add(term));
                 } else if let Some(facet) = self.simplices.apparent_facet(cell, self.dimension + 1) {
-                    self.add(facet, &mut sum, &mut terms);
+                    sum.add(facet);
                 } else {
                     break;
                 }
-                pivot = first(&mut sum);
+                pivot = sum.first();
             }
             if pivot.is_none_or(|death| death.diameter > column.diameter) {
                 bars.push(bar(self.dimension, (column.diameter, column.number), pivot));
             }
             if let Some(cell) = pivot {
                 self.pivots.insert(cell.number, i as u32);
-                while let Some(term) = pop(&mut terms) {
-                    self.terms.push(term);
-                }
+                sum.keep_terms(column, &mut self.terms);
             }
             sum.clear();
-            terms.clear();
         }
         Ok(())
     }
 
-    /// Fills `sum` with a coboundary and gives its pivot. An emergent pair is seen on the way: the first cofacet of
-    /// the same diameter, where it is nobody's pivot.
-    fn first_sum(&self, column: Cell, sum: &mut Heap) -> Option<Cell> {
+    /// An emergent pair is seen before anything is added up: the first cofacet of the same diameter, where it is
+    /// nobody's pivot.
+    fn emergent(&self, column: Cell) -> Option<Cell> {
         let vertices = self.simplices.vertices(column.number, self.dimension);
-        let mut may_emerge = true;
-        for cofacet in self.simplices.cofacets(column, &vertices, false) {
-            if may_emerge && cofacet.diameter == column.diameter {
-                let free = self.pivots.get(cofacet.number).is_none();
-                if free && self.simplices.apparent_facet(cofacet, self.dimension + 1).is_none() {
-                    return Some(cofacet);
-                }
-                may_emerge = false;
-            }
-            sum.push(Reverse(cofacet));
-        }
-        first(sum)
-    }
-
-    /// Adds the coboundary of a simplex, and notes the simplex.
-    fn add(&self, cell: Cell, sum: &mut Heap, terms: &mut Heap) {
-        terms.push(Reverse(cell));
-        let vertices = self.simplices.vertices(cell.number, self.dimension);
-        sum.extend(self.simplices.cofacets(cell, &vertices, false).map(Reverse));
+        let mut cofacets = self.simplices.cofacets(column, &vertices, false);
+        let first = cofacets.find(|cofacet| cofacet.diameter == column.diameter)?;
+        let free = self.pivots.get(first.number).is_none();
+        (free && self.simplices.apparent_facet(first, self.dimension + 1).is_none()).then_some(first)
     }
 
     /// The simplices of the next dimension, unless they are not needed any more, and those among them that are
@@ -138,21 +118,92 @@ impl<'s> Columns<'s> {
     }
 }
 
-/// Takes out the first element that does not cancel.
-fn pop(heap: &mut Heap) -> Option<Cell> {
-    while let Some(Reverse(cell)) = heap.pop() {
-        if heap.peek() == Some(&Reverse(cell)) {
-            heap.pop();
-        } else {
-            return Some(cell);
-        }
-    }
-    None
+/// A sum of coboundaries over Z/2, of which only the cofacets up to a diameter have been added up.
+///
+/// A pivot is found long before most cofacets are looked at: the bound rises when none is left below it.
+struct Sum<'s> {
+    simplices: &'s Simplices,
+    dimension: usize,
+    /// The simplices whose coboundaries are added, some of them more than once.
+    terms: Vec<Cell>,
+    bound: f64,
+    width: f64,
+    /// Cofacets, the first in the order of the filtration on top; what is there twice cancels when it comes up.
+    heap: BinaryHeap<Reverse<Cell>>,
+    diameters: Vec<f64>,
 }
 
-/// The first element that does not cancel, left where it is.
-fn first(heap: &mut Heap) -> Option<Cell> {
-    let cell = pop(heap)?;
-    heap.push(Reverse(cell));
-    Some(cell)
+/// Cofacets of a column that are added up at first.
+const WINDOW: usize = 16;
+
+impl<'s> Sum<'s> {
+    fn new(simplices: &'s Simplices, dimension: usize) -> Self {
+        let (terms, heap, diameters) = (Vec::new(), BinaryHeap::new(), Vec::new());
+        Self { simplices, dimension, terms, bound: 0.0, width: 0.0, heap, diameters }
+    }
+
+    fn start(&mut self, column: Cell) {
+        let vertices = self.simplices.vertices(column.number, self.dimension);
+        self.diameters.clear();
+        self.diameters.extend(self.simplices.cofacets(column, &vertices, false).map(|c| c.diameter));
+        self.bound = self.simplices.threshold;
+        if self.diameters.len() > WINDOW {
+            self.bound = *self.diameters.select_nth_unstable_by(WINDOW, f64::total_cmp).1;
+        }
+        self.width = (self.bound - column.diameter).max((self.simplices.threshold - column.diameter) / 64.0);
+        self.add(column);
+    }
+
+    /// Adds the coboundary of a simplex.
+    fn add(&mut self, cell: Cell) {
+        self.terms.push(cell);
+        self.add_between(cell, f64::NEG_INFINITY);
+    }
+
+    /// Adds the cofacets above a diameter, up to the bound.
+    fn add_between(&mut self, cell: Cell, low: f64) {
+        let vertices = self.simplices.vertices(cell.number, self.dimension);
+        let cofacets = self.simplices.cofacets(cell, &vertices, false);
+        let window = cofacets.filter(|cofacet| low < cofacet.diameter && cofacet.diameter <= self.bound);
+        self.heap.extend(window.map(Reverse));
+    }
+
+    /// The pivot: the first cofacet that does not cancel.
+    fn first(&mut self) -> Option<Cell> {
+        loop {
+            while let Some(Reverse(cell)) = self.heap.pop() {
+                if self.heap.peek() == Some(&Reverse(cell)) {
+                    self.heap.pop();
+                } else {
+                    self.heap.push(Reverse(cell));
+                    return Some(cell);
+                }
+            }
+            if self.bound >= self.simplices.threshold {
+                return None;
+            }
+            let low = self.bound;
+            self.width *= 2.0;
+            // At least one number higher, so that it ends.
+            self.bound = (low + self.width).max(low.next_up()).min(self.simplices.threshold);
+            for i in 0..self.terms.len() {
+                self.add_between(self.terms[i], low);
+            }
+        }
+    }
+
+    /// Appends the terms that occur an odd number of times to `kept`, but for the column itself.
+    fn keep_terms(&mut self, column: Cell, kept: &mut Vec<Cell>) {
+        self.terms.sort_unstable();
+        for same in self.terms.chunk_by(|a, b| a == b).filter(|same| same.len() % 2 == 1) {
+            if same[0] != column {
+                kept.push(same[0]);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.heap.clear();
+        self.terms.clear();
+    }
 }
