@@ -9,6 +9,9 @@ use super::bar;
 use super::simplices::{Cell, Simplices};
 use super::table::Table;
 
+/// All diameters.
+const EVERY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
 /// The columns reduced so far.
 pub(super) struct Columns<'s> {
     simplices: &'s Simplices,
@@ -78,9 +81,7 @@ impl<'s> Columns<'s> {
     /// An emergent pair is seen before anything is added up: the first cofacet of the same diameter, where it is
     /// nobody's pivot.
     fn emergent(&self, column: Cell) -> Option<Cell> {
-        let vertices = self.simplices.vertices(column.number, self.dimension);
-        let mut cofacets = self.simplices.cofacets(column, &vertices, false);
-        let first = cofacets.find(|cofacet| cofacet.diameter == column.diameter)?;
+        let first = self.simplices.first_cofacet(column, self.dimension)?;
         let free = self.pivots.get(first.number).is_none();
         (free && self.simplices.apparent_facet(first, self.dimension + 1).is_none()).then_some(first)
     }
@@ -100,7 +101,7 @@ impl<'s> Columns<'s> {
                 check(self.bytes() + (all.capacity() + columns.capacity()) * size_of::<Cell>())?;
             }
             let vertices = self.simplices.vertices(cell.number, self.dimension);
-            for cofacet in self.simplices.cofacets(cell, &vertices, true) {
+            self.simplices.cofacets(cell, &vertices, true, EVERY, |cofacet| {
                 if !last {
                     all.push(cofacet);
                 }
@@ -111,7 +112,8 @@ impl<'s> Columns<'s> {
                 if self.pivots.get(cofacet.number).is_none() && !apparent() {
                     columns.push(cofacet);
                 }
-            }
+                true
+            });
         }
         columns.sort_unstable_by(|x, y| y.cmp(x));
         Ok((all, columns))
@@ -145,7 +147,10 @@ impl<'s> Sum<'s> {
     fn start(&mut self, column: Cell) {
         let vertices = self.simplices.vertices(column.number, self.dimension);
         self.diameters.clear();
-        self.diameters.extend(self.simplices.cofacets(column, &vertices, false).map(|c| c.diameter));
+        self.simplices.cofacets(column, &vertices, false, EVERY, |cofacet| {
+            self.diameters.push(cofacet.diameter);
+            true
+        });
         self.bound = self.simplices.threshold;
         if self.diameters.len() > WINDOW {
             self.bound = *self.diameters.select_nth_unstable_by(WINDOW, f64::total_cmp).1;
@@ -163,9 +168,10 @@ impl<'s> Sum<'s> {
     /// Adds the cofacets above a diameter, up to the bound.
     fn add_between(&mut self, cell: Cell, low: f64) {
         let vertices = self.simplices.vertices(cell.number, self.dimension);
-        let cofacets = self.simplices.cofacets(cell, &vertices, false);
-        let window = cofacets.filter(|cofacet| low < cofacet.diameter && cofacet.diameter <= self.bound);
-        self.heap.extend(window.map(Reverse));
+        self.simplices.cofacets(cell, &vertices, false, (low, self.bound), |cofacet| {
+            self.heap.push(Reverse(cofacet));
+            true
+        });
     }
 
     /// The pivot: the first cofacet that does not cancel.

@@ -33,7 +33,8 @@ impl Rips {
     /// the reduction come on top, which cannot be bounded beforehand: they are counted as they grow.
     pub const fn least_budget(points: usize) -> usize {
         let edges = points.saturating_mul(points.saturating_sub(1)) / 2;
-        edges.saturating_mul(size_of::<f64>() + 2 * size_of::<Cell>())
+        let distances = points.saturating_mul(points).saturating_mul(size_of::<f64>());
+        distances.saturating_add(edges.saturating_mul(2 * size_of::<Cell>()))
     }
 
     /// The bars of positive length of index 0 to `max_index`, ordered by index, birth, death. The value of a simplex

@@ -45,7 +45,7 @@ impl Vertices {
 
 /// The simplices of a metric space up to a diameter.
 pub(super) struct Simplices {
-    /// Row v holds the distances to all vertices before v.
+    /// All distances, (points, points): rows are read from end to end.
     distances: Vec<f64>,
     points: usize,
     pub(super) threshold: f64,
@@ -63,19 +63,18 @@ impl Simplices {
         if max_index > MAX_INDEX {
             return Err(Error::TooMany { what: "indices", given: max_index });
         }
-        let mut distances = Vec::with_capacity(points * points.saturating_sub(1) / 2);
+        let mut distances = vec![0.0; points * points];
         // Beyond the least of the largest distances from a point the complex is a cone over that point.
         let mut farthest = vec![0.0f64; points];
-        for a in 0..points {
-            for b in 0..a {
-                let distance = space.distance(a, b);
-                if !(0.0..f64::INFINITY).contains(&distance) {
-                    return Err(Error::Distance { a, b, distance });
-                }
-                distances.push(distance + 0.0);
-                farthest[a] = farthest[a].max(distance);
-                farthest[b] = farthest[b].max(distance);
+        for (a, b) in (0..points).flat_map(|a| (0..a).map(move |b| (a, b))) {
+            let distance = space.distance(a, b);
+            if !(0.0..f64::INFINITY).contains(&distance) {
+                return Err(Error::Distance { a, b, distance });
             }
+            distances[a * points + b] = distance + 0.0;
+            distances[b * points + a] = distance + 0.0;
+            farthest[a] = farthest[a].max(distance);
+            farthest[b] = farthest[b].max(distance);
         }
         let enclosing = farthest.into_iter().fold(f64::INFINITY, f64::min);
         let binomials = binomials(points, max_index + 2)?;
@@ -91,14 +90,18 @@ impl Simplices {
     }
 
     fn distance(&self, a: u32, b: u32) -> f64 {
-        let (a, b) = (a.max(b) as usize, a.min(b) as usize);
-        self.distances[a * (a - 1) / 2 + b]
+        self.row(a)[b as usize]
+    }
+
+    /// The distances from a vertex.
+    fn row(&self, v: u32) -> &[f64] {
+        &self.distances[v as usize * self.points..][..self.points]
     }
 
     /// Edges within the threshold, in the order of the filtration.
     pub(super) fn edges(&self) -> Vec<Cell> {
-        // An edge's number is the place of its distance.
-        let all = (0..).zip(&self.distances).map(|(number, &diameter)| Cell { diameter, number });
+        let pairs = (0..self.points as u32).flat_map(|a| self.row(a)[..a as usize].iter().copied());
+        let all = (0..).zip(pairs).map(|(number, diameter)| Cell { diameter, number });
         let mut edges: Vec<Cell> = all.filter(|edge| edge.diameter <= self.threshold).collect();
         edges.sort_unstable();
         edges
@@ -132,31 +135,70 @@ impl Simplices {
         largest
     }
 
-    /// The cofacets within the threshold of a simplex with these vertices, larger numbers first; those alone
-    /// whose new vertex comes after all others, if `above`.
-    pub(super) fn cofacets<'s>(
-        &'s self,
+    /// Shows the cofacets of a simplex whose diameters lie above `low` and up to `high`, larger numbers first, as
+    /// long as `show` returns true; those alone whose new vertex comes after all others, if `above`.
+    pub(super) fn cofacets(
+        &self,
         cell: Cell,
-        vertices: &'s Vertices,
+        vertices: &Vertices,
         above: bool,
-    ) -> impl Iterator<Item = Cell> + 's {
-        let old = vertices.as_slice();
-        let lowest = if above { old[0] as usize + 1 } else { 0 };
+        (low, high): (f64, f64),
+        show: impl FnMut(Cell) -> bool,
+    ) {
+        let window = (low, high.min(self.threshold));
+        match *vertices.as_slice() {
+            [a, b] => self.cofacets_of(cell, [a, b], above, window, show),
+            [a, b, c] => self.cofacets_of(cell, [a, b, c], above, window, show),
+            [a, b, c, d] => self.cofacets_of(cell, [a, b, c, d], above, window, show),
+            [a, b, c, d, e] => self.cofacets_of(cell, [a, b, c, d, e], above, window, show),
+            [a, b, c, d, e, f] => self.cofacets_of(cell, [a, b, c, d, e, f], above, window, show),
+            _ => unreachable!("cofacets are taken of edges up to simplices of dimension MAX_INDEX"),
+        }
+    }
+
+    fn cofacets_of<const N: usize>(
+        &self,
+        cell: Cell,
+        old: [u32; N],
+        above: bool,
+        (low, high): (f64, f64),
+        mut show: impl FnMut(Cell) -> bool,
+    ) {
+        let rows = old.map(|v| self.row(v));
         // Vertices of the simplex that are larger than the new one count one place higher.
         let (mut higher, mut below) = (0u64, cell.number);
-        let mut passed = 0;
-        (lowest..self.points).rev().filter_map(move |v| {
-            let k = old.len() - passed;
-            if k > 0 && old[passed] as usize == v {
-                below -= self.binomial(v, k);
-                higher += self.binomial(v, k + 1);
-                passed += 1;
-                return None;
+        let mut end = self.points;
+        for passed in 0..=N {
+            let start = old.get(passed).map_or(0, |&v| v as usize + 1);
+            let places = &self.binomials[(N - passed + 1) * (self.points + 1)..][..end];
+            for v in (start..end).rev() {
+                let wider = |m: f64, row: &&[f64]| if row[v] > m { row[v] } else { m };
+                let diameter = rows.iter().fold(cell.diameter, wider);
+                if diameter <= high && diameter > low {
+                    let number = higher + places[v] + below;
+                    if !show(Cell { diameter, number }) {
+                        return;
+                    }
+                }
             }
-            let diameter = old.iter().fold(cell.diameter, |m, &u| m.max(self.distance(v as u32, u)));
-            let number = higher + self.binomial(v, k + 1) + below;
-            (diameter <= self.threshold).then_some(Cell { diameter, number })
-        })
+            if passed == N || above {
+                return;
+            }
+            end = old[passed] as usize;
+            below -= self.binomial(end, N - passed);
+            higher += self.binomial(end, N - passed + 1);
+        }
+    }
+
+    /// The first cofacet of the same diameter.
+    pub(super) fn first_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
+        let vertices = self.vertices(cell.number, dimension);
+        let mut first = None;
+        self.cofacets(cell, &vertices, false, (f64::NEG_INFINITY, cell.diameter), |cofacet| {
+            first = Some(cofacet);
+            false
+        });
+        first
     }
 
     /// The facets of a simplex with these vertices, smaller numbers first.
@@ -175,17 +217,14 @@ impl Simplices {
     /// The cofacet that makes an apparent pair of length 0 with the simplex: the first of its cofacets, it is the
     /// last facet of.
     pub(super) fn apparent_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
-        let vertices = self.vertices(cell.number, dimension);
-        let first = self.cofacets(cell, &vertices, false).find(|c| c.diameter == cell.diameter)?;
+        let first = self.first_cofacet(cell, dimension)?;
         (self.last_facet(first, dimension + 1) == Some(cell)).then_some(first)
     }
 
     /// The facet that makes an apparent pair of length 0 with the simplex.
     pub(super) fn apparent_facet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
         let facet = self.last_facet(cell, dimension)?;
-        let vertices = self.vertices(facet.number, dimension - 1);
-        let first = self.cofacets(facet, &vertices, false).find(|c| c.diameter == cell.diameter);
-        (first == Some(cell)).then_some(facet)
+        (self.first_cofacet(facet, dimension - 1) == Some(cell)).then_some(facet)
     }
 
     /// The last facet in the order of the filtration, if it has the same diameter.
