@@ -106,8 +106,8 @@ impl<'s> Columns<'s> {
                     all.push(cofacet);
                 }
                 let apparent = || {
-                    self.simplices.apparent_facet(cofacet, dimension).is_some()
-                        || self.simplices.apparent_cofacet(cofacet, dimension).is_some()
+                    self.simplices.apparent_cofacet(cofacet, dimension).is_some()
+                        || self.simplices.apparent_facet(cofacet, dimension).is_some()
                 };
                 if self.pivots.get(cofacet.number).is_none() && !apparent() {
                     columns.push(cofacet);
@@ -136,7 +136,7 @@ struct Sum<'s> {
 }
 
 /// Cofacets of a column that are added up at first.
-const WINDOW: usize = 16;
+const WINDOW: usize = 4;
 
 impl<'s> Sum<'s> {
     fn new(simplices: &'s Simplices, dimension: usize) -> Self {
@@ -155,7 +155,8 @@ impl<'s> Sum<'s> {
         if self.diameters.len() > WINDOW {
             self.bound = *self.diameters.select_nth_unstable_by(WINDOW, f64::total_cmp).1;
         }
-        self.width = (self.bound - column.diameter).max((self.simplices.threshold - column.diameter) / 64.0);
+        self.width =
+            (self.bound - column.diameter).max((self.simplices.threshold - column.diameter) / 1024.0);
         self.add(column);
     }
 
