@@ -116,4 +116,19 @@ proptest! {
             }
         }
     }
+
+    /// What single precision rules out is never nearer: many dimensions, large offsets, tiny differences.
+    #[test]
+    fn short_cuts_change_nothing(
+        dim in 1usize..70, offset in prop::sample::select(vec![0.0f32, 1.0, 1e6, 3e38]),
+        scale in prop::sample::select(vec![1e-45f32, 1e-30, 1e-20, 1.0, 1e19, 1e30]),
+        flat in prop::collection::vec(-1.0..1.0f32, 0..400)
+    ) {
+        let n = flat.len() / dim;
+        let cloud: Vec<f32> = flat[..n * dim].iter().map(|x| (x * scale + offset).clamp(f32::MIN, f32::MAX)).collect();
+        let wide: Vec<f64> = cloud.iter().map(|&x| f64::from(x)).collect();
+        let (narrow, wide) = (Euclidean::new(&cloud, dim).unwrap(), Euclidean::new(&wide, dim).unwrap());
+        prop_assert_eq!(lengths(&narrow), lengths(&wide));
+        prop_assert_eq!(lengths(&narrow), lengths_by_union_find(&narrow));
+    }
 }

@@ -8,6 +8,11 @@
 //! Two roads lead to every pairing, the [`Matrix::Boundary`] and the [`Matrix::Coboundary`]; for index 0
 //! there is a third, [`union_find`]. Coefficients are Z/2 throughout.
 //!
+//! Other roads to bars: [`spanning_tree`] for index 0 of clouds and distance matrices, [`Grid`] for sublevel sets
+//! of functions on arrays, `Rips` (feature `alloc`) for higher indices of clouds. What is done with bars:
+//! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`Lifetimes`], [`betti_curve`],
+//! [`landscape`], [`Image`].
+//!
 //! ```
 //! use valleys_core::topology::{Filtration, Matrix, Pairing, filtration_len, reduce, reduce_len};
 //!
@@ -44,7 +49,7 @@ mod sum;
 mod union_find;
 
 pub use bar::{Bar, Interval, w_infinity};
-pub use cloud::{Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
+pub use cloud::{Coordinate, Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
 pub use descriptor::{Image, Lifetimes, betti_curve, landscape};
 pub use distance::{Ground, Match, bottleneck, bottleneck_len};
 #[cfg(feature = "alloc")]

@@ -11,12 +11,49 @@ pub trait Metric {
 
     /// Distance of two different points: symmetric to the bit.
     fn distance(&self, i: usize, j: usize) -> f64;
+
+    /// [`Metric::distance`], or `None` where that is known to be larger than `limit`, for less work.
+    fn distance_up_to(&self, i: usize, j: usize, limit: f64) -> Option<f64> {
+        let _ = limit;
+        Some(self.distance(i, j))
+    }
 }
 
 /// A coordinate: `f32` or `f64`.
-pub trait Coordinate: Copy + Into<f64> {}
+pub trait Coordinate: Copy + Into<f64> {
+    /// A quick lower bound of Σ (x − y)², 0 if there is none.
+    fn least_squares(x: &[Self], y: &[Self]) -> f64;
+}
 
-impl<T: Copy + Into<f64>> Coordinate for T {}
+impl Coordinate for f64 {
+    fn least_squares(_: &[Self], _: &[Self]) -> f64 {
+        0.0
+    }
+}
+
+impl Coordinate for f32 {
+    /// The sum in single precision, less its error.
+    fn least_squares(x: &[Self], y: &[Self]) -> f64 {
+        let (x16, x1) = x.as_chunks::<16>();
+        let (y16, y1) = y.as_chunks::<16>();
+        let mut sums = [0.0f32; 16];
+        for (x, y) in x16.iter().zip(y16) {
+            for lane in 0..16 {
+                let t = x[lane] - y[lane];
+                sums[lane] += t * t;
+            }
+        }
+        for half in [8, 4, 2, 1] {
+            (0..half).for_each(|lane| sums[lane] += sums[lane + half]);
+        }
+        let sum = x1.iter().zip(y1).fold(sums[0], |sum, (x, y)| sum + (x - y) * (x - y));
+        // Three roundings a term and no more than d + 16 additions, of 2^-24 each, are less than this for d up to
+        // 2^21; squares that underflow lose 2^-149 each.
+        let d = x.len() as f64;
+        let least = f64::from(sum) * (1.0 - (d + 32.0) / (1 << 23) as f64) - d * f64::from(f32::from_bits(2));
+        if sum.is_finite() && d <= (1 << 21) as f64 { least } else { 0.0 }
+    }
+}
 
 /// Points of R^d under the Euclidean distance, computed in f64 from differences.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +107,12 @@ impl<T: Coordinate> Metric for Euclidean<'_, T> {
             sum_of_squares(x, y, |x, y| x * scale - y * scale)
         };
         math::sqrt(squares) / scale
+    }
+
+    fn distance_up_to(&self, i: usize, j: usize, limit: f64) -> Option<f64> {
+        // The limit's square, rounded up, cannot be what rounding takes a larger distance for.
+        let least = T::least_squares(self.point(i), self.point(j));
+        (least <= limit * limit * (1.0 + 4.0 * f64::EPSILON)).then(|| self.distance(i, j))
     }
 }
 

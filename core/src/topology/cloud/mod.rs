@@ -5,7 +5,7 @@
 
 mod metric;
 
-pub use metric::{Cosine, Distances, Euclidean, Metric};
+pub use metric::{Coordinate, Cosine, Distances, Euclidean, Metric};
 
 use super::error::enough;
 use super::{Error, Interval};
@@ -66,13 +66,14 @@ pub fn spanning_tree<'t, M: Metric + ?Sized>(space: &M, tree: &'t mut [Edge]) ->
         let mut nearest = chosen;
         for i in chosen..edges {
             let Edge { mut length, b, .. } = tree[i];
-            let distance = space.distance(newest as usize, b as usize);
-            if !(0.0..f64::INFINITY).contains(&distance) {
-                return Err(Error::Distance { a: newest as usize, b: b as usize, distance });
-            }
-            if distance < length {
-                length = distance;
-                tree[i] = Edge { length, a: newest, b };
+            if let Some(distance) = space.distance_up_to(newest as usize, b as usize, length) {
+                if !(0.0..f64::INFINITY).contains(&distance) {
+                    return Err(Error::Distance { a: newest as usize, b: b as usize, distance });
+                }
+                if distance < length {
+                    length = distance;
+                    tree[i] = Edge { length, a: newest, b };
+                }
             }
             let least = &tree[nearest];
             if length < least.length || (length == least.length && b < least.b) {
