@@ -66,7 +66,7 @@ impl<'a> Grid<'a> {
     /// let (mut order, mut parent) = ([0; 9], [0; 10]);
     /// let mut circles = Vec::new();
     /// grid.extreme_bars(&mut order, &mut parent, |bar| if bar.index == 1 { circles.push((bar.birth, bar.death)) })?;
-    /// assert_eq!(circles, [(1.0, 5.0)]);
+    /// assert_eq!(circles, [(3.0, 5.0)]);
     /// # Ok::<(), valleys_core::topology::Error>(())
     /// ```
     ///
