@@ -198,7 +198,7 @@ fn analytic_functions() {
                 let (mut slope, mut ignored) = (vec![f64::NAN; dim], vec![0.0; dim]);
                 let value = function.gradient(&x, &mut slope);
                 assert!(value.is_finite());
-                for i in 0..dim {
+                for (i, slope) in slope.iter().enumerate() {
                     let numeric = difference(&x, i, |x| function.gradient(x, &mut ignored));
                     // Müller–Brown reaches 1e6 far out: relative to the value.
                     let allowed = tolerance::DIFFERENCE * (1.0 + numeric.abs() + value.abs() * 1e-2);

@@ -110,6 +110,8 @@ pub struct Fit {
     pub sampling: Sampling,
     /// Depth of the maps: 1 has one bend in a curve, 2 three, 3 seven.
     pub depth: usize,
+    /// Share of the gradient along the simplex that peak sampling leaves out, 0 to 1.
+    pub across: f64,
     /// Standard deviation of a seeded displacement of new centres: 0 but where the straight start is stationary.
     pub perturbation: f64,
 }
@@ -219,6 +221,7 @@ impl Config {
                 "from 0 to below 1",
             ),
             ("train.weight_decay", self.train.weight_decay >= 0.0, self.train.weight_decay, "0 or above"),
+            ("fit.across", (0.0..=1.0).contains(&self.fit.across), self.fit.across, "from 0 to 1"),
             ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
         for (key, in_range, given, range) in real {
