@@ -1,12 +1,12 @@
-//! A training step of mlp:64-32-32-10 at batch 32 on one thread, and losses at many points.
+//! Training steps of multilayer perceptrons on one thread, and losses at many points.
 //!
 //! `VALLEYS_PYTHON` names a Python with PyTorch: then its rounds alternate with ours, and the ratio to its fastest
-//! variant is printed.
+//! variant is printed. Other programs disturb medians; least times and ratios within a round tell more.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 use valleys::cpu::Cpu;
@@ -17,69 +17,72 @@ use valleys_core::rng::{Purpose, Stream};
 
 type Failure = Box<dyn std::error::Error>;
 
+/// Least and median microseconds of one round, by name.
+type Round = BTreeMap<String, [f64; 2]>;
+
+const ROUNDS: usize = 8;
 /// The network of the preset `digits`.
 const TINY: &[usize] = &[64, 32, 32, 10];
-const ROUNDS: usize = 8;
+const WIDE: &[usize] = &[784, 512, 256, 10];
 const POINTS: usize = 64;
 
 fn main() -> Result<(), Failure> {
-    let mut peer = match std::env::var("VALLEYS_PYTHON") {
-        Ok(python) => Some(Peer::new(&python)?),
-        Err(_) => None,
-    };
+    let mut peer = std::env::var("VALLEYS_PYTHON").ok().map(|python| Peer::new(&python)).transpose()?;
     let mut jobs = [
         Job::new("plain", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
+        // Half of the way on either side of the bend, slot 2.
         Job::new("curve", TINY, 32, [3, 2], |t| {
-            Mix::from_iter([(u32::from(t > 0.5), (1.0 - 2.0 * t).abs()), (2, 1.0 - (1.0 - 2.0 * t).abs())])
+            let end = (1.0 - 2.0 * t).abs();
+            Mix::from_iter([(u32::from(t > 0.5), end), (2, 1.0 - end)])
         })?,
+        // A vertex, an edge's centre and the triangle's: four of seven centres move.
         Job::new("triangle", TINY, 32, [7, 3], |t| {
-            Mix::from_iter([((3.0 * t) as u32, 0.4 * t), (3 + (3.0 * t) as u32, 0.6 * t), (6, 1.0 - t)])
+            let which = (3.0 * t) as u32;
+            Mix::from_iter([(which, 0.4 * t), (3 + which, 0.6 * t), (6, 1.0 - t)])
         })?,
-        Job::new("plain, wide", &[784, 512, 256, 10], 128, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
+        Job::new("wide", WIDE, 128, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
     ];
-    let mut ours = Times::default();
-    let mut theirs = Times::default();
+    let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
+        let mut round = Round::new();
         for job in &mut jobs {
-            job.round(&mut ours)?;
+            round.insert(job.name.to_owned(), job.steps()?);
         }
-        jobs[2].values(&mut ours)?;
+        round.insert("values, a point".to_owned(), jobs[2].values()?);
         if let Some(peer) = &mut peer {
-            peer.round(&mut theirs)?;
+            peer.round(&mut round)?;
         }
+        rounds.push(round);
     }
     println!("{:<24} {:>10} {:>10}", "us", "min", "median");
-    for (name, times) in ours.0.iter_mut().chain(&mut theirs.0) {
-        println!("{name:<24} {:>10.3} {:>10.3}", least(times), median(times));
+    for name in rounds[0].keys() {
+        let least = rounds.iter().map(|round| round[name][0]);
+        let middle = rounds.iter().map(|round| round[name][1]).collect();
+        print(name, least.fold(f64::INFINITY, f64::min), median(middle));
     }
     for name in ["curve", "triangle"] {
-        let of = |f: fn(&[f64]) -> f64| f(&ours.0[name]) / f(&ours.0["plain"]);
-        println!("{:<24} {:>10.3} {:>10.3}", format!("{name} / plain"), of(least), of(median));
+        ratio(&format!("{name} / plain"), &rounds, |round, i| round[name][i]);
     }
-    if !theirs.0.is_empty() {
-        let fastest = |f: fn(&[f64]) -> f64| theirs.0.values().map(|t| f(t)).fold(f64::INFINITY, f64::min);
-        let ratio = |f: fn(&[f64]) -> f64| fastest(f) / f(&ours.0["plain"]);
-        println!("{:<24} {:>10.1} {:>10.1}", "fastest torch / plain", ratio(least), ratio(median));
+    if peer.is_some() {
+        ratio("fastest torch / plain", &rounds, |round, i| {
+            let torch = round.iter().filter(|(name, _)| name.starts_with("torch"));
+            torch.map(|(_, times)| times[i]).fold(f64::INFINITY, f64::min)
+        });
     }
     Ok(())
 }
 
-/// Microseconds by name.
-#[derive(Default)]
-struct Times(BTreeMap<String, Vec<f64>>);
-
-impl Times {
-    fn add(&mut self, name: &str, time: f64) {
-        self.0.entry(name.to_owned()).or_default().push(time);
-    }
+/// Prints the medians over the rounds of the ratios of least and of median times.
+fn ratio(name: &str, rounds: &[Round], of: impl Fn(&Round, usize) -> f64) {
+    let ratio = |i| median(rounds.iter().map(|round| of(round, i) / round["plain"][i]).collect());
+    print(name, ratio(0), ratio(1));
 }
 
-fn least(times: &[f64]) -> f64 {
-    times.iter().copied().fold(f64::INFINITY, f64::min)
+fn print(name: &str, least: f64, median: f64) {
+    println!("{name:<24} {least:>10.3} {median:>10.3}");
 }
 
-fn median(times: &[f64]) -> f64 {
-    let mut times = times.to_vec();
+fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
@@ -116,45 +119,48 @@ impl Job {
             initialise(&network, 3, slot, &mut theta);
             cpu.put(slot, &theta)?;
         }
-        let epochs = (1_200_000 / network.parameter_len()).clamp(1, 300) as u32;
+        let epochs = (1_000_000 / network.parameter_len()).max(2) as u32;
         Ok(Self { name, cpu, trainable, epochs, mix })
     }
 
-    fn round(&mut self, times: &mut Times) -> Result<(), Failure> {
+    /// Least and median microseconds of a step.
+    fn steps(&mut self) -> Result<[f64; 2], Failure> {
         let mut stream = Stream::new(4, Purpose::Point, 0, 0, 0);
         let batches = self.cpu.epoch_len();
+        let mut times = Vec::new();
         for epoch in 0..self.epochs {
-            let steps: Vec<Step> = (0..batches)
-                .map(|batch| Step { mix: (self.mix)(stream.unit() as f32), rate: 1e-3, batch })
-                .collect();
+            let step = |batch| Step { mix: (self.mix)(stream.unit() as f32), rate: 1e-3, batch };
+            let steps: Vec<Step> = (0..batches).map(step).collect();
             let mut losses = vec![0.0; steps.len()];
             let trainable = self.trainable;
             let course = Course { seed: 5, job: 1, epoch, trainable, momentum: 0.9, weight_decay: 1e-3 };
             let start = Instant::now();
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;
-            times.add(self.name, start.elapsed().as_secs_f64() * 1e6 / f64::from(batches));
+            times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(batches));
         }
-        Ok(())
+        Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median(times)])
     }
 
-    fn values(&mut self, times: &mut Times) -> Result<(), Failure> {
+    /// Least and median microseconds of a point on all training and test samples.
+    fn values(&mut self) -> Result<[f64; 2], Failure> {
         let points: Vec<Mix> = (0..POINTS).map(|i| (self.mix)(i as f32 / POINTS as f32)).collect();
         let mut values = vec![Value::default(); POINTS];
-        for _ in 0..10 {
+        let mut times = Vec::new();
+        for _ in 0..20 {
             let start = Instant::now();
             for split in [Split::Train, Split::Test] {
                 self.cpu.values(split, &points, black_box(&mut values))?;
             }
-            times.add("values of a point", start.elapsed().as_secs_f64() * 1e6 / POINTS as f64);
+            times.push(start.elapsed().as_secs_f64() * 1e6 / POINTS as f64);
         }
-        Ok(())
+        Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median(times)])
     }
 }
 
 /// PyTorch in a process of its own, that times when it is asked to.
 struct Peer {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Peer {
@@ -166,18 +172,13 @@ impl Peer {
         Ok(Self { child, lines: BufReader::new(out).lines() })
     }
 
-    fn round(&mut self, times: &mut Times) -> Result<(), Failure> {
+    fn round(&mut self, round: &mut Round) -> Result<(), Failure> {
         writeln!(self.child.stdin.as_mut().ok_or("no input of the peer")?, "round")?;
         loop {
             let line = self.lines.next().ok_or("the peer ended")??;
-            let mut words = line.split(' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some(name), Some(least), Some(median)) => {
-                    times.add(&format!("torch {name} min"), least.parse()?);
-                    times.add(&format!("torch {name}"), median.parse()?);
-                }
-                _ => return Ok(()),
-            }
+            let words: Vec<&str> = line.split(' ').collect();
+            let [name, least, median] = words[..] else { return Ok(()) };
+            round.insert(format!("torch {name}"), [least.parse()?, median.parse()?]);
         }
     }
 }

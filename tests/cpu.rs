@@ -347,11 +347,11 @@ fn what_is_not_finite_is_seen() {
             cpu.put(0, &theta).unwrap();
             let point = mix(&[(0, 1.0)]);
             let mut value = [Value::default()];
-            cpu.values(Split::Train, &[point.clone()], &mut value).unwrap();
+            cpu.values(Split::Train, std::slice::from_ref(&point), &mut value).unwrap();
             let mut expected = [Value::default()];
             let finite = case.reference(1, |reference| {
                 reference.put(0, &theta).unwrap();
-                reference.values(Split::Train, &[point.clone()], &mut expected).unwrap();
+                reference.values(Split::Train, std::slice::from_ref(&point), &mut expected).unwrap();
                 expected[0].loss.is_finite()
             });
             assert_eq!(value[0].loss.is_finite(), finite, "{bad} at {at}");

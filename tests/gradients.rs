@@ -155,7 +155,7 @@ fn every_control_point() {
             Supervised::new(NETWORK, samples, samples, 3, slots, &mut floats, &mut order, &mut batch_labels)
                 .unwrap();
         (0..).zip(&centres).for_each(|(slot, theta)| landscape.put(slot, theta).unwrap());
-        let course = Course { seed: 0, job: 1, epoch: 0, trainable: 0, momentum: 0.0, weight_decay: 0.0 };
+        let course = Course { seed: 0, job: 1, epoch: 0, trainable: 0, momentum: 0.0, weight_decay: 0.0, across: 0.0 };
         let step = Step { mix: mix.clone(), rate: 1.0, batch: 0 };
         landscape.advance(&course, &[step], &mut [0.0]).unwrap();
 

@@ -131,7 +131,7 @@ fn steps_are_the_literal_ones() {
     for (slot, centre) in (0..).zip(&centres) {
         landscape.put(slot, &centre.iter().map(|&x| x as f32).collect::<Vec<_>>()).unwrap();
     }
-    let course = Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 0.125 };
+    let course = Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 0.125, across: 0.0 };
     let mixes: [&[(u32, f32)]; 4] =
         [&[(0, 0.5), (1, 0.5)], &[(2, 1.0)], &[(0, 1.0)], &[(2, 0.25), (1, 0.25), (0, 0.5)]];
     for (batch, mix) in (0..).zip(mixes) {

@@ -151,7 +151,7 @@ impl Fit {
                 trainable: first,
                 momentum: self.sgd.momentum,
                 weight_decay: self.sgd.weight_decay,
-                across: peaked.is_some_and(|(p, _)| p.across),
+                across: peaked.map_or(0.0, |(p, _)| p.across),
             };
             let factor = schedule(since, self.epochs.end - self.epochs.start);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;

@@ -28,7 +28,7 @@ pub struct Peaked {
     /// Cells on an edge.
     pub cells: u32,
     /// See [`Course::across`](crate::landscape::Course::across).
-    pub across: bool,
+    pub across: f32,
 }
 
 /// The distribution of t over cells, in the caller's memory.

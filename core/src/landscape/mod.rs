@@ -44,9 +44,9 @@ pub struct Course {
     pub momentum: f32,
     /// Weight decay λ, added to the gradient as λθ at the mixed point θ(t).
     pub weight_decay: f32,
-    /// Whether only the part of the gradient across the simplex counts: what lies in the span of the differences of the
-    /// mix's control points is removed, see [`normal`].
-    pub across: bool,
+    /// The share, 0 to 1, of the gradient along the simplex that is removed: of its part in the span of the
+    /// differences of the mix's control points, see [`normal`].
+    pub across: f32,
 }
 
 /// The samples over which a loss is averaged.

@@ -91,8 +91,8 @@ impl<'m> Slots<'m> {
     pub fn step(&mut self, course: &Course, mix: &Mix, rate: f32, theta: &[f32], gradient: &mut [f32]) {
         assert!(theta.len() == self.dim && gradient.len() == self.dim);
         gradient.iter_mut().zip(theta).for_each(|(g, &theta)| *g += course.weight_decay * theta);
-        if course.across {
-            self.project(mix, gradient);
+        if course.across > 0.0 {
+            self.project(mix, course.across, gradient);
         }
         for slot in course.trainable as usize..self.len() {
             let weight = mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w);
@@ -104,8 +104,8 @@ impl<'m> Slots<'m> {
         }
     }
 
-    /// Removes from a vector its part along the control points of a mix.
-    fn project(&self, mix: &Mix, vector: &mut [f32]) {
+    /// Removes from a vector a share of its part along the control points of a mix.
+    fn project(&self, mix: &Mix, share: f32, vector: &mut [f32]) {
         let Some((first, others)) = mix.split_first() else { return };
         let base = self.centre(first.0 as usize);
         let direction = |i: usize| {
@@ -122,8 +122,8 @@ impl<'m> Slots<'m> {
             (0..others.len()).for_each(|j| gram[i][j] = dot(&mut direction(i), &mut direction(j)));
         }
         let coefficients = normal::coefficients(gram, product, others.len());
-        for (i, &coefficient) in coefficients[..others.len()].iter().enumerate() {
-            vector.iter_mut().zip(direction(i)).for_each(|(v, d)| *v -= coefficient as f32 * d);
+        for i in 0..others.len() {
+            vector.iter_mut().zip(direction(i)).for_each(|(v, d)| *v -= share * coefficients[i] as f32 * d);
         }
     }
 

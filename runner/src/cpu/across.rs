@@ -2,31 +2,32 @@
 
 use super::slots::{Slots, each, vectors};
 use fearless_simd::prelude::*;
-use valleys_core::landscape::{Mix, normal};
+use valleys_core::landscape::{Course, Mix, normal};
 use valleys_core::simplex::MAX_VERTICES;
 
-/// g ← g + λθ, then less its part along the differences of the mix's control points.
+/// g ← g + λθ, then less the course's share of its part along the differences of the mix's control points.
 #[inline(always)]
-pub fn project<S: Simd>(simd: S, slots: &Slots, mix: &Mix, decay: f32, theta: &[f32], gradient: &mut [f32]) {
-    let decay = S::f32s::splat(simd, decay);
+pub fn project<S: Simd>(simd: S, slots: &Slots, course: &Course, mix: &Mix, theta: &[f32], gradient: &mut [f32]) {
+    let decay = S::f32s::splat(simd, course.weight_decay);
     for (g, theta) in each::<S>(gradient).zip(vectors::<S>(theta)) {
         decay.mul_add(S::f32s::from_slice(simd, theta), S::f32s::from_slice(simd, g)).store_slice(g);
     }
+    let share = course.across;
     // The number of directions is a constant of the loops, so that their sums stay in registers.
     match mix.len() {
         0 | 1 => {}
-        2 => remove::<S, 1>(simd, slots, mix, gradient),
-        3 => remove::<S, 2>(simd, slots, mix, gradient),
-        4 => remove::<S, 3>(simd, slots, mix, gradient),
-        5 => remove::<S, 4>(simd, slots, mix, gradient),
-        6 => remove::<S, 5>(simd, slots, mix, gradient),
-        7 => remove::<S, 6>(simd, slots, mix, gradient),
-        _ => remove::<S, 7>(simd, slots, mix, gradient),
+        2 => remove::<S, 1>(simd, slots, mix, share, gradient),
+        3 => remove::<S, 2>(simd, slots, mix, share, gradient),
+        4 => remove::<S, 3>(simd, slots, mix, share, gradient),
+        5 => remove::<S, 4>(simd, slots, mix, share, gradient),
+        6 => remove::<S, 5>(simd, slots, mix, share, gradient),
+        7 => remove::<S, 6>(simd, slots, mix, share, gradient),
+        _ => remove::<S, 7>(simd, slots, mix, share, gradient),
     }
 }
 
 #[inline(always)]
-fn remove<S: Simd, const N: usize>(simd: S, slots: &Slots, mix: &Mix, gradient: &mut [f32]) {
+fn remove<S: Simd, const N: usize>(simd: S, slots: &Slots, mix: &Mix, share: f32, gradient: &mut [f32]) {
     let base = slots.centre(mix[0].0 as usize);
     let others: [&[f32]; N] = core::array::from_fn(|i| slots.centre(mix[i + 1].0 as usize));
     let zero = S::f32s::splat(simd, 0.0);
@@ -53,7 +54,7 @@ fn remove<S: Simd, const N: usize>(simd: S, slots: &Slots, mix: &Mix, gradient: 
         }
     }
     let coefficients = normal::coefficients(grams, products, N);
-    let minus: [S::f32s; N] = core::array::from_fn(|i| S::f32s::splat(simd, -(coefficients[i] as f32)));
+    let minus: [S::f32s; N] = core::array::from_fn(|i| S::f32s::splat(simd, -share * coefficients[i] as f32));
     for start in (0..gradient.len()).step_by(S::f32s::LEN) {
         let at = start..start + S::f32s::LEN;
         let load = |x: &[f32]| S::f32s::from_slice(simd, &x[at.clone()]);

@@ -111,7 +111,7 @@ fn load<S: Simd>(simd: S, line: &Line, lane: usize) -> S::f32s {
     S::f32s::from_slice(simd, &line[lane..][..S::f32s::LEN])
 }
 
-/// Sum in f64, in one order for every instruction set.
+/// Sum in f64, in one order for every vector width.
 #[inline(always)]
 fn total(losses: &Line) -> f64 {
     let mut sums = [0.0; 8];

@@ -50,3 +50,49 @@ pub fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let ln = k.mul_add(splat(355.0 / 512.0), k.mul_add(splat(-2.121_944_4e-4), ln_m));
     x.simd_eq(x).select(ln, x)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::levels;
+    use fearless_simd::dispatch;
+
+    /// The largest error of `f` at many arguments from `low` to `high`, in units in the last place.
+    fn worst(f: impl Fn(f32) -> f32, exact: fn(f64) -> f64, low: f32, high: f32) -> f64 {
+        const COUNT: u32 = 1 << 18;
+        (0..=COUNT).fold(0.0, |worst: f64, i| {
+            let x = (low + (high - low) * (i as f32 / COUNT as f32)).clamp(low, high);
+            let exact = exact(f64::from(x));
+            let size = (exact as f32).abs();
+            worst.max((f64::from(f(x)) - exact).abs() / f64::from(size.next_up() - size))
+        })
+    }
+
+    #[test]
+    fn two_units_in_the_last_place() {
+        for level in levels() {
+            let exp = |x| dispatch!(level, simd => exp(simd, SimdBase::splat(simd, x))[0]);
+            let ln = |x| dispatch!(level, simd => ln(simd, SimdBase::splat(simd, x))[0]);
+            for (low, high) in [(LEAST, 0.0), (-1.0, 0.0)] {
+                assert!(worst(exp, f64::exp, low, high) <= 2.0, "exp from {low} to {high}, {level:?}");
+            }
+            for (low, high) in [(1.0, 1.001), (1.0, 2.0), (2.0, 300.0), (1.0, 1e9)] {
+                assert!(worst(ln, f64::ln, low, high) <= 2.0, "ln from {low} to {high}, {level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ends_of_the_domains() {
+        for level in levels() {
+            let exp = |x| dispatch!(level, simd => exp(simd, SimdBase::splat(simd, x))[0]);
+            let ln = |x| dispatch!(level, simd => ln(simd, SimdBase::splat(simd, x))[0]);
+            assert_eq!((exp(0.0), exp(-0.0), ln(1.0)), (1.0, 1.0, 0.0));
+            for x in [LEAST.next_down(), -88.0, -1e9, f32::MIN, f32::NEG_INFINITY] {
+                assert_eq!(exp(x), 0.0, "{x}");
+            }
+            assert!(exp(LEAST) > 1e-31);
+            assert!(exp(f32::NAN).is_nan() && ln(f32::NAN).is_nan());
+        }
+    }
+}

@@ -4,7 +4,7 @@
 
 use super::floats::{LANES, Line};
 use super::tile::{Rows, Tile, accumulate, accumulate_rows, each, load, store, width};
-use fearless_simd::prelude::*;
+use fearless_simd::{f32x16, prelude::*};
 
 /// y = W x + b, then ReLU where asked for (a NaN stays one).
 ///
@@ -50,7 +50,11 @@ impl<S: Simd> Rows<S> for Forward<'_> {
 #[inline(always)]
 fn rectified<S: Simd>(simd: S, [low, high]: [S::f32s; 2], relu: bool) -> [S::f32s; 2] {
     let zero = S::f32s::splat(simd, 0.0);
-    if relu { [low.simd_lt(zero).select(zero, low), high.simd_lt(zero).select(zero, high)] } else { [low, high] }
+    if relu {
+        [low.simd_lt(zero).select(zero, low), high.simd_lt(zero).select(zero, high)]
+    } else {
+        [low, high]
+    }
 }
 
 /// y = Σ weight · product, then ReLU where asked for: [`forward`] at a mix of slots, from its products at each slot.
@@ -171,15 +175,13 @@ impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> 
                 }
             }
         }
-        for r in 0..R {
-            let mut sum = zero;
+        for (row, bias) in (first..).zip(&mut self.bias[first..][..R]) {
+            let mut sum = f32x16::splat(simd, 0.0);
             for (dy, _) in self.panels.clone() {
-                for column in (0..LANES).step_by(width::<S>()) {
-                    let [low, high] = load(simd, &dy[first + r], column);
-                    sum += low + high;
-                }
+                let (low, high) = dy[row].split_at(LANES / 2);
+                sum += f32x16::from_slice(simd, low) + f32x16::from_slice(simd, high);
             }
-            self.bias[first + r] = sum.reduce_sum();
+            *bias = sum.reduce_sum();
         }
     }
 }

@@ -3,10 +3,10 @@
 //! One [`Cpu`] runs one job on one thread; jobs run side by side, so no bit depends on the number of threads. The
 //! vector width is chosen when the program runs, from one source for all instruction sets.
 //!
-//! Samples lie side by side in a vector ([`floats`]), parameters stay as θ has them. So every product of matrices is
-//! the same micro kernel ([`tile`]), whose scalars come from θ or from gradients with any strides:
-//! [`linear`] puts it to work, [`pass`] goes through all layers, [`slots`] mixes control points and moves them,
-//! [`measure`] tells the loss at many points.
+//! Samples lie side by side in a vector (`floats`), parameters stay as θ has them. So every product of matrices is
+//! the same micro kernel (`tile`), whose scalars come from θ or from gradients with any strides:
+//! `linear` puts it to work, `pass` goes through all layers, `slots` mixes control points and moves them,
+//! `measure` tells the loss at many points.
 
 mod across;
 mod cross_entropy;
@@ -100,9 +100,9 @@ impl Cpu {
             self.slots.mix(simd, &step.mix, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
             let mut course = *course;
-            if course.across {
+            if course.across > 0.0 {
                 let gradient = &mut self.gradient.get_mut()[..theta.len()];
-                across::project(simd, &self.slots, &step.mix, course.weight_decay, theta, gradient);
+                across::project(simd, &self.slots, &course, &step.mix, theta, gradient);
                 course.weight_decay = 0.0;
             }
             self.slots.step(simd, &course, &step.mix, step.rate, theta, self.gradient.get());
@@ -180,5 +180,67 @@ fn check(what: &'static str, given: usize) -> Result<(), Error> {
     match given {
         0 => Err(Error::Range { what, least: 1, most: usize::MAX as u64, given: 0 }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valleys_core::network::{initialise, zoo};
+
+    /// The instruction sets of this machine, best first.
+    pub fn levels() -> Vec<Level> {
+        let mut levels = vec![Level::new()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(Level::new().as_avx2().map(Level::Avx2));
+            levels.extend(Level::new().as_sse4_2().map(Level::Sse4_2));
+        }
+        levels
+    }
+
+    /// A centre and losses after an epoch, and losses and errors measured there.
+    fn trace(level: Level) -> (Vec<f32>, Vec<f32>, Vec<Value>) {
+        let layers = zoo::mlp::<8>(&[17, 40, 21, 6]).unwrap();
+        let network = Network { input: Shape::flat(17), layers: &layers };
+        let mut stream = Stream::new(0, Purpose::Split, 0, 0, 0);
+        let mut samples = |count: usize| Samples {
+            inputs: (0..17 * count).map(|_| stream.symmetric(1.0) as f32).collect(),
+            labels: (0..count).map(|_| stream.below(6) as u8).collect(),
+        };
+        let data = Arc::new(Dataset { train: samples(130), test: samples(50) });
+        let mut cpu = Cpu { level, ..Cpu::new(&layers, network.input, data, 40, 2).unwrap() };
+        let mut theta = vec![0.0; cpu.dim()];
+        for slot in 0..2 {
+            initialise(&network, 1, slot, &mut theta);
+            cpu.put(slot, &theta).unwrap();
+        }
+        let point = Mix::from_iter([(0, 0.25), (1, 0.75)]);
+        let steps: Vec<Step> = (0..4).map(|batch| Step { mix: point.clone(), rate: 0.1, batch }).collect();
+        let course = Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 1e-3 };
+        let mut losses = vec![0.0; 4];
+        cpu.advance(&course, &steps, &mut losses).unwrap();
+        cpu.get(1, &mut theta).unwrap();
+        let mut values = vec![Value::default(); 2];
+        for (split, value) in [Split::Train, Split::Test].into_iter().zip(values.chunks_mut(1)) {
+            cpu.values(split, std::slice::from_ref(&point), value).unwrap();
+        }
+        (theta, losses, values)
+    }
+
+    /// The same bits wherever multiplication and addition are fused; near them elsewhere.
+    #[test]
+    fn instruction_sets_agree() {
+        let (theta, losses, values) = trace(Level::new());
+        for level in levels() {
+            let (other_theta, other_losses, other_values) = trace(level);
+            let fused = !matches!(format!("{level:?}").as_str(), l if l.starts_with("Sse"));
+            if fused {
+                assert_eq!((&theta, &losses, &values), (&other_theta, &other_losses, &other_values));
+            }
+            let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+            assert!(near(&theta, &other_theta) && near(&losses, &other_losses), "{level:?}");
+            assert!(values.iter().zip(other_values).all(|(a, b)| (a.loss - b.loss).abs() < 1e-5));
+        }
     }
 }

@@ -8,6 +8,9 @@ use valleys_core::landscape::{Course, Mix};
 /// Momenta smaller than this become 0: where a gradient vanishes they would decay to denormals, and those are slow.
 const LEAST: f32 = 1e-30;
 
+/// Elements of θ that a step moves in all centres before it goes on.
+const PART: usize = 1024;
+
 /// Control points and momenta.
 ///
 /// # Layout
@@ -86,19 +89,23 @@ impl Slots {
         let splat = |x| S::f32s::splat(simd, x);
         let (mu, lambda, rate) = (splat(course.momentum), splat(course.weight_decay), splat(-rate));
         let (zero, least) = (splat(0.0), splat(LEAST));
-        for slot in course.trainable as usize..self.len {
-            let weight = splat(mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w));
-            let (centre, momentum) = self.pair(slot);
-            let moved = each::<S>(centre).zip(each::<S>(momentum));
-            for ((centre, momentum), (theta, gradient)) in
-                moved.zip(vectors::<S>(theta).zip(vectors::<S>(gradient)))
-            {
-                let load = |x: &[f32]| S::f32s::from_slice(simd, x);
-                let g = lambda.mul_add(load(theta), load(gradient));
-                let v = weight.mul_add(g, mu * load(momentum));
-                let v = v.abs().simd_lt(least).select(zero, v);
-                v.store_slice(momentum);
-                rate.mul_add(v, load(centre)).store_slice(centre);
+        // Part by part, so that θ and ∇L come from the first-level cache for every centre but the first.
+        for (part, (theta, gradient)) in theta.chunks(PART).zip(gradient.chunks(PART)).enumerate() {
+            for slot in course.trainable as usize..self.len {
+                let weight = splat(mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w));
+                let (centre, momentum) = self.pair(slot);
+                let (centre, momentum) = (&mut centre[part * PART..], &mut momentum[part * PART..]);
+                let moved = each::<S>(centre).zip(each::<S>(momentum));
+                for ((centre, momentum), (theta, gradient)) in
+                    moved.zip(vectors::<S>(theta).zip(vectors::<S>(gradient)))
+                {
+                    let load = |x: &[f32]| S::f32s::from_slice(simd, x);
+                    let g = lambda.mul_add(load(theta), load(gradient));
+                    let v = weight.mul_add(g, mu * load(momentum));
+                    let v = v.abs().simd_lt(least).select(zero, v);
+                    v.store_slice(momentum);
+                    rate.mul_add(v, load(centre)).store_slice(centre);
+                }
             }
         }
     }
@@ -142,4 +149,26 @@ pub fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
 #[inline(always)]
 pub fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
     floats.chunks_exact_mut(S::f32s::LEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fearless_simd::{Level, dispatch};
+
+    #[test]
+    fn momenta_decay_to_nought_and_never_to_denormals() {
+        let mut slots = Slots::new(1, 20);
+        slots.put(0, &[1.0; 20]).unwrap();
+        let course = Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0 };
+        let (theta, nothing) = ([1.0; 32], Mix::new());
+        let mut push = |mix: &Mix| {
+            dispatch!(Level::new(), simd => slots.step(simd, &course, mix, 0.1, &theta, &theta));
+            slots.pair(0).1[0]
+        };
+        assert_eq!(push(&Mix::from_iter([(0, 1.0)])), 1.0);
+        let momenta: Vec<f32> = (0..1000).map(|_| push(&nothing)).collect();
+        assert!(momenta.iter().all(|v| *v == 0.0 || v.is_normal()));
+        assert!(momenta[100] > 0.0 && momenta[999] == 0.0);
+    }
 }

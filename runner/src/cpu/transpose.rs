@@ -34,3 +34,22 @@ fn shuffle<S: Simd>(tile: [f32x16<S>; 16]) -> [f32x16<S>; 16] {
     }
     shuffled
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fearless_simd::{Level, dispatch};
+
+    #[test]
+    fn swaps_rows_and_columns() {
+        let mut from = [[0.0; LANES]; LANES];
+        from.as_flattened_mut().iter_mut().zip(0u16..).for_each(|(x, i)| *x = i.into());
+        let mut to = from;
+        dispatch!(Level::new(), simd => transpose(simd, &from, &mut to));
+        for r in 0..LANES {
+            for c in 0..LANES {
+                assert_eq!(to[c][r], from[r][c]);
+            }
+        }
+    }
+}

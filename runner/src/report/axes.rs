@@ -11,12 +11,12 @@ pub fn extent(numbers: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// The largest of 1, 2, 2.5, 5 times a power of ten that cuts [lo, hi] into `about` pieces or more.
-pub fn step(lo: f64, hi: f64, about: usize) -> f64 {
+/// The smallest of 1, 2, 2.5, 5 times a power of ten that cuts [lo, hi] into `most` pieces or fewer.
+pub fn step(lo: f64, hi: f64, most: usize) -> f64 {
     // Divided first: the difference of the largest numbers overflows.
-    let rough = hi / about as f64 - lo / about as f64;
+    let rough = hi / most as f64 - lo / most as f64;
     let power = 10f64.powf(rough.log10().floor());
-    let factor = [5.0, 2.5, 2.0].into_iter().find(|f| f * power <= rough * (1.0 + 1e-9)).unwrap_or(1.0);
+    let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|f| f * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0);
     (factor * power).max(f64::MIN_POSITIVE)
 }
 
@@ -76,30 +76,30 @@ impl Scale {
         self.log
     }
 
-    /// Numbers worth a label, with the label; `about` of them.
-    pub fn ticks(&self, about: usize) -> Vec<(f64, String)> {
+    /// Round numbers worth a label, with the label; about `most` of them or fewer.
+    pub fn ticks(&self, most: usize) -> Vec<(f64, String)> {
         if self.log {
-            return self.log_ticks(about);
+            return self.log_ticks(most);
         }
-        let step = step(self.lo, self.hi, about);
+        let step = step(self.lo, self.hi, most);
         multiples(self.lo, self.hi, step).into_iter().map(|x| (x, number::tick(x, step))).collect()
     }
 
-    fn log_ticks(&self, about: usize) -> Vec<(f64, String)> {
+    /// The richest of four sets of round numbers that does not crowd the axis.
+    fn log_ticks(&self, most: usize) -> Vec<(f64, String)> {
         let (first, last) = (self.lo.log10().floor() as i32, self.hi.log10().ceil() as i32);
-        let decades = self.hi.log10() - self.lo.log10();
-        let factors: &[f64] = match decades {
-            d if d < 1.2 => &[1.0, 2.0, 3.0, 4.0, 5.0, 7.0],
-            d if d < 2.2 => &[1.0, 2.0, 5.0],
-            _ => &[1.0],
+        let sets: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 4.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+        let of = |factors: &[f64], every: usize| -> Vec<(f64, String)> {
+            (first..=last)
+                .step_by(every)
+                .flat_map(|e| factors.iter().map(move |f| (f * 10f64.powi(e), 10f64.powi(e))))
+                .filter(|(x, _)| (self.lo..=self.hi).contains(x))
+                .map(|(x, decade)| (x, number::tick(x, decade)))
+                .collect()
         };
-        let every = (decades / about as f64).ceil().max(1.0) as usize;
-        (first..=last)
-            .step_by(every)
-            .flat_map(|e| factors.iter().map(move |f| (f * 10f64.powi(e), 10f64.powi(e))))
-            .filter(|(x, _)| (self.lo..=self.hi).contains(x))
-            .map(|(x, decade)| (x, number::tick(x, decade)))
-            .collect()
+        let decades = (last - first) as usize;
+        let sparse = || of(&[1.0], decades.div_ceil(most).max(1));
+        sets.iter().map(|factors| of(factors, 1)).find(|ticks| ticks.len() <= most + 1).unwrap_or_else(sparse)
     }
 }
 
@@ -121,11 +121,11 @@ impl Plot {
     /// Grid, tick labels and names of the axes; an empty `x_name` leaves the labels below out as well.
     pub fn frame(&self, svg: &mut Svg, x_name: &str, y_name: &str) {
         let (left, right, bottom, top) = (self.x.from, self.x.to, self.y.from, self.y.to);
-        for (y, label) in self.y.ticks(((bottom - top) / 40.0).max(2.0) as usize) {
+        for (y, label) in self.y.ticks(((bottom - top) / 20.0).max(3.0) as usize) {
             svg.line("grid", [left, self.y.at(y)], [right, self.y.at(y)]);
             svg.text("label", Anchor::End, [left - 5.0, self.y.at(y) + 4.0], &label);
         }
-        for (x, label) in self.x.ticks(((right - left) / 70.0).max(2.0) as usize) {
+        for (x, label) in self.x.ticks(((right - left) / 48.0).max(2.0) as usize) {
             svg.line("grid", [self.x.at(x), bottom], [self.x.at(x), top]);
             if !x_name.is_empty() {
                 svg.text("label", Anchor::Middle, [self.x.at(x), bottom + 15.0], &label);
@@ -156,8 +156,8 @@ mod tests {
     fn ticks_are_round_numbers_in_the_range() {
         let labels: Vec<_> =
             Scale::linear(0.011, 0.058, 0.0, 1.0).ticks(5).into_iter().map(|t| t.1).collect();
-        assert_eq!(labels, ["0.015", "0.020", "0.025", "0.030", "0.035", "0.040", "0.045", "0.050", "0.055"]);
+        assert_eq!(labels, ["0.02", "0.03", "0.04", "0.05"]);
         let labels: Vec<_> = Scale::log(0.009, 2.0, 0.0, 1.0).ticks(5).into_iter().map(|t| t.1).collect();
-        assert_eq!(labels, ["0.01", "0.1", "1"]);
+        assert_eq!(labels, ["0.01", "0.03", "0.1", "0.3", "1"]);
     }
 }

@@ -3,7 +3,7 @@
 //! Maps are painted level by level, each set {f ≥ c} over the one before: neighbouring colours then share no
 //! antialiased seam, and the border of a set is its isoline.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Values on the lattice { t : n·t_i ∈ N } of a triangle, in the order (n,0,0), (n−1,1,0), (n−1,0,1), …
 ///
@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Field<'a> {
     n: usize,
     values: &'a [f64],
-    /// Cells with finite corners, corners in the order of the triangle's own.
+    /// Cells with finite corners, corners in the triangle's own sense of rotation; the last two lie on a parallel
+    /// to the side opposite the first vertex.
     cells: Vec<[usize; 3]>,
     holes: Vec<[usize; 3]>,
     /// Border of the cells as directed edges, the cells on the left.
@@ -27,7 +28,7 @@ impl<'a> Field<'a> {
         let n = intervals(values.len())?;
         let at = |row: usize, k: usize| row * (row + 1) / 2 + k;
         let upright = |row, k| [at(row, k), at(row + 1, k), at(row + 1, k + 1)];
-        let inverted = |row, k| [at(row, k), at(row + 1, k + 1), at(row, k + 1)];
+        let inverted = |row, k| [at(row + 1, k + 1), at(row, k + 1), at(row, k)];
         let (cells, holes): (Vec<_>, Vec<_>) = (0..n)
             .flat_map(|row| {
                 (0..=row).map(move |k| upright(row, k)).chain((0..row).map(move |k| inverted(row, k)))
@@ -99,7 +100,8 @@ impl<'a> Field<'a> {
         loops
     }
 
-    /// Cells with a corner that is not finite, by corners in the plane of [`place`].
+    /// Cells with a corner that is not finite, by corners in the plane of [`place`]: the last two lie on a parallel to
+    /// the side opposite the first vertex.
     pub fn holes(&self) -> impl Iterator<Item = [[f64; 2]; 3]> {
         self.holes.iter().map(|cell| cell.map(|i| place(self.barycentric(i))))
     }
@@ -137,16 +139,12 @@ pub fn area(loops: &[Vec<[f64; 2]>]) -> f64 {
 
 /// Directed edges that no neighbour walks the other way.
 fn border(cells: &[[usize; 3]]) -> Vec<(usize, usize)> {
-    let mut edges = BTreeSet::new();
-    for cell in cells {
-        for k in 0..3 {
-            let (i, j) = (cell[k], cell[(k + 1) % 3]);
-            if !edges.remove(&(j, i)) {
-                edges.insert((i, j));
-            }
-        }
-    }
-    edges.into_iter().collect()
+    let edges = |cell: &[usize; 3]| [0, 1, 2].map(|k| (cell[k], cell[(k + 1) % 3]));
+    let ends = |&(i, j): &(usize, usize)| (i.min(j), i.max(j));
+    let mut all: Vec<_> = cells.iter().flat_map(edges).collect();
+    // The two directions of an inner edge become neighbours.
+    all.sort_unstable_by_key(ends);
+    all.chunk_by(|a, b| ends(a) == ends(b)).filter(|same| same.len() == 1).map(|same| same[0]).collect()
 }
 
 fn without_straight_corners(points: &[[f64; 2]]) -> Vec<[f64; 2]> {

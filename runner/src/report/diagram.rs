@@ -7,6 +7,12 @@ use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
 
 /// The persistence diagram as an SVG file: birth to the right, death upwards.
+///
+/// ```
+/// use valleys::report::{Bar, diagram_svg};
+/// let svg = diagram_svg(&[Bar::new(0, 0.0, f64::INFINITY), Bar::new(1, 178.3, 181.6)]);
+/// assert!(svg.starts_with("<svg") && svg.contains("index 1: 178.3 to 181.6"));
+/// ```
 pub fn diagram_svg(bars: &[Bar]) -> String {
     draw_diagram(bars, "Persistence diagram").standalone()
 }
@@ -55,7 +61,7 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
     let bottom = 34.0 + row * count;
     let mut svg = Svg::new(360.0, bottom + 48.0 + legend::height(&entries, 360.0), title, &told(bars));
     let x = Scale::padded(lo, hi, 0.04, 20.0, 330.0);
-    for (value, label) in x.ticks(5) {
+    for (value, label) in x.ticks(7) {
         svg.line("grid", [x.at(value), 30.0], [x.at(value), bottom]);
         svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
     }

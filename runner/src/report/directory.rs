@@ -2,9 +2,11 @@
 
 use super::contour;
 use super::model::{Fit, Summary};
+use super::table::Table;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::Path;
+use valleys_core::simplex::Lattice;
 
 /// Everything a report is made of.
 pub struct Run {
@@ -50,8 +52,11 @@ impl Quantity {
         ["train_loss", "train_error", "test_loss", "test_error"][self as usize]
     }
 
-    /// As a reader calls it.
-    pub fn name(self) -> &'static str {
+    /// As a reader calls it: an objective without data has a loss, no train loss.
+    pub fn name(self, data: bool) -> &'static str {
+        if !data && self == Self::TrainLoss {
+            return "loss";
+        }
         ["train loss", "train error", "test loss", "test error"][self as usize]
     }
 
@@ -73,6 +78,11 @@ impl Values {
     /// Values in lattice order, errors in percent; empty if not measured.
     pub fn of(&self, quantity: Quantity) -> &[f64] {
         &self.columns[quantity as usize]
+    }
+
+    /// Whether the objective is a loss on data, which has errors, too.
+    pub fn has_data(&self) -> bool {
+        !self.of(Quantity::TrainError).is_empty()
     }
 }
 
@@ -108,6 +118,10 @@ fn read_fit(run: &Path, fit: Fit) -> Result<Fitted> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     ensure!(fitted.fit.name.chars().all(plain), "summary.json: `{}` is no name of a fit", fitted.fit.name);
     let directory = run.join(&fitted.fit.name);
+    // A single minimum has nothing to fit, and then there may be no directory.
+    if fitted.fit.curves.is_empty() && fitted.fit.segments.is_empty() && !directory.exists() {
+        return Ok(fitted);
+    }
     for simplex in simplices(&directory)? {
         let name = simplex_name(&simplex);
         fitted.training.extend(read_training(&directory.join(&name).join("training.csv"), simplex)?);
@@ -145,107 +159,43 @@ fn read_training(file: &Path, simplex: Vec<u32>) -> Result<Option<Training>> {
     if !file.exists() {
         return Ok(None);
     }
-    let table = Table::read(file, &["epoch", "loss"])?;
-    let rows = table
-        .rows
-        .iter()
-        .map(|row| Ok([table.number(row, 0)?, table.number(row, 1)?]))
-        .collect::<Result<Vec<_>>>()?;
+    let text = read_text(file)?;
+    let table = Table::parse(file, &text)?;
+    let (epochs, losses) = (table.column("epoch")?, table.column("loss")?);
+    let rows: Vec<_> = epochs.into_iter().zip(losses).map(|(epoch, loss)| [epoch, loss]).collect();
     Ok((!rows.is_empty()).then_some(Training { simplex, rows }))
 }
 
 fn read_values(file: &Path, simplex: Vec<u32>) -> Result<Values> {
-    let corners = simplex.len();
-    let coordinates = (1..=corners).map(|i| format!("t{i}"));
-    let names: Vec<String> = coordinates.chain(Quantity::ALL.map(|q| q.column().into())).collect::<Vec<_>>();
-    let table = Table::read(file, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let count = table.rows.len();
+    let text = read_text(file)?;
+    let table = Table::parse(file, &text)?;
+    let (corners, count) = (simplex.len(), table.len());
     let n = if corners == 2 { count.checked_sub(1).filter(|&n| n > 0) } else { contour::intervals(count) };
     let Some(n) = n else {
-        bail!("{}: {count} rows are no lattice of {} points", table.name, simplex_name(&simplex));
+        bail!("{}: {count} rows are no lattice of {}", file.display(), simplex_name(&simplex));
     };
-    let mut numerators = lattice(corners, n);
-    for row in &table.rows {
-        let expected = numerators.next().unwrap_or_default();
-        for (i, k) in expected.iter().enumerate() {
-            let (t, want) = (table.number(row, i)?, *k as f64 / n as f64);
+    for i in 0..corners {
+        let name = format!("t{}", i + 1);
+        let points = Lattice::new(corners, n as u32).points();
+        for (row, (t, point)) in table.column(&name)?.into_iter().zip(points).enumerate() {
+            let wanted = point[i];
             // Coordinates may have been written in single precision.
-            ensure!((t - want).abs() < 1e-6, "{}: t{} is {t}, the lattice has {want}", row.place, i + 1);
+            ensure!(
+                (t - wanted).abs() < 1e-6,
+                "{}: {name} is {t}, the lattice has {wanted}",
+                table.place(row)
+            );
         }
     }
     let mut columns: [Vec<f64>; 4] = Default::default();
-    for quantity in Quantity::ALL {
-        let field = corners + quantity as usize;
-        let empty = table.rows.first().is_none_or(|row| row.fields[field].is_empty());
-        if let Some(row) = table.rows.iter().find(|row| row.fields[field].is_empty() != empty) {
-            bail!("{}: {} is empty in some rows and not in others", row.place, quantity.column());
-        }
-        if !empty {
-            let unit = if quantity.is_error() { 100.0 } else { 1.0 };
-            columns[quantity as usize] =
-                table.rows.iter().map(|row| Ok(unit * table.number(row, field)?)).collect::<Result<_>>()?;
+    for (numbers, quantity) in columns.iter_mut().zip(Quantity::ALL) {
+        *numbers = table.column_or_empty(quantity.column())?;
+        if quantity.is_error() {
+            numbers.iter_mut().for_each(|share| *share *= 100.0);
         }
     }
-    ensure!(!columns[0].is_empty(), "{}: train_loss is empty", table.name);
+    ensure!(!columns[0].is_empty(), "{}: train_loss is empty", file.display());
     Ok(Values { simplex, n, columns })
-}
-
-/// Numerators of the lattice of an edge or a triangle, the last coordinate fastest.
-fn lattice(corners: usize, n: usize) -> Box<dyn Iterator<Item = Vec<usize>>> {
-    if corners == 2 {
-        Box::new((0..=n).map(move |k| vec![n - k, k]))
-    } else {
-        Box::new((0..=n).flat_map(move |row| (0..=row).map(move |k| vec![n - row, row - k, k])))
-    }
-}
-
-/// A CSV file with a header, the wanted columns in the wanted order.
-struct Table {
-    name: String,
-    columns: Vec<String>,
-    rows: Vec<Row>,
-}
-
-struct Row {
-    /// File and line.
-    place: String,
-    fields: Vec<String>,
-}
-
-impl Table {
-    fn read(file: &Path, columns: &[&str]) -> Result<Self> {
-        let (name, text) = (file.display().to_string(), read_text(file)?);
-        let mut lines = text.lines();
-        let header: Vec<_> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
-        let find = |column: &&str| {
-            header
-                .iter()
-                .position(|name| name == column)
-                .with_context(|| format!("{name}, line 1: the header has no column `{column}`"))
-        };
-        let places = columns.iter().map(find).collect::<Result<Vec<_>>>()?;
-        let mut rows = Vec::new();
-        for (i, line) in lines.enumerate() {
-            let place = format!("{name}, line {}", i + 2);
-            let fields: Vec<_> = line.split(',').map(str::trim).collect();
-            ensure!(
-                fields.len() == header.len(),
-                "{place}: {} fields where the header has {}",
-                fields.len(),
-                header.len()
-            );
-            rows.push(Row { place, fields: places.iter().map(|&p| fields[p].into()).collect() });
-        }
-        Ok(Self { name, columns: columns.iter().map(|&c| c.into()).collect(), rows })
-    }
-
-    fn number(&self, row: &Row, field: usize) -> Result<f64> {
-        let text = &row.fields[field];
-        let Ok(number) = text.parse() else {
-            bail!("{}: {} is `{text}`, not a number", row.place, self.columns[field]);
-        };
-        Ok(number)
-    }
 }
 
 fn read_text(file: &Path) -> Result<String> {

@@ -20,9 +20,14 @@ impl Entry {
         Self { line: String::new(), marker: Some((class.into(), shape)), text: text.into() }
     }
 
-    /// Sample, gap and text at about six pixels a character.
+    /// Room for line and marker.
+    fn sample(&self) -> f64 {
+        if self.line.is_empty() && self.marker.is_none() { 0.0 } else { 28.0 }
+    }
+
+    /// Sample, text at about six pixels a character, gap.
     fn width(&self) -> f64 {
-        40.0 + 6.2 * self.text.chars().count() as f64
+        self.sample() + 5.8 * self.text.chars().count() as f64 + 12.0
     }
 }
 
@@ -41,7 +46,7 @@ pub fn draw(svg: &mut Svg, entries: &[Entry], width: f64, top: f64) {
         if let Some((class, shape)) = &entry.marker {
             svg.marker(class, *shape, [x + 11.0, y], 4.5, "");
         }
-        svg.text("name", Anchor::Start, [x + 28.0, y + 4.0], &entry.text);
+        svg.text("name", Anchor::Start, [x + entry.sample(), y + 4.0], &entry.text);
     }
 }
 

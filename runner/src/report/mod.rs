@@ -2,7 +2,7 @@
 //!
 //! The tour, in the order of the work:
 //!
-//! - `model`, `directory`: what the files say, and what is wrong with them;
+//! - `model`, `table`, `directory`: what the files say, and what is wrong with them;
 //! - `contour`, `colour`: superlevel sets on a triangle's lattice and their colours;
 //! - `svg`, `axes`, `legend`, `number`: what every picture is drawn with;
 //! - `triangle_map`, `profile`, `segments`, `diagram`, `training`, `convergence`: one kind of picture each;
@@ -23,6 +23,7 @@ mod page;
 mod profile;
 mod segments;
 mod svg;
+mod table;
 mod training;
 mod triangle_map;
 
@@ -38,7 +39,7 @@ use std::path::Path;
 /// One sentence with file and line for a file that is missing or malformed.
 ///
 /// # Cost
-/// Proportional to the size of the directory: about 10 ms for four triangles with 325 lattice points each.
+/// Proportional to the size of the directory: about 0.1 s for four triangles with 1,891 lattice points each.
 pub fn render(run: &Path) -> anyhow::Result<String> {
     page::compose(&directory::read(run)?)
 }

@@ -98,10 +98,14 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// The segment that lasts longest.
-    pub fn longest(&self) -> Option<&Segment> {
-        let length = |s: &Segment| s.length().unwrap_or(f64::NEG_INFINITY);
-        self.segments.iter().max_by(|a, b| length(a).total_cmp(&length(b)))
+    /// Places of the `most` longest segments, in the order of the file.
+    pub fn longest(&self, most: usize) -> Vec<usize> {
+        let length = |i: &usize| self.segments[*i].length().unwrap_or(f64::NEG_INFINITY);
+        let mut places: Vec<usize> = (0..self.segments.len()).collect();
+        places.sort_by(|a, b| length(b).total_cmp(&length(a)));
+        places.truncate(most);
+        places.sort_unstable();
+        places
     }
 
     /// `uniform sampling, depth 1, fixed edge centres`; `as configured` where nothing is recorded.

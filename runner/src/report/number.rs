@@ -1,7 +1,14 @@
 //! Numbers as a reader sees them: four significant digits, and the full value where it can be asked for.
 
-/// Four significant digits; powers of ten where plain digits would be long. `∞`, `−∞`, `NaN` for what is not finite.
+/// Four significant digits.
 pub fn short(x: f64) -> String {
+    rounded(x, 4)
+}
+
+/// `digits` significant digits; powers of ten where plain digits would be long. `∞`, `−∞`, `NaN` for what is not
+/// finite.
+pub fn rounded(x: f64, digits: usize) -> String {
+    let decimals = digits.saturating_sub(1);
     if x == 0.0 {
         return "0".into();
     }
@@ -9,11 +16,11 @@ pub fn short(x: f64) -> String {
         return full(x);
     }
     // Rounded first, so that 9.9996 counts as 10.00.
-    let rounded = format!("{x:.3e}");
-    let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+    let text = format!("{x:.decimals$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..6).contains(&exponent) {
-        let decimals = (3 - exponent).max(0) as usize;
+        let decimals = (decimals as i32 - exponent).max(0) as usize;
         minus(&format!("{x:.decimals$}"))
     } else {
         minus(&format!("{mantissa}·10{}", superscript(exponent)))
@@ -33,7 +40,7 @@ pub fn full(x: f64) -> String {
 pub fn tick(x: f64, step: f64) -> String {
     let exponent = step.abs().log10().floor();
     let size = x.abs().max(step.abs()).log10().floor();
-    if !(-5.0..6.0).contains(&exponent) || size >= 6.0 {
+    if !(-4.0..6.0).contains(&exponent) || size >= 6.0 {
         return if x.abs() < step.abs() / 2.0 { "0".into() } else { trim_mantissa(x) };
     }
     // Steps are 1, 2, 2.5 or 5 times a power of ten; 2.5 needs one decimal more.
@@ -95,6 +102,8 @@ mod tests {
         assert_eq!(tick(-1e-18, 0.005), "0");
         assert_eq!(tick(-150.0, 50.0), "−150");
         assert_eq!(tick(2e-7, 1e-7), "2·10⁻⁷");
+        assert_eq!(tick(1e-4, 1e-4), "0.0001");
+        assert_eq!(tick(1e-5, 1e-5), "10⁻⁵");
         assert_eq!(tick(1e8, 5e7), "10⁸");
     }
 }

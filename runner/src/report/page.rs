@@ -5,7 +5,7 @@ use super::convergence::{self, End, Spread};
 use super::diagram;
 use super::directory::{Fitted, Quantity, Run, Training, Values, simplex_name};
 use super::model::{Bar, Fit, Number, Segment, plain};
-use super::profile::{self, Ranges};
+use super::profile::{self, Panels};
 use super::triangle_map::{self, Colours};
 use super::{number, segments, svg, training};
 use anyhow::{Context, Result};
@@ -18,8 +18,8 @@ use serde_json::Value;
 const MOST_TRIANGLES: usize = 20;
 /// Likewise for curves, highest peaks first.
 const MOST_CURVES: usize = 45;
-/// Likewise for rows of bars in the table.
-const MOST_BARS: usize = 60;
+/// Likewise for rows of a table, and of the picture of all segments.
+const MOST_ROWS: usize = 60;
 
 /// The whole page.
 pub fn compose(run: &Run) -> Result<String> {
@@ -27,7 +27,8 @@ pub fn compose(run: &Run) -> Result<String> {
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("num", num);
     environment.add_filter("percent", percent);
-    environment.add_filter("simplex", |vertices: Option<Vec<u32>>| vertices.map(|v| simplex_name(&v)));
+    environment.add_filter("spread", spread);
+    environment.add_filter("simplex", simplex);
     environment.add_template("report.html", include_str!("template.html"))?;
     let template = environment.get_template("report.html")?;
     template.render(values(run)).context("the report's template failed")
@@ -39,7 +40,9 @@ fn values(run: &Run) -> Cell {
     let seed = summary.recorded("seed").unwrap_or_else(|| "not recorded".into());
     let tested = summary.minima.iter().any(|m| m.test_loss.is_some());
     let with_errors = summary.minima.iter().any(|m| m.train_error.is_some());
+    let loss = Quantity::TrainLoss.name(with_errors);
     context! {
+        loss,
         style => svg::STYLE,
         network => summary.recorded("network"),
         dataset => summary.recorded("dataset").filter(|name| !name.is_empty()),
@@ -52,11 +55,11 @@ fn values(run: &Run) -> Cell {
         }).collect::<Vec<_>>(),
         fits => run.fits.iter().map(|f| fit_values(f, &seed)).collect::<Vec<_>>(),
         slack => fits.iter().flat_map(|f| &f.segments).filter(|s| s.within_slack).count(),
-        segments_picture => picture_of_segments(&fits),
-        profiles => profiles(&run.fits),
+        segments_picture => picture_of_segments(&fits, loss),
+        profiles => profiles(&run.fits, loss),
         training => trainings(run),
         convergence => convergence_values(run),
-        provenance => summary.provenance.iter()
+        provenance => summary.provenance.iter().filter(|(_, v)| !v.is_null())
             .map(|(k, v)| (k.clone(), plain(v).unwrap_or_else(|| v.to_string()))).collect::<Vec<_>>(),
         configuration => flattened(&summary.config),
         config => run.config.clone(),
@@ -75,10 +78,11 @@ fn fit_values(fitted: &Fitted, seed: &str) -> Cell {
         shallow => fit.depth.is_none_or(|depth| depth == 1),
         curves => fit.curves.len(),
         highest_peak => extent(peaks()).map(|range| range.1),
-        longest => fit.longest().map(segment_values),
-        segments => fit.segments.iter().map(segment_values).collect::<Vec<_>>(),
-        bars => bars.iter().take(MOST_BARS).map(|bar| bar_values(bar)).collect::<Vec<_>>(),
-        bars_left_out => bars.len().saturating_sub(MOST_BARS),
+        longest => fit.longest(1).first().map(|&i| segment_values(&fit.segments[i])),
+        segments => fit.longest(MOST_ROWS).iter().map(|&i| segment_values(&fit.segments[i])).collect::<Vec<_>>(),
+        segments_left_out => fit.segments.len().saturating_sub(MOST_ROWS),
+        bars => bars.iter().take(MOST_ROWS).map(|bar| bar_values(bar)).collect::<Vec<_>>(),
+        bars_left_out => bars.len().saturating_sub(MOST_ROWS),
         zero_length => fit.zero_length,
         w_infinity => fit.w_infinity,
         w_infinity_segments => fit.w_infinity_segments,
@@ -114,11 +118,9 @@ fn bar_values(bar: &Bar) -> Cell {
 /// Maps of the triangles with the longest segments, in the order of the summary.
 fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
     let fit = &fitted.fit;
-    let length = |i: &usize| fit.segments[*i].length().unwrap_or(f64::NEG_INFINITY);
-    let mut shown: Vec<usize> = (0..fitted.triangles.len()).collect();
-    shown.sort_by(|a, b| length(b).total_cmp(&length(a)));
-    shown.truncate(MOST_TRIANGLES);
-    shown.sort_unstable();
+    if fitted.triangles.is_empty() {
+        return Vec::new();
+    }
     // Loss above, error below, training data on the left.
     let order = [Quantity::TrainLoss, Quantity::TestLoss, Quantity::TrainError, Quantity::TestError];
     let scales: Vec<_> =
@@ -127,7 +129,7 @@ fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
         let map = triangle_map::draw(values, quantity, colours, &fit.name)?;
         Some(context! {
             svg => picture(map.svg),
-            quantity => quantity.name(),
+            quantity => quantity.name(values.has_data()),
             is_error => quantity.is_error(),
             range => map.range,
             highest => map.highest,
@@ -137,7 +139,7 @@ fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
             points => map.points,
         })
     };
-    shown
+    fit.longest(MOST_TRIANGLES)
         .into_iter()
         .map(|i| {
             let values = &fitted.triangles[i];
@@ -151,20 +153,16 @@ fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
         .collect()
 }
 
-fn picture_of_segments(fits: &[&Fit]) -> Option<Cell> {
-    let longest = fits.iter().max_by_key(|fit| fit.segments.len())?;
-    let mut shown: Vec<&Segment> = longest.segments.iter().collect();
-    let length = |s: &Segment| s.length().unwrap_or(f64::NEG_INFINITY);
-    shown.sort_by(|a, b| length(b).total_cmp(&length(a)));
-    shown.truncate(2 * MOST_TRIANGLES);
-    let mut triangles: Vec<&[u32]> = shown.iter().map(|s| s.triangle.as_slice()).collect();
-    triangles.sort_unstable();
-    (!triangles.is_empty()).then(|| picture(segments::draw(fits, &triangles)))
+fn picture_of_segments(fits: &[&Fit], loss: &str) -> Option<Cell> {
+    let most = fits.iter().max_by_key(|fit| fit.segments.len())?;
+    let triangles: Vec<&[u32]> =
+        most.longest(MOST_ROWS).into_iter().map(|i| most.segments[i].triangle.as_slice()).collect();
+    (!triangles.is_empty()).then(|| picture(segments::draw(fits, &triangles, loss)))
 }
 
-fn profiles(fits: &[Fitted]) -> Option<Cell> {
+fn profiles(fits: &[Fitted], loss: &str) -> Option<Cell> {
     let all: Vec<&Values> = fits.iter().flat_map(|f| &f.curves).collect();
-    let ranges = Ranges::of(all.iter().copied());
+    let panels = Panels::of(&all);
     let main = &fits.first()?.curves;
     let peak = |v: &Values| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
     let mut shown: Vec<&Values> = main.iter().collect();
@@ -184,13 +182,14 @@ fn profiles(fits: &[Fitted]) -> Option<Cell> {
         context! {
             edge,
             n => values.n,
-            svg => picture(profile::draw(edge, &of_fits, &ranges)),
+            svg => picture(profile::draw(edge, &of_fits, &panels)),
             peaks => fits.iter().filter_map(recorded).collect::<Vec<_>>(),
         }
     });
     let curves: Vec<_> = curves.collect();
     let left_out = main.len() - curves.len();
-    (!curves.is_empty()).then(|| context! { key => picture(profile::key(&names, tested)), curves, left_out })
+    (!curves.is_empty())
+        .then(|| context! { key => picture(profile::key(&names, tested, loss)), curves, left_out })
 }
 
 fn trainings(run: &Run) -> Vec<Cell> {
@@ -264,20 +263,29 @@ fn picture(svg: String) -> Cell {
 
 /// Four significant digits with the full number as a tip; a dash for none.
 fn num(x: Number) -> Cell {
-    shown(x, x, "")
+    shown(x, number::short, "")
+}
+
+/// Two digits: more of a deviation over a few seeds is noise.
+fn spread(x: Number) -> Cell {
+    shown(x, |x| number::rounded(x, 2), "")
 }
 
 /// A share in percent, with the share itself as a tip.
 fn percent(x: Number) -> Cell {
-    shown(x, x.map(|x| 100.0 * x), " %")
+    shown(x, |x| number::short(100.0 * x), " %")
 }
 
-fn shown(exact: Number, x: Number, unit: &str) -> Cell {
-    let text = match (exact, x) {
-        (Some(exact), Some(x)) => {
-            format!(r#"<span class="x" title="{}">{}{unit}</span>"#, number::full(exact), number::short(x))
-        }
-        _ => r#"<span class="x" title="no value">–</span>"#.into(),
+fn shown(x: Number, short: impl Fn(f64) -> String, unit: &str) -> Cell {
+    let text = match x {
+        Some(x) => format!(r#"<span class="x" title="{}">{}{unit}</span>"#, number::full(x), short(x)),
+        None => r#"<span class="x" title="no value">–</span>"#.into(),
     };
     Cell::from_safe_string(text)
+}
+
+/// `0-1-2`, kept on one line; a dash for none.
+fn simplex(vertices: Option<Vec<u32>>) -> Cell {
+    let name = vertices.map_or("–".into(), |v| simplex_name(&v));
+    Cell::from_safe_string(format!(r#"<span class="x">{name}</span>"#))
 }

@@ -3,35 +3,49 @@
 use super::axes::{Plot, Scale, extent};
 use super::directory::{Quantity, Values, simplex_name};
 use super::legend::{self, Entry};
+use super::number::short;
 use super::svg::{Shape, Svg};
 
 const WIDTH: f64 = 360.0;
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 350.0;
+const RIGHT: f64 = 345.0;
+/// Between panels.
+const GAP: f64 = 16.0;
 
-/// Ranges shared by the pictures of all curves, so that they can be compared.
-pub struct Ranges {
-    loss: Option<(f64, f64)>,
-    error: Option<(f64, f64)>,
+/// One panel of a picture, its range shared by the pictures of all curves so that they can be compared.
+struct Panel {
+    name: &'static str,
+    height: f64,
+    range: (f64, f64),
+    /// Solid and dashed.
+    quantities: [Option<Quantity>; 2],
 }
 
-impl Ranges {
-    /// Over all curves of all fits.
-    pub fn of<'a>(curves: impl IntoIterator<Item = &'a Values> + Clone) -> Self {
-        let over = |wanted: bool| {
-            let quantities = Quantity::ALL.into_iter().filter(move |q| q.is_error() == wanted);
-            let curves = curves.clone();
-            extent(
-                quantities
-                    .flat_map(move |q| curves.clone().into_iter().flat_map(move |c| c.of(q).iter().copied())),
-            )
+/// The panels of every picture.
+pub struct Panels(Vec<Panel>);
+
+impl Panels {
+    /// Train loss, test loss and errors, as far as they were measured. The train loss has a panel of its own: its
+    /// barrier is what is asked for, and test losses are often far larger.
+    pub fn of(curves: &[&Values]) -> Self {
+        use Quantity::{TestError, TestLoss, TrainError, TrainLoss};
+        let data = curves.iter().any(|curve| curve.has_data());
+        let panel = |name, height, quantities: [Option<Quantity>; 2]| {
+            let measured = |q: Quantity| curves.iter().flat_map(move |curve| curve.of(q).iter().copied());
+            let range = extent(quantities.into_iter().flatten().flat_map(measured))?;
+            Some(Panel { name, height, range, quantities })
         };
-        Self { loss: over(false), error: over(true) }
+        let panels = [
+            panel(TrainLoss.name(data), 140.0, [Some(TrainLoss), None]),
+            panel(TestLoss.name(data), 80.0, [None, Some(TestLoss)]),
+            panel("error, %", 80.0, [Some(TrainError), Some(TestError)]),
+        ];
+        Self(panels.into_iter().flatten().collect())
     }
 }
 
 /// What the lines mean: colour is the fit, dashes are test data.
-pub fn key(fits: &[&str], tested: bool) -> String {
+pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
         .enumerate()
@@ -47,61 +61,68 @@ pub fn key(fits: &[&str], tested: bool) -> String {
             |(i, name): (usize, &&str)| Entry::line(&format!("dashed k{}", i % 6), &format!("{name}, test"));
         entries.extend(fits.iter().enumerate().map(test));
     }
-    entries.push(Entry::line("dotted axis", "larger train loss of the two ends"));
-    entries.push(Entry::marker("mark f0", Shape::Triangle, "largest train loss"));
-    let height = legend::height(&entries, 720.0);
-    let mut svg = Svg::new(720.0, height, "Legend", "Colour tells the fit, dashes tell test data.");
-    legend::draw(&mut svg, &entries, 720.0, 0.0);
+    entries.push(Entry::line("dotted axis", &format!("larger {loss} of the two ends")));
+    entries.push(Entry::marker("mark f0", Shape::Triangle, &format!("largest {loss}")));
+    let height = legend::height(&entries, 520.0);
+    let mut svg = Svg::new(520.0, height, "Legend", "Colour tells the fit, dashes tell test data.");
+    legend::draw(&mut svg, &entries, 520.0, 0.0);
     svg.inline()
 }
 
 /// The curve between two minima: one entry a fit, `None` where a fit lacks it.
-pub fn draw(edge: &[u32], fits: &[Option<&Values>], ranges: &Ranges) -> String {
-    let loss_range = ranges.loss.unwrap_or((0.0, 1.0));
-    let bottom = 172.0;
+pub fn draw(edge: &[u32], fits: &[Option<&Values>], panels: &Panels) -> String {
     let title = format!("Loss and error along the curve {}", simplex_name(edge));
-    let last = if ranges.error.is_some() { 318.0 } else { 212.0 };
-    let mut svg = Svg::new(WIDTH, last, &title, "Abscissa t from the first minimum (0) to the second (1).");
-    let x = Scale::linear(0.0, 1.0, LEFT, RIGHT);
-    let loss = Plot { x, y: Scale::padded(loss_range.0, loss_range.1, 0.05, bottom, 10.0) };
+    let height: f64 = panels.0.iter().map(|panel| panel.height + GAP).sum();
+    let told = "Abscissa t from the first minimum (0) to the second (1).";
+    let mut svg = Svg::new(WIDTH, height + 34.0, &title, told);
     let x_name = format!("t, from θ{} to θ{}", subscript(edge.first()), subscript(edge.get(1)));
-    loss.frame(&mut svg, if ranges.error.is_some() { "" } else { &x_name }, "loss");
-    if let Some(values) = fits.iter().flatten().next() {
-        let train = values.of(Quantity::TrainLoss);
-        let ends = train.first().into_iter().chain(train.last()).copied();
-        if let Some((_, lower)) = extent(ends) {
-            svg.polyline("dotted axis", &[loss.at(0.0, lower), loss.at(1.0, lower)]);
+    let mut top = GAP / 2.0;
+    for (i, panel) in panels.0.iter().enumerate() {
+        let y = Scale::padded(panel.range.0, panel.range.1, 0.05, top + panel.height, top);
+        let plot = Plot { x: Scale::linear(0.0, 1.0, LEFT, RIGHT), y };
+        plot.frame(&mut svg, if i + 1 == panels.0.len() { &x_name } else { "" }, panel.name);
+        if panel.quantities[0] == Some(Quantity::TrainLoss) {
+            floor(&mut svg, &plot, fits);
         }
-    }
-    lines(&mut svg, &loss, fits, [Quantity::TrainLoss, Quantity::TestLoss]);
-    for (i, values) in fits.iter().enumerate() {
-        let Some(values) = values else { continue };
-        let train = values.of(Quantity::TrainLoss);
-        let highest = (0..train.len()).filter(|&i| train[i].is_finite());
-        if let Some(k) = highest.reduce(|a, b| if train[b] > train[a] { b } else { a }) {
-            let at = loss.at(k as f64 / values.n as f64, train[k]);
-            svg.marker(&format!("mark f{}", i % 6), Shape::Triangle, at, 4.0, &format!("{}", train[k]));
+        lines(&mut svg, &plot, fits, panel.quantities);
+        if panel.quantities[0] == Some(Quantity::TrainLoss) {
+            peaks(&mut svg, &plot, fits);
         }
-    }
-    if let Some((lo, hi)) = ranges.error {
-        let error = Plot { x, y: Scale::padded(lo, hi, 0.05, last - 40.0, bottom + 18.0) };
-        error.frame(&mut svg, &x_name, "error, %");
-        lines(&mut svg, &error, fits, [Quantity::TrainError, Quantity::TestError]);
+        top += panel.height + GAP;
     }
     svg.inline()
 }
 
-/// Train solid, test dashed.
-fn lines(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>], [train, test]: [Quantity; 2]) {
+/// The larger train loss of the two ends, which every path passes.
+fn floor(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
+    let Some(values) = fits.iter().flatten().next() else { return };
+    let train = values.of(Quantity::TrainLoss);
+    if let Some((_, lower)) = extent(train.first().into_iter().chain(train.last()).copied()) {
+        svg.polyline("dotted axis", &[plot.at(0.0, lower), plot.at(1.0, lower)]);
+    }
+}
+
+/// The largest train loss of every fit.
+fn peaks(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
     for (i, values) in fits.iter().enumerate() {
         let Some(values) = values else { continue };
-        for (class, quantity) in [("curve", train), ("dashed", test)] {
-            let points: Vec<_> = values
-                .of(quantity)
-                .iter()
-                .enumerate()
-                .map(|(k, &value)| plot.at(k as f64 / values.n as f64, value))
-                .collect();
+        let train = values.of(Quantity::TrainLoss);
+        let finite = (0..train.len()).filter(|&k| train[k].is_finite());
+        if let Some(k) = finite.reduce(|a, b| if train[b] > train[a] { b } else { a }) {
+            let at = plot.at(k as f64 / values.n as f64, train[k]);
+            svg.marker(&format!("mark f{}", i % 6), Shape::Triangle, at, 4.0, &short(train[k]));
+        }
+    }
+}
+
+/// The first quantity solid, the second dashed.
+fn lines(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>], quantities: [Option<Quantity>; 2]) {
+    for (i, values) in fits.iter().enumerate() {
+        let Some(values) = values else { continue };
+        for (class, quantity) in ["curve", "dashed"].into_iter().zip(quantities) {
+            let Some(quantity) = quantity else { continue };
+            let point = |(k, &value): (usize, &f64)| plot.at(k as f64 / values.n as f64, value);
+            let points: Vec<_> = values.of(quantity).iter().enumerate().map(point).collect();
             svg.polyline(&format!("{class} k{}", i % 6), &points);
         }
     }

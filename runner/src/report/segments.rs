@@ -7,10 +7,10 @@ use super::model::{Fit, Segment};
 use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 520.0;
 
 /// One row for each triangle and fit: a thick line from birth to death, a thin one from the lower bound to birth.
-pub fn draw(fits: &[&Fit], triangles: &[&[u32]]) -> String {
+pub fn draw(fits: &[&Fit], triangles: &[&[u32]], loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
         .enumerate()
@@ -37,17 +37,17 @@ pub fn draw(fits: &[&Fit], triangles: &[&[u32]]) -> String {
     );
     let height = bottom + 44.0 + legend::height(&entries, WIDTH);
     let mut svg = Svg::new(WIDTH, height, "Segments of the triangles", &told);
-    let x = Scale::padded(lo, hi, 0.03, 90.0, 700.0);
-    for (value, label) in x.ticks(9) {
+    let x = Scale::padded(lo, hi, 0.03, 70.0, 506.0);
+    for (value, label) in x.ticks(10) {
         svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
         svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
     }
-    svg.line("axis", [90.0, bottom], [700.0, bottom]);
-    svg.text("name", Anchor::Middle, [395.0, bottom + 32.0], "train loss");
+    svg.line("axis", [70.0, bottom], [506.0, bottom]);
+    svg.text("name", Anchor::Middle, [288.0, bottom + 32.0], loss);
     for (i, triangle) in triangles.iter().enumerate() {
         let top = 12.0 + block * i as f64;
         let middle = top + row * fits.len() as f64 / 2.0;
-        svg.text("label", Anchor::End, [84.0, middle + 4.0], &simplex_name(triangle));
+        svg.text("label", Anchor::End, [64.0, middle + 4.0], &simplex_name(triangle));
         for (k, fit) in fits.iter().enumerate() {
             if let Some(segment) = fit.segments.iter().find(|s| s.triangle == *triangle) {
                 draw_one(&mut svg, segment, k, &x, top + row * (k as f64 + 0.5));

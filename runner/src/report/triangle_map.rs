@@ -7,10 +7,10 @@ use super::directory::{Quantity, Values, simplex_name};
 use super::number;
 use super::svg::{Anchor, Shape, Svg};
 
-const SIDE: f64 = 300.0;
-const LEFT: f64 = 30.0;
+const SIDE: f64 = 216.0;
+const LEFT: f64 = 32.0;
 /// Pixel row of the lower edge.
-const BASE: f64 = 292.0;
+const BASE: f64 = 210.0;
 
 /// Colours of a quantity, the same for every triangle of a fit.
 pub struct Colours {
@@ -24,7 +24,7 @@ impl Colours {
     /// Bands between round numbers over the range of all triangles; `None` without a finite value.
     pub fn of<'a>(triangles: impl IntoIterator<Item = &'a Values>, quantity: Quantity) -> Option<Self> {
         let (lo, hi) = extent(triangles.into_iter().flat_map(|t| t.of(quantity).iter().copied()))?;
-        let step = step(lo, hi, 10);
+        let step = step(lo, hi, 18);
         // A range of rounding errors is no range.
         let flat = hi / 2.0 - lo / 2.0 <= 1e-12 * lo.abs().max(hi.abs());
         let inside = |&level: &f64| lo < level && level < hi;
@@ -64,7 +64,7 @@ pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -
     let highest_on_edges = largest(numbers, (0..numbers.len()).filter(on_edge));
     let holes = numbers.iter().filter(|x| !x.is_finite()).count();
     let unit = if quantity.is_error() { " %" } else { "" };
-    let (name, triangle) = (quantity.name(), simplex_name(&values.simplex));
+    let (name, triangle) = (quantity.name(values.has_data()), simplex_name(&values.simplex));
     let told = match (range, highest) {
         (Some((lo, hi)), Some(i)) => {
             let [a, b, c] = field.barycentric(i).map(number::short);
@@ -74,9 +74,10 @@ pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -
         _ => "No finite value.".into(),
     };
     let title = format!("{name} on triangle {triangle}, fit {fit}");
-    let mut svg = Svg::new(360.0, 366.0, &title, &told);
+    let mut svg = Svg::new(280.0, 292.0, &title, &told);
     paint(&mut svg, &field, colours);
-    marks(&mut svg, &field, &values.simplex);
+    let below = highest.is_some_and(|i| pixel(field.barycentric(i))[1] >= pixel([1.0 / 3.0; 3])[1]);
+    marks(&mut svg, &field, &values.simplex, below);
     // Two marks in one place would hide each other; the value inside is the larger one anyway.
     if let Some(i) = highest_on_edges.filter(|_| quantity == Quantity::TrainLoss) {
         svg.marker("birthplace", Shape::Diamond, pixel(field.barycentric(i)), 4.5, "largest on the edges");
@@ -84,7 +85,7 @@ pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -
     if let Some(i) = highest {
         svg.marker("highest", Shape::Triangle, pixel(field.barycentric(i)), 5.5, "largest on the lattice");
     }
-    colour_bar(&mut svg, colours, range, unit);
+    colour_bar(&mut svg, colours, range, name, unit);
     Some(Map {
         svg: svg.inline(),
         range,
@@ -119,6 +120,7 @@ fn paint(svg: &mut Svg, field: &Field<'_>, colours: &Colours) {
         let style = format!("fill:{}", colours.band(band));
         svg.polygons("region", &style, loops.iter().map(Vec::as_slice));
     }
+    // Halfway between the corners of every cell: together, parallel lines.
     for [a, b, c] in field.holes() {
         let middle = |p: [f64; 2], q: [f64; 2]| onto([(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0]);
         svg.line("hatch", middle(a, b), middle(a, c));
@@ -127,8 +129,9 @@ fn paint(svg: &mut Svg, field: &Field<'_>, colours: &Colours) {
     svg.polygons("outline", "", [corners.as_slice()]);
 }
 
-/// Control points of depth 1: vertices, edge midpoints, barycentre, and the pieces between them.
-fn marks(svg: &mut Svg, field: &Field<'_>, vertices: &[u32]) {
+/// Control points of depth 1: vertices, edge midpoints, barycentre, and the pieces between them. The name of the
+/// barycentre stands above it if what lies `below` must not be hidden.
+fn marks(svg: &mut Svg, field: &Field<'_>, vertices: &[u32], below: bool) {
     let separator = if vertices.iter().any(|&v| v > 9) { "," } else { "" };
     let centre = pixel([1.0 / 3.0; 3]);
     let faces: [&[usize]; 7] = [&[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]];
@@ -153,15 +156,18 @@ fn marks(svg: &mut Svg, field: &Field<'_>, vertices: &[u32]) {
             [0, 1] => [0.0, 16.0],
             [0, 2] => [-19.0, -2.0],
             [1, 2] => [19.0, -2.0],
-            _ => [0.0, 17.0],
+            _ if below => [0.0, -10.0],
+            _ => [0.0, 18.0],
         };
         let class = if face.len() == 3 { "over" } else { "name" };
         svg.theta(class, [x + dx, y + dy], &index.join(separator));
     }
 }
 
-fn colour_bar(svg: &mut Svg, colours: &Colours, range: Option<(f64, f64)>, unit: &str) {
-    let (top, height) = (326.0, 12.0);
+fn colour_bar(svg: &mut Svg, colours: &Colours, range: Option<(f64, f64)>, name: &str, unit: &str) {
+    let (top, height) = (242.0, 11.0);
+    let title = if unit.is_empty() { name.into() } else { format!("{name},{unit}") };
+    svg.text("name", Anchor::Middle, [LEFT + SIDE / 2.0, top + 41.0], &title);
     let flat = colours.levels.is_empty() || colours.hi <= colours.lo;
     let at = |x: f64| {
         let s = if flat { 0.5 } else { (x / 2.0 - colours.lo / 2.0) / (colours.hi / 2.0 - colours.lo / 2.0) };
@@ -184,15 +190,15 @@ fn colour_bar(svg: &mut Svg, colours: &Colours, range: Option<(f64, f64)>, unit:
         svg.text("label", Anchor::Middle, [LEFT + SIDE / 2.0, top + 26.0], &text);
         return;
     }
-    // Labels of about six pixels a character must not run into each other.
-    let mut free = f64::NEG_INFINITY;
-    for &level in &colours.levels {
-        let text = format!("{}{unit}", number::tick(level, colours.step));
-        let half = 3.0 * text.chars().count() as f64 + 3.0;
+    // Every level, or those that are multiples of 2, 5, 10 steps, so that labels do not run into each other.
+    let labels: Vec<_> = colours.levels.iter().map(|&level| number::tick(level, colours.step)).collect();
+    let width = 6.0 * labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as f64 + 6.0;
+    let apart = at(colours.levels[0] + colours.step) - at(colours.levels[0]);
+    let every = [1.0, 2.0, 5.0].into_iter().find(|every| every * apart >= width).unwrap_or(10.0);
+    for (&level, label) in colours.levels.iter().zip(&labels) {
         svg.line("axis", [at(level), top + height], [at(level), top + height + 3.0]);
-        if at(level) - half > free {
-            svg.text("label", Anchor::Middle, [at(level), top + 26.0], &text);
-            free = at(level) + half;
+        if (level / colours.step).round() % every == 0.0 {
+            svg.text("label", Anchor::Middle, [at(level), top + 26.0], label);
         }
     }
     if let Some((lo, hi)) = range {

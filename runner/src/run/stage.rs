@@ -47,7 +47,7 @@ fn peaked(depth: usize) -> Peaked {
         uniform: tune("V_UNIFORM", 0.3),
         samples: tune("V_SAMPLES", 256.0) as u32,
         every: tune("V_EVERY", 1.0) as u32,
-        across: tune("V_ACROSS", 1.0) > 0.0,
+        across: tune("V_ACROSS", 1.0) as f32,
         cells: tune(["V_CELLS1", "V_CELLS2", "V_CELLS3"][depth - 1], f64::from(12.max(4 << depth))) as u32,
     }
 }

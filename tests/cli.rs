@@ -1,0 +1,267 @@
+//! The command line as a user meets it: wrong input, resuming, threads, kills.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use valleys_core::rng::{Purpose, Stream};
+
+fn valleys(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_valleys"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Every file of a run directory but its lock.
+fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().unwrap() != "lock" {
+                all.insert(path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+fn same_files(a: &Path, b: &Path) {
+    let (a, b) = (files(a), files(b));
+    assert!(a.contains_key(Path::new("summary.json")) && a.contains_key(Path::new("report.html")));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        assert!(*bytes == b[name], "{} differs", name.display());
+    }
+}
+
+/// Exit code, the words that the one sentence on stderr must hold, the arguments after `run`.
+const WRONG: &[(i32, &[&str], &[&str])] = &[
+    (3, &["missing.toml", "No such file"], &["missing.toml"]),
+    (3, &["BAD", "line 2", "unclosed table"], &["BAD"]),
+    (3, &["unknown preset \"digit\"", "did you mean \"digits\"?"], &["--preset", "digit"]),
+    (2, &["a configuration file or --preset, not both"], &["BAD", "--preset", "digits"]),
+    (3, &["unknown key \"minimal.count\"", "did you mean \"minima.count\"?"], &["--set", "minimal.count=3"]),
+    (3, &["minima.epochs is 0", "1 to 1000000"], &["--set", "minima.epochs=0"]),
+    (3, &["minima.count is 0", "1 to 32"], &["--set", "minima.count=0"]),
+    (3, &["minima.count is 33", "1 to 32"], &["--set", "minima.count=33"]),
+    (3, &["minima.count", "-1"], &["--set", "minima.count=-1"]),
+    (3, &["train.learning_rate is NaN", "above 0"], &["--set", "train.learning_rate=nan"]),
+    (3, &["train.learning_rate is inf"], &["--set", "train.learning_rate=inf"]),
+    (3, &["train.learning_rate is 0"], &["--set", "train.learning_rate=0.0"]),
+    (3, &["train.learning_rate", "\"quick\"", "a number"], &["--set", "train.learning_rate=quick"]),
+    (3, &["train.momentum is 1"], &["--set", "train.momentum=1.0"]),
+    (3, &["lattice.n is 0"], &["--set", "lattice.n=0"]),
+    (3, &["triangles.centres", "`loose`", "`fixed` or `trainable`"], &["--set", "triangles.centres=loose"]),
+    (3, &["fit.depth is 4", "1 to 3"], &["--set", "fit.depth=4"]),
+    (2, &["--set minima.count: key=value expected"], &["--set", "minima.count"]),
+    (3, &["unknown network \"resnet21x\""], &["--set", "network=resnet21x"]),
+    (3, &["mlp:64-x", "widths such as"], &["--set", "network=mlp:64-x"]),
+    (3, &["64 inputs and 9 outputs", "64 features and 10 classes"], &["--set", "network=mlp:64-9"]),
+    (3, &["unknown dataset \"digit\"", "did you mean \"digits\"?"], &["--set", "dataset=digit"]),
+    (3, &["takes no dataset"], &["--preset", "himmelblau", "--set", "dataset=digits"]),
+    (
+        3,
+        &["three-well-ring:1", "2 to 4096 variables"],
+        &["--set", "network=three-well-ring:1", "--preset", "quadratic"],
+    ),
+    (8, &["/dev/null/run", "cannot make the directory"], &["--out", "/dev/null/run"]),
+    (2, &["--threads is 0"], &["--threads", "0"]),
+    (2, &["unexpected argument '--bogus'"], &["--bogus"]),
+];
+
+#[test]
+fn wrong_input_gets_one_sentence_and_an_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.toml");
+    std::fs::write(&bad, "seed = 1\n[train\nbatch = 3\n").unwrap();
+    for (code, words, arguments) in WRONG {
+        let arguments = arguments.iter().map(|a| if *a == "BAD" { bad.to_str().unwrap() } else { a });
+        let arguments: Vec<&str> = ["run"].into_iter().chain(arguments).collect();
+        let mut command = command(&arguments);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {stderr}");
+        for word in *words {
+            let word = if *word == "BAD" { "bad.toml" } else { word };
+            assert!(stderr.contains(word), "{arguments:?} should mention {word:?}: {stderr}");
+        }
+        assert!(output.stdout.is_empty());
+        if *code != 2 {
+            let sentences = stderr.lines().filter(|l| l.starts_with("valleys: ")).count();
+            assert_eq!(sentences, 1, "{arguments:?}: {stderr}");
+        }
+    }
+    assert!(!folder.path().join("runs").exists(), "nothing was made");
+}
+
+#[test]
+fn directory_of_another_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    assert!(valleys(&["run", "--preset", "quadratic", "--out", out]).status.success());
+    let before = files(Path::new(out));
+    let other = valleys(&["run", "--preset", "quadratic", "--set", "seed=2", "--out", out]);
+    let stderr = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(3));
+    assert!(stderr.contains("a run of another configuration"), "{stderr}");
+    assert_eq!(files(Path::new(out)), before);
+}
+
+#[test]
+fn directory_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    std::fs::create_dir(&out).unwrap();
+    let lock = std::fs::File::create(out.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let output = valleys(&["run", "--preset", "quadratic", "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(9));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("in use by another process"));
+}
+
+/// A diverging run says which job failed, and the rest is done.
+#[test]
+fn divergence_is_exit_code_5() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    let set = ["--set", "train.learning_rate=1e6"];
+    let output = valleys(&[&["run", "--preset", "himmelblau", "--out", out][..], &set].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("fit of 0: the loss is not finite at"), "{stderr}");
+    assert!(Path::new(out).join("summary.json").exists());
+}
+
+#[test]
+fn a_printed_configuration_runs_as_its_preset() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b, file] = ["a", "b", "ring.toml"].map(|name| folder.path().join(name));
+    std::fs::write(&file, valleys(&["init", "--preset", "three-well-ring"]).stdout).unwrap();
+    let run = |arguments: &[&str]| assert!(valleys(arguments).status.success(), "{arguments:?}");
+    run(&["run", file.to_str().unwrap(), "--out", a.to_str().unwrap()]);
+    run(&["run", "--preset", "three-well-ring", "--out", b.to_str().unwrap()]);
+    same_files(&a, &b);
+}
+
+#[test]
+fn json_alone_on_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = valleys(&["run", "--preset", "three-well-ring", "--json", "--out", out.to_str().unwrap()]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.stdout, std::fs::read(out.join("summary.json")).unwrap());
+    for key in ["minima", "segments", "bars", "w_infinity", "w_infinity_segments", "config"] {
+        assert!(!summary[key].is_null(), "{key} is missing");
+    }
+    for key in ["id", "train_loss", "train_error", "test_loss", "test_error"] {
+        assert!(summary["minima"][0].get(key).is_some(), "{key} is missing");
+    }
+    assert_eq!(summary["segments"][0]["triangle"], serde_json::json!([0, 1, 2]));
+}
+
+const SMALL_DIGITS: &[&str] = &[
+    "--preset",
+    "digits",
+    "--set",
+    "minima.count=3",
+    "--set",
+    "minima.epochs=4",
+    "--set",
+    "curves.epochs=3",
+    "--set",
+    "triangles.epochs=3",
+    "--set",
+    "lattice.n=6",
+];
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for centres in ["fixed", "trainable"] {
+        let outs = ["1", "2", "3"].map(|threads| {
+            let out = folder.path().join(format!("{centres}-{threads}"));
+            let set = format!("triangles.centres={centres}");
+            let more = ["--threads", threads, "--set", &set, "--out", out.to_str().unwrap()];
+            assert!(valleys(&[&["run"], SMALL_DIGITS, &more].concat()).status.success());
+            out
+        });
+        same_files(&outs[0], &outs[1]);
+        same_files(&outs[0], &outs[2]);
+    }
+}
+
+#[test]
+fn a_finished_run_is_not_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let arguments = [&["run"], SMALL_DIGITS, &["--out", out.to_str().unwrap()]].concat();
+    assert!(valleys(&arguments).status.success());
+    let before = files(&out);
+    let again = valleys(&arguments);
+    assert!(!String::from_utf8(again.stderr).unwrap().contains("fit "), "no job is left");
+    assert_eq!(files(&out), before);
+    // What is lost is made again.
+    std::fs::remove_dir_all(out.join("uniform-1/0-1-2")).unwrap();
+    std::fs::remove_file(out.join("uniform-1/1-2.csv")).unwrap();
+    assert!(valleys(&arguments).status.success());
+    assert_eq!(files(&out), before);
+}
+
+/// 50 kills at random moments; every run of the directory that is then finished has the uninterrupted bytes.
+#[test]
+#[cfg(unix)]
+fn killed_at_any_moment_it_resumes_to_the_same_bytes() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    let arguments = |out: &Path| {
+        let sets =
+            "minima.count=5 curves.epochs=150 triangles.epochs=150 lattice.n=12 tight.depth=2 tight.effort=1";
+        let mut all = vec!["run".to_owned(), "--preset".into(), "three-well-ring".into()];
+        all.extend(sets.split(' ').flat_map(|set| ["--set".to_owned(), set.to_owned()]));
+        all.extend(["--threads".into(), "2".into(), "--out".into(), out.to_str().unwrap().to_owned()]);
+        all
+    };
+    let run = |out: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_valleys"));
+        command.args(arguments(out)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let start = std::time::Instant::now();
+    assert!(run(&whole).status().unwrap().success());
+    let whole_time = start.elapsed();
+
+    let mut delays = Stream::new(50, Purpose::Point, 0, 0, 0);
+    let (mut kills, mut directory) = (0, 0);
+    while kills < 50 {
+        directory += 1;
+        let out = folder.path().join(format!("killed-{directory}"));
+        loop {
+            let mut child = run(&out).spawn().unwrap();
+            if kills < 50 {
+                std::thread::sleep(Duration::from_secs_f64(delays.unit() * 0.5 * whole_time.as_secs_f64()));
+                child.kill().unwrap();
+            }
+            let status = child.wait().unwrap();
+            if status.success() {
+                break;
+            }
+            assert_eq!(status.signal(), Some(9), "only the kill ends it");
+            kills += 1;
+        }
+        same_files(&whole, &out);
+        let leftovers = files(&out).keys().filter(|f| f.to_string_lossy().contains(".tmp-")).count();
+        assert_eq!(leftovers, 0);
+    }
+    println!("{kills} kills over {directory} runs");
+}
