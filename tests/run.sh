@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks everything: format, lints, documentation, tests, the core's features, other machines, the firmwares.
 #
-#     bash tests/run.sh
+#     bash tests/run.sh                      # everything
+#     bash tests/run.sh tools firmwares      # some stages, see the end of this file
 #
 # Installs what is missing where it may (rustup components and targets; Debian packages, as root). What cannot be had is
 # skipped with a line that begins with "SKIPPED"; with CI=true in the environment it is a failure instead.
@@ -26,8 +27,10 @@ finish() {
 }
 trap finish EXIT
 
-# stage TITLE COMMAND...
+# stage TITLE COMMAND...: if no stages were asked for, or this one was.
+asked=" $* "
 stage() {
+    case "$asked" in "  " | *" $1 "*) ;; *) return ;; esac
     current=$1
     echo "=== $current"
     local start=$SECONDS
@@ -58,9 +61,9 @@ debian() {
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# have COMMAND PACKAGE: whether the command is there, if need be after an installation.
+# have COMMAND PACKAGE...: whether the command is there, if need be after an installation.
 have() {
-    command -v "$1" >/dev/null || debian "$2" || true
+    command -v "$1" >/dev/null || debian "${@:2}" || true
     command -v "$1" >/dev/null
 }
 
@@ -80,7 +83,7 @@ tools() {
         echo "Rust is missing: https://rustup.rs"
         exit 69
     fi
-    have cc gcc || { echo "a C linker is missing: apt-get install gcc libc6-dev"; exit 69; }
+    have cc gcc libc6-dev || { echo "a C linker is missing: apt-get install gcc libc6-dev"; exit 69; }
     for component in rustfmt clippy; do
         cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
     done
