@@ -10,10 +10,17 @@ use crate::landscape::{Course, Landscape, Split, Step, Value};
 use crate::rng::{Purpose, Stream};
 use crate::simplex::{Cells, Frame, Mix, Simplex};
 use core::ops::Range;
+use heapless::Vec;
 use sampling::Draw;
 
 pub use sampling::{Peaked, Sampling};
 pub use schedule::{Sgd, schedule};
+
+/// The share of the epochs after which the rate is low enough for control points to be worth keeping.
+const SETTLED: f64 = 0.8;
+
+/// The number of highest cells that decide which control points are kept.
+const HIGHEST: usize = 4;
 
 /// Which control points a fit moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +109,10 @@ impl Fit {
     /// Takes all epochs, from the control points that lie in the landscape's slots: slot i is control point i of
     /// `frame`. After each epoch `record` is told of it.
     ///
-    /// With [`Sampling::Peak`] the cells are measured before the first epoch, every few epochs, and after the last, and
-    /// the control points with the lowest measured peak are those it ends with; so the measured peak never ends above
-    /// that of the start. Uniform sampling ends with the last ones, as the paper does.
+    /// With [`Sampling::Peak`] the cells are measured before the first epoch, every few epochs, and after the last. Of
+    /// the control points at the start, in the last fifth and at the end it ends with those of the lowest peak, over all
+    /// training data at the four highest cells; so it never ends above its start. Uniform sampling ends with the last
+    /// ones, as the paper does.
     ///
     /// # Errors
     /// The landscape's; memory of the wrong length; [`Error::NotFinite`] with the step's number (counted from epoch 0)
@@ -137,12 +145,15 @@ impl Fit {
         let first = self.trainable(frame);
         let mut lowest = f64::INFINITY;
         let batches = landscape.epoch_len();
+        let total = self.epochs.end - self.epochs.start;
         for epoch in self.epochs.clone() {
             let since = epoch - self.epochs.start;
             if let Some((peaked, _)) = peaked.filter(|(p, _)| since.is_multiple_of(p.every)) {
                 self.measure(landscape, &peaked, points, values)?;
                 draw.measured(&peaked, values);
-                keep_lower(landscape, first, values, &mut lowest, best)?;
+                if since == 0 || f64::from(since) >= SETTLED * f64::from(total) {
+                    keep_lower(landscape, first, points, values, &mut lowest, best)?;
+                }
             }
             let course = Course {
                 seed: self.seed,
@@ -153,7 +164,7 @@ impl Fit {
                 weight_decay: self.sgd.weight_decay,
                 across: peaked.map_or(0.0, |(p, _)| p.across),
             };
-            let factor = schedule(since, self.epochs.end - self.epochs.start);
+            let factor = schedule(since, total);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;
             let mut sum = 0.0;
             for start in (0..batches).step_by(steps.len()) {
@@ -177,7 +188,7 @@ impl Fit {
         }
         if let Some((peaked, _)) = peaked {
             self.measure(landscape, &peaked, points, values)?;
-            keep_lower(landscape, first, values, &mut lowest, best)?;
+            keep_lower(landscape, first, points, values, &mut lowest, best)?;
             for (slot, theta) in (first..).zip(best.chunks_exact(landscape.dim())) {
                 landscape.put(slot, theta)?;
             }
@@ -203,14 +214,28 @@ impl Fit {
     }
 }
 
-/// Keeps the control points if their measured peak is the lowest so far.
+/// Keeps the control points if their peak is the lowest so far: the largest loss over all training data at the cells
+/// that a measurement on few samples found highest.
 fn keep_lower<L: Landscape + ?Sized>(
     landscape: &mut L,
     first: u32,
-    values: &[Value],
+    points: &[Mix],
+    measured: &[Value],
     lowest: &mut f64,
     best: &mut [f32],
 ) -> Result<(), L::Error> {
+    let mut highest: Vec<usize, HIGHEST> = Vec::new();
+    for _ in 0..HIGHEST.min(points.len()) {
+        let open = (0..points.len()).filter(|cell| !highest.contains(cell));
+        // There are at most HIGHEST of them.
+        let _ = open
+            .max_by(|&a, &b| measured[a].loss.total_cmp(&measured[b].loss))
+            .map(|cell| highest.push(cell));
+    }
+    let chosen: Vec<Mix, HIGHEST> = highest.iter().map(|&cell| points[cell].clone()).collect();
+    let mut values = [Value::default(); HIGHEST];
+    let values = &mut values[..chosen.len()];
+    landscape.values(Split::Train, &chosen, values)?;
     let peak = values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
     if peak < *lowest {
         *lowest = peak;
