@@ -133,7 +133,8 @@ impl Job {
             let steps: Vec<Step> = (0..batches).map(step).collect();
             let mut losses = vec![0.0; steps.len()];
             let trainable = self.trainable;
-            let course = Course { seed: 5, job: 1, epoch, trainable, momentum: 0.9, weight_decay: 1e-3 };
+            let course =
+                Course { seed: 5, job: 1, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 };
             let start = Instant::now();
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;
             times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(batches));

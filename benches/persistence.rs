@@ -1,22 +1,9 @@
-//! Reduction of explicit complexes: the complete 3-skeleton on many minima.
+//! Spanning trees of clouds; grids; Vietoris–Rips complexes; complete 3-skeletons on many minima.
 
-use std::hint::black_box;
-use std::time::Instant;
-
-use valleys_core::topology::{Error, Filtration, Matrix, reduce_sparse};
-
-/// Uniform numbers in (0, 1], by splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) + 1) as f64 / (1u64 << 53) as f64
-    }
-}
+use valleys_benches::{Random, median};
+use valleys_core::topology::{
+    Edge, Error, Euclidean, Filtration, Grid, Matrix, Rips, reduce_sparse, spanning_tree,
+};
 
 /// All simplices of at most four of the vertices, each above its facets by an exponential step.
 fn skeleton(vertices: u32, random: &mut Random) -> Vec<(Vec<u32>, f64)> {
@@ -34,7 +21,7 @@ fn skeleton(vertices: u32, random: &mut Random) -> Vec<(Vec<u32>, f64)> {
         for simplex in &layer {
             let facets = (0..simplex.len()).map(|i| [&simplex[..i], &simplex[i + 1..]].concat());
             let lowest = facets.filter_map(|f| values.get(&f).copied()).fold(0.0, f64::max);
-            let value = lowest - 0.1 * random.uniform().ln();
+            let value = lowest + 0.1 * random.exponential();
             values.insert(simplex.clone(), value);
             cells.push((simplex.clone(), value));
         }
@@ -42,28 +29,71 @@ fn skeleton(vertices: u32, random: &mut Random) -> Vec<(Vec<u32>, f64)> {
     cells
 }
 
-fn median(runs: usize, mut run: impl FnMut()) -> f64 {
-    let mut seconds: Vec<f64> = (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[runs / 2]
+/// Spanning trees of clouds.
+fn clouds() -> Result<(), Error> {
+    for (points, dim) in [(512, 784), (2048, 512), (20_000, 64)] {
+        let mut random = Random(points as u64);
+        let cloud: Vec<f32> = (0..points * dim).map(|_| random.normal() as f32).collect();
+        let space = Euclidean::new(&cloud, dim)?;
+        let mut tree = vec![Edge::default(); points];
+        let seconds = median(1, || spanning_tree(&space, &mut tree).unwrap().len());
+        println!("cloud {points}x{dim}: {seconds:.4} s");
+    }
+    Ok(())
 }
 
+/// Sublevel bars of white noise on a square and in a cube.
+fn grids() -> Result<(), Error> {
+    for axes in [&[256, 256][..], &[1024, 1024], &[24, 24, 24]] {
+        let mut random = Random(1);
+        let values: Vec<f64> = (0..axes.iter().product()).map(|_| random.uniform()).collect();
+        let grid = Grid::new(&values, axes)?;
+        let mut bars = 0;
+        let (mut order, mut parent) = (vec![0; values.len()], vec![0; values.len() + 1]);
+        let seconds = median(5, || grid.extreme_bars(&mut order, &mut parent, |_| bars += 1));
+        print!("grid {axes:?}: {seconds:.4} s");
+        if axes.len() == 3 {
+            print!(", with index 1 {:.4} s", median(1, || grid.bars().unwrap().len()));
+        }
+        println!();
+    }
+    Ok(())
+}
+
+/// Rips bars of a cube and of a sphere.
+fn rips() -> Result<(), Error> {
+    for (points, max_index) in [(500, 1), (2000, 1), (100, 2), (192, 2)] {
+        let mut random = Random(points as u64);
+        let cloud: Vec<f64> = match max_index {
+            1 => (0..3 * points).map(|_| random.uniform()).collect(),
+            _ => (0..points)
+                .flat_map(|_| {
+                    let point = [(); 3].map(|()| random.normal());
+                    let norm = point.iter().map(|x| x * x).sum::<f64>().sqrt();
+                    point.map(|x| x / norm)
+                })
+                .collect(),
+        };
+        let (space, threshold) = (Euclidean::new(&cloud, 3)?, f64::INFINITY);
+        let seconds =
+            median(3, || Rips { max_index, threshold, budget: 1 << 30 }.bars(&space).unwrap().len());
+        println!("rips {points} points, index {max_index}: {seconds:.4} s");
+    }
+    Ok(())
+}
+
+/// All of them.
 fn main() -> Result<(), Error> {
+    clouds()?;
+    grids()?;
+    rips()?;
     for (vertices, homology) in [(12, true), (20, true), (40, false), (64, false)] {
         let cells = skeleton(vertices, &mut Random(u64::from(vertices)));
         let input = || cells.iter().map(|(s, v)| (s.iter().copied(), *v));
         let filtration = Filtration::new(input())?;
         let build = median(3, || drop(Filtration::new(input())));
         let mut partner = vec![0; filtration.len()];
-        let mut pair = |matrix| {
-            black_box(reduce_sparse(&filtration, matrix, 3, &mut partner).map(|p| p.bars().count())).unwrap();
-        };
+        let mut pair = |matrix| reduce_sparse(&filtration, matrix, 3, &mut partner).unwrap().bars().count();
         let coboundary = median(5, || pair(Matrix::Coboundary));
         print!(
             "skeleton {vertices}: {} cells, build {build:.4} s, coboundary {coboundary:.4} s",

@@ -104,7 +104,7 @@ fn mix(terms: &[(u32, f32)]) -> Mix {
 }
 
 fn course(trainable: u32, epoch: u32) -> Course {
-    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3 }
+    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
 }
 
 fn centre<L: Landscape>(landscape: &mut L, slot: u32) -> Vec<f32>

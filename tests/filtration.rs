@@ -88,7 +88,7 @@ fn memory_of_the_caller() -> Result<(), Error> {
     let (mut values, mut words) = ([0.0; 4], [0; filtration_len(4, 5) - 1]);
     assert_eq!(
         Filtration::build(input(), &mut values, &mut words).unwrap_err(),
-        Error::Short { what: "words of the filtration", needed: 26, given: 25 }
+        Error::Short { what: "words of the filtration", needed: 30, given: 29 }
     );
     assert_eq!(
         Filtration::build(input(), &mut values[..3], &mut words).unwrap_err(),

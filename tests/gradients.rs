@@ -155,7 +155,8 @@ fn every_control_point() {
             Supervised::new(NETWORK, samples, samples, 3, slots, &mut floats, &mut order, &mut batch_labels)
                 .unwrap();
         (0..).zip(&centres).for_each(|(slot, theta)| landscape.put(slot, theta).unwrap());
-        let course = Course { seed: 0, job: 1, epoch: 0, trainable: 0, momentum: 0.0, weight_decay: 0.0, across: 0.0 };
+        let course =
+            Course { seed: 0, job: 1, epoch: 0, trainable: 0, momentum: 0.0, weight_decay: 0.0, across: 0.0 };
         let step = Step { mix: mix.clone(), rate: 1.0, batch: 0 };
         landscape.advance(&course, &[step], &mut [0.0]).unwrap();
 
@@ -197,7 +198,7 @@ fn analytic_functions() {
                 let (mut slope, mut ignored) = (vec![f64::NAN; dim], vec![0.0; dim]);
                 let value = function.gradient(&x, &mut slope);
                 assert!(value.is_finite());
-                for i in 0..dim {
+                for (i, slope) in slope.iter().enumerate() {
                     let numeric = difference(&x, i, |x| function.gradient(x, &mut ignored));
                     // Müller–Brown reaches 1e6 far out: relative to the value.
                     let allowed = tolerance::DIFFERENCE * (1.0 + numeric.abs() + value.abs() * 1e-2);

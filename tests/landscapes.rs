@@ -1,12 +1,13 @@
 //! The contract: the optimiser's step against the literal formulas, orders and subsets, errors.
 
-use valleys_core::descent::{Centres, Fit, Sgd, schedule};
+use std::ops::Range;
+use valleys_core::descent::{Centres, Epoch, Fit, Memory, Peaked, Sampling, Sgd, schedule};
 use valleys_core::error::Error;
 use valleys_core::landscape::{
     Analytic, Course, Function, Landscape, Mix, Slots, Split, Step, Value, rotate, rotation,
 };
 use valleys_core::peak::{segment, survey};
-use valleys_core::simplex::{Frame, Lattice, Position, Simplex, control_len};
+use valleys_core::simplex::{Cells, Frame, Lattice, Position, Simplex, control_len};
 
 /// A landscape that keeps what it is asked, with loss Σθ and gradient 1 everywhere.
 struct Plain {
@@ -52,9 +53,23 @@ fn frame(vertices: usize, depth: usize, memory: &mut Vec<Position>) -> Frame<'_>
     Frame::new(vertices, depth, memory).unwrap()
 }
 
-fn fit(mask: u32, centres: Centres, epochs: u32) -> Fit {
+fn fit(mask: u32, centres: Centres, epochs: Range<u32>) -> Fit {
     let sgd = Sgd { learning_rate: 0.5, momentum: 0.9, weight_decay: 0.25 };
-    Fit { simplex: Simplex::new(mask).unwrap(), centres, sgd, epochs, seed: 11 }
+    let simplex = Simplex::new(mask).unwrap();
+    Fit { simplex, centres, sampling: Sampling::Uniform, sgd, epochs, seed: 11 }
+}
+
+fn descend(fit: &Fit, landscape: &mut Plain, frame: &Frame, call: usize, record: impl FnMut(Epoch)) {
+    let cells = fit.cells_len(frame);
+    let memory = Memory {
+        steps: &mut vec![NO_STEP; call],
+        losses: &mut vec![0.0; call],
+        points: &mut vec![Mix::new(); cells],
+        values: &mut vec![Value::default(); cells],
+        cumulative: &mut vec![0.0; cells],
+        best: &mut vec![0.0; fit.best_len(frame, 1)],
+    };
+    fit.descend(landscape, frame, memory, record).unwrap();
 }
 
 const NO_STEP: Step = Step { mix: Mix::new(), rate: 0.0, batch: 0 };
@@ -63,15 +78,13 @@ const NO_STEP: Step = Step { mix: Mix::new(), rate: 0.0, batch: 0 };
 fn descent_draws_rates_and_batches() {
     let mut memory = Vec::new();
     let frame = frame(3, 1, &mut memory);
-    let all = |call: usize, from: u32| {
+    let all = |call: usize, epochs: Range<u32>| {
         let mut plain = Plain { centres: vec![0.0; 7], momenta: vec![0.0; 7], asked: Vec::new() };
         let mut records = Vec::new();
-        let (mut steps, mut losses) = (vec![NO_STEP; call], vec![0.0; call]);
-        let fit = fit(0b1011, Centres::Fixed, 10);
-        fit.descend(&mut plain, &frame, from, &mut steps, &mut losses, |e| records.push(e)).unwrap();
+        descend(&fit(0b1011, Centres::Fixed, epochs), &mut plain, &frame, call, |e| records.push(e));
         (plain.asked, records)
     };
-    let (asked, records) = all(2, 0);
+    let (asked, records) = all(2, 0..10);
     assert_eq!(asked.len(), 50);
     for (i, (course, step)) in asked.iter().enumerate() {
         let epoch = i as u32 / 5;
@@ -80,9 +93,131 @@ fn descent_draws_rates_and_batches() {
         assert_eq!(step.rate, (0.5 * schedule(epoch, 10)) as f32);
     }
     assert!(records.iter().zip(0..).all(|(r, e)| r.epoch == e && r.loss == 1.0));
-    // Neither the size of a call nor the place where a fit is taken up again changes a step.
-    assert_eq!(all(64, 0).0, asked);
-    assert_eq!(all(3, 4).0, asked[20..]);
+    // Neither the size of a call nor earlier epochs change where a step is; the schedule runs over the fit's own.
+    assert_eq!(all(64, 0..10).0, asked);
+    let later = all(3, 4..14).0;
+    for (a, b) in asked[20..].iter().zip(&later) {
+        assert_eq!((&a.1.mix, a.1.batch), (&b.1.mix, b.1.batch));
+    }
+    assert_eq!(later[0].1.rate, asked[0].1.rate);
+}
+
+/// With L(θ) = θ and one high place, cells are drawn with the probabilities of method.md section 7.
+#[test]
+fn peaks_are_drawn_as_the_formula_says() {
+    let mut memory = Vec::new();
+    let frame = frame(2, 1, &mut memory);
+    let peaked = Peaked { power: 3.0, uniform: 0.25, samples: 1, every: 1, cells: 8, across: 0.0 };
+    let mut fit = fit(0b11, Centres::Fixed, 0..4000);
+    fit.sampling = Sampling::Peak(peaked);
+    // Along the curve the loss rises from 1 to 3 and falls to 2.
+    let mut plain = Plain { centres: vec![1.0, 2.0, 3.0], momenta: vec![0.0; 3], asked: Vec::new() };
+    descend(&fit, &mut plain, &frame, 5, |_| ());
+    let losses: Vec<f64> = (0..8)
+        .map(|cell| {
+            let t = Cells::new(2, 8).centre(cell);
+            frame.mix(&t).iter().map(|&(s, w)| f64::from(w) * plain.centres[s as usize]).sum()
+        })
+        .collect();
+    let total: f64 = losses.iter().map(|l| l.powi(3)).sum();
+    let mut counts = [0.0; 8];
+    for (_, step) in &plain.asked {
+        // t of vertex 1 from the weights: half of the middle's and the vertex's own.
+        let t: f64 = step.mix.iter().map(|&(s, w)| f64::from(w) * [0.0, 1.0, 0.5][s as usize]).sum();
+        counts[(t * 8.0) as usize] += 1.0 / plain.asked.len() as f64;
+    }
+    for cell in 0..8 {
+        let probability = 0.75 * losses[cell].powi(3) / total + 0.25 / 8.0;
+        let slack = 5.0 * (probability / plain.asked.len() as f64).sqrt();
+        assert!((counts[cell] - probability).abs() < slack, "cell {cell}: {} {probability}", counts[cell]);
+    }
+}
+
+/// A landscape in which every step makes things worse: a fit with peak sampling gives back what it started from.
+#[test]
+fn a_fit_never_ends_above_its_start() {
+    struct Worse(Plain);
+    impl Landscape for Worse {
+        type Error = Error;
+        fn dim(&self) -> usize {
+            1
+        }
+        fn epoch_len(&self) -> u32 {
+            5
+        }
+        fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
+            self.0.put(slot, theta)
+        }
+        fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
+            self.0.get(slot, theta)
+        }
+        fn advance(&mut self, _: &Course, _: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+            losses.fill(1.0);
+            self.0.centres[2] += 1.0;
+            Ok(())
+        }
+        fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
+            self.0.values(split, points, values)
+        }
+    }
+    let mut memory = Vec::new();
+    let frame = frame(2, 1, &mut memory);
+    for (sampling, end) in [
+        (Sampling::Uniform, 20.0),
+        (
+            Sampling::Peak(Peaked { power: 8.0, uniform: 0.3, samples: 1, every: 3, cells: 12, across: 1.0 }),
+            0.0,
+        ),
+    ] {
+        let mut worse = Worse(Plain { centres: vec![0.0; 3], momenta: vec![0.0; 3], asked: Vec::new() });
+        let mut fit = fit(0b11, Centres::Fixed, 0..20);
+        fit.sampling = sampling;
+        let cells = fit.cells_len(&frame);
+        let memory = Memory {
+            steps: &mut vec![NO_STEP; 5],
+            losses: &mut [0.0; 5],
+            points: &mut vec![Mix::new(); cells],
+            values: &mut vec![Value::default(); cells],
+            cumulative: &mut vec![0.0; cells],
+            best: &mut vec![0.0; fit.best_len(&frame, 1)],
+        };
+        fit.descend(&mut worse, &frame, memory, |_| ()).unwrap();
+        assert_eq!(worse.0.centres[2], end);
+    }
+}
+
+/// The part of a gradient along a cell is removed, what is across it stays.
+#[test]
+fn gradients_across_a_simplex() {
+    let dim = 5;
+    let mut memory = vec![0.0; Slots::memory_len(4, dim)];
+    let mut slots = Slots::new(&mut memory, dim).unwrap();
+    let centres = [
+        [1.0, 0.0, 2.0, 0.0, 1.0],
+        [0.0, 1.0, 0.5, 0.0, 3.0],
+        [2.0, 2.0, 0.0, 1.0, 0.0],
+        [1.0, 0.0, 2.0, 0.0, 1.0],
+    ];
+    (0..).zip(&centres).for_each(|(slot, centre)| slots.put(slot, centre).unwrap());
+    let gradient = [1.0_f32, -2.0, 0.5, 3.0, 1.5];
+    let direction =
+        |slot: usize| -> Vec<f32> { (0..dim).map(|i| centres[slot][i] - centres[0][i]).collect() };
+    let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    // Also with two control points that coincide (0 and 3), and with one alone.
+    let mixes: [&[u32]; 4] = [&[0, 1], &[0, 1, 2], &[0, 3, 1], &[0]];
+    for mix in mixes {
+        let terms: Mix = mix.iter().map(|&slot| (slot, 1.0 / mix.len() as f32)).collect();
+        let course =
+            Course { seed: 0, job: 1, epoch: 0, trainable: 4, momentum: 0.0, weight_decay: 0.0, across: 1.0 };
+        let mut across = gradient;
+        slots.step(&course, &terms, 0.0, &[0.0; 5], &mut across);
+        let removed: Vec<f32> = gradient.iter().zip(&across).map(|(a, b)| a - b).collect();
+        for &slot in &mix[1..] {
+            assert!(dot(&across, &direction(slot as usize)).abs() < 1e-5, "{mix:?}: {across:?}");
+        }
+        assert!(dot(&across, &removed).abs() < 1e-5, "what is removed is orthogonal to what stays");
+        assert_eq!(mix.len() == 1, removed.iter().all(|&r| r == 0.0));
+    }
 }
 
 #[test]
@@ -110,8 +245,8 @@ fn trainable_slots() {
         let mut memory = Vec::new();
         let frame = frame(vertices, depth, &mut memory);
         let mask = (1 << vertices) - 1;
-        assert_eq!(fit(mask, Centres::Fixed, 1).trainable(&frame), fixed);
-        assert_eq!(fit(mask, Centres::Trainable, 1).trainable(&frame), trainable);
+        assert_eq!(fit(mask, Centres::Fixed, 0..1).trainable(&frame), fixed);
+        assert_eq!(fit(mask, Centres::Trainable, 0..1).trainable(&frame), trainable);
     }
 }
 
@@ -131,7 +266,8 @@ fn steps_are_the_literal_ones() {
     for (slot, centre) in (0..).zip(&centres) {
         landscape.put(slot, &centre.iter().map(|&x| x as f32).collect::<Vec<_>>()).unwrap();
     }
-    let course = Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 0.125, across: 0.0 };
+    let course =
+        Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 0.125, across: 0.0 };
     let mixes: [&[(u32, f32)]; 4] =
         [&[(0, 0.5), (1, 0.5)], &[(2, 1.0)], &[(0, 1.0)], &[(2, 0.25), (1, 0.25), (0, 0.5)]];
     for (batch, mix) in (0..).zip(mixes) {

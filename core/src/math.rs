@@ -29,3 +29,8 @@ pub fn sin(x: f64) -> f64 {
 pub fn cos(x: f64) -> f64 {
     libm::cos(x)
 }
+
+/// Error function, 2/√π ∫₀ˣ exp(−t²) dt.
+pub fn erf(x: f64) -> f64 {
+    libm::erf(x)
+}

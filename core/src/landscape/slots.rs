@@ -122,8 +122,8 @@ impl<'m> Slots<'m> {
             (0..others.len()).for_each(|j| gram[i][j] = dot(&mut direction(i), &mut direction(j)));
         }
         let coefficients = normal::coefficients(gram, product, others.len());
-        for i in 0..others.len() {
-            vector.iter_mut().zip(direction(i)).for_each(|(v, d)| *v -= share * coefficients[i] as f32 * d);
+        for (i, coefficient) in coefficients.iter().enumerate().take(others.len()) {
+            vector.iter_mut().zip(direction(i)).for_each(|(v, d)| *v -= share * *coefficient as f32 * d);
         }
     }
 

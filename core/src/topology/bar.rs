@@ -2,6 +2,8 @@
 
 use core::cmp::Ordering;
 
+use super::Error;
+
 /// A point of a persistence diagram: from `birth` to `death`, which is infinite for an essential class.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Interval {
@@ -25,6 +27,16 @@ impl Interval {
     /// Whether the class never dies.
     pub fn is_essential(self) -> bool {
         self.death == f64::INFINITY
+    }
+
+    /// The interval, if its ends are finite, but for an infinite death, and in order, and its length is finite.
+    pub(super) fn checked(self, diagram: usize, number: usize) -> Result<Self, Error> {
+        let (Self { birth, death }, length) = (self, self.length());
+        let endless = length.is_infinite() && !self.is_essential();
+        if !birth.is_finite() || length.is_nan() || length < 0.0 || endless {
+            return Err(Error::Interval { diagram, number, birth, death });
+        }
+        Ok(self)
     }
 }
 

@@ -85,12 +85,92 @@ pub enum Error {
         /// The face's value.
         face_value: f64,
     },
+    /// A distance that is negative or not finite.
+    Distance {
+        /// One point.
+        a: usize,
+        /// The other.
+        b: usize,
+        /// Their distance.
+        distance: f64,
+    },
+    /// A coordinate that is infinite or not a number.
+    Coordinate {
+        /// The point.
+        point: usize,
+        /// Which of its coordinates.
+        coordinate: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A point without direction: its norm is 0, or overflows.
+    NoDirection {
+        /// The point.
+        point: usize,
+    },
+    /// Coordinates that do not divide into points.
+    Ragged {
+        /// Coordinates of a point.
+        dim: usize,
+        /// Coordinates altogether.
+        given: usize,
+    },
+    /// An interval of a diagram whose ends are not finite, but for an infinite death, or in the wrong order.
+    Interval {
+        /// Which of two diagrams, 0 or 1.
+        diagram: usize,
+        /// Its number in the diagram.
+        number: usize,
+        /// Its birth.
+        birth: f64,
+        /// Its death.
+        death: f64,
+    },
+    /// An exponent that is less than 1 or not a number.
+    Exponent {
+        /// Of what.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A value that should not be less than the one before it, or not a number.
+    Unordered {
+        /// Its number.
+        number: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A value of a function that is infinite or not a number.
+    Value {
+        /// Its place among the values.
+        position: usize,
+        /// The value.
+        value: f64,
+    },
+    /// Axes of a grid that are not one to three, or do not have as many points as there are values.
+    Shape {
+        /// Number of axes.
+        axes: usize,
+        /// Points of such a grid.
+        points: usize,
+        /// Number of values.
+        given: usize,
+    },
     /// More elements than 32-bit indices can name.
     TooMany {
         /// What there is too much of.
         what: &'static str,
         /// How many were given.
         given: usize,
+    },
+    /// More working memory than the budget allows.
+    Memory {
+        /// Bytes needed, at least.
+        needed: usize,
+        /// Bytes allowed.
+        given: usize,
+        /// The index that was being computed.
+        index: usize,
     },
     /// A slice of the caller's that is too short.
     Short {
@@ -116,7 +196,32 @@ impl fmt::Display for Error {
             Self::FaceLater { simplex, value, face, face_value } => {
                 write!(f, "simplex {simplex} at {value} comes before its face {face} at {face_value}")
             }
+            Self::Distance { a, b, distance } => write!(f, "points {a} and {b} are at distance {distance}"),
+            Self::Coordinate { point, coordinate, value } => {
+                write!(f, "point {point} has the value {value} at coordinate {coordinate}")
+            }
+            Self::NoDirection { point } => {
+                write!(f, "point {point} has no direction: its norm is 0 or overflows")
+            }
+            Self::Ragged { dim, given } => {
+                write!(f, "{given} coordinates do not divide into points of dimension {dim}")
+            }
+            Self::Interval { diagram, number, birth, death } => {
+                let name = if *diagram == 0 { "first" } else { "second" };
+                write!(f, "interval {number} of the {name} diagram is [{birth}, {death}]")
+            }
+            Self::Exponent { what, value } => {
+                write!(f, "the exponent of the {what} is {value}, not 1 or more")
+            }
+            Self::Unordered { number, value } => write!(f, "value {number}, {value}, is out of order"),
+            Self::Value { position, value } => write!(f, "the value at {position} is {value}"),
+            Self::Shape { axes, points, given } => {
+                write!(f, "{given} values for a grid of {axes} axes and {points} points")
+            }
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
+            Self::Memory { needed, given, index } => {
+                write!(f, "index {index} needs {needed} bytes or more, {given} are allowed")
+            }
             Self::Short { what, needed, given } => {
                 write!(f, "{what}: {needed} elements needed, {given} given")
             }

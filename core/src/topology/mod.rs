@@ -8,6 +8,11 @@
 //! Two roads lead to every pairing, the [`Matrix::Boundary`] and the [`Matrix::Coboundary`]; for index 0
 //! there is a third, [`union_find`]. Coefficients are Z/2 throughout.
 //!
+//! Other roads to bars: [`spanning_tree`] for index 0 of clouds and distance matrices, [`Grid`] for sublevel sets
+//! of functions on arrays, `Rips` (feature `alloc`) for higher indices of clouds. What is done with bars:
+//! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`Lifetimes`], [`betti_curve`],
+//! [`landscape`], [`Image`].
+//!
 //! ```
 //! use valleys_core::topology::{Filtration, Matrix, Pairing, filtration_len, reduce, reduce_len};
 //!
@@ -30,19 +35,34 @@
 //! ```
 
 mod bar;
+mod cloud;
+mod descriptor;
+mod distance;
 mod error;
 mod filtration;
+mod grid;
 mod pairing;
 mod reduce;
+#[cfg(feature = "alloc")]
+mod rips;
+mod sum;
 mod union_find;
 
 pub use bar::{Bar, Interval, w_infinity};
+pub use cloud::{Coordinate, Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
+pub use descriptor::{Image, Lifetimes, betti_curve, landscape};
+pub use distance::{Ground, Match, bottleneck, bottleneck_len};
+#[cfg(feature = "alloc")]
+pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};
 pub use error::{Error, Name};
 pub use filtration::{Filtration, filtration_len};
+pub use grid::Grid;
 pub use pairing::Pairing;
 pub use reduce::{Matrix, reduce, reduce_len};
 #[cfg(feature = "alloc")]
 pub use reduce::{barcode, reduce_sparse};
+#[cfg(feature = "alloc")]
+pub use rips::{MAX_INDEX, Rips};
 pub use union_find::union_find;
 
 /// No simplex: the partner of an essential one.

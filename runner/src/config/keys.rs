@@ -35,6 +35,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ("fit.sampling", "\"uniform\": the paper; \"peak\": t is drawn more often where the loss is high"),
     ("fit.depth", "of the maps: 1 (the paper) has one bend in a curve, 2 three, 3 seven"),
     (
+        "fit.across",
+        "share of the gradient along the simplex that peak sampling leaves out: 1 keeps control points from sliding off a ridge, 0 is plain",
+    ),
+    (
         "fit.perturbation",
         "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary",
     ),

@@ -87,11 +87,11 @@ pub struct Train {
     /// Samples of a batch; without effect on an analytic objective.
     pub batch: usize,
     /// Base learning rate of the schedule.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Momentum.
-    pub momentum: f32,
+    pub momentum: f64,
     /// Weight decay, at the mixed point.
-    pub weight_decay: f32,
+    pub weight_decay: f64,
 }
 
 /// `[lattice]`
@@ -110,6 +110,8 @@ pub struct Fit {
     pub sampling: Sampling,
     /// Depth of the maps: 1 has one bend in a curve, 2 three, 3 seven.
     pub depth: usize,
+    /// Share of the gradient along the simplex that peak sampling leaves out, 0 to 1.
+    pub across: f64,
     /// Standard deviation of a seeded displacement of new centres: 0 but where the straight start is stationary.
     pub perturbation: f64,
 }
@@ -211,24 +213,15 @@ impl Config {
             }
         }
         let real = [
-            (
-                "train.learning_rate",
-                self.train.learning_rate > 0.0,
-                f64::from(self.train.learning_rate),
-                "above 0",
-            ),
+            ("train.learning_rate", self.train.learning_rate > 0.0, self.train.learning_rate, "above 0"),
             (
                 "train.momentum",
                 (0.0..1.0).contains(&self.train.momentum),
-                f64::from(self.train.momentum),
+                self.train.momentum,
                 "from 0 to below 1",
             ),
-            (
-                "train.weight_decay",
-                self.train.weight_decay >= 0.0,
-                f64::from(self.train.weight_decay),
-                "0 or above",
-            ),
+            ("train.weight_decay", self.train.weight_decay >= 0.0, self.train.weight_decay, "0 or above"),
+            ("fit.across", (0.0..=1.0).contains(&self.fit.across), self.fit.across, "from 0 to 1"),
             ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
         for (key, in_range, given, range) in real {

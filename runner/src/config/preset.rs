@@ -14,7 +14,7 @@ curves = { epochs = 50 }
 triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3 }
 lattice = { n = 60 }
-fit = { sampling = "uniform", depth = 1, perturbation = 0.0 }
+fit = { sampling = "uniform", depth = 1, across = 0.0, perturbation = 0.0 }
 tight = { depth = 0, effort = 4 }
 converge = { depth = 0, efforts = [] }
 "#;
@@ -52,6 +52,8 @@ minima = { count = 3, epochs = 20 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
+fit = { across = 1.0 }
+tight = { depth = 3, effort = 1 }
 "#,
     ),
     (
@@ -63,7 +65,8 @@ minima = { count = 3, epochs = 20 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { perturbation = 0.1 }
+fit = { perturbation = 0.1, across = 1.0 }
+tight = { depth = 3, effort = 1 }
 "#,
     ),
     (
@@ -85,6 +88,7 @@ minima = { count = 24, epochs = 20, group = 3 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
+fit = { across = 1.0 }
 converge = { depth = 3, efforts = [1, 4] }
 "#,
     ),

@@ -7,7 +7,14 @@ use valleys_core::simplex::MAX_VERTICES;
 
 /// g ← g + λθ, then less the course's share of its part along the differences of the mix's control points.
 #[inline(always)]
-pub fn project<S: Simd>(simd: S, slots: &Slots, course: &Course, mix: &Mix, theta: &[f32], gradient: &mut [f32]) {
+pub fn project<S: Simd>(
+    simd: S,
+    slots: &Slots,
+    course: &Course,
+    mix: &Mix,
+    theta: &[f32],
+    gradient: &mut [f32],
+) {
     let decay = S::f32s::splat(simd, course.weight_decay);
     for (g, theta) in each::<S>(gradient).zip(vectors::<S>(theta)) {
         decay.mul_add(S::f32s::from_slice(simd, theta), S::f32s::from_slice(simd, g)).store_slice(g);

@@ -217,7 +217,15 @@ mod tests {
         }
         let point = Mix::from_iter([(0, 0.25), (1, 0.75)]);
         let steps: Vec<Step> = (0..4).map(|batch| Step { mix: point.clone(), rate: 0.1, batch }).collect();
-        let course = Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 1e-3 };
+        let course = Course {
+            seed: 0,
+            job: 1,
+            epoch: 0,
+            trainable: 1,
+            momentum: 0.9,
+            weight_decay: 1e-3,
+            across: 0.0,
+        };
         let mut losses = vec![0.0; 4];
         cpu.advance(&course, &steps, &mut losses).unwrap();
         cpu.get(1, &mut theta).unwrap();

@@ -160,7 +160,8 @@ mod tests {
     fn momenta_decay_to_nought_and_never_to_denormals() {
         let mut slots = Slots::new(1, 20);
         slots.put(0, &[1.0; 20]).unwrap();
-        let course = Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0 };
+        let course =
+            Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
             dispatch!(Level::new(), simd => slots.step(simd, &course, mix, 0.1, &theta, &theta));

@@ -142,6 +142,10 @@ fn read_fit(run: &Path, fit: Fit) -> Result<Fitted> {
 /// Simplices that have a directory, by dimension, then vertices.
 fn simplices(directory: &Path) -> Result<Vec<Vec<u32>>> {
     let mut found = Vec::new();
+    // Where every job of a fit failed there is no folder.
+    if !directory.exists() {
+        return Ok(found);
+    }
     let entries =
         fs::read_dir(directory).with_context(|| format!("{} cannot be listed", directory.display()))?;
     for entry in entries {

@@ -44,17 +44,16 @@ impl Run {
     pub(super) fn fit(&self, stage: &Stage, simplex: Simplex, told: &dyn Fn(u64)) -> Result<()> {
         let mut epochs: Vec<Epoch> = Vec::new();
         let mut fitted: Vec<(Position, Vec<f32>)> = Vec::new();
-        let phases = if simplex.dimension() == 0 {
-            vec![0..self.epochs(simplex)]
-        } else {
-            stage.phases(self.epochs(simplex))
+        let phases = match simplex.dimension() {
+            0 => std::iter::once(0..self.epochs(simplex)).collect(),
+            _ => stage.phases(self.epochs(simplex)),
         };
         for (phase, range) in phases.into_iter().enumerate() {
             let mut memory = memory(simplex, phase + 1);
             let frame = frame_of(simplex, phase + 1, &mut memory);
             let start = self.start(stage, simplex, &frame, &fitted)?;
             let mut fit = self.fit_of(simplex, range);
-            fit.sampling = stage.sampling(phase + 1);
+            fit.sampling = stage.sampling(phase + 1, self.config.fit.across, self.objective.epoch_len());
             let moved = self.objective.with_landscape(start.len(), |landscape| {
                 descend(landscape, &fit, &frame, &start, |epoch| {
                     told(1);
@@ -152,9 +151,9 @@ impl Run {
             },
             sampling: Sampling::Uniform,
             sgd: Sgd {
-                learning_rate: c.train.learning_rate,
-                momentum: c.train.momentum,
-                weight_decay: c.train.weight_decay,
+                learning_rate: c.train.learning_rate as f32,
+                momentum: c.train.momentum as f32,
+                weight_decay: c.train.weight_decay as f32,
             },
             epochs,
             seed: c.seed,

@@ -29,28 +29,25 @@ impl Stage {
         (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
     }
 
-    /// How t is drawn at a depth.
-    pub fn sampling(&self, depth: usize) -> descent::Sampling {
+    /// How t is drawn at a depth, in a run with epochs of `epoch_len` steps.
+    pub fn sampling(&self, depth: usize, across: f64, epoch_len: u64) -> descent::Sampling {
         match self.sampling {
             Sampling::Uniform => descent::Sampling::Uniform,
-            Sampling::Peak => descent::Sampling::Peak(peaked(depth)),
+            Sampling::Peak => descent::Sampling::Peak(Peaked {
+                power: 8.0,
+                uniform: 0.1,
+                samples: 256,
+                every: MEASURED_EVERY.div_ceil(epoch_len) as u32,
+                cells: 12.max(4 << depth),
+                across: across as f32,
+            }),
         }
     }
 }
 
-/// The constants of peak sampling: what they were chosen from is in `docs/peaks.md`.
-fn peaked(depth: usize) -> Peaked {
-    let tune =
-        |name: &str, value: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(value);
-    Peaked {
-        power: tune("V_POWER", 8.0),
-        uniform: tune("V_UNIFORM", 0.3),
-        samples: tune("V_SAMPLES", 256.0) as u32,
-        every: tune("V_EVERY", 1.0) as u32,
-        across: tune("V_ACROSS", 1.0) as f32,
-        cells: tune(["V_CELLS1", "V_CELLS2", "V_CELLS3"][depth - 1], f64::from(12.max(4 << depth))) as u32,
-    }
-}
+/// Steps from one measurement of the cells to the next, as far as it is a whole number of epochs: what this and the
+/// other constants of peak sampling were chosen from is in `docs/peaks.md`.
+const MEASURED_EVERY: u64 = 360;
 
 /// The fits of a configuration, the main one first.
 pub fn stages(config: &Config) -> Vec<Stage> {

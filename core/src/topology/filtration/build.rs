@@ -32,11 +32,13 @@ pub(super) fn fill<V: IntoIterator<Item = u32>>(
     let (end, words) = words.split_at_mut(n);
     let (source, words) = words.split_at_mut(n);
     let (lexicographic, words) = words.split_at_mut(n);
+    let (graded, words) = words.split_at_mut(n);
     let (vertices, facets) = words.split_at_mut(words.len() / 2);
 
-    // In the order of the input first: `position` holds the ends, `facets` the vertices.
-    enter(cells.clone(), values, position, facets)?;
-    let of = |entry: u32| span(position, facets, entry);
+    // In the order of the input first, where neighbours are near: ends in `graded`, vertices in `facets`,
+    // facets in `vertices`.
+    enter(cells.clone(), values, graded, facets)?;
+    let of = |entry: u32| span(graded, facets, entry);
     let by_vertices = |a: &u32, b: &u32| {
         let (a, b) = (of(*a), of(*b));
         a.len().cmp(&b.len()).then_with(|| a.cmp(b))
@@ -48,19 +50,28 @@ pub(super) fn fill<V: IntoIterator<Item = u32>>(
     numbered(source).sort_unstable_by(|&a, &b| {
         values[a as usize].total_cmp(&values[b as usize]).then_with(|| by_vertices(&a, &b))
     });
+    close(values, graded, lexicographic, facets, vertices)?;
 
-    let mut filled = 0;
-    for (&entry, end) in source.iter().zip(end.iter_mut()) {
-        let simplex = of(entry);
-        vertices[filled..filled + simplex.len()].copy_from_slice(simplex);
-        filled += simplex.len();
-        *end = filled as u32;
-    }
+    // Now in the order of the filtration.
     source.iter().zip(0..).for_each(|(&entry, cell)| position[entry as usize] = cell);
     lexicographic.iter_mut().for_each(|entry| *entry = position[*entry as usize]);
-    cells.zip(&*position).for_each(|((_, value), &cell)| values[cell as usize] = value + 0.0);
-
-    close(values, end, lexicographic, vertices, facets)
+    let mut filled = 0;
+    for (&entry, end) in source.iter().zip(end.iter_mut()) {
+        for &facet in span(graded, vertices, entry) {
+            facets[filled] = position[facet as usize];
+            filled += 1;
+        }
+        *end = filled as u32;
+    }
+    for ((simplex, value), &cell) in cells.zip(&*position) {
+        let start = if cell == 0 { 0 } else { end[cell as usize - 1] as usize };
+        let slots = &mut vertices[start..end[cell as usize] as usize];
+        slots.iter_mut().zip(simplex).for_each(|(slot, vertex)| *slot = vertex);
+        slots.sort_unstable();
+        values[cell as usize] = value + 0.0;
+    }
+    grade(end, graded);
+    Ok(())
 }
 
 /// Writes ends, sorted vertices and values in the order of the input.
@@ -95,7 +106,7 @@ fn enter<V: IntoIterator<Item = u32>>(
     Ok(())
 }
 
-/// Finds the facets of every cell, in lexicographic order.
+/// Finds the facets of every simplex, in lexicographic order; a vertex gets itself, for want of any.
 fn close(
     values: &[f64],
     end: &[u32],
@@ -103,46 +114,63 @@ fn close(
     vertices: &[u32],
     facets: &mut [u32],
 ) -> Result<(), Error> {
-    let of = |cell: u32| span(end, vertices, cell);
+    let of = |entry: u32| span(end, vertices, entry);
     let mut lower: &[u32] = &[];
     let mut rest = lexicographic;
     while let Some(&first) = rest.first() {
         let len = of(first).len();
-        let (same, higher) = rest.split_at(rest.partition_point(|&cell| of(cell).len() == len));
-        if len > 1 {
-            // Facets of neighbours are neighbours: each search starts where the last one ended.
-            let mut hints = [0; 32];
-            let below =
-                if lower.first().is_some_and(|&cell| of(cell).len() == len - 1) { lower } else { &[] };
-            for &cell in same {
-                let simplex = of(cell);
-                let start = end[cell as usize] as usize - len;
-                for omitted in 0..len {
-                    let hint = &mut hints[omitted.min(31)];
-                    let order = |&other: &u32| without(of(other), simplex, omitted);
-                    let Some(at) = gallop(below, *hint, order) else {
-                        return Err(Error::MissingFace {
-                            simplex: Name::new(simplex.iter().copied()),
-                            face: face_name(simplex, omitted),
-                        });
-                    };
-                    *hint = at;
-                    let face = below[at];
-                    if face > cell {
-                        return Err(Error::FaceLater {
-                            simplex: Name::new(simplex.iter().copied()),
-                            value: values[cell as usize],
-                            face: face_name(simplex, omitted),
-                            face_value: values[face as usize],
-                        });
-                    }
-                    facets[start + omitted] = face;
+        let (same, higher) = rest.split_at(rest.partition_point(|&entry| of(entry).len() == len));
+        let below = if lower.first().is_some_and(|&entry| of(entry).len() + 1 == len) { lower } else { &[] };
+        // Facets of neighbours are neighbours: each search starts where the last one ended.
+        let mut hints = [0; 32];
+        for &entry in same {
+            let simplex = of(entry);
+            let start = end[entry as usize] as usize - len;
+            if len == 1 {
+                facets[start] = entry;
+                continue;
+            }
+            for omitted in 0..len {
+                let hint = &mut hints[omitted.min(31)];
+                let Some(at) = gallop(below, *hint, |&face| without(of(face), simplex, omitted)) else {
+                    return Err(Error::MissingFace {
+                        simplex: Name::new(simplex.iter().copied()),
+                        face: face_name(simplex, omitted),
+                    });
+                };
+                *hint = at;
+                let (face, value) = (below[at], values[entry as usize]);
+                if values[face as usize] > value {
+                    return Err(Error::FaceLater {
+                        simplex: Name::new(simplex.iter().copied()),
+                        value,
+                        face: face_name(simplex, omitted),
+                        face_value: values[face as usize],
+                    });
                 }
+                facets[start + omitted] = face;
             }
         }
         (lower, rest) = (same, higher);
     }
     Ok(())
+}
+
+/// Lists the cells by dimension. A complex of dimension d has 2^(d+1) cells at least, so this takes
+/// O(n log n) steps.
+fn grade(end: &[u32], graded: &mut [u32]) {
+    let (mut filled, mut len) = (0, 1);
+    while filled < graded.len() {
+        let mut start = 0;
+        for (cell, &end) in end.iter().enumerate() {
+            if end - start == len {
+                graded[filled] = cell as u32;
+                filled += 1;
+            }
+            start = end;
+        }
+        len += 1;
+    }
 }
 
 fn face_name(simplex: &[u32], omitted: usize) -> Name {

@@ -10,7 +10,7 @@ use memory::Memory;
 /// Words of `u32` that a [`Filtration`] of `cells` simplices needs, which have `vertices` vertices
 /// altogether (a triangle counts three).
 pub const fn filtration_len(cells: usize, vertices: usize) -> usize {
-    4 * cells + 2 * vertices
+    5 * cells + 2 * vertices
 }
 
 /// A filtered simplicial complex: simplices of any dimension on vertices `u32`, each with a finite value.
@@ -20,7 +20,7 @@ pub const fn filtration_len(cells: usize, vertices: usize) -> usize {
 ///
 /// # Layout
 /// Values 8 n bytes, and n = cells, m = vertices altogether: `position` n, `end` n, `source` n,
-/// `lexicographic` n, `vertices` m, `facets` m words of 4 bytes.
+/// `lexicographic` n, `graded` n, `vertices` m, `facets` m words of 4 bytes.
 #[derive(Clone, Debug)]
 pub struct Filtration<'a> {
     values: Memory<'a, f64>,
@@ -116,27 +116,24 @@ impl<'a> Filtration<'a> {
 
     /// Vertices of a cell, ascending.
     pub fn vertices(&self, cell: usize) -> &[u32] {
-        let (_, _, vertices, _) = self.parts();
-        &vertices[self.span(cell)]
+        &self.entries().0[self.span(cell)]
     }
 
     /// The cells of one dimension less on the boundary of a cell, by omitted vertex ascending; none for a
     /// vertex.
     pub fn facets(&self, cell: usize) -> &[u32] {
-        let (_, _, _, facets) = self.parts();
         let span = self.span(cell);
-        if span.len() == 1 { &[] } else { &facets[span] }
+        if span.len() == 1 { &[] } else { &self.entries().1[span] }
     }
 
     /// The cell of an entry of the input.
     pub fn position(&self, entry: usize) -> usize {
-        self.words[entry] as usize
+        self.part(0)[entry] as usize
     }
 
     /// The entry of the input that a cell comes from.
     pub fn source(&self, cell: usize) -> usize {
-        let (_, source, _, _) = self.parts();
-        source[cell] as usize
+        self.part(2)[cell] as usize
     }
 
     /// The cell with these vertices, ascending.
@@ -151,20 +148,31 @@ impl<'a> Filtration<'a> {
 
     /// All cells by dimension, then lexicographically by vertices.
     pub fn lexicographic(&self) -> &[u32] {
-        &self.words[3 * self.cells..4 * self.cells]
+        self.part(3)
+    }
+
+    /// The cells of one dimension, in the order of the filtration.
+    pub fn cells_of(&self, dimension: usize) -> &[u32] {
+        let graded = self.part(4);
+        let below = |d| graded.partition_point(|&cell| self.dimension(cell as usize) < d);
+        &graded[below(dimension)..below(dimension.saturating_add(1))]
     }
 
     /// Where the vertices and facets of a cell lie in their arrays.
     fn span(&self, cell: usize) -> core::ops::Range<usize> {
-        let (end, ..) = self.parts();
+        let end = self.part(1);
         let start = if cell == 0 { 0 } else { end[cell - 1] as usize };
         start..end[cell] as usize
     }
 
-    /// `end`, `source`, `vertices`, `facets`.
-    fn parts(&self) -> (&[u32], &[u32], &[u32], &[u32]) {
-        let n = self.cells;
-        let (vertices, facets) = self.words[4 * n..].split_at((self.words.len() - 4 * n) / 2);
-        (&self.words[n..2 * n], &self.words[2 * n..3 * n], vertices, facets)
+    /// `position`, `end`, `source`, `lexicographic`, `graded`.
+    fn part(&self, i: usize) -> &[u32] {
+        &self.words[i * self.cells..(i + 1) * self.cells]
+    }
+
+    /// `vertices` and `facets`.
+    fn entries(&self) -> (&[u32], &[u32]) {
+        let entries = &self.words[5 * self.cells..];
+        entries.split_at(entries.len() / 2)
     }
 }

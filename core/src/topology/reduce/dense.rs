@@ -4,24 +4,21 @@ use super::super::error::enough;
 use super::super::{Error, Filtration, NONE, Pairing};
 use super::Matrix;
 
-/// Words that [`reduce`] needs: one a cell, and the bits of the largest block.
-///
-/// # Cost
-/// O(n) for n cells.
+/// Words that [`reduce`] needs: the bits of the largest block.
 pub fn reduce_len(filtration: &Filtration<'_>, matrix: Matrix, max_index: usize) -> usize {
-    let count = |k| (0..filtration.len()).filter(|&cell| filtration.dimension(cell) == k).count();
+    let count = |k| filtration.cells_of(k).len();
     let bits = matrix.blocks(filtration, max_index).map(|k| match matrix {
         Matrix::Boundary => count(k + 1) * count(k).div_ceil(32),
         Matrix::Coboundary => count(k) * count(k + 1).div_ceil(32),
     });
-    filtration.len() + bits.max().unwrap_or(0)
+    bits.max().unwrap_or(0)
 }
 
 /// Pairs the cells of a filtration for the indices 0 to `max_index`, in memory of the caller:
 /// [`reduce_len`] words of `scratch`, and one word a cell for the partners.
 ///
 /// For complexes of up to some thousand cells, where an allocator is missing; else
-/// [`reduce_sparse`](super::super::reduce_sparse).
+/// `reduce_sparse`.
 ///
 /// # Errors
 /// [`Error::Short`] for a short slice.
@@ -41,19 +38,11 @@ pub fn reduce<'a>(
     let partner = &mut partner[..n];
     partner.fill(NONE);
 
-    // Cells by dimension, each dimension in the order of the filtration.
-    let (order, bits) = scratch.split_at_mut(n);
-    order.iter_mut().zip(0..).for_each(|(slot, cell)| *slot = cell);
-    order.sort_unstable_by_key(|&cell| (filtration.dimension(cell as usize), cell));
-    let of_dimension = |k| {
-        let below = |d| order.partition_point(|&cell| filtration.dimension(cell as usize) < d);
-        &order[below(k)..below(k + 1)]
-    };
     for k in matrix.blocks(filtration, max_index) {
-        let (lower, higher) = (of_dimension(k), of_dimension(k + 1));
+        let (lower, higher) = (filtration.cells_of(k), filtration.cells_of(k + 1));
         match matrix {
-            Matrix::Boundary => Block::new(higher, lower, bits).reduce_boundary(filtration, partner),
-            Matrix::Coboundary => Block::new(lower, higher, bits).reduce_coboundary(filtration, partner),
+            Matrix::Boundary => Block::new(higher, lower, scratch).reduce_boundary(filtration, partner),
+            Matrix::Coboundary => Block::new(lower, higher, scratch).reduce_coboundary(filtration, partner),
         }
     }
     Ok(Pairing::new(filtration, partner, max_index))

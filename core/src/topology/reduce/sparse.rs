@@ -23,6 +23,9 @@ pub fn barcode(filtration: &Filtration<'_>) -> Vec<Bar> {
     Pairing::new(filtration, &partner, usize::MAX).sorted()
 }
 
+/// Rows of a column that are added up at first.
+const WINDOW: usize = 8;
+
 /// Pairs the cells of a filtration for the indices 0 to `max_index`; one word a cell for the partners.
 ///
 /// [`Matrix::Coboundary`] is the fast road, with index 0 by union-find; [`Matrix::Boundary`] is the check.
@@ -54,20 +57,18 @@ fn pair(filtration: &Filtration<'_>, matrix: Matrix, max_index: usize, partner: 
             merge_components(filtration, &mut rank, partner);
             continue;
         }
-        let of_dimension = |k| (0..n as u32).filter(move |&cell| filtration.dimension(cell as usize) == k);
-        let (mut columns, mut rows): (Vec<u32>, Vec<u32>);
-        let block = match matrix {
+        // Columns in the order of their reduction, rows in the order of pivots.
+        let (mut lower, higher) = (filtration.cells_of(k).to_vec(), filtration.cells_of(k + 1).to_vec());
+        lower.reverse();
+        number(&lower, &mut rank);
+        let (columns, rows, block) = match matrix {
             Matrix::Boundary => {
-                (columns, rows) = (of_dimension(k + 1).collect(), of_dimension(k).collect());
-                rows.reverse();
-                number(&rows, &mut rank);
-                Block::boundary(filtration, &columns, &rank)
+                let block = Block::boundary(filtration, &higher, &rank);
+                (higher, lower, block)
             }
             Matrix::Coboundary => {
-                (columns, rows) = (of_dimension(k).collect(), of_dimension(k + 1).collect());
-                columns.reverse();
-                number(&columns, &mut rank);
-                Block::coboundary(filtration, columns.len(), &rows, &rank)
+                let block = Block::coboundary(filtration, lower.len(), &higher, &rank);
+                (lower, higher, block)
             }
         };
         let cleared = |column: usize| partner[columns[column] as usize] != NONE;
@@ -130,34 +131,91 @@ impl Block {
     fn reduce(&self, rows: usize, cleared: impl Fn(usize) -> bool) -> Vec<u32> {
         let mut owner = alloc::vec![NONE; rows];
         let mut sums = Sums::new(self.start.len() - 1);
-        let mut tree = BitTree::new(rows);
-        let mut terms = Vec::new();
+        let mut sum = Sum::new(rows);
         for column in (0..self.start.len() as u32 - 1).filter(|&j| !cleared(j as usize)) {
             // Emergent pair: nothing to add, nothing to store.
-            if let Some(&pivot) = self.column(column).first()
+            let first = self.column(column).first();
+            if let Some(&pivot) = first
                 && owner[pivot as usize] == NONE
             {
                 owner[pivot as usize] = column;
                 continue;
             }
-            terms.push(column);
-            self.column(column).iter().for_each(|&row| tree.toggle(row as usize));
-            while let Some(pivot) = tree.first() {
+            sum.start(self, column);
+            while let Some(pivot) = sum.pivot(self) {
                 if owner[pivot] == NONE {
                     owner[pivot] = column;
-                    sums.keep(column, &mut terms);
+                    sums.keep(column, &mut sum.terms);
                     break;
                 }
-                let from = terms.len();
-                terms.extend_from_slice(sums.of(&owner[pivot]));
-                for &term in &terms[from..] {
-                    self.column(term).iter().for_each(|&row| tree.toggle(row as usize));
-                }
+                sum.add(self, sums.of(&owner[pivot]));
             }
-            terms.clear();
-            tree.clear();
+            sum.clear();
         }
         owner
+    }
+}
+
+/// A sum of columns, of which only the rows below a bound have been added up.
+///
+/// A pivot is found long before most rows of the columns are looked at: the bound rises when no row is left
+/// below it.
+struct Sum {
+    terms: Vec<u32>,
+    /// The first row of each term that is not added up, as a place in the rows of the block.
+    next: Vec<u32>,
+    bound: u32,
+    width: u32,
+    tree: BitTree,
+}
+
+impl Sum {
+    fn new(rows: usize) -> Self {
+        Self { terms: Vec::new(), next: Vec::new(), bound: 0, width: 0, tree: BitTree::new(rows) }
+    }
+
+    fn start(&mut self, block: &Block, column: u32) {
+        let rows = block.column(column);
+        let Some(&first) = rows.first() else { return };
+        self.width = rows[rows.len().min(WINDOW) - 1] - first + 1;
+        self.bound = first + self.width;
+        self.tree.start_at(first as usize);
+        self.add(block, &[column]);
+    }
+
+    fn add(&mut self, block: &Block, columns: &[u32]) {
+        for &column in columns {
+            let start = block.start[column as usize];
+            let next = start + self.tree.toggle_below(self.bound, block.column(column));
+            self.terms.push(column);
+            self.next.push(next);
+        }
+    }
+
+    fn pivot(&mut self, block: &Block) -> Option<usize> {
+        loop {
+            if let Some(pivot) = self.tree.first(self.bound) {
+                return Some(pivot);
+            }
+            let left = |(&term, &next): (&u32, &u32)| {
+                let rows = &block.rows[next as usize..block.start[term as usize + 1] as usize];
+                rows.first().copied()
+            };
+            let least = self.terms.iter().zip(&self.next).filter_map(left).min()?;
+            self.width = self.width.saturating_mul(2);
+            self.bound = least.saturating_add(self.width);
+            self.tree.start_at(least as usize);
+            for (&term, next) in self.terms.iter().zip(&mut self.next) {
+                let rows = &block.rows[*next as usize..block.start[term as usize + 1] as usize];
+                *next += self.tree.toggle_below(self.bound, rows);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.tree.clear(self.bound);
+        self.terms.clear();
+        self.next.clear();
     }
 }
 

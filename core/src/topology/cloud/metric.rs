@@ -1,0 +1,225 @@
+//! Where distances come from.
+
+use super::super::Error;
+use super::super::error::enough;
+use crate::math;
+
+/// A finite metric space: points numbered from 0.
+pub trait Metric {
+    /// Number of points.
+    fn points(&self) -> usize;
+
+    /// Distance of two different points: symmetric to the bit.
+    fn distance(&self, i: usize, j: usize) -> f64;
+
+    /// [`Metric::distance`], or `None` where that is known to be larger than `limit`, for less work.
+    fn distance_up_to(&self, i: usize, j: usize, limit: f64) -> Option<f64> {
+        let _ = limit;
+        Some(self.distance(i, j))
+    }
+}
+
+/// A coordinate: `f32` or `f64`.
+pub trait Coordinate: Copy + Into<f64> {
+    /// A quick lower bound of Σ (x − y)², 0 if there is none.
+    fn least_squares(x: &[Self], y: &[Self]) -> f64;
+}
+
+impl Coordinate for f64 {
+    fn least_squares(_: &[Self], _: &[Self]) -> f64 {
+        0.0
+    }
+}
+
+impl Coordinate for f32 {
+    /// The sum in single precision, less its error.
+    fn least_squares(x: &[Self], y: &[Self]) -> f64 {
+        let (x16, x1) = x.as_chunks::<16>();
+        let (y16, y1) = y.as_chunks::<16>();
+        let mut sums = [0.0f32; 16];
+        for (x, y) in x16.iter().zip(y16) {
+            for lane in 0..16 {
+                let t = x[lane] - y[lane];
+                sums[lane] += t * t;
+            }
+        }
+        for half in [8, 4, 2, 1] {
+            (0..half).for_each(|lane| sums[lane] += sums[lane + half]);
+        }
+        let sum = x1.iter().zip(y1).fold(sums[0], |sum, (x, y)| sum + (x - y) * (x - y));
+        // Three roundings a term and no more than d + 16 additions, of 2^-24 each, are less than this for d up to
+        // 2^21; squares that underflow lose 2^-149 each.
+        let d = x.len() as f64;
+        let least = f64::from(sum) * (1.0 - (d + 32.0) / (1 << 23) as f64) - d * f64::from(f32::from_bits(2));
+        if sum.is_finite() && d <= (1 << 21) as f64 { least } else { 0.0 }
+    }
+}
+
+/// Points of R^d under the Euclidean distance, computed in f64 from differences.
+#[derive(Clone, Copy, Debug)]
+pub struct Euclidean<'a, T> {
+    coordinates: &'a [T],
+    dim: usize,
+}
+
+impl<'a, T: Coordinate> Euclidean<'a, T> {
+    /// Points one after the other, `dim` coordinates each.
+    ///
+    /// # Errors
+    /// [`Error::Coordinate`] names the first coordinate that is not finite; [`Error::Ragged`] if the
+    /// coordinates do not divide into points.
+    pub fn new(coordinates: &'a [T], dim: usize) -> Result<Self, Error> {
+        let given = coordinates.len();
+        if given.checked_rem(dim).unwrap_or(given) != 0 {
+            return Err(Error::Ragged { dim, given });
+        }
+        match coordinates.iter().position(|&x| !x.into().is_finite()) {
+            Some(i) => {
+                Err(Error::Coordinate { point: i / dim, coordinate: i % dim, value: coordinates[i].into() })
+            }
+            None => Ok(Self { coordinates, dim }),
+        }
+    }
+
+    /// The coordinates of a point.
+    pub fn point(&self, i: usize) -> &'a [T] {
+        &self.coordinates[i * self.dim..(i + 1) * self.dim]
+    }
+}
+
+impl<T: Coordinate> Metric for Euclidean<'_, T> {
+    fn points(&self) -> usize {
+        self.coordinates.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    /// √Σ(x − y)². Duplicates are at 0 and nothing else is: where squares leave the range of f64 the
+    /// differences are scaled first.
+    fn distance(&self, i: usize, j: usize) -> f64 {
+        let (x, y) = (self.point(i), self.point(j));
+        let squares = sum_of_squares(x, y, |x, y| x - y);
+        if (1e-280..1e300).contains(&squares) {
+            return math::sqrt(squares);
+        }
+        let scale = if squares < 1.0 { BIG } else { 1.0 / BIG };
+        let squares = if squares < 1.0 {
+            sum_of_squares(x, y, |x, y| (x - y) * scale)
+        } else {
+            sum_of_squares(x, y, |x, y| x * scale - y * scale)
+        };
+        math::sqrt(squares) / scale
+    }
+
+    fn distance_up_to(&self, i: usize, j: usize, limit: f64) -> Option<f64> {
+        // The limit's square, rounded up, cannot be what rounding takes a larger distance for.
+        let least = T::least_squares(self.point(i), self.point(j));
+        (least <= limit * limit * (1.0 + 4.0 * f64::EPSILON)).then(|| self.distance(i, j))
+    }
+}
+
+/// 2^600, whose product with a number is exact and brings its square into the range of f64.
+const BIG: f64 = f64::from_bits((1023 + 600) << 52);
+
+/// Points of R^d under the cosine distance 1 − x·y / (|x| |y|).
+#[derive(Clone, Copy, Debug)]
+pub struct Cosine<'a, T> {
+    points: Euclidean<'a, T>,
+    norms: &'a [f64],
+}
+
+impl<'a, T: Coordinate> Cosine<'a, T> {
+    /// Points as [`Euclidean::new`] takes them, and memory for the norm of each.
+    ///
+    /// # Errors
+    /// As [`Euclidean::new`]; [`Error::NoDirection`] names a point whose norm is 0 or overflows; [`Error::Short`].
+    pub fn new(coordinates: &'a [T], dim: usize, norms: &'a mut [f64]) -> Result<Self, Error> {
+        let points = Euclidean::new(coordinates, dim)?;
+        enough("norms", points.points(), norms.len())?;
+        for (i, norm) in norms.iter_mut().enumerate().take(points.points()) {
+            let point = points.point(i);
+            let largest = point.iter().fold(0.0f64, |m, &x| m.max(x.into().abs()));
+            *norm = math::sqrt(sum_of_squares(point, point, |x, _| x / largest)) * largest;
+            if !(*norm > 0.0 && norm.is_finite()) {
+                return Err(Error::NoDirection { point: i });
+            }
+        }
+        Ok(Self { points, norms })
+    }
+}
+
+impl<T: Coordinate> Metric for Cosine<'_, T> {
+    fn points(&self) -> usize {
+        self.points.points()
+    }
+
+    /// ½ ‖x/|x| − y/|y|‖², the same number without cancellation: duplicates are at exactly 0.
+    fn distance(&self, i: usize, j: usize) -> f64 {
+        let (p, q) = (self.norms[i], self.norms[j]);
+        sum_of_squares(self.points.point(i), self.points.point(j), |x, y| x / p - y / q) / 2.0
+    }
+}
+
+/// A matrix of distances, given as its lower triangle without the diagonal: d(1,0), d(2,0), d(2,1), d(3,0), …
+#[derive(Clone, Copy, Debug)]
+pub struct Distances<'a> {
+    lower: &'a [f64],
+    points: usize,
+}
+
+impl<'a> Distances<'a> {
+    /// The distances of so many points, n (n − 1) / 2 of them.
+    ///
+    /// # Errors
+    /// [`Error::Distance`] names the first that is negative or not finite; [`Error::Short`].
+    pub fn new(lower: &'a [f64], points: usize) -> Result<Self, Error> {
+        let needed = points.saturating_mul(points.saturating_sub(1)) / 2;
+        enough("distances", needed, lower.len())?;
+        let distances = Self { lower: &lower[..needed], points };
+        for a in 1..points {
+            for b in 0..a {
+                let distance = distances.distance(a, b);
+                if !(0.0..f64::INFINITY).contains(&distance) {
+                    return Err(Error::Distance { a, b, distance });
+                }
+            }
+        }
+        Ok(distances)
+    }
+}
+
+impl Metric for Distances<'_> {
+    fn points(&self) -> usize {
+        self.points
+    }
+
+    fn distance(&self, i: usize, j: usize) -> f64 {
+        let (i, j) = (i.max(j), i.min(j));
+        self.lower[i * (i - 1) / 2 + j]
+    }
+}
+
+/// Any function of two different points.
+impl<F: Fn(usize, usize) -> f64> Metric for (usize, F) {
+    fn points(&self) -> usize {
+        self.0
+    }
+
+    fn distance(&self, i: usize, j: usize) -> f64 {
+        (self.1)(i, j)
+    }
+}
+
+/// Σ term(x, y)², in eight sums that do not wait for each other: the order is fixed, so are the bits.
+fn sum_of_squares<T: Coordinate>(x: &[T], y: &[T], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let (x8, x) = x.as_chunks::<8>();
+    let (y8, y) = y.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (x, y) in x8.iter().zip(y8) {
+        for lane in 0..8 {
+            let t = term(x[lane].into(), y[lane].into());
+            sums[lane] += t * t;
+        }
+    }
+    let rest = x.iter().zip(y).map(|(&x, &y)| term(x.into(), y.into())).fold(0.0, |sum, t| sum + t * t);
+    let [a, b, c, d, e, f, g, h] = sums;
+    (((a + e) + (c + g)) + ((b + f) + (d + h))) + rest
+}

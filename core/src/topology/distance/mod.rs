@@ -1,0 +1,60 @@
+//! Distances between diagrams.
+//!
+//! Points are matched to each other or to the diagonal; essential classes among themselves, in order of birth,
+//! and unequal numbers of them are infinitely far apart.
+
+#[cfg(feature = "alloc")]
+mod assign;
+mod bottleneck;
+#[cfg(feature = "alloc")]
+mod cost;
+mod cover;
+mod ground;
+mod near;
+#[cfg(feature = "alloc")]
+mod wasserstein;
+#[cfg(feature = "alloc")]
+mod weighted;
+
+#[cfg(feature = "alloc")]
+pub use bottleneck::bottleneck_matching;
+pub use bottleneck::{bottleneck, bottleneck_len};
+pub use ground::Ground;
+#[cfg(feature = "alloc")]
+pub use wasserstein::{wasserstein, wasserstein_matching};
+
+use super::{Error, Interval};
+
+/// A point of one diagram with its point of the other, or with the diagonal (`None`).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Match {
+    /// Number of the interval in the first diagram.
+    pub a: Option<usize>,
+    /// Number of the interval in the second diagram.
+    pub b: Option<usize>,
+    /// Their distance.
+    pub cost: f64,
+}
+
+/// Checks a diagram, number 0 or 1 of the two, and splits the numbers of its intervals: those off the diagonal
+/// come first in `order`, then the essential ones, by birth. Returns how many there are of each.
+///
+/// Points on the diagonal are left out: they cost nothing, and no other point gains by being matched to them.
+fn split(diagram: usize, intervals: &[Interval], order: &mut [u32]) -> Result<(usize, usize), Error> {
+    let (mut finite, mut essential) = (0, 0);
+    for (number, interval) in intervals.iter().enumerate() {
+        let Interval { birth, death } = interval.checked(diagram, number)?;
+        if interval.is_essential() {
+            essential += 1;
+            order[intervals.len() - essential] = number as u32;
+        } else if birth < death {
+            order[finite] = number as u32;
+            finite += 1;
+        }
+    }
+    let last = intervals.len() - essential;
+    order.copy_within(last.., finite);
+    let birth = |&number: &u32| intervals[number as usize].birth;
+    order[finite..finite + essential].sort_unstable_by(|x, y| birth(x).total_cmp(&birth(y)).then(x.cmp(y)));
+    Ok((finite, essential))
+}

@@ -1,0 +1,129 @@
+//! Persistence of Vietoris–Rips complexes, without building them.
+//!
+//! Implicit cohomology after Bauer (*Ripser*, 2021), over Z/2 and no other field: simplices are numbers, cofacets are
+//! enumerated, only the columns of the reduction are stored; with clearing, apparent and emergent pairs, and the
+//! enclosing radius as threshold.
+
+mod columns;
+mod simplices;
+mod table;
+
+use alloc::vec::Vec;
+
+use super::union_find::find;
+use super::{Bar, Error, Metric};
+use columns::Columns;
+use simplices::{Cell, Simplices};
+
+pub use simplices::MAX_INDEX;
+
+/// What to compute of a Vietoris–Rips complex, and with how much memory.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rips {
+    /// The largest index wanted, 5 at most.
+    pub max_index: usize,
+    /// The largest diameter of a simplex, inclusive; infinite for none.
+    pub threshold: f64,
+    /// Bytes of working memory that may be used.
+    pub budget: usize,
+}
+
+impl Rips {
+    /// Bytes needed at least for so many points: the distances, and the edges if all are short enough. Columns of
+    /// the reduction come on top, which cannot be bounded beforehand: they are counted as they grow.
+    pub const fn least_budget(points: usize) -> usize {
+        let edges = points.saturating_mul(points.saturating_sub(1)) / 2;
+        let distances = points.saturating_mul(points).saturating_mul(size_of::<f64>());
+        distances.saturating_add(edges.saturating_mul(2 * size_of::<Cell>()))
+    }
+
+    /// The bars of positive length of index 0 to `max_index`, ordered by index, birth, death. The value of a simplex
+    /// is its diameter; classes alive beyond the threshold are essential.
+    ///
+    /// A cell of a bar is the number Σ C(v_i, i + 1) of a simplex with vertices v_0 < v_1 < … among those of its
+    /// dimension (combinatorial number system); [`Rips::vertices`] reads it.
+    ///
+    /// ```
+    /// use valleys_core::topology::{Euclidean, Rips};
+    /// let square = Euclidean::new(&[0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0], 2)?;
+    /// let bars = Rips { max_index: 1, threshold: f64::INFINITY, budget: 1 << 20 }.bars(&square)?;
+    /// assert_eq!((bars[4].index, bars[4].birth, bars[4].death), (1, 1.0, 2f64.sqrt()));
+    /// # Ok::<(), valleys_core::topology::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Distance`] names a distance that is negative or not finite; [`Error::Memory`] says how much is
+    /// missing, and at which index; [`Error::TooMany`] where simplices outgrow their numbers.
+    ///
+    /// # Cost
+    /// n² distances; then in the worst case the cube of the number of simplices, in practice near linear in the
+    /// number of cofacets.
+    pub fn bars<M: Metric + ?Sized>(&self, space: &M) -> Result<Vec<Bar>, Error> {
+        let points = space.points();
+        let least = Self::least_budget(points);
+        self.check(least, 0)?;
+        let simplices = Simplices::new(space, self.max_index, self.threshold)?;
+        let edges = simplices.edges();
+        let mut bars = Vec::new();
+        let mut columns = components(&simplices, &edges, &mut bars);
+        let mut lower = edges;
+        for index in 1..=self.max_index {
+            let mut reduction = Columns::new(&simplices, index);
+            reduction.reduce(&columns, &mut bars, |bytes| self.check(least.saturating_add(bytes), index))?;
+            if index == self.max_index {
+                break;
+            }
+            let last = index + 1 == self.max_index;
+            (lower, columns) =
+                reduction.next(&lower, last, |bytes| self.check(least.saturating_add(bytes), index + 1))?;
+        }
+        bars.sort_unstable_by(Bar::order);
+        Ok(bars)
+    }
+
+    /// The vertices of a cell of the given dimension, ascending.
+    pub fn vertices(cell: usize, dimension: usize) -> Vec<u32> {
+        simplices::vertices(cell as u64, dimension)
+    }
+
+    fn check(&self, needed: usize, index: usize) -> Result<(), Error> {
+        if needed > self.budget { Err(Error::Memory { needed, given: self.budget, index }) } else { Ok(()) }
+    }
+}
+
+/// Index 0 by union-find over the edges, ascending; what is left are the columns of index 1, descending, but for
+/// apparent pairs.
+fn components(simplices: &Simplices, edges: &[Cell], bars: &mut Vec<Bar>) -> Vec<Cell> {
+    let points = simplices.points() as u32;
+    let mut parent: Vec<u32> = (0..points).collect();
+    let mut columns = Vec::new();
+    for edge in edges {
+        let [a, b] = simplices.ends(edge.number);
+        let (a, b) = (find(&mut parent, a), find(&mut parent, b));
+        if a == b {
+            if simplices.apparent_cofacet(*edge, 1).is_none() {
+                columns.push(*edge);
+            }
+            continue;
+        }
+        let (elder, younger) = (a.min(b), a.max(b));
+        parent[younger as usize] = elder;
+        if edge.diameter > 0.0 {
+            bars.push(bar(0, (0.0, younger.into()), Some(*edge)));
+        }
+    }
+    let roots = (0..points).filter(|&v| parent[v as usize] == v);
+    bars.extend(roots.map(|v| bar(0, (0.0, v.into()), None)));
+    columns.reverse();
+    columns
+}
+
+fn bar(index: usize, (birth, cell): (f64, u64), death: Option<Cell>) -> Bar {
+    Bar {
+        index,
+        birth,
+        death: death.map_or(f64::INFINITY, |d| d.diameter),
+        birth_cell: cell as usize,
+        death_cell: death.map(|d| d.number as usize),
+    }
+}
