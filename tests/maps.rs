@@ -187,9 +187,9 @@ proptest! {
         prop_assert!(w.iter().all(|(_, w)| *w > 0.0));
         prop_assert!((w.iter().map(|(_, w)| w).sum::<f64>() - 1.0).abs() < tolerance::WEIGHTS * 8.0);
         // The control points at their positions give the identity.
-        for i in 0..t.len() {
+        for (i, t_i) in t.iter().enumerate() {
             let back: f64 = w.iter().map(|(p, w)| w * p.coordinates()[i]).sum();
-            prop_assert!((back - t[i]).abs() < tolerance::WEIGHTS * 8.0);
+            prop_assert!((back - t_i).abs() < tolerance::WEIGHTS * 8.0);
         }
     }
 

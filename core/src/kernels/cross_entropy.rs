@@ -30,9 +30,11 @@ pub fn backward<T: RealField + Copy>(logits: &[T], labels: &[u8], gradient: &mut
     }
 }
 
-/// The class with the largest logit, ties to the lower class.
-pub fn arg_max<T: PartialOrd + Copy>(logits: &[T]) -> usize {
-    (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
+/// The class with the largest logit, ties to the lower class; none where a logit is not a number.
+pub fn arg_max<T: PartialOrd + Copy>(logits: &[T]) -> Option<usize> {
+    let best =
+        (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
+    logits.iter().all(|z| z.partial_cmp(z).is_some()).then_some(best)
 }
 
 /// max z and Σ exp(z − max z).

@@ -53,7 +53,7 @@ pub fn scores<T: RealField + Copy>(
         .sum();
     let classes = network.classes();
     let wrong = logits.chunks_exact(classes).zip(samples.labels);
-    let wrong = wrong.filter(|(z, label)| cross_entropy::arg_max(z) != **label as usize).count();
+    let wrong = wrong.filter(|(z, label)| cross_entropy::arg_max(z) != Some(**label as usize)).count();
     Ok(Scores { loss, wrong })
 }
 

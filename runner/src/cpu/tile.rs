@@ -47,11 +47,24 @@ pub fn accumulate<'a, S: Simd, const R: usize>(
     steps: impl Iterator<Item = ([f32; R], &'a Line)>,
 ) {
     for (a, line) in steps {
-        let [low, high] = load(simd, line, column);
-        for r in 0..R {
-            let a = S::f32s::splat(simd, a[r]);
-            tile[r] = [a.mul_add(low, tile[r][0]), a.mul_add(high, tile[r][1])];
-        }
+        step(simd, tile, column, |r| a[r], line);
+    }
+}
+
+/// One step k: C(r, c) += A(r, k)·B(k, c).
+#[inline(always)]
+fn step<S: Simd, const R: usize>(
+    simd: S,
+    tile: &mut Tile<S, R>,
+    column: usize,
+    a: impl Fn(usize) -> f32,
+    line: &Line,
+) {
+    let [low, high] = load(simd, line, column);
+    for (r, [c_low, c_high]) in tile.iter_mut().enumerate() {
+        let a = S::f32s::splat(simd, a(r));
+        *c_low = a.mul_add(low, *c_low);
+        *c_high = a.mul_add(high, *c_high);
     }
 }
 
@@ -73,20 +86,12 @@ pub fn accumulate_rows<S: Simd, const R: usize>(
         for r in 0..R {
             a[r] = &rows[r].as_chunks().0[i];
         }
-        for k in 0..4 {
-            let [low, high] = load(simd, &four[k], column);
-            for r in 0..R {
-                let a = S::f32s::splat(simd, a[r][k]);
-                tile[r] = [a.mul_add(low, tile[r][0]), a.mul_add(high, tile[r][1])];
-            }
+        for (k, line) in four.iter().enumerate() {
+            step(simd, tile, column, |r| a[r][k], line);
         }
     }
     for (k, line) in (4 * fours.len()..).zip(rest) {
-        let [low, high] = load(simd, line, column);
-        for r in 0..R {
-            let a = S::f32s::splat(simd, rows[r][k]);
-            tile[r] = [a.mul_add(low, tile[r][0]), a.mul_add(high, tile[r][1])];
-        }
+        step(simd, tile, column, |r| rows[r][k], line);
     }
 }
 
