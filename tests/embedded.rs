@@ -48,6 +48,51 @@ fn both_matrices_and_union_find_agree() {
 }
 
 #[test]
+fn cloud_with_a_duplicate() {
+    let lines = lines("cloud");
+    for distance in ["euclidean", "cosine"] {
+        let lengths = numbers(&lines, distance, "length");
+        assert_eq!((lengths.len(), lengths[0]), (39, 0.0));
+        assert!(lengths.is_sorted() && lengths[1] > 0.0);
+        assert_eq!(bits(&lines, distance, "duplicates"), [1]);
+        let mean = numbers(&lines, distance, "mean")[0];
+        assert!((mean * 38.0 - lengths.iter().sum::<f64>()).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn grid_of_the_three_well_ring() {
+    let lines = lines("grid");
+    let (birth, death) = (numbers(&lines, "grid", "birth"), numbers(&lines, "grid", "death"));
+    let of_index = |k: u64| -> Vec<(f64, f64)> {
+        let index = bits(&lines, "grid", "index");
+        (0..index.len()).filter(|&i| index[i] == k).map(|i| (birth[i], death[i])).collect()
+    };
+    // Minima 0, saddles 0.19, a hill of height 1, to the resolution of a grid with spacing 0.13: two wells merge with
+    // the third at the lower two saddles, the last saddle closes the ring, which the hill fills.
+    let [wells, rings] = [0, 1].map(of_index);
+    assert_eq!(wells.iter().filter(|bar| bar.1.is_infinite()).count(), 1);
+    let long: Vec<_> = wells.iter().filter(|bar| bar.1.is_finite() && bar.1 - bar.0 > 0.05).collect();
+    assert!(
+        long.len() == 2 && long.iter().all(|bar| bar.0 < 0.06 && (0.19..0.25).contains(&bar.1)),
+        "{wells:?}"
+    );
+    let long: Vec<_> = rings.iter().filter(|bar| bar.1 - bar.0 > 0.5).collect();
+    assert!(long.len() == 1 && (0.19..0.25).contains(&long[0].0), "{rings:?}");
+    assert!((0.95..=1.0).contains(&long[0].1), "{rings:?}");
+}
+
+#[test]
+fn distances_to_itself_and_to_none() {
+    let lines = lines("distance");
+    let of = |what| numbers(&lines, "bottleneck", what)[0];
+    assert_eq!(of("same"), 0.0);
+    // To none: half of the longest bar, which is shorter than 1.
+    assert!((0.4..0.5).contains(&of("none")));
+    assert!((0.0..=0.5).contains(&of("two")) && of("two") > 0.0);
+}
+
+#[test]
 fn weights_are_barycentric_coordinates() {
     let lines = lines("map");
     // Equation (5) at t = 1/4 and (6) at (0.61, 0.28, 0.11), depth 1: the first weights of each.
@@ -83,7 +128,7 @@ fn three_well_ring() {
 
 #[test]
 fn all_is_the_others_together() {
-    let parts: Vec<String> = SCENARIOS[..5].iter().flat_map(|name| lines(name)).collect();
+    let parts: Vec<String> = SCENARIOS[..8].iter().flat_map(|name| lines(name)).collect();
     assert_eq!(lines("all"), parts);
 }
 

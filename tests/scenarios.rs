@@ -1,9 +1,12 @@
 //! The scenarios of `tests/embedded`, computed on this machine.
 
-use valleys_scenario::{Error, Every, Record, every, fitting, map, reduction, training, union_find};
+use valleys_scenario::{
+    Error, Every, Record, cloud, distance, every, fitting, grid, map, reduction, training, union_find,
+};
 
 /// The scenarios, by the names of their firmwares.
-pub const SCENARIOS: [&str; 6] = ["map", "union_find", "reduction", "training", "fitting", "all"];
+pub const SCENARIOS: [&str; 9] =
+    ["map", "cloud", "grid", "distance", "union_find", "reduction", "training", "fitting", "all"];
 
 /// The lines that a scenario tells.
 ///
@@ -19,6 +22,9 @@ pub fn lines(name: &str) -> Vec<String> {
 fn run(name: &str, record: &mut Record<'_>) -> Result<(), Error> {
     match name {
         "map" => map::run(&mut map::Memory::new(), record),
+        "cloud" => cloud::run(&mut cloud::Memory::new(), record),
+        "grid" => grid::run(&mut grid::Memory::new(), record),
+        "distance" => distance::run(&mut distance::Memory::new(), record),
         "union_find" => union_find::run(&mut union_find::Memory::new(), record),
         "reduction" => reduction::run(&mut reduction::Memory::new(), record),
         "training" => training::run(&mut training::Memory::new(), record),

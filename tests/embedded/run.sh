@@ -26,4 +26,4 @@ cd ../..
 unset CARGO_TARGET_DIR
 readme=()
 if [ "${1:-}" = --write ]; then readme=(core/README.md); fi
-cargo run --quiet --locked -p valleys-tests --bin embedded -- "$firmwares" "$outputs" "${readme[@]}"
+cargo run --quiet --locked -p valleys-tests --example embedded -- "$firmwares" "$outputs" "${readme[@]}"

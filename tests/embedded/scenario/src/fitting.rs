@@ -21,7 +21,7 @@ const POINTS: usize = Lattice::new(3, N).len();
 const FACES: usize = control_len(3, 1);
 /// Steps that go to the landscape in one call.
 const STEPS: usize = 10;
-const PEAKED: Peaked = Peaked { power: 8.0, uniform: 0.3, samples: 1, every: 2, cells: 6, across: 0.75 };
+const PEAKED: Peaked = Peaked { power: 8.0, uniform: 0.3, samples: 1, every: 2, cells: 6, across: 1.0 };
 /// Cells of the triangle; as many points of a lattice go to the landscape in one call.
 const CELLS: usize = Cells::new(3, PEAKED.cells).len();
 

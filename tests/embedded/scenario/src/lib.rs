@@ -8,7 +8,10 @@
 
 mod record;
 
+pub mod cloud;
+pub mod distance;
 pub mod fitting;
+pub mod grid;
 pub mod map;
 pub mod reduction;
 pub mod surfaces;
@@ -20,6 +23,9 @@ pub use record::{Bits, Line, Record};
 /// The memory of every capability.
 #[derive(Debug)]
 pub struct Every {
+    cloud: cloud::Memory,
+    grid: grid::Memory,
+    distance: distance::Memory,
     reduction: reduction::Memory,
     union_find: union_find::Memory,
     training: training::Memory,
@@ -31,6 +37,9 @@ impl Every {
     #[expect(clippy::new_without_default, reason = "for statics")]
     pub const fn new() -> Self {
         Self {
+            cloud: cloud::Memory::new(),
+            grid: grid::Memory::new(),
+            distance: distance::Memory::new(),
             reduction: reduction::Memory::new(),
             union_find: union_find::Memory::new(),
             training: training::Memory::new(),
@@ -66,6 +75,9 @@ impl From<valleys_core::topology::Error> for Error {
 /// Those of the capabilities.
 pub fn every(memory: &mut Every, record: &mut Record<'_>) -> Result<(), Error> {
     map::run(&mut map::Memory::new(), record)?;
+    cloud::run(&mut memory.cloud, record)?;
+    grid::run(&mut memory.grid, record)?;
+    distance::run(&mut memory.distance, record)?;
     union_find::run(&mut memory.union_find, record)?;
     reduction::run(&mut memory.reduction, record)?;
     training::run(&mut memory.training, record)?;

@@ -56,6 +56,9 @@ fn main() -> Result<()> {
 fn title(name: &str) -> &str {
     match name {
         "map" => "the map of a simplex: φ, ψ, four vertices; depths 1 to 3",
+        "cloud" => "index 0 of clouds: 40 points in 3 variables, Euclidean and cosine; entropy",
+        "grid" => "sublevel bars of a grid of 24 x 24 values",
+        "distance" => "bottleneck distance of two diagrams of 40 bars",
         "union_find" => "filtration of 42 cells, index 0 by union-find",
         "reduction" => "filtration of 42 cells, every index by both matrices",
         "training" => "a 4-8-3 network, 20 samples, trained and measured",
