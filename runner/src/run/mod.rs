@@ -70,9 +70,11 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     }
 }
 
-/// The name of a run directory: what it is about, and the hash of its configuration and data.
+/// The name of a run directory: what it is about, and the hash of this version, its configuration and data.
 fn address(config: &Config, objective: &Objective, name: &str) -> String {
     let mut hasher = blake3::Hasher::new();
+    // Another version may compute other bits: it does not resume what this one began.
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(config.to_toml().as_bytes());
     if let Some(data) = objective.data() {
         hasher.update(data.hash().as_bytes());
