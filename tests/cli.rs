@@ -217,6 +217,20 @@ fn a_finished_run_is_not_done_again() {
     assert_eq!(files(&out), before);
 }
 
+#[test]
+fn a_report_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let missing = valleys(&["report", out.to_str().unwrap()]);
+    assert_eq!(missing.status.code(), Some(4));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("config.toml"));
+    assert!(valleys(&["run", "--preset", "quadratic", "--out", out.to_str().unwrap()]).status.success());
+    let page = std::fs::read(out.join("report.html")).unwrap();
+    std::fs::remove_file(out.join("report.html")).unwrap();
+    assert!(valleys(&["report", out.to_str().unwrap()]).status.success());
+    assert_eq!(std::fs::read(out.join("report.html")).unwrap(), page);
+}
+
 /// 50 kills at random moments; every run of the directory that is then finished has the uninterrupted bytes.
 #[test]
 #[cfg(unix)]

@@ -21,6 +21,11 @@ enum Command {
     /// Do everything a configuration asks for, or what is left of it, and write a run directory with a report.
     /// Without arguments: the preset `digits`.
     Run(RunArgs),
+    /// Make the figures and report.html of a run directory anew.
+    Report {
+        /// The run directory.
+        directory: PathBuf,
+    },
     /// Print the commented configuration of a preset.
     Init {
         /// Which preset.
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => main_job(args),
+        Command::Report { directory } => run::report(&directory).map(|path| println!("{}", path.display())),
         Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
     };
     match done {

@@ -58,8 +58,7 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     let summary = run.summary()?;
     let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
     run.store.write("summary.json", (json + "\n").as_bytes())?;
-    let page = crate::report::render(&root).map_err(|e| Failure::new(Kind::Data, format!("{e:#}")))?;
-    run.store.write("report.html", page.as_bytes())?;
+    write_report(&run.store)?;
     match failures.first() {
         None => Ok((summary, root)),
         Some(first) => {
@@ -68,6 +67,24 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
             Err(Failure::new(Kind::Jobs, message))
         }
     }
+}
+
+/// Makes the report of a finished run directory anew; gives its path.
+///
+/// # Errors
+/// No run directory; a file in it missing or malformed; the report cannot be written.
+pub fn report(root: &Path) -> Result<PathBuf> {
+    let path = root.join("config.toml");
+    let config = std::fs::read_to_string(&path)
+        .map_err(|e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display())))?;
+    write_report(&Store::open(root, &config)?)?;
+    Ok(root.join("report.html"))
+}
+
+fn write_report(store: &Store) -> Result<()> {
+    let page = crate::report::render(store.root());
+    let page = page.map_err(|e| Failure::new(Kind::Data, format!("{e:#}")))?;
+    store.write("report.html", page.as_bytes())
 }
 
 /// The name of a run directory: what it is about, and the hash of this version, its configuration and data.
