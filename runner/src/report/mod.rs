@@ -42,9 +42,9 @@ use std::path::Path;
 /// Proportional to the size of the directory: about 0.1 s for four triangles with 1,891 lattice points each.
 pub fn render(run: &Path) -> anyhow::Result<String> {
     let mut run = directory::read(run)?;
-    // A comparison of many fits has a table and figures of its own: the other pictures are of the main fit.
+    // A comparison of many fits has a table and figures of its own: the other pictures are of the first two.
     if !run.summary.convergence.is_empty() {
-        run.fits.truncate(1);
+        run.fits.truncate(2);
     }
     page::compose(&run)
 }
