@@ -6,7 +6,7 @@ use valleys_core::topology::{Error, Ground, Interval, bottleneck, bottleneck_len
 fn main() -> Result<(), Error> {
     let euclidean = Ground::new(2.0)?;
     for points in [100, 1000, 5000] {
-        let mut random = Random(points as u64);
+        let mut random = Random::new(points as u64);
         let mut diagram = || -> Vec<Interval> {
             let births: Vec<f64> = (0..points).map(|_| random.uniform()).collect();
             births.into_iter().map(|b| Interval::new(b, b + 0.1 * random.exponential())).collect()

@@ -2,18 +2,20 @@
 
 use std::hint::black_box;
 use std::time::Instant;
+use valleys_core::rng::{Purpose, Stream};
 
-/// Uniform numbers in (0, 1], by splitmix64.
-pub struct Random(pub u64);
+/// Random numbers of a bench, from the core's generator.
+pub struct Random(Stream);
 
 impl Random {
-    /// The next number.
+    /// The numbers of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Stream::new(seed, Purpose::Point, 0, 0, 0))
+    }
+
+    /// Uniform in (0, 1].
     pub fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) + 1) as f64 / (1u64 << 53) as f64
+        1.0 - self.0.unit()
     }
 
     /// Exponentially distributed with mean 1.
@@ -23,7 +25,7 @@ impl Random {
 
     /// Normally distributed with mean 0 and variance 1.
     pub fn normal(&mut self) -> f64 {
-        (2.0 * self.exponential()).sqrt() * (2.0 * std::f64::consts::PI * self.uniform()).cos()
+        self.0.normal()
     }
 }
 

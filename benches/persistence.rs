@@ -32,7 +32,7 @@ fn skeleton(vertices: u32, random: &mut Random) -> Vec<(Vec<u32>, f64)> {
 /// Spanning trees of clouds.
 fn clouds() -> Result<(), Error> {
     for (points, dim) in [(512, 784), (2048, 512), (20_000, 64)] {
-        let mut random = Random(points as u64);
+        let mut random = Random::new(points as u64);
         let cloud: Vec<f32> = (0..points * dim).map(|_| random.normal() as f32).collect();
         let space = Euclidean::new(&cloud, dim)?;
         let mut tree = vec![Edge::default(); points];
@@ -45,7 +45,7 @@ fn clouds() -> Result<(), Error> {
 /// Sublevel bars of white noise on a square and in a cube.
 fn grids() -> Result<(), Error> {
     for axes in [&[256, 256][..], &[1024, 1024], &[24, 24, 24]] {
-        let mut random = Random(1);
+        let mut random = Random::new(1);
         let values: Vec<f64> = (0..axes.iter().product()).map(|_| random.uniform()).collect();
         let grid = Grid::new(&values, axes)?;
         let mut bars = 0;
@@ -63,7 +63,7 @@ fn grids() -> Result<(), Error> {
 /// Rips bars of a cube and of a sphere.
 fn rips() -> Result<(), Error> {
     for (points, max_index) in [(500, 1), (2000, 1), (100, 2), (192, 2)] {
-        let mut random = Random(points as u64);
+        let mut random = Random::new(points as u64);
         let cloud: Vec<f64> = match max_index {
             1 => (0..3 * points).map(|_| random.uniform()).collect(),
             _ => (0..points)
@@ -88,7 +88,7 @@ fn main() -> Result<(), Error> {
     grids()?;
     rips()?;
     for (vertices, homology) in [(12, true), (20, true), (40, false), (64, false)] {
-        let cells = skeleton(vertices, &mut Random(u64::from(vertices)));
+        let cells = skeleton(vertices, &mut Random::new(u64::from(vertices)));
         let input = || cells.iter().map(|(s, v)| (s.iter().copied(), *v));
         let filtration = Filtration::new(input())?;
         let build = median(3, || drop(Filtration::new(input())));

@@ -20,7 +20,7 @@ use valleys_core::simplex::{Frame, Lattice, Mix, Position, Simplex};
 const CALL: usize = 64;
 
 /// A search for a peak ends when its steps change the loss by less than this share.
-pub const TOLERANCE: f64 = 1e-3;
+const TOLERANCE: f64 = 1e-3;
 
 impl Run {
     /// The folder a fit ends in, and so whether it is done.
@@ -52,8 +52,8 @@ impl Run {
             let mut memory = memory(simplex, phase + 1);
             let frame = frame_of(simplex, phase + 1, &mut memory);
             let start = self.start(stage, simplex, &frame, &fitted)?;
-            let mut fit = self.fit_of(simplex, range);
-            fit.sampling = stage.sampling(phase + 1, self.config.fit.across, self.objective.epoch_len());
+            let sampling = stage.sampling(phase + 1, self.config.fit.across, self.objective.epoch_len());
+            let fit = self.fit_of(simplex, sampling, range);
             let moved = self.objective.with_landscape(start.len(), |landscape| {
                 descend(landscape, &fit, &frame, &start, |epoch| {
                     told(1);
@@ -102,31 +102,30 @@ impl Run {
             for (slot, theta) in (0..).zip(&points) {
                 landscape.put(slot, theta)?;
             }
-            let room = search_len(frame.vertices()).max(CALL);
-            let (mut mixes, mut memory) = (vec![Mix::new(); room], vec![Value::default(); room]);
+            let mut mixes = vec![Mix::new(); CALL];
             let mut all = Vec::new();
             for &split in splits {
                 let mut values = vec![Value::default(); lattice.len()];
-                survey(landscape, &frame, lattice.n(), split, &mut mixes[..CALL], &mut values)?;
+                survey(landscape, &frame, lattice.n(), split, &mut mixes, &mut values)?;
                 all.push(values);
             }
             let losses: Vec<f64> = all[0].iter().map(|v| v.loss).collect();
             let room = search_len(frame.vertices());
-            let (mixes, memory) = (&mut mixes[..room], &mut memory[..room]);
+            let (mut mixes, mut memory) = (vec![Mix::new(); room], vec![Value::default(); room]);
+            let (mixes, memory) = (&mut mixes, &mut memory);
             let peak =
                 search(landscape, &frame, lattice.n(), &losses, Split::Train, TOLERANCE, mixes, memory)?;
             Ok((all, peak))
         });
         let (values, peak) = measured.map_err(|e| self.failed("measurement", simplex, e))?;
         told(1);
-        let mut csv =
-            (1..=frame.vertices()).map(|i| format!("t{i},")).collect::<String>() + "train_loss,evaluations\n";
+        let columns: String = (1..=frame.vertices()).map(|i| format!("t{i},")).collect();
+        let mut csv = format!("{columns}train_loss,evaluations\n");
         peak.at.iter().for_each(|t| _ = write!(csv, "{t},"));
         let _ = writeln!(csv, "{},{}", peak.loss, peak.evaluations);
         self.store.write(&self.peak_file(stage, simplex), csv.as_bytes())?;
 
-        let mut csv = (1..=frame.vertices()).map(|i| format!("t{i},")).collect::<String>();
-        csv.push_str("train_loss,train_error,test_loss,test_error\n");
+        let mut csv = format!("{columns}train_loss,train_error,test_loss,test_error\n");
         for (i, t) in lattice.points().enumerate() {
             t.iter().for_each(|t| _ = write!(csv, "{t},"));
             let cells = [0, 1].map(|split| match values.get(split).map(|v| v[i]) {
@@ -141,7 +140,7 @@ impl Run {
     }
 
     /// How a simplex is fitted: every rank by the same optimiser.
-    fn fit_of(&self, simplex: Simplex, epochs: Range<u32>) -> Fit {
+    fn fit_of(&self, simplex: Simplex, sampling: Sampling, epochs: Range<u32>) -> Fit {
         let c = &self.config;
         Fit {
             simplex,
@@ -149,7 +148,7 @@ impl Run {
                 config::Centres::Fixed => Centres::Fixed,
                 config::Centres::Trainable => Centres::Trainable,
             },
-            sampling: Sampling::Uniform,
+            sampling,
             sgd: Sgd {
                 learning_rate: c.train.learning_rate as f32,
                 momentum: c.train.momentum as f32,

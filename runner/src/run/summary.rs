@@ -271,11 +271,11 @@ impl Run {
                 let losses: Vec<f64> = rows.iter().map(|r| r.train_loss).collect();
                 let own = losses.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
                 let (upper, tried) = self.searched(stage, simplex)?;
-                let upper = simplex
-                    .facets()
-                    .filter_map(|face| uppers.get(&face))
-                    .fold(upper.max(own), |a, &b| a.max(b));
-                uppers.insert(simplex, upper);
+                // A simplex with private faces has not the peaks of the shared ones.
+                let facets: Vec<Simplex> = simplex.facets().filter(|_| fixed).collect();
+                let of_faces =
+                    |own: f64| facets.iter().filter_map(|face| uppers.get(face)).fold(own, |a, &b| a.max(b));
+                let upper = of_faces(upper.max(own));
                 evaluations += if rank == 0 { 0 } else { tried };
                 let vertices: Vec<u32> = simplex.vertices().collect();
                 if let [a, b] = vertices[..] {
@@ -287,8 +287,7 @@ impl Run {
                         Failure::new(Kind::Data, format!("{}: {e}", path.display()))
                     })?;
                     // Private edges are searched with the triangle: only their lattices bound its birth.
-                    let edges = simplex.facets().filter_map(|edge| uppers.get(&edge)).filter(|_| fixed);
-                    let birth_upper = edges.fold(segment.birth, |a, &b| a.max(b));
+                    let birth_upper = of_faces(segment.birth);
                     let birth_lower = lower(simplex);
                     segments.push(Segment {
                         triangle: [a, b, c],
@@ -300,6 +299,7 @@ impl Run {
                         within_slack: upper - birth_upper <= birth_upper - birth_lower,
                     });
                 }
+                uppers.insert(simplex, upper);
                 let faces = simplex.facets().map(|face| values.get(&face).copied());
                 if let Some(value) =
                     faces.collect::<Option<Vec<f64>>>().map(|f| f.into_iter().fold(own, f64::max))
