@@ -9,11 +9,24 @@ use valleys_core::landscape::{
 use valleys_core::peak::{segment, survey};
 use valleys_core::simplex::{Cells, Frame, Lattice, Position, Simplex, control_len};
 
-/// A landscape that keeps what it is asked, with loss Σθ and gradient 1 everywhere.
+/// A landscape that keeps what it is asked, with loss Σθ at points and `heights` of steps.
 struct Plain {
     centres: Vec<f64>,
     momenta: Vec<f64>,
+    /// As `centres`; but the loss of a step is that mix of these.
+    heights: Vec<f64>,
     asked: Vec<(Course, Step)>,
+}
+
+impl Plain {
+    fn new(centres: &[f64], heights: &[f64]) -> Self {
+        let momenta = vec![0.0; centres.len()];
+        Self { centres: centres.to_vec(), momenta, heights: heights.to_vec(), asked: Vec::new() }
+    }
+}
+
+fn mixed(mix: &Mix, centres: &[f64]) -> f64 {
+    mix.iter().map(|&(s, w)| f64::from(w) * centres[s as usize]).sum()
 }
 
 impl Landscape for Plain {
@@ -35,14 +48,14 @@ impl Landscape for Plain {
     }
     fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         for (step, loss) in steps.iter().zip(losses) {
-            *loss = 1.0;
+            *loss = mixed(&step.mix, &self.heights) as f32;
             self.asked.push((*course, step.clone()));
         }
         Ok(())
     }
     fn values(&mut self, _: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
         for (point, value) in points.iter().zip(values) {
-            value.loss = point.iter().map(|&(s, w)| f64::from(w) * self.centres[s as usize]).sum();
+            value.loss = mixed(point, &self.centres);
         }
         Ok(())
     }
@@ -64,10 +77,11 @@ fn descend(fit: &Fit, landscape: &mut Plain, frame: &Frame, call: usize, record:
     let memory = Memory {
         steps: &mut vec![NO_STEP; call],
         losses: &mut vec![0.0; call],
+        drawn: &mut vec![0; call],
         points: &mut vec![Mix::new(); cells],
-        values: &mut vec![Value::default(); cells],
+        held: &mut vec![Value::default(); cells],
         cumulative: &mut vec![0.0; cells],
-        best: &mut vec![0.0; fit.best_len(frame, 1)],
+        start: &mut vec![0.0; fit.start_len(frame, 1)],
     };
     fit.descend(landscape, frame, memory, record).unwrap();
 }
@@ -79,7 +93,7 @@ fn descent_draws_rates_and_batches() {
     let mut memory = Vec::new();
     let frame = frame(3, 1, &mut memory);
     let all = |call: usize, epochs: Range<u32>| {
-        let mut plain = Plain { centres: vec![0.0; 7], momenta: vec![0.0; 7], asked: Vec::new() };
+        let mut plain = Plain::new(&[0.0; 7], &[1.0; 7]);
         let mut records = Vec::new();
         descend(&fit(0b1011, Centres::Fixed, epochs), &mut plain, &frame, call, |e| records.push(e));
         (plain.asked, records)
@@ -102,35 +116,66 @@ fn descent_draws_rates_and_batches() {
     assert_eq!(later[0].1.rate, asked[0].1.rate);
 }
 
-/// With L(θ) = θ and one high place, cells are drawn with the probabilities of method.md section 7.
+const PEAKED: Peaked = Peaked { power: 3, uniform: 0.25, cells: 8, samples: 1, share: 0.0, across: 0.0 };
+
+/// The share of the steps of a fit of a curve in each of eight cells.
+fn shares(steps: &[(Course, Step)]) -> [f64; 8] {
+    let mut shares = [0.0; 8];
+    for (_, step) in steps {
+        // t of vertex 1 from the weights: half of the middle's and the vertex's own.
+        let t = mixed(&step.mix, &[0.0, 1.0, 0.5]);
+        shares[(t * 8.0) as usize] += 1.0 / steps.len() as f64;
+    }
+    shares
+}
+
+/// The probabilities of method.md section 7 of cells with the losses of a curve through `centres`.
+fn probabilities(frame: &Frame, centres: &[f64]) -> [f64; 8] {
+    let losses: [f64; 8] = std::array::from_fn(|cell| {
+        mixed(&frame.mix(&Cells::new(2, 8).centre(cell)), centres).powi(PEAKED.power as i32)
+    });
+    losses.map(|loss| 0.75 * loss / losses.iter().sum::<f64>() + 0.25 / 8.0)
+}
+
+fn assert_near(steps: &[(Course, Step)], expected: [f64; 8]) {
+    for (cell, (share, probability)) in shares(steps).into_iter().zip(expected).enumerate() {
+        let slack = 5.0 * (probability / steps.len() as f64).sqrt();
+        assert!((share - probability).abs() < slack, "cell {cell}: {share} {probability}");
+    }
+}
+
+/// Cells are drawn with the probabilities of method.md section 7: at first by their measured losses, later by those
+/// of the steps, if these are to count.
 #[test]
 fn peaks_are_drawn_as_the_formula_says() {
     let mut memory = Vec::new();
     let frame = frame(2, 1, &mut memory);
-    let peaked = Peaked { power: 3.0, uniform: 0.25, samples: 1, every: 1, cells: 8, across: 0.0 };
-    let mut fit = fit(0b11, Centres::Fixed, 0..4000);
-    fit.sampling = Sampling::Peak(peaked);
-    // Along the curve the loss rises from 1 to 3 and falls to 2.
-    let mut plain = Plain { centres: vec![1.0, 2.0, 3.0], momenta: vec![0.0; 3], asked: Vec::new() };
-    descend(&fit, &mut plain, &frame, 5, |_| ());
-    let losses: Vec<f64> = (0..8)
-        .map(|cell| {
-            let t = Cells::new(2, 8).centre(cell);
-            frame.mix(&t).iter().map(|&(s, w)| f64::from(w) * plain.centres[s as usize]).sum()
-        })
-        .collect();
-    let total: f64 = losses.iter().map(|l| l.powi(3)).sum();
-    let mut counts = [0.0; 8];
-    for (_, step) in &plain.asked {
-        // t of vertex 1 from the weights: half of the middle's and the vertex's own.
-        let t: f64 = step.mix.iter().map(|&(s, w)| f64::from(w) * [0.0, 1.0, 0.5][s as usize]).sum();
-        counts[(t * 8.0) as usize] += 1.0 / plain.asked.len() as f64;
+    // Along the curve the loss rises from 1 to 3 and falls to 2; but the steps tell the contrary.
+    let (measured, told) = ([1.0, 2.0, 3.0], [3.0, 2.0, 0.5]);
+    for (share, expected) in [(0.0, measured), (0.5, told)] {
+        let mut fit = fit(0b11, Centres::Fixed, 0..4000);
+        fit.sampling = Sampling::Peak(Peaked { share, ..PEAKED });
+        let mut plain = Plain::new(&measured, &told);
+        descend(&fit, &mut plain, &frame, 5, |_| ());
+        assert_near(&plain.asked[..30], probabilities(&frame, &measured));
+        assert_near(&plain.asked[5000..], probabilities(&frame, &expected));
     }
-    for cell in 0..8 {
-        let probability = 0.75 * losses[cell].powi(3) / total + 0.25 / 8.0;
-        let slack = 5.0 * (probability / plain.asked.len() as f64).sqrt();
-        assert!((counts[cell] - probability).abs() < slack, "cell {cell}: {} {probability}", counts[cell]);
-    }
+}
+
+/// How many steps the caller has memory for decides nothing.
+#[test]
+fn peaks_do_not_depend_on_the_size_of_a_call() {
+    let mut memory = Vec::new();
+    let frame = frame(3, 1, &mut memory);
+    let mut fit = fit(0b111, Centres::Fixed, 0..100);
+    fit.sampling = Sampling::Peak(Peaked { share: 0.2, ..PEAKED });
+    let asked = |call: usize| {
+        let mut plain = Plain::new(&[1.0; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+        descend(&fit, &mut plain, &frame, call, |_| ());
+        plain.asked.into_iter().map(|(_, step)| step.mix).collect::<Vec<_>>()
+    };
+    let all = asked(64);
+    assert!(asked(1) == all && asked(3) == all);
 }
 
 /// A landscape in which every step makes things worse: a fit with peak sampling gives back what it started from.
@@ -165,21 +210,22 @@ fn a_fit_never_ends_above_its_start() {
     for (sampling, end) in [
         (Sampling::Uniform, 20.0),
         (
-            Sampling::Peak(Peaked { power: 8.0, uniform: 0.3, samples: 1, every: 3, cells: 12, across: 1.0 }),
+            Sampling::Peak(Peaked { share: 0.2, ..PEAKED }),
             0.0,
         ),
     ] {
-        let mut worse = Worse(Plain { centres: vec![0.0; 3], momenta: vec![0.0; 3], asked: Vec::new() });
+        let mut worse = Worse(Plain::new(&[0.0; 3], &[0.0; 3]));
         let mut fit = fit(0b11, Centres::Fixed, 0..20);
         fit.sampling = sampling;
         let cells = fit.cells_len(&frame);
         let memory = Memory {
             steps: &mut vec![NO_STEP; 5],
             losses: &mut [0.0; 5],
+            drawn: &mut [0; 5],
             points: &mut vec![Mix::new(); cells],
-            values: &mut vec![Value::default(); cells],
+            held: &mut vec![Value::default(); cells],
             cumulative: &mut vec![0.0; cells],
-            best: &mut vec![0.0; fit.best_len(&frame, 1)],
+            start: &mut vec![0.0; fit.start_len(&frame, 1)],
         };
         fit.descend(&mut worse, &frame, memory, |_| ()).unwrap();
         assert_eq!(worse.0.centres[2], end);
@@ -344,7 +390,7 @@ fn segments_are_the_largest_losses() {
 fn surveys_name_what_is_not_finite() {
     let mut memory = Vec::new();
     let frame = frame(2, 1, &mut memory);
-    let mut plain = Plain { centres: vec![0.0, 1.0, 3.0], momenta: vec![0.0; 3], asked: Vec::new() };
+    let mut plain = Plain::new(&[0.0, 1.0, 3.0], &[0.0; 3]);
     let mut values = vec![Value::default(); 5];
     for call in [1, 2, 5, 9] {
         survey(&mut plain, &frame, 4, Split::Train, &mut vec![Mix::new(); call], &mut values).unwrap();

@@ -20,6 +20,19 @@ pub fn pow(x: f64, y: f64) -> f64 {
     libm::pow(x, y)
 }
 
+/// x to a whole power, by squaring.
+pub fn powi(mut x: f64, mut n: u32) -> f64 {
+    let mut power = 1.0;
+    while n > 0 {
+        if n & 1 == 1 {
+            power *= x;
+        }
+        x *= x;
+        n >>= 1;
+    }
+    power
+}
+
 /// Sine.
 pub fn sin(x: f64) -> f64 {
     libm::sin(x)

@@ -10,17 +10,13 @@ use crate::landscape::{Course, Landscape, Split, Step, Value};
 use crate::rng::{Purpose, Stream};
 use crate::simplex::{Cells, Frame, Mix, Simplex};
 use core::ops::Range;
-use heapless::Vec;
 use sampling::Draw;
 
 pub use sampling::{Peaked, Sampling};
 pub use schedule::{Sgd, schedule};
 
-/// The share of the epochs after which the rate is low enough for control points to be worth keeping.
-const SETTLED: f64 = 0.8;
-
-/// The number of highest cells that decide which control points are kept.
-const HIGHEST: usize = 4;
+/// With [`Sampling::Peak`], the most steps that are drawn before the losses of the first of them are looked at.
+const AHEAD: u32 = 64;
 
 /// Which control points a fit moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,14 +63,16 @@ pub struct Memory<'m> {
     pub steps: &'m mut [Step],
     /// As many losses.
     pub losses: &'m mut [f32],
-    /// Points, values and probabilities of the cells, [`Fit::cells_len`] of each.
+    /// As many cells.
+    pub drawn: &'m mut [u32],
+    /// Points, losses and probabilities of the cells, [`Fit::cells_len`] of each.
     pub points: &'m mut [Mix],
     /// See `points`.
-    pub values: &'m mut [Value],
+    pub held: &'m mut [Value],
     /// See `points`.
     pub cumulative: &'m mut [f64],
-    /// The best control points so far, [`Fit::best_len`].
-    pub best: &'m mut [f32],
+    /// The control points at the start, [`Fit::start_len`].
+    pub start: &'m mut [f32],
 }
 
 impl Fit {
@@ -91,8 +89,8 @@ impl Fit {
         self.peaked(frame).map_or(0, |(_, cells)| cells.len())
     }
 
-    /// Elements of the memory of the best control points.
-    pub fn best_len(&self, frame: &Frame, dim: usize) -> usize {
+    /// Elements of the memory of the control points at the start.
+    pub fn start_len(&self, frame: &Frame, dim: usize) -> usize {
         let moving = frame.positions().len() - self.trainable(frame) as usize;
         self.peaked(frame).map_or(0, |_| moving * dim)
     }
@@ -109,9 +107,9 @@ impl Fit {
     /// Takes all epochs, from the control points that lie in the landscape's slots: slot i is control point i of
     /// `frame`. After each epoch `record` is told of it.
     ///
-    /// With [`Sampling::Peak`] the cells are measured before the first epoch, every few epochs, and after the last. Of
-    /// the control points at the start, in the last fifth and at the end it ends with those of the lowest peak, over all
-    /// training data at the four highest cells; so it never ends above its start. Uniform sampling ends with the last
+    /// With [`Sampling::Peak`] the cells are measured before the first epoch, and the loss of every step then moves
+    /// that of the cell it was drawn in. They are measured again at the end, on the same samples: if the peak has not
+    /// become lower, the fit ends with the control points that it started from. Uniform sampling ends with the last
     /// ones, as the paper does.
     ///
     /// # Errors
@@ -119,7 +117,7 @@ impl Fit {
     /// when a loss is not finite.
     ///
     /// # Cost
-    /// A pass over the data an epoch; a measurement costs cells × samples forward passes.
+    /// A pass over the data an epoch; with [`Sampling::Peak`] also 2 × cells × samples forward passes.
     pub fn descend<L: Landscape + ?Sized>(
         &self,
         landscape: &mut L,
@@ -127,34 +125,35 @@ impl Fit {
         memory: Memory,
         mut record: impl FnMut(Epoch),
     ) -> Result<(), L::Error> {
-        let Memory { steps, losses, points, values, cumulative, best } = memory;
+        let Memory { steps, losses, drawn, points, held, cumulative, start } = memory;
         range("steps of a call", 1, usize::MAX, steps.len())?;
         length("losses of a call", steps.len(), losses.len())?;
+        length("cells of the steps of a call", steps.len(), drawn.len())?;
         let cells = self.cells_len(frame);
         length("points of the cells", cells, points.len())?;
-        length("values of the cells", cells, values.len())?;
+        length("losses of the cells", cells, held.len())?;
         length("probabilities of the cells", cells, cumulative.len())?;
-        length("best control points", self.best_len(frame, landscape.dim()), best.len())?;
+        length("control points at the start", self.start_len(frame, landscape.dim()), start.len())?;
 
-        let peaked = self.peaked(frame);
-        let mut draw =
-            Draw::new(Cells::new(frame.vertices(), peaked.map_or(1, |(p, _)| p.cells)), cumulative);
-        for (cell, point) in points.iter_mut().enumerate() {
-            *point = frame.mix(&draw.cells().centre(cell));
-        }
+        let peaked = self.peaked(frame).map(|(peaked, _)| peaked);
+        let mut draw = Draw::new(Cells::new(frame.vertices(), peaked.map_or(1, |p| p.cells)), cumulative);
         let first = self.trainable(frame);
-        let mut lowest = f64::INFINITY;
+        let mut peak_before = f64::INFINITY;
+        if let Some(peaked) = &peaked {
+            for (cell, point) in points.iter_mut().enumerate() {
+                *point = frame.mix(&draw.cells().centre(cell));
+            }
+            peak_before = self.measure(landscape, peaked, points, held)?;
+            draw.measured(peaked, held);
+            for (slot, theta) in (first..).zip(start.chunks_exact_mut(landscape.dim())) {
+                landscape.get(slot, theta)?;
+            }
+        }
         let batches = landscape.epoch_len();
+        // The probabilities must not depend on how many steps the caller has memory for.
+        let ahead = peaked.map_or(batches, |_| AHEAD);
         let total = self.epochs.end - self.epochs.start;
         for epoch in self.epochs.clone() {
-            let since = epoch - self.epochs.start;
-            if let Some((peaked, _)) = peaked.filter(|(p, _)| since.is_multiple_of(p.every)) {
-                self.measure(landscape, &peaked, points, values)?;
-                draw.measured(&peaked, values);
-                if since == 0 || f64::from(since) >= SETTLED * f64::from(total) {
-                    keep_lower(landscape, first, points, values, &mut lowest, best)?;
-                }
-            }
             let course = Course {
                 seed: self.seed,
                 job: self.simplex.mask(),
@@ -162,86 +161,63 @@ impl Fit {
                 trainable: first,
                 momentum: self.sgd.momentum,
                 weight_decay: self.sgd.weight_decay,
-                across: peaked.map_or(0.0, |(p, _)| p.across),
+                across: peaked.map_or(0.0, |p| p.across),
             };
-            let factor = schedule(since, total);
+            let factor = schedule(epoch - self.epochs.start, total);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;
             let mut sum = 0.0;
-            for start in (0..batches).step_by(steps.len()) {
-                let count = steps.len().min((batches - start) as usize);
-                let (steps, losses) = (&mut steps[..count], &mut losses[..count]);
-                for (step, batch) in steps.iter_mut().zip(start..) {
+            let mut batch = 0;
+            while batch < batches {
+                let count = steps.len().min((batches - batch).min(ahead - batch % ahead) as usize);
+                let (steps, losses, drawn) = (&mut steps[..count], &mut losses[..count], &mut drawn[..count]);
+                for ((step, cell), batch) in steps.iter_mut().zip(&mut *drawn).zip(batch..) {
                     let mut stream =
                         Stream::new(self.seed, Purpose::Point, self.simplex.mask(), epoch, batch);
-                    *step = Step { mix: frame.mix(&draw.draw(&mut stream, frame.vertices())), rate, batch };
+                    let (t, c) = draw.draw(&mut stream, frame.vertices());
+                    (*step, *cell) = (Step { mix: frame.mix(&t), rate, batch }, c);
                 }
                 landscape.advance(&course, steps, losses)?;
-                for (loss, batch) in losses.iter().zip(start..) {
+                for (loss, batch) in losses.iter().zip(batch..) {
                     if !loss.is_finite() {
                         let at = u64::from(epoch) * u64::from(batches) + u64::from(batch);
                         return Err(Error::NotFinite { what: "the loss", at }.into());
                     }
                     sum += f64::from(*loss);
                 }
+                batch += count as u32;
+                if let Some(peaked) = &peaked {
+                    draw.stepped(peaked, drawn, losses, held);
+                    if batch.is_multiple_of(ahead) || batch == batches {
+                        draw.renew(peaked, held);
+                    }
+                }
             }
             record(Epoch { epoch, rate, loss: sum / f64::from(batches) });
         }
-        if let Some((peaked, _)) = peaked {
-            self.measure(landscape, &peaked, points, values)?;
-            keep_lower(landscape, first, points, values, &mut lowest, best)?;
-            for (slot, theta) in (first..).zip(best.chunks_exact(landscape.dim())) {
+        if let Some(peaked) = &peaked
+            && self.measure(landscape, peaked, points, held)? >= peak_before
+        {
+            for (slot, theta) in (first..).zip(start.chunks_exact(landscape.dim())) {
                 landscape.put(slot, theta)?;
             }
         }
         Ok(())
     }
 
-    /// Measures the cells, always on the same samples, so that measurements can be compared.
+    /// Measures the cells, always on the same samples, so that measurements can be compared; returns the peak.
     fn measure<L: Landscape + ?Sized>(
         &self,
         landscape: &mut L,
         peaked: &Peaked,
         points: &[Mix],
         values: &mut [Value],
-    ) -> Result<(), L::Error> {
+    ) -> Result<f64, L::Error> {
         let job = self.simplex.mask();
         let split = Split::Drawn { seed: self.seed, job, epoch: self.epochs.start, len: peaked.samples };
         landscape.values(split, points, values)?;
         match values.iter().position(|v| !v.loss.is_finite()) {
             Some(cell) => Err(Error::NotFinite { what: "the loss of a cell", at: cell as u64 }.into()),
-            None => Ok(()),
+            None => Ok(values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss))),
         }
     }
-}
-
-/// Keeps the control points if their peak is the lowest so far: the largest loss over all training data at the cells
-/// that a measurement on few samples found highest.
-fn keep_lower<L: Landscape + ?Sized>(
-    landscape: &mut L,
-    first: u32,
-    points: &[Mix],
-    measured: &[Value],
-    lowest: &mut f64,
-    best: &mut [f32],
-) -> Result<(), L::Error> {
-    let mut highest: Vec<usize, HIGHEST> = Vec::new();
-    for _ in 0..HIGHEST.min(points.len()) {
-        let open = (0..points.len()).filter(|cell| !highest.contains(cell));
-        // There are at most HIGHEST of them.
-        let _ = open
-            .max_by(|&a, &b| measured[a].loss.total_cmp(&measured[b].loss))
-            .map(|cell| highest.push(cell));
-    }
-    let chosen: Vec<Mix, HIGHEST> = highest.iter().map(|&cell| points[cell].clone()).collect();
-    let mut values = [Value::default(); HIGHEST];
-    let values = &mut values[..chosen.len()];
-    landscape.values(Split::Train, &chosen, values)?;
-    let peak = values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
-    if peak < *lowest {
-        *lowest = peak;
-        for (slot, theta) in (first..).zip(best.chunks_exact_mut(landscape.dim())) {
-            landscape.get(slot, theta)?;
-        }
-    }
-    Ok(())
 }

@@ -18,18 +18,28 @@ pub enum Sampling {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peaked {
     /// β: cell c is drawn with probability (1 − u)·L_c^β / Σ L^β + u / cells.
-    pub power: f64,
+    pub power: u32,
     /// u: the share of uniform draws.
     pub uniform: f64,
-    /// Training samples on which the cells are measured, drawn once a fit.
-    pub samples: u32,
-    /// Epochs from one measurement to the next.
-    pub every: u32,
     /// Cells on an edge.
     pub cells: u32,
+    /// Training samples on which the cells are measured at the start and at the end, the same ones.
+    pub samples: u32,
+    /// α: the loss L of a step moves what its cell is held to have by α·(L − L_c).
+    pub share: f64,
     /// See [`Course::across`](crate::landscape::Course::across).
     pub across: f32,
 }
+
+impl Default for Peaked {
+    /// The constants that were best for networks and functions alike; `docs/peaks.md` has the trials.
+    fn default() -> Self {
+        Self { power: 8, uniform: 0.1, cells: 12, samples: 128, share: 0.2, across: 0.0 }
+    }
+}
+
+/// Steps from one look at the estimates to the next, at least.
+const STEPS: u32 = 32;
 
 /// The distribution of t over cells, in the caller's memory.
 #[derive(Debug)]
@@ -37,6 +47,8 @@ pub(super) struct Draw<'m> {
     cells: Cells,
     /// Cumulative probabilities; empty for the uniform distribution.
     cumulative: &'m mut [f64],
+    /// Steps since they were set.
+    steps: u32,
 }
 
 impl<'m> Draw<'m> {
@@ -44,7 +56,7 @@ impl<'m> Draw<'m> {
     pub fn new(cells: Cells, cumulative: &'m mut [f64]) -> Self {
         let count = cumulative.len() as f64;
         cumulative.iter_mut().enumerate().for_each(|(i, c)| *c = (i + 1) as f64 / count);
-        Self { cells, cumulative }
+        Self { cells, cumulative, steps: 0 }
     }
 
     /// The cells.
@@ -52,31 +64,48 @@ impl<'m> Draw<'m> {
         &self.cells
     }
 
-    /// Sets the probabilities from the losses of the cells.
-    pub fn measured(&mut self, peaked: &Peaked, values: &[Value]) {
-        let most = values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
+    /// Sets the probabilities from the losses that the cells are held to have.
+    pub fn measured(&mut self, peaked: &Peaked, losses: &[Value]) {
+        let most = losses.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
         // Losses are not negative; a function that is counts from its smallest value.
-        let least = values.iter().fold(0.0_f64, |a, v| a.min(v.loss));
+        let least = losses.iter().fold(0.0_f64, |a, v| a.min(v.loss));
         let weight = |v: &Value| {
             let relative = if most > least { (v.loss - least) / (most - least) } else { 1.0 };
-            math::pow(relative, peaked.power)
+            math::powi(relative, peaked.power)
         };
-        let total: f64 = values.iter().map(weight).sum();
-        let count = values.len() as f64;
+        let total: f64 = losses.iter().map(weight).sum();
+        let count = losses.len() as f64;
         let mut sum = 0.0;
-        for (c, value) in self.cumulative.iter_mut().zip(values) {
+        for (c, value) in self.cumulative.iter_mut().zip(losses) {
             sum += (1.0 - peaked.uniform) * weight(value) / total + peaked.uniform / count;
             *c = sum;
         }
+        self.steps = 0;
     }
 
-    /// A point.
-    pub fn draw(&self, stream: &mut Stream, vertices: usize) -> Point {
+    /// Lets the losses of steps move those of the cells that they were drawn in.
+    pub fn stepped(&mut self, peaked: &Peaked, cells: &[u32], losses: &[f32], held: &mut [Value]) {
+        for (&cell, &loss) in cells.iter().zip(losses) {
+            let held = &mut held[cell as usize].loss;
+            *held += peaked.share * (f64::from(loss) - *held);
+        }
+        self.steps += losses.len() as u32;
+    }
+
+    /// Sets the probabilities anew, if enough steps were taken since.
+    pub fn renew(&mut self, peaked: &Peaked, held: &[Value]) {
+        if self.steps >= STEPS {
+            self.measured(peaked, held);
+        }
+    }
+
+    /// A point, and the number of the cell that it was drawn in.
+    pub fn draw(&self, stream: &mut Stream, vertices: usize) -> (Point, u32) {
         if self.cumulative.is_empty() {
-            return uniform(stream, vertices);
+            return (uniform(stream, vertices), 0);
         }
         let u = stream.unit() * self.cumulative[self.cumulative.len() - 1];
         let cell = self.cumulative.partition_point(|&c| c <= u).min(self.cumulative.len() - 1);
-        self.cells.draw(cell, stream)
+        (self.cells.draw(cell, stream), cell as u32)
     }
 }

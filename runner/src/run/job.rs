@@ -52,7 +52,7 @@ impl Run {
             let mut memory = memory(simplex, phase + 1);
             let frame = frame_of(simplex, phase + 1, &mut memory);
             let start = self.start(stage, simplex, &frame, &fitted)?;
-            let sampling = stage.sampling(phase + 1, self.config.fit.across, self.objective.epoch_len());
+            let sampling = stage.sampling(self.config.fit.across);
             let fit = self.fit_of(simplex, sampling, range);
             let moved = self.objective.with_landscape(start.len(), |landscape| {
                 descend(landscape, &fit, &frame, &start, |epoch| {
@@ -247,10 +247,11 @@ fn descend(
     let memory = Memory {
         steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL],
         losses: &mut [0.0; CALL],
+        drawn: &mut [0; CALL],
         points: &mut vec![Mix::new(); cells],
-        values: &mut vec![Value::default(); cells],
+        held: &mut vec![Value::default(); cells],
         cumulative: &mut vec![0.0; cells],
-        best: &mut vec![0.0; fit.best_len(frame, landscape.dim())],
+        start: &mut vec![0.0; fit.start_len(frame, landscape.dim())],
     };
     fit.descend(landscape, frame, memory, record)?;
     let mut theta = vec![0.0; landscape.dim()];

@@ -29,25 +29,16 @@ impl Stage {
         (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
     }
 
-    /// How t is drawn at a depth, in a run with epochs of `epoch_len` steps.
-    pub fn sampling(&self, depth: usize, across: f64, epoch_len: u64) -> descent::Sampling {
+    /// How t is drawn.
+    pub fn sampling(&self, across: f64) -> descent::Sampling {
         match self.sampling {
             Sampling::Uniform => descent::Sampling::Uniform,
-            Sampling::Peak => descent::Sampling::Peak(Peaked {
-                power: 8.0,
-                uniform: 0.1,
-                samples: 256,
-                every: MEASURED_EVERY.div_ceil(epoch_len) as u32,
-                cells: 12.max(4 << depth),
-                across: across as f32,
-            }),
+            Sampling::Peak => {
+                descent::Sampling::Peak(Peaked { across: across as f32, ..Peaked::default() })
+            }
         }
     }
 }
-
-/// Steps from one measurement of the cells to the next, as far as it is a whole number of epochs: what this and the
-/// other constants of peak sampling were chosen from is in `docs/peaks.md`.
-const MEASURED_EVERY: u64 = 360;
 
 /// The fits of a configuration, the main one first.
 pub fn stages(config: &Config) -> Vec<Stage> {

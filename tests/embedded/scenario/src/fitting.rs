@@ -21,7 +21,7 @@ const POINTS: usize = Lattice::new(3, N).len();
 const FACES: usize = control_len(3, 1);
 /// Steps that go to the landscape in one call.
 const STEPS: usize = 10;
-const PEAKED: Peaked = Peaked { power: 8.0, uniform: 0.3, samples: 1, every: 2, cells: 6, across: 1.0 };
+const PEAKED: Peaked = Peaked { power: 8, uniform: 0.3, cells: 6, samples: 1, share: 0.2, across: 1.0 };
 /// Cells of the triangle; as many points of a lattice go to the landscape in one call.
 const CELLS: usize = Cells::new(3, PEAKED.cells).len();
 
@@ -37,9 +37,10 @@ pub struct Memory {
     positions: [Position; FACES],
     steps: [Step; STEPS],
     losses: [f32; STEPS],
+    drawn: [u32; STEPS],
     points: [Mix; CELLS],
     cumulative: [f64; CELLS],
-    best: [f32; DIM],
+    before: [f32; DIM],
     values: [Value; POINTS],
     lattice: [f64; POINTS],
     words: [u32; filtration_len(FACES, 12)],
@@ -61,9 +62,10 @@ impl Memory {
             positions: [Position::BLANK; FACES],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; STEPS],
             losses: [0.0; STEPS],
+            drawn: [0; STEPS],
             points: [const { Mix::new() }; CELLS],
             cumulative: [0.0; CELLS],
-            best: [0.0; DIM],
+            before: [0.0; DIM],
             values: [Value { loss: 0.0, error: None }; POINTS],
             lattice: [0.0; POINTS],
             words: [0; filtration_len(FACES, 12)],
@@ -145,10 +147,11 @@ fn fit(
     let fitting = descent::Memory {
         steps: &mut memory.steps,
         losses: &mut memory.losses,
+        drawn: &mut memory.drawn,
         points: &mut memory.points[..cells],
-        values: &mut memory.values[..cells],
+        held: &mut memory.values[..cells],
         cumulative: &mut memory.cumulative[..cells],
-        best: &mut memory.best[..fit.best_len(&frame, DIM)],
+        start: &mut memory.before[..fit.start_len(&frame, DIM)],
     };
     fit.descend(&mut landscape, &frame, fitting, |epoch| {
         record.put("loss", epoch.loss);

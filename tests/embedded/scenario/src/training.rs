@@ -30,6 +30,7 @@ pub struct Memory {
     batch: [u8; BATCH],
     steps: [Step; 2],
     losses: [f32; 2],
+    drawn: [u32; 2],
 }
 
 impl Memory {
@@ -46,6 +47,7 @@ impl Memory {
             batch: [0; BATCH],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; 2],
             losses: [0.0; 2],
+            drawn: [0; 2],
         }
     }
 }
@@ -86,9 +88,10 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         steps: &mut memory.steps,
         losses: &mut memory.losses,
         points: &mut [],
-        values: &mut [],
+        drawn: &mut memory.drawn,
+        held: &mut [],
         cumulative: &mut [],
-        best: &mut [],
+        start: &mut [],
     };
     fit.descend(&mut landscape, &frame, fitting, |epoch| {
         record.put("rate", epoch.rate);

@@ -1,0 +1,89 @@
+//! What peak sampling costs: a step of a fit of the preset `digits`, uniform and peak in turn, on one thread.
+//!
+//! Least time of some rounds, over all steps of a fit depth by depth; measurements of the cells are included.
+
+use std::sync::Arc;
+use std::time::Instant;
+use valleys::cpu::Cpu;
+use valleys::data::digits;
+use valleys_core::descent::{Centres, Fit, Memory, Peaked, Sampling, Sgd};
+use valleys_core::error::Error;
+use valleys_core::landscape::{Landscape, Mix, Step, Value};
+use valleys_core::network::{Network, Shape, initialise, zoo};
+use valleys_core::simplex::{Frame, Position, Simplex, control_len};
+
+const WIDTHS: &[usize] = &[64, 32, 32, 10];
+const BATCH: usize = 32;
+const CALL: usize = 64;
+const ROUNDS: usize = 9;
+
+fn main() -> Result<(), Error> {
+    let data = Arc::new(digits::load());
+    println!("{:<28} {:>10} {:>10} {:>7}", "us a step", "uniform", "peak", "ratio");
+    for (name, vertices) in [("curve", 2), ("triangle", 3)] {
+        for epochs in [50, 200] {
+            for depth in 1..=3 {
+                let mut least = [f64::INFINITY; 2];
+                for _ in 0..ROUNDS {
+                    for (i, sampling) in
+                        [Sampling::Uniform, Sampling::Peak(Peaked::default())].into_iter().enumerate()
+                    {
+                        // As a run does it: the epochs shared out over the depths.
+                        let mut total = 0.0;
+                        for phase in 1..=depth {
+                            total += fit(&data, vertices, phase, sampling, epochs / depth as u32)?;
+                        }
+                        least[i] = least[i].min(total / depth as f64);
+                    }
+                }
+                let [uniform, peak] = least;
+                let name = format!("{name}, {epochs} epochs, depth {depth}");
+                println!("{name:<28} {uniform:>10.2} {peak:>10.2} {:>7.3}", peak / uniform);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Microseconds of a step of a fit.
+fn fit(
+    data: &Arc<valleys::data::Dataset>,
+    vertices: usize,
+    depth: usize,
+    sampling: Sampling,
+    epochs: u32,
+) -> Result<f64, Error> {
+    let layers = zoo::mlp::<8>(WIDTHS)?;
+    let network = Network { input: Shape::flat(WIDTHS[0]), layers: &layers };
+    let mut positions = vec![Position::default(); control_len(vertices, depth)];
+    let frame = Frame::new(vertices, depth, &mut positions)?;
+    let slots = frame.positions().len();
+    let mut cpu = Cpu::new(&layers, network.input, data.clone(), BATCH, slots)?;
+    let mut theta = vec![0.0; cpu.dim()];
+    for slot in 0..slots as u32 {
+        initialise(&network, 3, slot, &mut theta);
+        cpu.put(slot, &theta)?;
+    }
+    let fit = Fit {
+        simplex: Simplex::new((1 << vertices) - 1).expect("vertices"),
+        centres: Centres::Fixed,
+        sampling,
+        sgd: Sgd { learning_rate: 1e-4, momentum: 0.9, weight_decay: 1e-3 },
+        epochs: 0..epochs,
+        seed: 1,
+    };
+    let cells = fit.cells_len(&frame);
+    let memory = Memory {
+        steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL],
+        losses: &mut [0.0; CALL],
+        drawn: &mut [0; CALL],
+        points: &mut vec![Mix::new(); cells],
+        held: &mut vec![Value::default(); cells],
+        cumulative: &mut vec![0.0; cells],
+        start: &mut vec![0.0; fit.start_len(&frame, cpu.dim())],
+    };
+    let steps = f64::from(epochs * cpu.epoch_len());
+    let start = Instant::now();
+    fit.descend(&mut cpu, &frame, memory, |_| ())?;
+    Ok(start.elapsed().as_secs_f64() * 1e6 / steps)
+}
