@@ -97,6 +97,7 @@ impl Cpu {
             for (panel, chosen) in chosen.chunks(LANES).enumerate() {
                 self.pass.gather(simd, panel, &self.data.train, chosen);
             }
+            self.slots.arrive(simd, &step.mix);
             self.slots.mix(simd, &step.mix, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
             let mut course = *course;
@@ -126,6 +127,7 @@ impl Landscape for Cpu {
     }
 
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
+        dispatch!(self.level, simd => self.slots.arrive_all(simd));
         self.slots.get(slot, theta)
     }
 
@@ -170,7 +172,10 @@ impl Landscape for Cpu {
             count = count.min(len as usize);
         }
         check("samples to measure on", count)?;
-        dispatch!(self.level, simd => self.measure(simd, test, count, points, values));
+        dispatch!(self.level, simd => {
+            self.slots.arrive_all(simd);
+            self.measure(simd, test, count, points, values);
+        });
         Ok(())
     }
 }
