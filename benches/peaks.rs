@@ -29,9 +29,10 @@ fn main() -> Result<(), Error> {
                         [Sampling::Uniform, Sampling::Peak(Peaked::default())].into_iter().enumerate()
                     {
                         // As a run does it: the epochs shared out over the depths.
-                        let mut total = 0.0;
+                        let (mut total, mut held, mut peak) = (0.0, Vec::new(), None);
                         for phase in 1..=depth {
-                            total += fit(&data, vertices, phase, sampling, epochs / depth as u32)?;
+                            let epochs = epochs / depth as u32;
+                            total += fit(&data, [vertices, phase], sampling, epochs, &mut held, &mut peak)?;
                         }
                         least[i] = least[i].min(total / depth as f64);
                     }
@@ -48,10 +49,11 @@ fn main() -> Result<(), Error> {
 /// Microseconds of a step of a fit.
 fn fit(
     data: &Arc<valleys::data::Dataset>,
-    vertices: usize,
-    depth: usize,
+    [vertices, depth]: [usize; 2],
     sampling: Sampling,
     epochs: u32,
+    held: &mut Vec<Value>,
+    peak: &mut Option<f64>,
 ) -> Result<f64, Error> {
     let layers = zoo::mlp::<8>(WIDTHS)?;
     let network = Network { input: Shape::flat(WIDTHS[0]), layers: &layers };
@@ -73,17 +75,18 @@ fn fit(
         seed: 1,
     };
     let cells = fit.cells_len(&frame);
+    held.resize(cells, Value::default());
     let memory = Memory {
         steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL],
         losses: &mut [0.0; CALL],
         drawn: &mut [0; CALL],
         points: &mut vec![Mix::new(); cells],
-        held: &mut vec![Value::default(); cells],
+        held,
         cumulative: &mut vec![0.0; cells],
         start: &mut vec![0.0; fit.start_len(&frame, cpu.dim())],
     };
     let steps = f64::from(epochs * cpu.epoch_len());
     let start = Instant::now();
-    fit.descend(&mut cpu, &frame, memory, |_| ())?;
+    *peak = fit.descend(&mut cpu, &frame, memory, *peak, |_| ())?;
     Ok(start.elapsed().as_secs_f64() * 1e6 / steps)
 }

@@ -83,7 +83,7 @@ fn descend(fit: &Fit, landscape: &mut Plain, frame: &Frame, call: usize, record:
         cumulative: &mut vec![0.0; cells],
         start: &mut vec![0.0; fit.start_len(frame, 1)],
     };
-    fit.descend(landscape, frame, memory, record).unwrap();
+    fit.descend(landscape, frame, memory, None, record).unwrap();
 }
 
 const NO_STEP: Step = Step { mix: Mix::new(), rate: 0.0, batch: 0 };
@@ -227,7 +227,7 @@ fn a_fit_never_ends_above_its_start() {
             cumulative: &mut vec![0.0; cells],
             start: &mut vec![0.0; fit.start_len(&frame, 1)],
         };
-        fit.descend(&mut worse, &frame, memory, |_| ()).unwrap();
+        fit.descend(&mut worse, &frame, memory, None, |_| ()).unwrap();
         assert_eq!(worse.0.centres[2], end);
     }
 }

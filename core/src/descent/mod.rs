@@ -67,7 +67,7 @@ pub struct Memory<'m> {
     pub drawn: &'m mut [u32],
     /// Points, losses and probabilities of the cells, [`Fit::cells_len`] of each.
     pub points: &'m mut [Mix],
-    /// See `points`.
+    /// See `points`. Left to the next fit of the same map, refined, together with what [`Fit::descend`] returns.
     pub held: &'m mut [Value],
     /// See `points`.
     pub cumulative: &'m mut [f64],
@@ -112,19 +112,23 @@ impl Fit {
     /// become lower, the fit ends with the control points that it started from. Uniform sampling ends with the last
     /// ones, as the paper does.
     ///
+    /// Returns the measured peak of the map that it ends with, if `memory.held` has the losses of its cells. A fit that
+    /// goes on with this map, at any depth, is given both as `peak` and memory, and need not measure its start.
+    ///
     /// # Errors
     /// The landscape's; memory of the wrong length; [`Error::NotFinite`] with the step's number (counted from epoch 0)
     /// when a loss is not finite.
     ///
     /// # Cost
-    /// A pass over the data an epoch; with [`Sampling::Peak`] also 2 × cells × samples forward passes.
+    /// A pass over the data an epoch; with [`Sampling::Peak`] also 2 × cells × samples forward passes, half of it if `peak` is given.
     pub fn descend<L: Landscape + ?Sized>(
         &self,
         landscape: &mut L,
         frame: &Frame,
         memory: Memory,
+        peak: Option<f64>,
         mut record: impl FnMut(Epoch),
-    ) -> Result<(), L::Error> {
+    ) -> Result<Option<f64>, L::Error> {
         let Memory { steps, losses, drawn, points, held, cumulative, start } = memory;
         range("steps of a call", 1, usize::MAX, steps.len())?;
         length("losses of a call", steps.len(), losses.len())?;
@@ -138,12 +142,15 @@ impl Fit {
         let peaked = self.peaked(frame).map(|(peaked, _)| peaked);
         let mut draw = Draw::new(Cells::new(frame.vertices(), peaked.map_or(1, |p| p.cells)), cumulative);
         let first = self.trainable(frame);
-        let mut peak_before = f64::INFINITY;
+        let mut before = f64::INFINITY;
         if let Some(peaked) = &peaked {
             for (cell, point) in points.iter_mut().enumerate() {
                 *point = frame.mix(&draw.cells().centre(cell));
             }
-            peak_before = self.measure(landscape, peaked, points, held)?;
+            before = match peak {
+                Some(peak) => peak,
+                None => self.measure(landscape, peaked, points, held)?,
+            };
             draw.measured(peaked, held);
             for (slot, theta) in (first..).zip(start.chunks_exact_mut(landscape.dim())) {
                 landscape.get(slot, theta)?;
@@ -194,17 +201,19 @@ impl Fit {
             }
             record(Epoch { epoch, rate, loss: sum / f64::from(batches) });
         }
-        if let Some(peaked) = &peaked
-            && self.measure(landscape, peaked, points, held)? >= peak_before
-        {
-            for (slot, theta) in (first..).zip(start.chunks_exact(landscape.dim())) {
-                landscape.put(slot, theta)?;
-            }
+        let Some(peaked) = &peaked else { return Ok(None) };
+        let after = self.measure(landscape, peaked, points, held)?;
+        if after < before {
+            return Ok(Some(after));
         }
-        Ok(())
+        for (slot, theta) in (first..).zip(start.chunks_exact(landscape.dim())) {
+            landscape.put(slot, theta)?;
+        }
+        Ok(None)
     }
 
-    /// Measures the cells, always on the same samples, so that measurements can be compared; returns the peak.
+    /// Measures the cells, always on the same samples of a simplex, so that measurements can be compared; returns the
+    /// peak.
     fn measure<L: Landscape + ?Sized>(
         &self,
         landscape: &mut L,
@@ -213,7 +222,7 @@ impl Fit {
         values: &mut [Value],
     ) -> Result<f64, L::Error> {
         let job = self.simplex.mask();
-        let split = Split::Drawn { seed: self.seed, job, epoch: self.epochs.start, len: peaked.samples };
+        let split = Split::Drawn { seed: self.seed, job, epoch: 0, len: peaked.samples };
         landscape.values(split, points, values)?;
         match values.iter().position(|v| !v.loss.is_finite()) {
             Some(cell) => Err(Error::NotFinite { what: "the loss of a cell", at: cell as u64 }.into()),

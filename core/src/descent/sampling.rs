@@ -34,7 +34,7 @@ pub struct Peaked {
 impl Default for Peaked {
     /// The constants that were best for networks and functions alike; `docs/peaks.md` has the trials.
     fn default() -> Self {
-        Self { power: 8, uniform: 0.1, cells: 12, samples: 128, share: 0.2, across: 0.0 }
+        Self { power: 8, uniform: 0.1, cells: 12, samples: 96, share: 0.2, across: 0.0 }
     }
 }
 

@@ -48,6 +48,7 @@ impl Run {
             0 => std::iter::once(0..self.epochs(simplex)).collect(),
             _ => stage.phases(self.epochs(simplex)),
         };
+        let (mut held, mut peak) = (Vec::new(), None);
         for (phase, range) in phases.into_iter().enumerate() {
             let mut memory = memory(simplex, phase + 1);
             let frame = frame_of(simplex, phase + 1, &mut memory);
@@ -55,12 +56,14 @@ impl Run {
             let sampling = stage.sampling(self.config.fit.across);
             let fit = self.fit_of(simplex, sampling, range);
             let moved = self.objective.with_landscape(start.len(), |landscape| {
-                descend(landscape, &fit, &frame, &start, |epoch| {
+                held.resize(fit.cells_len(&frame), Value::default());
+                descend(landscape, &fit, &frame, &start, &mut held, peak, |epoch| {
                     told(1);
                     epochs.push(epoch);
                 })
             });
-            let moved = moved.map_err(|e| self.failed("fit", simplex, e))?;
+            let (moved, ended) = moved.map_err(|e| self.failed("fit", simplex, e))?;
+            peak = ended;
             let first = fit.trainable(&frame) as usize;
             let points = start.into_iter().take(first).chain(moved);
             fitted = frame.positions().iter().copied().zip(points).collect();
@@ -232,14 +235,16 @@ impl Run {
     }
 }
 
-/// Runs a fit in a landscape; gives the control points that it moved.
+/// Runs a fit in a landscape; gives the control points that it moved, and what [`Fit::descend`] returns.
 fn descend(
     landscape: &mut dyn Landscape<Error = Error>,
     fit: &Fit,
     frame: &Frame,
     start: &[Vec<f32>],
+    held: &mut [Value],
+    peak: Option<f64>,
     record: impl FnMut(Epoch),
-) -> std::result::Result<Vec<Vec<f32>>, Error> {
+) -> std::result::Result<(Vec<Vec<f32>>, Option<f64>), Error> {
     for (slot, theta) in (0..).zip(start) {
         landscape.put(slot, theta)?;
     }
@@ -249,18 +254,17 @@ fn descend(
         losses: &mut [0.0; CALL],
         drawn: &mut [0; CALL],
         points: &mut vec![Mix::new(); cells],
-        held: &mut vec![Value::default(); cells],
+        held,
         cumulative: &mut vec![0.0; cells],
         start: &mut vec![0.0; fit.start_len(frame, landscape.dim())],
     };
-    fit.descend(landscape, frame, memory, record)?;
+    let peak = fit.descend(landscape, frame, memory, peak, record)?;
     let mut theta = vec![0.0; landscape.dim()];
-    (fit.trainable(frame)..start.len() as u32)
-        .map(|slot| {
-            landscape.get(slot, &mut theta)?;
-            Ok(theta.clone())
-        })
-        .collect()
+    let moved = (fit.trainable(frame)..start.len() as u32).map(|slot| {
+        landscape.get(slot, &mut theta)?;
+        Ok(theta.clone())
+    });
+    Ok((moved.collect::<std::result::Result<_, Error>>()?, peak))
 }
 
 /// The control points of a simplex.

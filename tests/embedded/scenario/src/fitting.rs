@@ -153,7 +153,7 @@ fn fit(
         cumulative: &mut memory.cumulative[..cells],
         start: &mut memory.before[..fit.start_len(&frame, DIM)],
     };
-    fit.descend(&mut landscape, &frame, fitting, |epoch| {
+    fit.descend(&mut landscape, &frame, fitting, None, |epoch| {
         record.put("loss", epoch.loss);
     })?;
     let centre = &mut centres[simplex.mask() as usize - 1];

@@ -93,7 +93,7 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         cumulative: &mut [],
         start: &mut [],
     };
-    fit.descend(&mut landscape, &frame, fitting, |epoch| {
+    fit.descend(&mut landscape, &frame, fitting, None, |epoch| {
         record.put("rate", epoch.rate);
         record.put("loss", epoch.loss);
     })?;
