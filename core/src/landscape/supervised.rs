@@ -1,9 +1,13 @@
 //! A network on data behind the contract, with the reference kernels: the oracle of faster ones, and what runs
 //! where nothing else does.
+//!
+//! Batch norms normalise with the batch's own statistics while the landscape takes steps. Where it tells losses, their
+//! statistics are computed anew at every point, by a pass over the training samples in order, so that the loss is a
+//! function of θ alone (Garipov et al. 2018).
 
 use super::{Course, Landscape, Mix, Slots, Split, Step, Value};
 use crate::error::{Error, length};
-use crate::network::{Network, Samples, Scores, gradient, scores, scratch_len};
+use crate::network::{Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
 use crate::rng::{Purpose, Stream};
 
 /// The order in which an epoch visits `order.len()` samples: every implementation's, for the same bits.
@@ -20,7 +24,7 @@ pub struct Supervised<'m> {
     test: Samples<'m, f32>,
     batch: usize,
     slots: Slots<'m>,
-    /// θ, ∇L, the inputs of a batch, the scratch memory of a pass.
+    /// θ, ∇L, statistics of batch norms, the inputs of a batch, the scratch memory of a pass.
     floats: &'m mut [f32],
     order: &'m mut [u32],
     labels: &'m mut [u8],
@@ -29,7 +33,10 @@ pub struct Supervised<'m> {
 impl<'m> Supervised<'m> {
     /// Elements of `floats`.
     pub const fn floats_len(network: &Network, batch: usize) -> usize {
-        2 * network.parameter_len() + network.input.len() * batch + scratch_len(network, batch)
+        2 * network.parameter_len()
+            + network.statistics_len()
+            + network.input.len() * batch
+            + scratch_len(network, batch)
     }
 
     /// A landscape that takes batches of `batch` samples, the last of an epoch smaller.
@@ -38,7 +45,7 @@ impl<'m> Supervised<'m> {
     /// of `batch` elements.
     ///
     /// # Errors
-    /// A slice of the wrong length; no training samples.
+    /// Layers that do not fit together; a slice of the wrong length; no training samples.
     #[expect(clippy::too_many_arguments, reason = "the caller owns every piece of memory")]
     pub fn new(
         network: Network<'m>,
@@ -50,6 +57,7 @@ impl<'m> Supervised<'m> {
         order: &'m mut [u32],
         labels: &'m mut [u8],
     ) -> Result<Self, Error> {
+        network.check()?;
         crate::error::range("samples of a batch", 1, usize::MAX, batch)?;
         crate::error::range("training samples", 1, u32::MAX as usize, train.labels.len())?;
         length("parameters of a slot", network.parameter_len(), slots.dim())?;
@@ -69,7 +77,7 @@ impl<'m> Supervised<'m> {
     /// Copies samples `chosen` of the training set to the batch memory.
     fn gather(&mut self, from: usize, count: usize) {
         let (dim, len) = (self.slots.dim(), self.network.input.len());
-        let inputs = &mut self.floats[2 * dim..][..count * len];
+        let inputs = &mut self.floats[2 * dim + self.network.statistics_len()..][..count * len];
         for (i, (&sample, to)) in
             self.order[from..from + count].iter().zip(inputs.chunks_exact_mut(len)).enumerate()
         {
@@ -78,28 +86,58 @@ impl<'m> Supervised<'m> {
         }
     }
 
+    /// Samples `from..from + count` of a part of the data.
+    fn part(all: Samples<'m, f32>, from: usize, count: usize) -> Samples<'m, f32> {
+        let len = all.inputs.len() / all.labels.len();
+        Samples { inputs: &all.inputs[from * len..][..count * len], labels: &all.labels[from..][..count] }
+    }
+
+    /// The statistics of the batch norms at θ.
+    fn recompute(&mut self) -> Result<(), Error> {
+        let (network, train, batch) = (self.network, self.train, self.batch);
+        let total = train.labels.len();
+        let [theta, _, statistics, _, scratch] = pieces(&network, batch, self.floats);
+        statistics.fill(0.0);
+        if statistics.is_empty() {
+            return Ok(());
+        }
+        for from in (0..total).step_by(batch) {
+            let count = batch.min(total - from);
+            let inputs = Self::part(train, from, count).inputs;
+            let scratch = &mut scratch[..network.activation_len() * count];
+            let share = (count as f64 / total as f64) as f32;
+            accumulate(&network, theta, inputs, count, share, scratch, statistics)?;
+        }
+        Ok(())
+    }
+
     /// Sums over samples `from..from + count` of a split at θ.
     fn scores(&mut self, split: Split, from: usize, count: usize) -> Result<Scores, Error> {
-        let len = self.network.input.len();
         if let Split::Drawn { .. } = split {
             self.gather(from, count);
         }
-        let (theta, rest) = self.floats.split_at_mut(self.slots.dim());
-        let (gathered, scratch) = rest[self.slots.dim()..].split_at_mut(self.batch * len);
+        let (network, train, test) = (self.network, self.train, self.test);
+        let [theta, _, statistics, gathered, scratch] = pieces(&network, self.batch, self.floats);
         let samples = match split {
-            Split::Train | Split::Test => {
-                let all = if split == Split::Train { self.train } else { self.test };
-                Samples {
-                    inputs: &all.inputs[from * len..][..count * len],
-                    labels: &all.labels[from..][..count],
-                }
-            }
+            Split::Train => Self::part(train, from, count),
+            Split::Test => Self::part(test, from, count),
             Split::Drawn { .. } => {
-                Samples { inputs: &gathered[..count * len], labels: &self.labels[..count] }
+                Samples { inputs: &gathered[..count * network.input.len()], labels: &self.labels[..count] }
             }
         };
-        scores(&self.network, theta, samples, &mut scratch[..scratch_len(&self.network, count)])
+        let scratch = &mut scratch[..network.activation_len() * count];
+        scores(&network, theta, statistics, samples, scratch)
     }
+}
+
+/// The pieces of the memory: θ, ∇L, statistics, inputs of a batch, scratch memory.
+fn pieces<'a>(network: &Network, batch: usize, floats: &'a mut [f32]) -> [&'a mut [f32]; 5] {
+    let dim = network.parameter_len();
+    let (theta, rest) = floats.split_at_mut(dim);
+    let (slope, rest) = rest.split_at_mut(dim);
+    let (statistics, rest) = rest.split_at_mut(network.statistics_len());
+    let (inputs, scratch) = rest.split_at_mut(batch * network.input.len());
+    [theta, slope, statistics, inputs, scratch]
 }
 
 impl Landscape for Supervised<'_> {
@@ -130,15 +168,12 @@ impl Landscape for Supervised<'_> {
             let count = self.batch.min(self.train.labels.len() - from);
             self.gather(from, count);
             self.slots.mix(&step.mix, &mut self.floats[..dim]);
-            let (theta, rest) = self.floats.split_at_mut(dim);
-            let (slope, rest) = rest.split_at_mut(dim);
-            let (inputs, scratch) = rest.split_at_mut(self.batch * self.network.input.len());
-            let samples = Samples {
-                inputs: &inputs[..count * self.network.input.len()],
-                labels: &self.labels[..count],
-            };
-            let scratch = &mut scratch[..scratch_len(&self.network, count)];
-            *loss = gradient(&self.network, theta, samples, scratch, slope)?;
+            let network = self.network;
+            let [theta, slope, _, inputs, scratch] = pieces(&network, self.batch, self.floats);
+            let inputs = &inputs[..count * network.input.len()];
+            let samples = Samples { inputs, labels: &self.labels[..count] };
+            let scratch = &mut scratch[..scratch_len(&network, count)];
+            *loss = gradient(&network, theta, samples, scratch, slope)?;
             self.slots.step(course, &step.mix, step.rate, theta, slope);
         }
         Ok(())
@@ -158,6 +193,7 @@ impl Landscape for Supervised<'_> {
         crate::error::range("samples to measure on", 1, usize::MAX, total)?;
         for (point, value) in points.iter().zip(values) {
             self.slots.mix(point, &mut self.floats[..self.slots.dim()]);
+            self.recompute()?;
             let mut sum = Scores::default();
             for from in (0..total).step_by(self.batch) {
                 let part = self.scores(split, from, self.batch.min(total - from))?;
