@@ -119,9 +119,9 @@ fn whole_networks() {
                 let sum = scores(&network, &theta, &[], samples, &mut scratch).unwrap();
                 assert!((value - sum.loss / batch as f64).abs() < 1e-13);
             }
-            for i in 0..theta.len() {
+            for (i, &slope) in slope.iter().enumerate() {
                 let numeric = difference(&theta, i, |t| loss_of(&network, t, &x, &labels));
-                near(slope[i], numeric, &format!("batch {batch}, parameter {i} of\n{network}\n"));
+                near(slope, numeric, &format!("batch {batch}, parameter {i} of\n{network}\n"));
             }
         }
     }

@@ -121,11 +121,11 @@ fn gradients_are_those_of_differences() {
         let (mut dp, mut dx) = (vec![f64::NAN; p.len()], vec![10.0; x.len()]);
         backward(case, &p, &x, &dy, &mut dp, &mut dx);
         let value = |p: &[f64], x: &[f64]| dot(&forward(layer, input, p, x, batch), &dy);
-        for i in 0..p.len() {
-            near(dp[i], difference(&p, i, |p| value(p, &x)), &format!("{case:?}, parameter {i}"));
+        for (i, &dp) in dp.iter().enumerate() {
+            near(dp, difference(&p, i, |p| value(p, &x)), &format!("{case:?}, parameter {i}"));
         }
-        for i in 0..x.len() {
-            near(dx[i] - 10.0, difference(&x, i, |x| value(&p, x)), &format!("{case:?}, input {i}"));
+        for (i, &dx) in dx.iter().enumerate() {
+            near(dx - 10.0, difference(&x, i, |x| value(&p, x)), &format!("{case:?}, input {i}"));
         }
         // Without the gradient of the inputs the others are the same.
         let mut alone = vec![f64::NAN; p.len()];

@@ -138,8 +138,8 @@ fn moments(theta: &[f32]) -> (f64, f64) {
 
 #[test]
 fn initial_parameters() {
-    let layers = self::layers(1, 1, true);
-    let network = Network { input: zoo::RESNET_INPUT, layers: &layers };
+    let small = layers(1, 1, true);
+    let network = Network { input: zoo::RESNET_INPUT, layers: &small };
     let mut theta = vec![f32::NAN; network.parameter_len()];
     initialise(&network, 3, 1, &mut theta);
     for row in network.rows() {

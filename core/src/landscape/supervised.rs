@@ -7,7 +7,7 @@
 
 use super::{Course, Landscape, Mix, Slots, Split, Step, Value};
 use crate::error::{Error, length};
-use crate::network::{Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
+use crate::network::{CropFlip, Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
 use crate::rng::{Purpose, Stream};
 
 /// The order in which an epoch visits `order.len()` samples: every implementation's, for the same bits.
@@ -23,6 +23,7 @@ pub struct Supervised<'m> {
     train: Samples<'m, f32>,
     test: Samples<'m, f32>,
     batch: usize,
+    augment: Option<CropFlip<'m>>,
     slots: Slots<'m>,
     /// θ, ∇L, statistics of batch norms, the inputs of a batch, the scratch memory of a pass.
     floats: &'m mut [f32],
@@ -71,17 +72,38 @@ impl<'m> Supervised<'m> {
         length("scratch floats", Self::floats_len(&network, batch), floats.len())?;
         length("order of the samples", train.labels.len(), order.len())?;
         length("labels of a batch", batch, labels.len())?;
-        Ok(Self { network, train, test, batch, slots, floats, order, labels })
+        Ok(Self { network, train, test, batch, augment: None, slots, floats, order, labels })
     }
 
-    /// Copies samples `chosen` of the training set to the batch memory.
-    fn gather(&mut self, from: usize, count: usize) {
+    /// The same, but steps see changed copies of their samples; losses are still told of the samples themselves.
+    ///
+    /// # Errors
+    /// A shape of another length than the samples.
+    pub fn augmented(mut self, augment: CropFlip<'m>) -> Result<Self, Error> {
+        length("numbers of an image", self.network.input.len(), augment.shape.len())?;
+        length("numbers of its border", augment.shape.channels, augment.border.len())?;
+        self.augment = Some(augment);
+        Ok(self)
+    }
+
+    /// Copies samples of the training set, in the order drawn, to the batch memory; changed ones for a step of a `course`.
+    fn gather(&mut self, from: usize, count: usize, course: Option<&Course>) {
         let (dim, len) = (self.slots.dim(), self.network.input.len());
         let inputs = &mut self.floats[2 * dim + self.network.statistics_len()..][..count * len];
         for (i, (&sample, to)) in
             self.order[from..from + count].iter().zip(inputs.chunks_exact_mut(len)).enumerate()
         {
-            to.copy_from_slice(&self.train.inputs[sample as usize * len..][..len]);
+            let input = &self.train.inputs[sample as usize * len..][..len];
+            match (&self.augment, course) {
+                (Some(augment), Some(c)) => {
+                    augment.apply(
+                        &mut Stream::new(c.seed, Purpose::Augment, c.job, c.epoch, sample),
+                        input,
+                        to,
+                    );
+                }
+                _ => to.copy_from_slice(input),
+            }
             self.labels[i] = self.train.labels[sample as usize];
         }
     }
@@ -114,7 +136,7 @@ impl<'m> Supervised<'m> {
     /// Sums over samples `from..from + count` of a split at θ.
     fn scores(&mut self, split: Split, from: usize, count: usize) -> Result<Scores, Error> {
         if let Split::Drawn { .. } = split {
-            self.gather(from, count);
+            self.gather(from, count, None);
         }
         let (network, train, test) = (self.network, self.train, self.test);
         let [theta, _, statistics, gathered, scratch] = pieces(&network, self.batch, self.floats);
@@ -166,7 +188,7 @@ impl Landscape for Supervised<'_> {
         for (step, loss) in steps.iter().zip(losses) {
             let from = step.batch as usize * self.batch;
             let count = self.batch.min(self.train.labels.len() - from);
-            self.gather(from, count);
+            self.gather(from, count, Some(course));
             self.slots.mix(&step.mix, &mut self.floats[..dim]);
             let network = self.network;
             let [theta, slope, _, inputs, scratch] = pieces(&network, self.batch, self.floats);

@@ -1,5 +1,6 @@
 //! A network is data: an input shape and a slice of layers. Every offset and length is computed from it.
 
+mod augment;
 mod check;
 mod init;
 mod layer;
@@ -7,6 +8,7 @@ mod pass;
 mod plan;
 pub mod zoo;
 
+pub use augment::CropFlip;
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};
 pub use pass::{Samples, Scores, accumulate, gradient, logits, scores, scratch_len};
