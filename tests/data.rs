@@ -1,11 +1,12 @@
 //! Data sets: what the files hold, subsets, normalisation, malformed and mutated files.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use valleys::data::{Loaded, Subset, Wanted, bounded, cifar10, fashion_mnist, load};
 use valleys::failure::{Failure, Kind};
 use valleys_core::network::{CropFlip, Shape};
 use valleys_core::rng::{Purpose, Stream};
+use valleys_tests::official_data;
 
 fn wanted(dir: Option<&Path>) -> Wanted<'_> {
     Wanted { dir, train: Subset::All, test: Subset::All, mean: None, std: None }
@@ -300,19 +301,6 @@ fn augmentation_shifts_and_mirrors() {
     assert!(seen.contains_key(&[&shifted[..], &second].concat()), "down and right");
 }
 
-/// The official files, where they are: in VALLEYS_DATA, or in `../shared/data`.
-fn official() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let dir = std::env::var_os("VALLEYS_DATA").map_or(beside, PathBuf::from);
-    let there = dir.is_dir();
-    if !there {
-        println!(
-            "SKIPPED the official files: set VALLEYS_DATA to a directory with fashion-mnist and cifar-10"
-        );
-    }
-    there.then_some(dir)
-}
-
 /// Mean and deviation of x/255, channel by channel.
 fn moments(loaded: &Loaded) -> Vec<(f64, f64)> {
     let (channels, area) = (loaded.shape.channels, loaded.shape.height * loaded.shape.width);
@@ -331,7 +319,7 @@ fn moments(loaded: &Loaded) -> Vec<(f64, f64)> {
 
 #[test]
 fn official_files() {
-    let Some(dir) = official() else { return };
+    let Some(dir) = official_data() else { return };
     let loaded = load("fashion-mnist", &wanted(Some(&dir))).unwrap();
     assert_eq!(counts(&loaded.data.train.labels, 10), [6000; 10]);
     assert_eq!(counts(&loaded.data.test.labels, 10), [1000; 10]);

@@ -34,3 +34,6 @@ pub const TORCH_F64: f64 = 1e-10;
 pub fn torch_f32(depth: usize) -> f64 {
     1e-5 * depth as f64
 }
+
+/// Logits of a network in f32 on real images, relative to the largest: what a comparison with PyTorch must reach.
+pub const LOGITS: f64 = 1e-4;

@@ -2,13 +2,16 @@
 
 use nalgebra::{RealField, convert};
 use serde_json::Value;
+use valleys::data::{Subset, Wanted, load};
 use valleys::model::{Model, NamedTensor};
+use valleys::reference;
 use valleys_core::network::{
     Layer, Network, Samples, Shape, accumulate, gradient, logits, scores, scratch_len,
 };
-use valleys_tests::tolerance;
+use valleys_tests::{official_data, tolerance};
 
 const RECORDED: &str = include_str!("torch/vectors.json");
+const ON_IMAGES: &str = include_str!("torch/images.json");
 
 /// The formulas of `record.py`.
 fn unit(seed: u32, i: u32) -> f64 {
@@ -118,14 +121,14 @@ fn compare<T: RealField + Copy>(case: &Value, tolerance: impl Fn(&Network) -> f6
     assert_eq!(sum.wrong, number("wrong"), "{name}");
 }
 
-fn cases() -> Vec<Value> {
-    let recorded: Value = serde_json::from_str(RECORDED).unwrap();
+fn cases(recorded: &str) -> Vec<Value> {
+    let recorded: Value = serde_json::from_str(recorded).unwrap();
     recorded["cases"].as_array().unwrap().clone()
 }
 
 #[test]
 fn f64_is_as_pytorch_s() {
-    cases().iter().for_each(|case| compare::<f64>(case, |_| tolerance::TORCH_F64));
+    cases(RECORDED).iter().for_each(|case| compare::<f64>(case, |_| tolerance::TORCH_F64));
 }
 
 #[test]
@@ -134,5 +137,41 @@ fn f32_is_near() {
     let depth = |network: &Network| {
         network.layers.iter().filter(|layer| matches!(layer, Layer::Convolution { .. })).count()
     };
-    cases().iter().for_each(|case| compare::<f32>(case, |network| tolerance::torch_f32(depth(network))));
+    cases(RECORDED)
+        .iter()
+        .for_each(|case| compare::<f32>(case, |network| tolerance::torch_f32(depth(network))));
+}
+
+/// Logits in f32 on the first images of the official files, where those are.
+#[test]
+fn real_images() {
+    let Some(dir) = official_data() else { return };
+    for case in cases(ON_IMAGES) {
+        let text = |key: &str| case[key].as_str().unwrap();
+        let number = |key: &str| case[key].as_u64().unwrap() as usize;
+        let wanted = Wanted {
+            dir: Some(&dir),
+            train: Subset::First(number("train")),
+            test: Subset::First(number("test")),
+            mean: None,
+            std: None,
+        };
+        let data = load(text("dataset"), &wanted).unwrap().data;
+        let labels: Vec<u8> = serde_json::from_value(case["labels"].clone()).unwrap();
+        assert_eq!(data.test.labels, labels);
+        let model = Model::by_name(text("network")).unwrap();
+        let network = model.network();
+        let theta: Vec<f32> = parameters(&model.state().parameters).into_iter().map(|x| x as f32).collect();
+        let statistics = reference::statistics(&network, &theta, &data.train, number("batch")).unwrap();
+        let mut scratch = vec![0.0; network.activation_len() * labels.len()];
+        let z = logits(&network, &theta, &statistics, &data.test.inputs, labels.len(), &mut scratch).unwrap();
+        let expected: Vec<f64> = serde_json::from_value(case["logits"].clone()).unwrap();
+        let size = expected.iter().fold(0.0, |m: f64, z| m.max(z.abs()));
+        let worst = z.iter().zip(&expected).fold(0.0, |m: f64, (z, e)| m.max((f64::from(*z) - e).abs()));
+        println!("{}: logits up to {size:.3}, difference at most {worst:.1e}", text("network"));
+        assert!(worst < tolerance::LOGITS * size, "{}: {worst}", text("network"));
+        let sum = reference::total(&network, &theta, &statistics, &data.test).unwrap();
+        let loss = case["loss"].as_f64().unwrap();
+        assert!((sum.loss / labels.len() as f64 - loss).abs() < tolerance::LOGITS * size);
+    }
 }

@@ -1,14 +1,17 @@
 """Records what PyTorch says of the networks at parameters and inputs that a formula gives: tests/torch/vectors.json.
 
     python tests/torch/record.py > tests/torch/vectors.json
+    python tests/torch/record.py DATA > tests/torch/images.json
 
-Everything in f64. Of large tensors the sum, the norm and some elements are recorded.
+With a directory of the official files: on real images. Everything in f64. Of large tensors the sum, the norm and some elements are recorded.
 """
 
 import json
 import math
+import sys
 
 import torch
+from images import load
 from nets import network, recompute_statistics
 
 # (name, shape of an input): small images keep the tests quick.
@@ -84,4 +87,33 @@ def case(name, shape):
     }
 
 
-print(json.dumps({"torch": torch.__version__, "cases": [case(*each) for each in CASES]}, indent=None))
+# (name, data set): the first images of the test part, statistics over the first ones of the training part.
+REAL = [("lenet5", "fashion-mnist"), ("resnet20", "cifar-10"), ("resnet20-ns", "cifar-10"), ("wrn14-2", "cifar-10")]
+TRAIN, REAL_BATCH, TEST = 24, 10, 4
+
+
+def real_case(name, dataset, data):
+    net = network(name).double()
+    parameters(net)
+    train, _ = load(data, dataset, "train", TRAIN)
+    test, labels = load(data, dataset, "test", TEST)
+    recompute_statistics(net, train.double(), REAL_BATCH)
+    with torch.no_grad():
+        logits = net(test.double())
+    return {
+        "network": name,
+        "dataset": dataset,
+        "train": TRAIN,
+        "batch": REAL_BATCH,
+        "test": TEST,
+        "labels": labels.tolist(),
+        "logits": logits.flatten().tolist(),
+        "loss": torch.nn.functional.cross_entropy(logits, labels).item(),
+    }
+
+
+if len(sys.argv) > 1:
+    cases = [real_case(*each, sys.argv[1]) for each in REAL]
+else:
+    cases = [case(*each) for each in CASES]
+print(json.dumps({"torch": torch.__version__, "cases": cases}))
