@@ -97,7 +97,15 @@ pub struct Tensor {
     pub shape: heapless::Vec<usize, 4>,
 }
 
+/// Whether the layers of images are there: the feature `images`.
+pub(super) const IMAGES: bool = cfg!(feature = "images");
+
 impl Layer {
+    /// Whether it needs the feature `images`.
+    pub const fn is_of_images(&self) -> bool {
+        matches!(self, Self::Convolution { .. } | Self::BatchNorm | Self::MaxPool { .. } | Self::AveragePool)
+    }
+
     /// The names of all layers, in tables and in messages.
     pub const NAMES: [&str; 8] =
         ["linear", "convolution", "batch norm", "relu", "max pool", "average pool", "branch", "add"];

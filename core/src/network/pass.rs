@@ -1,5 +1,6 @@
 //! Forward and backward through a whole network, with the reference kernels, in caller's memory.
 
+use super::layer::IMAGES;
 use super::{Layer, Network, Row};
 use crate::error::{Error, length};
 use crate::kernels::{add, average_pool, batch_norm, convolution, cross_entropy, linear, max_pool, relu};
@@ -102,7 +103,7 @@ pub fn accumulate<T: RealField + Copy>(
     length("statistics of the batch norms", network.statistics_len(), statistics.len())?;
     length("scratch memory", network.activation_len() * batch, scratch.len())?;
     forward(network, theta, None, inputs, batch, scratch);
-    for row in network.rows().filter(|row| row.layer == Layer::BatchNorm) {
+    for row in network.rows().filter(|row| IMAGES && row.layer == Layer::BatchNorm) {
         let x = if row.source.is_some() { &scratch[row.inputs(batch)] } else { inputs };
         batch_norm::accumulate(x, batch, share, &mut statistics[row.statistics()]);
     }
@@ -150,19 +151,21 @@ pub fn gradient<T: RealField + Copy>(
         let window = row.layer.window(row.input);
         match row.layer {
             Layer::Linear { .. } => linear::backward(p, x, dy, dp, dx, batch),
-            Layer::Convolution { .. } => {
+            Layer::Convolution { .. } if IMAGES => {
                 convolution::backward_weights(&window, x, dy, dp, batch);
                 convolution::backward_data(&window, p, dy, dx, batch);
             }
-            Layer::BatchNorm => batch_norm::backward(p, x, dy, dp, dx, batch),
+            Layer::BatchNorm if IMAGES => batch_norm::backward(p, x, dy, dp, dx, batch),
             Layer::Relu => relu::backward(&activations[out], dy, dx),
-            Layer::MaxPool { .. } => max_pool::backward(&window, x, dy, dx),
-            Layer::AveragePool => average_pool::backward(dy, dx),
+            Layer::MaxPool { .. } if IMAGES => max_pool::backward(&window, x, dy, dx),
+            Layer::AveragePool if IMAGES => average_pool::backward(dy, dx),
             Layer::Branch { .. } => {}
             Layer::Add { back } => {
                 add::backward(dy, dx);
                 add::backward(dy, &mut before[network.row(row.number - back).activations(batch)]);
             }
+            // Refused by `Network::check`.
+            Layer::Convolution { .. } | Layer::BatchNorm | Layer::MaxPool { .. } | Layer::AveragePool => {}
         }
     }
     Ok(loss)
@@ -185,18 +188,20 @@ fn forward<T: RealField + Copy>(
         let window = row.layer.window(row.input);
         match row.layer {
             Layer::Linear { .. } => linear::forward(p, x, y, batch),
-            Layer::Convolution { .. } => convolution::forward(&window, p, x, y, batch),
-            Layer::BatchNorm => {
+            Layer::Convolution { .. } if IMAGES => convolution::forward(&window, p, x, y, batch),
+            Layer::BatchNorm if IMAGES => {
                 batch_norm::forward(p, statistics.map(|all| &all[row.statistics()]), x, y, batch);
             }
             Layer::Relu => relu::forward(x, y),
-            Layer::MaxPool { .. } => max_pool::forward(&window, x, y),
-            Layer::AveragePool => average_pool::forward(x, y),
+            Layer::MaxPool { .. } if IMAGES => max_pool::forward(&window, x, y),
+            Layer::AveragePool if IMAGES => average_pool::forward(x, y),
             Layer::Branch { .. } => {}
             Layer::Add { back } => {
                 let other = &before[network.row(row.number - back).activations(batch)];
                 add::forward(x, other, y);
             }
+            // Refused by `Network::check`.
+            Layer::Convolution { .. } | Layer::BatchNorm | Layer::MaxPool { .. } | Layer::AveragePool => {}
         }
     }
 }
