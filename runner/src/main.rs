@@ -130,6 +130,9 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
         batch: args.batch as usize,
         by_order: args.by_order,
     })?;
+    if !answer.source.files.is_empty() {
+        eprintln!("read {}", answer.source.files.join(", "));
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&answer).expect("an answer is JSON"));
     } else {

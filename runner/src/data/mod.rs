@@ -149,6 +149,14 @@ impl Source {
     }
 }
 
+impl Dataset {
+    /// How many samples came from how many files, in a sentence; none for embedded data.
+    pub fn told(&self, source: &Source) -> Option<String> {
+        let (train, test, files) = (self.train.len(), self.test.len(), source.files.len());
+        (files > 0).then(|| format!("{train} training and {test} test samples from {files} files"))
+    }
+}
+
 impl Samples {
     /// Number of samples.
     pub fn len(&self) -> usize {

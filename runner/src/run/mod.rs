@@ -55,6 +55,8 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
         .clone()
         .unwrap_or_else(|| Path::new("runs").join(address(&config, &objective, &given, name)));
     if !options.quiet {
+        let told = objective.data().zip(objective.source()).and_then(|(data, source)| data.told(source));
+        told.into_iter().for_each(|told| eprintln!("{told}"));
         eprintln!("run directory {}", root.display());
     }
     let store = Store::open(&root, &config.to_toml())?;
