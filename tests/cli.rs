@@ -72,6 +72,29 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
         &["three-well-ring:1", "2 to 4096 variables"],
         &["--set", "network=three-well-ring:1", "--preset", "quadratic"],
     ),
+    (3, &["network \"resnet21\"", "a depth of 6n + 2"], &["--set", "network=resnet21"]),
+    (3, &["wrn56-65", "a width of 1 to 64"], &["--set", "network=wrn56-65"]),
+    (3, &["lenet5", "1x28x28 inputs", "1x8x8 features"], &["--set", "network=lenet5"]),
+    (
+        3,
+        &["dataset cifar-10 needs its directory", "--data DIR"],
+        &["--set", "network=resnet20", "--set", "dataset=cifar-10"],
+    ),
+    (
+        4,
+        &["train-images-idx3-ubyte or train-images-idx3-ubyte.gz expected in nowhere"],
+        &["--set", "network=lenet5", "--set", "dataset=fashion-mnist", "--data", "nowhere"],
+    ),
+    (3, &["data.std is 0", "above 0"], &["--set", "data.std=[0.0]"]),
+    (3, &["data.mean is NaN"], &["--set", "data.mean=[nan]"]),
+    (3, &["data.take", "`last`"], &["--set", "data.take=last"]),
+    (3, &["train.augment", "`turn`"], &["--set", "train.augment=turn"]),
+    (
+        3,
+        &["minima.files names 1 files, but minima.count is 3"],
+        &["--set", "minima.files=['a']", "--set", "minima.count=3"],
+    ),
+    (4, &["cannot read missing.safetensors"], &["--set", "minima.files=['missing.safetensors']"]),
     (8, &["/dev/null/run", "cannot make the directory"], &["--out", "/dev/null/run"]),
     (2, &["--threads is 0"], &["--threads", "0"]),
     (2, &["unexpected argument '--bogus'"], &["--bogus"]),
@@ -278,4 +301,82 @@ fn killed_at_any_moment_it_resumes_to_the_same_bytes() {
         assert_eq!(leftovers, 0);
     }
     println!("{kills} kills over {directory} runs");
+}
+
+/// A run's own networks: evaluated they have the losses of its summary; as files they are the minima of another run.
+#[test]
+fn networks_are_evaluated_and_reused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, again) = (folder.path().join("run"), folder.path().join("again"));
+    let run = |out: &Path, more: &[&str]| {
+        let arguments = [&["run"], SMALL_DIGITS, more, &["--json", "--out", out.to_str().unwrap()]].concat();
+        let output = valleys(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let summary = run(&out, &[]);
+    let file = |i: usize| out.join(format!("minima/{i}/{i}.safetensors")).to_str().unwrap().to_owned();
+    let evaluate = |more: &[&str]| {
+        let weights = file(1);
+        let fixed =
+            ["evaluate", "--network", "mlp:64-32-32-10", "--dataset", "digits", "--weights", &weights];
+        valleys(&[&fixed, more].concat())
+    };
+    for (split, samples) in [("train", 1437), ("test", 360)] {
+        let output = evaluate(&["--split", split, "--json"]);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["samples"], samples);
+        let [loss, of_run] =
+            [&answer["loss"], &summary["minima"][1][format!("{split}_loss")]].map(|x| x.as_f64().unwrap());
+        assert!((loss - of_run).abs() < 1e-5 * of_run, "{split}: {loss} {of_run}");
+        assert_eq!(answer["error"], summary["minima"][1][format!("{split}_error")]);
+    }
+    let few = evaluate(&["--limit", "7", "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&few.stdout).unwrap();
+    assert_eq!((&answer["samples"], &answer["statistics"]), (&7.into(), &serde_json::Value::Null));
+
+    let files = format!("minima.files=['{}', '{}', '{}']", file(2), file(1), file(0));
+    let other = run(&again, &["--set", &files]);
+    for (i, minimum) in other["minima"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(minimum["train_loss"], summary["minima"][2 - i]["train_loss"]);
+    }
+    assert_eq!(std::fs::read(file(0)).unwrap(), std::fs::read(again.join("minima/2/2.safetensors")).unwrap());
+}
+
+/// Exit code, words, arguments of `evaluate` in the place of the right ones.
+#[test]
+fn what_cannot_be_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let empty = file("empty", b"");
+    let torch = file("checkpoint.pt", b"PK\x03\x04 a zip file of PyTorch");
+    let cases: &[(i32, &[&str], [&str; 3])] = &[
+        (3, &["unknown network \"lenet\"", "did you mean \"lenet5\"?"], ["lenet", "digits", &empty]),
+        (3, &["unknown dataset \"mnist\""], ["lenet5", "mnist", &empty]),
+        (3, &["64 features"], ["mlp:30-2", "digits", &empty]),
+        (4, &["cannot read", "nowhere"], ["mlp:64-10", "digits", "nowhere"]),
+        (4, &["not a safetensors file"], ["mlp:64-10", "digits", &empty]),
+        (4, &["not a safetensors file"], ["mlp:64-10", "digits", &torch]),
+    ];
+    for (code, words, [network, dataset, weights]) in cases {
+        let output = valleys(&[
+            "evaluate",
+            "--network",
+            network,
+            "--dataset",
+            dataset,
+            "--weights",
+            weights,
+            "--json",
+        ]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(*code), "{network}: {stderr}");
+        words.iter().for_each(|word| assert!(stderr.contains(word), "{word:?} in {stderr}"));
+        assert!(output.stdout.is_empty());
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
 }

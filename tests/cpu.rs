@@ -218,8 +218,9 @@ fn values_are_those_of_f64() {
                 let expected = scores(
                     &network,
                     &theta,
+                    &[],
                     network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
-                    &mut vec![0.0; scratch_len(&network, count)],
+                    &mut vec![0.0; network.activation_len() * count],
                 )
                 .unwrap();
                 let terms = network.activation_len() + case.input.len();

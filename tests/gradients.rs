@@ -1,75 +1,13 @@
-//! Gradients against central differences in f64: of every layer, of the loss, of L(ψ(t)) in every control point.
+//! Gradients against central differences in f64: of the loss, of whole networks, of L(ψ(t)) in every control point. Those
+//! of single layers are in `layers.rs`.
 
-use valleys_core::kernels::{cross_entropy, linear, relu};
+use valleys_core::kernels::cross_entropy;
 use valleys_core::landscape::{Course, Function, Landscape, Slots, Step, Supervised};
 use valleys_core::network::{Layer, Network, Samples, Shape, gradient, scores, scratch_len};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_core::simplex::{Frame, Position, control_len, uniform};
+use valleys_tests::differences::{difference, near, random};
 use valleys_tests::tolerance;
-
-const H: f64 = 1e-5;
-
-fn random(stream: &mut Stream, len: usize) -> Vec<f64> {
-    (0..len).map(|_| stream.normal()).collect()
-}
-
-/// The central difference of `f` in element `i` of `x`.
-fn difference(x: &[f64], i: usize, mut f: impl FnMut(&[f64]) -> f64) -> f64 {
-    let mut at = x.to_vec();
-    at[i] = x[i] + H;
-    let above = f(&at);
-    at[i] = x[i] - H;
-    (above - f(&at)) / (2.0 * H)
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn near(analytic: f64, numeric: f64, what: &str) {
-    assert!(
-        (analytic - numeric).abs() <= tolerance::DIFFERENCE * (1.0 + numeric.abs()),
-        "{what}: {analytic} {numeric}"
-    );
-}
-
-#[test]
-fn linear_layer() {
-    let mut stream = Stream::new(1, Purpose::Init, 0, 0, 0);
-    for (batch, inputs, outputs) in [(1, 1, 1), (1, 3, 2), (2, 1, 5), (3, 7, 4), (5, 4, 11)] {
-        let p = random(&mut stream, outputs * (inputs + 1));
-        let x = random(&mut stream, batch * inputs);
-        let dy = random(&mut stream, batch * outputs);
-        let value = |p: &[f64], x: &[f64]| {
-            let mut y = vec![0.0; batch * outputs];
-            linear::forward(p, x, &mut y, batch);
-            dot(&y, &dy)
-        };
-        let (mut dp, mut dx) = (vec![f64::NAN; p.len()], vec![f64::NAN; x.len()]);
-        linear::backward(&p, &x, &dy, &mut dp, Some(&mut dx), batch);
-        (0..p.len()).for_each(|i| near(dp[i], difference(&p, i, |p| value(p, &x)), "parameter"));
-        (0..x.len()).for_each(|i| near(dx[i], difference(&x, i, |x| value(&p, x)), "input"));
-    }
-}
-
-#[test]
-fn relu_layer() {
-    let mut stream = Stream::new(2, Purpose::Init, 0, 0, 0);
-    let (x, dy) = (random(&mut stream, 50), random(&mut stream, 50));
-    let value = |x: &[f64]| {
-        let mut y = vec![0.0; x.len()];
-        relu::forward(x, &mut y);
-        dot(&y, &dy)
-    };
-    let (mut y, mut dx) = (vec![0.0; 50], vec![0.0; 50]);
-    relu::forward(&x, &mut y);
-    relu::backward(&y, &dy, &mut dx);
-    (0..50).for_each(|i| near(dx[i], difference(&x, i, value), "input"));
-
-    let mut y = [7.0; 4];
-    relu::forward(&[-0.0, f64::NAN, f64::INFINITY, -1.0], &mut y);
-    assert!(y[0] == 0.0 && y[1].is_nan() && y[2] == f64::INFINITY && y[3] == 0.0);
-}
 
 #[test]
 fn cross_entropy_loss() {
@@ -105,28 +43,87 @@ const LAYERS: [Layer; 5] = [
 ];
 const NETWORK: Network = Network { input: Shape::flat(6), layers: &LAYERS };
 
+/// Every kind of layer, a shortcut with a projection and one without.
+const RESIDUAL: Network = Network {
+    input: Shape { channels: 2, height: 5, width: 4 },
+    layers: &[
+        convolution(3, 3, 1),
+        Layer::BatchNorm,
+        Layer::Relu,
+        convolution(4, 3, 2),
+        Layer::BatchNorm,
+        Layer::Branch { back: 3 },
+        convolution(4, 1, 2),
+        Layer::BatchNorm,
+        Layer::Add { back: 4 },
+        Layer::Relu,
+        convolution(4, 3, 1),
+        Layer::Add { back: 2 },
+        Layer::Add { back: 3 },
+        Layer::AveragePool,
+        Layer::Linear { outputs: 4 },
+    ],
+};
+
+/// Biases, pooling with a rest, branches to a branch and to the last row.
+const POOLED: Network = Network {
+    input: Shape { channels: 1, height: 7, width: 6 },
+    layers: &[
+        Layer::Convolution { outputs: 2, kernel: 3, stride: 1, padding: 2, bias: true },
+        Layer::Relu,
+        Layer::Branch { back: 2 },
+        Layer::Branch { back: 1 },
+        Layer::MaxPool { kernel: 2, stride: 2 },
+        Layer::Linear { outputs: 4 },
+        Layer::Branch { back: 1 },
+    ],
+};
+
+const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
+    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false }
+}
+
 fn data(stream: &mut Stream, batch: usize) -> (Vec<f64>, Vec<u8>) {
-    (random(stream, batch * 6), (0..batch).map(|_| stream.below(4) as u8).collect())
+    data_for(&NETWORK, stream, batch)
+}
+
+fn data_for(network: &Network, stream: &mut Stream, batch: usize) -> (Vec<f64>, Vec<u8>) {
+    let inputs = random(stream, batch * network.input.len());
+    (inputs, (0..batch).map(|_| stream.below(4) as u8).collect())
 }
 
 fn loss(theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
-    let mut scratch = vec![0.0; scratch_len(&NETWORK, labels.len())];
-    scores(&NETWORK, theta, Samples { inputs: x, labels }, &mut scratch).unwrap().loss / labels.len() as f64
+    loss_of(&NETWORK, theta, x, labels)
+}
+
+/// The loss where batch norms have the batch's own statistics.
+fn loss_of(network: &Network, theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
+    let mut scratch = vec![0.0; scratch_len(network, labels.len())];
+    let samples = Samples { inputs: x, labels };
+    gradient(network, theta, samples, &mut scratch, &mut vec![0.0; theta.len()]).unwrap()
 }
 
 #[test]
-fn whole_network() {
+fn whole_networks() {
     let mut stream = Stream::new(4, Purpose::Init, 0, 0, 0);
-    for batch in [1, 2, 7] {
-        let (x, labels) = data(&mut stream, batch);
-        let theta = random(&mut stream, NETWORK.parameter_len());
-        let mut scratch = vec![f64::NAN; scratch_len(&NETWORK, batch)];
-        let mut slope = vec![f64::NAN; theta.len()];
-        let samples = Samples { inputs: &x, labels: &labels };
-        let value = gradient(&NETWORK, &theta, samples, &mut scratch, &mut slope).unwrap();
-        assert!((value - loss(&theta, &x, &labels)).abs() < 1e-13);
-        (0..theta.len())
-            .for_each(|i| near(slope[i], difference(&theta, i, |t| loss(t, &x, &labels)), "parameter"));
+    for network in [NETWORK, RESIDUAL, POOLED] {
+        for batch in [1, 2, 7] {
+            let (x, labels) = data_for(&network, &mut stream, batch);
+            let theta = random(&mut stream, network.parameter_len());
+            let mut scratch = vec![f64::NAN; scratch_len(&network, batch)];
+            let mut slope = vec![f64::NAN; theta.len()];
+            let samples = Samples { inputs: &x, labels: &labels };
+            let value = gradient(&network, &theta, samples, &mut scratch, &mut slope).unwrap();
+            if network.statistics_len() == 0 {
+                let mut scratch = vec![f64::NAN; network.activation_len() * batch];
+                let sum = scores(&network, &theta, &[], samples, &mut scratch).unwrap();
+                assert!((value - sum.loss / batch as f64).abs() < 1e-13);
+            }
+            for (i, &slope) in slope.iter().enumerate() {
+                let numeric = difference(&theta, i, |t| loss_of(&network, t, &x, &labels));
+                near(slope, numeric, &format!("batch {batch}, parameter {i} of\n{network}\n"));
+            }
+        }
     }
 }
 

@@ -108,13 +108,14 @@ documentation() {
 features() {
     cargo check --locked -p valleys-core
     cargo check --locked -p valleys-core --features alloc
+    cargo check --locked -p valleys-core --features images
 }
 
 # The core alone, not optimised: does it build where there is neither std nor 64 bits? (Cortex-M4F: see below.)
 machines() {
     for target in riscv32imac-unknown-none-elf wasm32-unknown-unknown; do
         if cross $target; then
-            for feature in "" alloc; do
+            for feature in "" alloc images; do
                 CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=false \
                     bash tests/cross.sh $target build --locked -p valleys-core --features "$feature" 2>&1
             done

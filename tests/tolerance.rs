@@ -25,3 +25,15 @@ pub const CRITICAL: f64 = 1e-6;
 pub fn trajectory_f32(flops: usize) -> f64 {
     10.0 * sum_f32(flops)
 }
+
+/// A network in f64 against PyTorch's f64: sums of a few thousand terms in other orders, through up to twenty layers of
+/// batch norms that divide by the deviations of a few numbers. Relative to the norm of the tensor.
+pub const TORCH_F64: f64 = 1e-10;
+
+/// The same in f32, through `depth` convolutions.
+pub fn torch_f32(depth: usize) -> f64 {
+    1e-5 * depth as f64
+}
+
+/// Logits of a network in f32 on real images, relative to the largest: what a comparison with PyTorch must reach.
+pub const LOGITS: f64 = 1e-4;

@@ -41,6 +41,15 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// A layer that does not fit those before it.
+    Layer {
+        /// Its row in the network.
+        row: usize,
+        /// Its name.
+        layer: &'static str,
+        /// What it needs and does not have.
+        needed: &'static str,
+    },
 }
 
 impl fmt::Display for Error {
@@ -55,6 +64,9 @@ impl fmt::Display for Error {
             Self::NotFinite { what, at } => write!(f, "{what} is not finite at {at}"),
             Self::Label { sample, label, classes } => {
                 write!(f, "sample {sample} has label {label}, but there are {classes} classes")
+            }
+            Self::Layer { row, layer, needed } => {
+                write!(f, "row {row} of the network: {layer} needs {needed}")
             }
         }
     }

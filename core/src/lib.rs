@@ -1,4 +1,5 @@
 //! Topology of loss surfaces, in caller's memory: no `std`, no allocator (but for the feature `alloc`).
+//! The feature `images` adds the layers of convolutional networks.
 //!
 //! The tour, in the order of a run:
 //!

@@ -24,6 +24,8 @@ pub enum Purpose {
     Perturbation = 5,
     /// The samples on which losses are measured before an epoch.
     Measure = 6,
+    /// Changes of the images of an epoch, sample by sample.
+    Augment = 7,
 }
 
 /// An endless stream of random numbers.

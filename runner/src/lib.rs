@@ -1,15 +1,19 @@
 //! The host side: from a configuration to a run directory.
 //!
-//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`cpu`]
-//! (networks on data, with fast kernels), [`run`] (jobs and their order), [`store`] (files that are complete or
-//! absent), [`checkpoint`] (θ in files), [`table`] (what is printed), [`report`] (the page of figures).
+//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`model`] (networks by name),
+//! [`data`], [`cpu`] (perceptrons on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
+//! their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
+//! [`report`] (the page of figures); [`evaluate`] (loss and error of one checkpoint).
 
 pub mod checkpoint;
 pub mod config;
 pub mod cpu;
 pub mod data;
+pub mod evaluate;
 pub mod failure;
+pub mod model;
 pub mod objective;
+pub mod reference;
 pub mod report;
 pub mod run;
 pub mod store;

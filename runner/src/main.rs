@@ -1,11 +1,11 @@
 //! The command line: raw flags here, everything else in the library.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use valleys::config::{Config, preset};
 use valleys::failure::{Failure, Kind, Result};
-use valleys::{run, table};
+use valleys::{evaluate, run, table};
 
 /// The topology of what neural networks learn: trains minima, connects them by curves and triangles, and says by
 /// a barcode how far the loss is from convex.
@@ -21,6 +21,8 @@ enum Command {
     /// Do everything a configuration asks for, or what is left of it, and write a run directory with a report.
     /// Without arguments: the preset `digits`.
     Run(RunArgs),
+    /// Tell loss and error of one checkpoint (safetensors, PyTorch names) on a data set.
+    Evaluate(EvaluateArgs),
     /// Make the figures and report.html of a run directory anew.
     Report {
         /// The run directory.
@@ -47,6 +49,9 @@ struct RunArgs {
     /// Change a key of the configuration: --set minima.count=3. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Directory of the data set's files: the same as --set data.dir=DIR.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
     /// Threads; no result depends on it.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
@@ -55,11 +60,52 @@ struct RunArgs {
     json: bool,
 }
 
+#[derive(Args)]
+struct EvaluateArgs {
+    /// The network: lenet5, resnet20, resnet20-ns, wrn56-2, mlp:784-128-10 and their kin.
+    #[arg(long)]
+    network: String,
+    /// Its checkpoint (safetensors).
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    /// The data set: digits, breast-cancer, fashion-mnist, cifar-10.
+    #[arg(long)]
+    dataset: String,
+    /// Directory of the data set's files.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Which part of the data set.
+    #[arg(long, value_enum, default_value = "test")]
+    split: Split,
+    /// Only the first N samples, in the order of the files.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Statistics of batch norms anew, by one pass over the training data, instead of the checkpoint's.
+    #[arg(long)]
+    recompute_statistics: bool,
+    /// Samples of a batch of that pass.
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: u32,
+    /// Take tensors of other names in order, where every shape agrees.
+    #[arg(long)]
+    by_order: bool,
+    /// Print one JSON document on stdout instead of a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Split {
+    Train,
+    Test,
+}
+
 fn main() -> ExitCode {
     // clap prints help to stdout with exit code 0, and what is wrong to stderr with exit code 2.
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => main_job(args),
+        Command::Evaluate(args) => evaluation(args),
         Command::Report { directory } => run::report(&directory).map(|path| println!("{}", path.display())),
         Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
     };
@@ -72,7 +118,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn main_job(args: RunArgs) -> Result<()> {
+fn evaluation(args: EvaluateArgs) -> Result<()> {
+    let answer = evaluate::evaluate(&evaluate::Question {
+        network: args.network,
+        weights: args.weights,
+        dataset: args.dataset,
+        dir: args.data,
+        train: matches!(args.split, Split::Train),
+        limit: args.limit,
+        recompute: args.recompute_statistics,
+        batch: args.batch as usize,
+        by_order: args.by_order,
+    })?;
+    if !answer.source.files.is_empty() {
+        eprintln!("read {}", answer.source.files.join(", "));
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&answer).expect("an answer is JSON"));
+    } else {
+        println!("loss {}, error {}, {} samples", answer.loss, answer.error, answer.samples);
+    }
+    Ok(())
+}
+
+fn main_job(mut args: RunArgs) -> Result<()> {
+    if let Some(dir) = args.data.take() {
+        // Quoted as TOML has it, whatever the name holds.
+        args.overrides.push(format!("data.dir={}", toml::Value::String(dir)));
+    }
     let config = Config::load(args.config.as_deref(), args.preset.as_deref(), &args.overrides)?;
     let name = match (&args.preset, &args.config) {
         (Some(preset), _) => preset.clone(),

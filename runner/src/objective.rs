@@ -1,46 +1,41 @@
 //! What a run is about: a network on data, or an analytic function. Nothing above this file knows which.
 
-use crate::config::{Config, nearest};
+use crate::config::{Augment, Config, Take};
 use crate::cpu::Cpu;
-use crate::data::{self, Dataset};
+use crate::data::{self, Dataset, Loaded, Source, Subset, Wanted};
 use crate::failure::{Failure, Kind, Result};
-use std::ops::Range;
+use crate::model::{Model, NamedTensor, State};
+use crate::reference;
+use std::path::Path;
 use std::sync::Arc;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Analytic, EPOCH_LEN, Function, Landscape, Slots, rotate, rotation};
-use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
+use valleys_core::network::{Layer, Shape, initialise};
 use valleys_core::rng::{Purpose, Stream};
 
-/// Most layers of a multilayer perceptron.
-const MLP_LAYERS: usize = 64;
+/// What a data set is that nobody asked for.
+const NO_DATASET: &str = "a dataset, such as \"digits\"";
 
 /// Spread of the points from which minima of an analytic function are sought, around its wells.
 const START_SPREAD: f64 = 0.1;
-
-/// A named piece of θ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedTensor {
-    /// As in a PyTorch `state_dict`.
-    pub name: String,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Where it is in θ.
-    pub range: Range<usize>,
-}
 
 /// The loss whose shape is studied.
 #[derive(Debug)]
 pub enum Objective {
     /// Mean cross-entropy of a network.
     Trained {
-        /// The layers.
-        layers: Vec<Layer>,
-        /// Shape of a sample.
-        input: Shape,
+        /// The network.
+        model: Model,
         /// The samples.
         data: Arc<Dataset>,
+        /// Their shape.
+        shape: Shape,
+        /// Where they came from.
+        source: Source,
         /// Samples of a step.
         batch: usize,
+        /// What is done to the images of a step.
+        augment: Augment,
     },
     /// A function with known critical values.
     Known {
@@ -70,38 +65,27 @@ impl Objective {
             }
             return Self::known(function, parameters, config.seed);
         }
-        if family != "mlp" {
-            let families = Function::ALL.into_iter().map(Function::name).chain(["mlp"]);
-            return wrong(format!("unknown network {name:?}{}", nearest(family, families)));
-        }
-        let widths: Option<Vec<usize>> = parameters.split('-').map(|w| w.parse().ok()).collect();
-        let Some(widths) = widths else {
-            return wrong(format!("network {name:?}: widths such as mlp:64-32-10 expected"));
+        let model = Model::by_name(name)?;
+        let Some(dataset) = config.dataset.as_deref() else {
+            return wrong(format!("network {name:?} needs {NO_DATASET}"));
         };
-        let layers = match zoo::mlp::<MLP_LAYERS>(&widths) {
-            Ok(layers) => layers.to_vec(),
-            Err(error) => return wrong(format!("network {name:?}: {error}")),
+        let train = match (config.data.limit, config.data.take) {
+            (0, _) => Subset::All,
+            (count, Take::First) => Subset::First(count),
+            (count, Take::Stratified) => Subset::Stratified { count, seed: config.seed },
         };
-        let (data, features, classes) = match config.dataset.as_deref() {
-            Some("digits") => (data::digits::load(), data::digits::FEATURES, data::digits::CLASSES),
-            Some(other) => {
-                return wrong(format!("unknown dataset {other:?}{}", nearest(other, ["digits"].into_iter())));
-            }
-            None => return wrong(format!("network {name:?} needs a dataset, such as \"digits\"")),
+        let wanted = Wanted {
+            dir: config.data.dir.as_deref().map(Path::new),
+            train,
+            test: Subset::All,
+            mean: config.data.mean.as_deref(),
+            std: config.data.std.as_deref(),
         };
-        let ends = (widths[0], widths[widths.len() - 1]);
-        if ends != (features, classes) {
-            return wrong(format!(
-                "network {name:?} has {} inputs and {} outputs, but the dataset has {features} features and {classes} classes",
-                ends.0, ends.1
-            ));
-        }
-        Ok(Self::Trained {
-            layers,
-            input: Shape::flat(features),
-            data: Arc::new(data),
-            batch: config.train.batch,
-        })
+        let loaded = data::load(dataset, &wanted)?;
+        fits(name, &model, dataset, &loaded)?;
+        let Loaded { data, shape, source, .. } = loaded;
+        let augment = config.train.augment;
+        Ok(Self::Trained { model, data: Arc::new(data), shape, source, batch: config.train.batch, augment })
     }
 
     fn known(function: Function, parameters: &str, seed: u64) -> Result<Self> {
@@ -124,7 +108,7 @@ impl Objective {
     /// Number of parameters.
     pub fn dim(&self) -> usize {
         match self {
-            Self::Trained { layers, input, .. } => Network { input: *input, layers }.parameter_len(),
+            Self::Trained { model, .. } => model.network().parameter_len(),
             Self::Known { dim, .. } => *dim,
         }
     }
@@ -137,6 +121,14 @@ impl Objective {
         }
     }
 
+    /// Where the samples came from; none for a function.
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Trained { source, .. } => Some(source),
+            Self::Known { .. } => None,
+        }
+    }
+
     /// The samples; none for a function.
     pub fn data(&self) -> Option<&Dataset> {
         match self {
@@ -145,37 +137,35 @@ impl Objective {
         }
     }
 
-    /// The names and shapes of the pieces of θ.
-    pub fn tensors(&self) -> Vec<NamedTensor> {
-        let Self::Trained { layers, input, .. } = self else {
-            return vec![NamedTensor { name: "theta".into(), shape: vec![self.dim()], range: 0..self.dim() }];
-        };
-        let mut tensors = Vec::new();
-        let mut linear = 0;
-        for row in (Network { input: *input, layers }).rows() {
-            let pieces = row.layer.tensors(row.input);
-            linear += usize::from(!pieces.is_empty());
-            let mut start = row.parameter_offset;
-            for piece in pieces {
-                let len: usize = piece.shape.iter().product();
-                tensors.push(NamedTensor {
-                    name: format!("fc{linear}.{}", piece.name),
-                    shape: piece.shape.to_vec(),
-                    range: start..start + len,
-                });
-                start += len;
+    /// The names of what a checkpoint holds.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Trained { model, .. } => model.state(),
+            Self::Known { dim, .. } => {
+                let theta = NamedTensor { name: "theta".into(), shape: vec![*dim], range: 0..*dim };
+                State { parameters: vec![theta], statistics: Vec::new() }
             }
         }
-        tensors
+    }
+
+    /// The statistics of the batch norms at θ, recomputed over the training data.
+    ///
+    /// # Errors
+    /// Lengths that do not fit.
+    pub fn statistics(&self, theta: &[f32]) -> std::result::Result<Vec<f32>, Error> {
+        match self {
+            Self::Trained { model, data, batch, .. } => {
+                reference::statistics(&model.network(), theta, &data.train, *batch)
+            }
+            Self::Known { .. } => Ok(Vec::new()),
+        }
     }
 
     /// Where the training of minimum `vertex` starts: random parameters, or near the function's wells in turn.
     pub fn start(&self, seed: u64, vertex: u32) -> Vec<f32> {
         let mut theta = vec![0.0; self.dim()];
         match self {
-            Self::Trained { layers, input, .. } => {
-                initialise(&Network { input: *input, layers }, seed, vertex, &mut theta);
-            }
+            Self::Trained { model, .. } => initialise(&model.network(), seed, vertex, &mut theta),
             Self::Known { function, rotation, dim } => {
                 let mut stream = Stream::new(seed, Purpose::Init, 1 << vertex, 0, 0);
                 let mut x: Vec<f64> = (0..*dim).map(|_| START_SPREAD * stream.normal()).collect();
@@ -198,8 +188,15 @@ impl Objective {
         work: impl FnOnce(&mut dyn Landscape<Error = Error>) -> std::result::Result<R, Error>,
     ) -> std::result::Result<R, Error> {
         match self {
-            Self::Trained { layers, input, data, batch } => {
-                work(&mut Cpu::new(layers, *input, data.clone(), *batch, slots)?)
+            Self::Trained { model, data, shape, source, batch, augment } => {
+                let perceptron =
+                    model.layers.iter().all(|layer| matches!(layer, Layer::Linear { .. } | Layer::Relu));
+                if perceptron && *augment == Augment::None {
+                    return work(&mut Cpu::new(&model.layers, model.input, data.clone(), *batch, slots)?);
+                }
+                let border = (*augment == Augment::CropFlip).then(|| (*shape, source.black(*shape)));
+                let border = border.as_ref().map(|(shape, border)| (*shape, border.as_slice()));
+                reference::with_landscape(&model.network(), data, *batch, slots, border, work)
             }
             Self::Known { function, rotation, dim } => {
                 let mut memory = vec![0.0; Slots::memory_len(slots, *dim)];
@@ -209,4 +206,21 @@ impl Objective {
             }
         }
     }
+}
+
+/// Whether a network reads the samples of a data set and knows its classes.
+pub fn fits(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
+    let network = model.network();
+    let (inputs, classes) = (network.input, network.classes());
+    // A multilayer perceptron reads any shape as a vector.
+    let flat = inputs == Shape::flat(inputs.len());
+    let shape = if flat { Shape::flat(loaded.shape.len()) } else { loaded.shape };
+    if (inputs, classes) == (shape, loaded.classes) {
+        return Ok(());
+    }
+    let message = format!(
+        "network {name:?} has {inputs} inputs and {classes} outputs, but dataset {dataset:?} has {shape} features and {} classes",
+        loaded.classes
+    );
+    Err(Failure::new(Kind::Configuration, message))
 }

@@ -33,7 +33,7 @@ pub fn forward<T: RealField + Copy>(parameters: &[T], x: &[T], y: &mut [T], batc
     }
 }
 
-/// dW = dyᵀ x, db = Σ dy, and dx = dy W where asked for; all are overwritten.
+/// dW = dyᵀ x, db = Σ dy, overwritten, and dx += dy W; an empty dx is not wanted.
 ///
 /// # Layout
 /// `parameters`, `gradient`: W (O, I), then b (O). `x`, `dx` (B, I), `dy` (B, O).
@@ -42,7 +42,7 @@ pub fn backward<T: RealField + Copy>(
     x: &[T],
     dy: &[T],
     gradient: &mut [T],
-    dx: Option<&mut [T]>,
+    dx: &mut [T],
     batch: usize,
 ) {
     let (inputs, outputs) = (x.len() / batch, dy.len() / batch);
@@ -55,8 +55,8 @@ pub fn backward<T: RealField + Copy>(
         weight_gradient.ger(T::one(), &x.column(sample), &dy.column(sample), T::one());
         bias_gradient += dy.column(sample);
     }
-    if let Some(dx) = dx {
+    if !dx.is_empty() {
         let weight = view(&parameters[..inputs * outputs], inputs, outputs);
-        view_mut(dx, inputs, batch).gemm(T::one(), &weight, &dy, T::zero());
+        view_mut(dx, inputs, batch).gemm(T::one(), &weight, &dy, T::one());
     }
 }

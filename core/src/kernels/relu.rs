@@ -12,12 +12,12 @@ pub fn forward<T: RealField + Copy>(x: &[T], y: &mut [T]) {
     }
 }
 
-/// dx = dy where y > 0, else 0 (as PyTorch: also at x = 0).
+/// dx += dy where y > 0 (as PyTorch: not at x = 0).
 ///
 /// # Layout
 /// `y` the output of [`forward`]; `dy`, `dx` of its length.
 pub fn backward<T: RealField + Copy>(y: &[T], dy: &[T], dx: &mut [T]) {
     for ((dx, &dy), &y) in dx.iter_mut().zip(dy).zip(y) {
-        *dx = if y > T::zero() { dy } else { T::zero() };
+        *dx += if y > T::zero() { dy } else { T::zero() };
     }
 }

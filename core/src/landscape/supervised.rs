@@ -1,9 +1,13 @@
 //! A network on data behind the contract, with the reference kernels: the oracle of faster ones, and what runs
 //! where nothing else does.
+//!
+//! Batch norms normalise with the batch's own statistics while the landscape takes steps. Where it tells losses, their
+//! statistics are computed anew at every point, by a pass over the training samples in order, so that the loss is a
+//! function of θ alone (Garipov et al. 2018).
 
 use super::{Course, Landscape, Mix, Slots, Split, Step, Value};
 use crate::error::{Error, length};
-use crate::network::{Network, Samples, Scores, gradient, scores, scratch_len};
+use crate::network::{CropFlip, Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
 use crate::rng::{Purpose, Stream};
 
 /// The order in which an epoch visits `order.len()` samples: every implementation's, for the same bits.
@@ -19,8 +23,9 @@ pub struct Supervised<'m> {
     train: Samples<'m, f32>,
     test: Samples<'m, f32>,
     batch: usize,
+    augment: Option<CropFlip<'m>>,
     slots: Slots<'m>,
-    /// θ, ∇L, the inputs of a batch, the scratch memory of a pass.
+    /// θ, ∇L, statistics of batch norms, the inputs of a batch, the scratch memory of a pass.
     floats: &'m mut [f32],
     order: &'m mut [u32],
     labels: &'m mut [u8],
@@ -29,7 +34,10 @@ pub struct Supervised<'m> {
 impl<'m> Supervised<'m> {
     /// Elements of `floats`.
     pub const fn floats_len(network: &Network, batch: usize) -> usize {
-        2 * network.parameter_len() + network.input.len() * batch + scratch_len(network, batch)
+        2 * network.parameter_len()
+            + network.statistics_len()
+            + network.input.len() * batch
+            + scratch_len(network, batch)
     }
 
     /// A landscape that takes batches of `batch` samples, the last of an epoch smaller.
@@ -38,7 +46,7 @@ impl<'m> Supervised<'m> {
     /// of `batch` elements.
     ///
     /// # Errors
-    /// A slice of the wrong length; no training samples.
+    /// Layers that do not fit together; a slice of the wrong length; no training samples.
     #[expect(clippy::too_many_arguments, reason = "the caller owns every piece of memory")]
     pub fn new(
         network: Network<'m>,
@@ -50,6 +58,7 @@ impl<'m> Supervised<'m> {
         order: &'m mut [u32],
         labels: &'m mut [u8],
     ) -> Result<Self, Error> {
+        network.check()?;
         crate::error::range("samples of a batch", 1, usize::MAX, batch)?;
         crate::error::range("training samples", 1, u32::MAX as usize, train.labels.len())?;
         length("parameters of a slot", network.parameter_len(), slots.dim())?;
@@ -63,43 +72,94 @@ impl<'m> Supervised<'m> {
         length("scratch floats", Self::floats_len(&network, batch), floats.len())?;
         length("order of the samples", train.labels.len(), order.len())?;
         length("labels of a batch", batch, labels.len())?;
-        Ok(Self { network, train, test, batch, slots, floats, order, labels })
+        Ok(Self { network, train, test, batch, augment: None, slots, floats, order, labels })
     }
 
-    /// Copies samples `chosen` of the training set to the batch memory.
-    fn gather(&mut self, from: usize, count: usize) {
+    /// The same, but steps see changed copies of their samples; losses are still told of the samples themselves.
+    ///
+    /// # Errors
+    /// A shape of another length than the samples.
+    pub fn augmented(mut self, augment: CropFlip<'m>) -> Result<Self, Error> {
+        length("numbers of an image", self.network.input.len(), augment.shape.len())?;
+        length("numbers of its border", augment.shape.channels, augment.border.len())?;
+        self.augment = Some(augment);
+        Ok(self)
+    }
+
+    /// Copies samples of the training set, in the order drawn, to the batch memory; changed ones for a step of a `course`.
+    fn gather(&mut self, from: usize, count: usize, course: Option<&Course>) {
         let (dim, len) = (self.slots.dim(), self.network.input.len());
-        let inputs = &mut self.floats[2 * dim..][..count * len];
+        let inputs = &mut self.floats[2 * dim + self.network.statistics_len()..][..count * len];
         for (i, (&sample, to)) in
             self.order[from..from + count].iter().zip(inputs.chunks_exact_mut(len)).enumerate()
         {
-            to.copy_from_slice(&self.train.inputs[sample as usize * len..][..len]);
+            let input = &self.train.inputs[sample as usize * len..][..len];
+            match (&self.augment, course) {
+                (Some(augment), Some(c)) => {
+                    augment.apply(
+                        &mut Stream::new(c.seed, Purpose::Augment, c.job, c.epoch, sample),
+                        input,
+                        to,
+                    );
+                }
+                _ => to.copy_from_slice(input),
+            }
             self.labels[i] = self.train.labels[sample as usize];
         }
     }
 
+    /// Samples `from..from + count` of a part of the data.
+    fn part(all: Samples<'m, f32>, from: usize, count: usize) -> Samples<'m, f32> {
+        let len = all.inputs.len() / all.labels.len();
+        Samples { inputs: &all.inputs[from * len..][..count * len], labels: &all.labels[from..][..count] }
+    }
+
+    /// The statistics of the batch norms at θ.
+    fn recompute(&mut self) -> Result<(), Error> {
+        let (network, train, batch) = (self.network, self.train, self.batch);
+        let total = train.labels.len();
+        let [theta, _, statistics, _, scratch] = pieces(&network, batch, self.floats);
+        statistics.fill(0.0);
+        if statistics.is_empty() {
+            return Ok(());
+        }
+        for from in (0..total).step_by(batch) {
+            let count = batch.min(total - from);
+            let inputs = Self::part(train, from, count).inputs;
+            let scratch = &mut scratch[..network.activation_len() * count];
+            let share = (count as f64 / total as f64) as f32;
+            accumulate(&network, theta, inputs, count, share, scratch, statistics)?;
+        }
+        Ok(())
+    }
+
     /// Sums over samples `from..from + count` of a split at θ.
     fn scores(&mut self, split: Split, from: usize, count: usize) -> Result<Scores, Error> {
-        let len = self.network.input.len();
         if let Split::Drawn { .. } = split {
-            self.gather(from, count);
+            self.gather(from, count, None);
         }
-        let (theta, rest) = self.floats.split_at_mut(self.slots.dim());
-        let (gathered, scratch) = rest[self.slots.dim()..].split_at_mut(self.batch * len);
+        let (network, train, test) = (self.network, self.train, self.test);
+        let [theta, _, statistics, gathered, scratch] = pieces(&network, self.batch, self.floats);
         let samples = match split {
-            Split::Train | Split::Test => {
-                let all = if split == Split::Train { self.train } else { self.test };
-                Samples {
-                    inputs: &all.inputs[from * len..][..count * len],
-                    labels: &all.labels[from..][..count],
-                }
-            }
+            Split::Train => Self::part(train, from, count),
+            Split::Test => Self::part(test, from, count),
             Split::Drawn { .. } => {
-                Samples { inputs: &gathered[..count * len], labels: &self.labels[..count] }
+                Samples { inputs: &gathered[..count * network.input.len()], labels: &self.labels[..count] }
             }
         };
-        scores(&self.network, theta, samples, &mut scratch[..scratch_len(&self.network, count)])
+        let scratch = &mut scratch[..network.activation_len() * count];
+        scores(&network, theta, statistics, samples, scratch)
     }
+}
+
+/// The pieces of the memory: θ, ∇L, statistics, inputs of a batch, scratch memory.
+fn pieces<'a>(network: &Network, batch: usize, floats: &'a mut [f32]) -> [&'a mut [f32]; 5] {
+    let dim = network.parameter_len();
+    let (theta, rest) = floats.split_at_mut(dim);
+    let (slope, rest) = rest.split_at_mut(dim);
+    let (statistics, rest) = rest.split_at_mut(network.statistics_len());
+    let (inputs, scratch) = rest.split_at_mut(batch * network.input.len());
+    [theta, slope, statistics, inputs, scratch]
 }
 
 impl Landscape for Supervised<'_> {
@@ -128,17 +188,14 @@ impl Landscape for Supervised<'_> {
         for (step, loss) in steps.iter().zip(losses) {
             let from = step.batch as usize * self.batch;
             let count = self.batch.min(self.train.labels.len() - from);
-            self.gather(from, count);
+            self.gather(from, count, Some(course));
             self.slots.mix(&step.mix, &mut self.floats[..dim]);
-            let (theta, rest) = self.floats.split_at_mut(dim);
-            let (slope, rest) = rest.split_at_mut(dim);
-            let (inputs, scratch) = rest.split_at_mut(self.batch * self.network.input.len());
-            let samples = Samples {
-                inputs: &inputs[..count * self.network.input.len()],
-                labels: &self.labels[..count],
-            };
-            let scratch = &mut scratch[..scratch_len(&self.network, count)];
-            *loss = gradient(&self.network, theta, samples, scratch, slope)?;
+            let network = self.network;
+            let [theta, slope, _, inputs, scratch] = pieces(&network, self.batch, self.floats);
+            let inputs = &inputs[..count * network.input.len()];
+            let samples = Samples { inputs, labels: &self.labels[..count] };
+            let scratch = &mut scratch[..scratch_len(&network, count)];
+            *loss = gradient(&network, theta, samples, scratch, slope)?;
             self.slots.step(course, &step.mix, step.rate, theta, slope);
         }
         Ok(())
@@ -158,6 +215,7 @@ impl Landscape for Supervised<'_> {
         crate::error::range("samples to measure on", 1, usize::MAX, total)?;
         for (point, value) in points.iter().zip(values) {
             self.slots.mix(point, &mut self.floats[..self.slots.dim()]);
+            self.recompute()?;
             let mut sum = Scores::default();
             for from in (0..total).step_by(self.batch) {
                 let part = self.scores(split, from, self.batch.min(total - from))?;

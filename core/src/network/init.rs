@@ -4,7 +4,12 @@ use super::{Layer, Network};
 use crate::math;
 use crate::rng::{Purpose, Stream};
 
-/// Fills θ as PyTorch does by default: weights and biases of a linear layer uniform in ±1/√fan_in.
+/// Standard deviation of the weights of a linear layer in a network with batch norm.
+const LINEAR_DEVIATION: f64 = 1e-3;
+
+/// Fills θ. Without batch norm as PyTorch does by default: weights and biases uniform in ±1/√fan_in, fan_in the inputs of
+/// an output. With batch norm as Li et al. 2018 do: convolutions normal with variance 2/fan_in (He et al. 2015), γ = 1,
+/// β = 0, linear weights normal with standard deviation 10⁻³, biases 0.
 ///
 /// Minimum `vertex` of the run with this `seed`.
 ///
@@ -12,14 +17,33 @@ use crate::rng::{Purpose, Stream};
 /// If `theta` is not of [`Network::parameter_len`] elements.
 pub fn initialise(network: &Network, seed: u64, vertex: u32, theta: &mut [f32]) {
     assert_eq!(theta.len(), network.parameter_len(), "parameters of the network");
-    for (i, row) in network.rows().enumerate() {
-        match row.layer {
-            Layer::Linear { .. } => {
-                let bound = 1.0 / math::sqrt(row.input.len() as f64);
-                let mut stream = Stream::new(seed, Purpose::Init, 1 << vertex, i as u32, 0);
-                theta[row.parameters()].fill_with(|| stream.symmetric(bound) as f32);
+    let normalised = network.layers.contains(&Layer::BatchNorm);
+    for row in network.rows() {
+        let parameters = &mut theta[row.parameters()];
+        let (weights, fan_in) = match row.layer {
+            Layer::Linear { outputs } => (outputs * row.input.len(), row.input.len()),
+            Layer::Convolution { outputs, kernel, .. } => {
+                let fan_in = row.input.channels * kernel * kernel;
+                (outputs * fan_in, fan_in)
             }
-            Layer::Relu => {}
+            Layer::BatchNorm => {
+                parameters[..row.input.channels].fill(1.0);
+                parameters[row.input.channels..].fill(0.0);
+                continue;
+            }
+            _ => continue,
+        };
+        let mut stream = Stream::new(seed, Purpose::Init, 1 << vertex, row.number as u32, 0);
+        if normalised {
+            let deviation = match row.layer {
+                Layer::Linear { .. } => LINEAR_DEVIATION,
+                _ => math::sqrt(2.0 / fan_in as f64),
+            };
+            parameters[..weights].fill_with(|| (deviation * stream.normal()) as f32);
+            parameters[weights..].fill(0.0);
+        } else {
+            let bound = 1.0 / math::sqrt(fan_in as f64);
+            parameters.fill_with(|| stream.symmetric(bound) as f32);
         }
     }
 }

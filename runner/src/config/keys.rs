@@ -7,17 +7,29 @@ use toml::{Table, Value};
 pub const KEYS: &[(&str, &str)] = &[
     (
         "network",
-        "mlp:64-32-32-10 (any widths, ReLU), or an objective with known answers: himmelblau, muller-brown, three-well-ring, liftable-ring, quadratic, each with :DIM for more variables",
+        "mlp:64-32-32-10 (any widths, ReLU), lenet5, resnet20 (any 6n + 2), wrn56-2 (times 2 channels), either with -ns for no shortcuts; or an objective with known answers: himmelblau, muller-brown, three-well-ring, liftable-ring, quadratic, each with :DIM for more variables",
     ),
-    ("dataset", "digits (embedded); none for an objective with known answers"),
+    (
+        "dataset",
+        "digits, breast-cancer (embedded), fashion-mnist, cifar-10 (official files in data.dir); none for an objective with known answers",
+    ),
     ("seed", "of all random numbers"),
     ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
+    ("data.dir", "directory of the files of fashion-mnist or cifar-10, .gz or not"),
+    ("data.limit", "training samples; 0 for all"),
+    (
+        "data.take",
+        "which, where there is a limit: \"stratified\", of every class the same share by seed, or the \"first\"",
+    ),
+    ("data.mean", "of each channel, or one for all, in the place of the usual ones"),
+    ("data.std", "likewise the standard deviations"),
     ("minima.count", "networks to train, 1 to 32"),
     ("minima.epochs", "passes over the training data for each minimum"),
     (
         "minima.group",
         "connect only minima of the same group of so many: replicates in one run; 0 connects all",
     ),
+    ("minima.files", "checkpoints (safetensors) in the place of training, one for each minimum; [] to train"),
     ("curves.epochs", "for each curve; 0 leaves the straight segment"),
     ("triangles.epochs", "for each triangle and each higher simplex; 0 leaves the initial centre"),
     (
@@ -28,6 +40,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ("train.learning_rate", "base rate; constant for half of the epochs, then falling to a hundredth"),
     ("train.momentum", "of stochastic gradient descent"),
     ("train.weight_decay", "added to the gradient at the mixed point, never to the reported loss"),
+    (
+        "train.augment",
+        "of images in training only: \"crop-flip\" shifts by up to 4 pixels and mirrors; \"none\"",
+    ),
     (
         "lattice.n",
         "intervals on an edge of the lattice where losses are measured; a multiple of 6 has all control points",
@@ -81,6 +97,16 @@ pub fn check(table: &Table) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// As many minima as there are files of them, unless their number is given.
+pub fn count_files(table: &mut Table) {
+    if let Some(minima) = table.get_mut("minima").and_then(Value::as_table_mut) {
+        let files = minima.get("files").and_then(Value::as_array).map_or(0, Vec::len);
+        if files > 0 && !minima.contains_key("count") {
+            minima.insert("count".to_owned(), Value::Integer(files as i64));
+        }
+    }
 }
 
 /// Puts the values of `over` in the place of those of `table`.

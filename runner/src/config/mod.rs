@@ -18,6 +18,8 @@ pub struct Config {
     /// The data set; none for an analytic objective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
+    /// What of the data set is used, and how.
+    pub data: Data,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Highest index r of the barcode: simplices of up to r + 2 vertices are fitted.
@@ -40,6 +42,35 @@ pub struct Config {
     pub converge: Converge,
 }
 
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The directory of the files; none for embedded data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    /// Training samples, 0 for all.
+    pub limit: usize,
+    /// Which, where there is a limit.
+    pub take: Take,
+    /// Means in the place of the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f64>>,
+    /// Standard deviations in the place of the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f64>>,
+}
+
+/// `data.take`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Take {
+    /// Of every class the same share, drawn by the seed.
+    Stratified,
+    /// The first ones in the order of the files.
+    First,
+}
+
 /// `[minima]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +81,8 @@ pub struct Minima {
     pub epochs: u32,
     /// Only minima of the same group of so many are connected; 0 connects all.
     pub group: usize,
+    /// Checkpoints in the place of training, one for each minimum; none to train.
+    pub files: Vec<String>,
 }
 
 /// `[curves]`
@@ -92,6 +125,18 @@ pub struct Train {
     pub momentum: f64,
     /// Weight decay, at the mixed point.
     pub weight_decay: f64,
+    /// What is done to the images of a step.
+    pub augment: Augment,
+}
+
+/// `train.augment`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Augment {
+    /// Nothing.
+    None,
+    /// Shifted by up to four pixels either way, and mirrored or not.
+    CropFlip,
 }
 
 /// `[lattice]`
@@ -174,6 +219,7 @@ impl Config {
             keys::set(&mut table, text)?;
         }
         keys::check(&table)?;
+        keys::count_files(&mut table);
         let mut complete = preset::defaults();
         keys::merge(&mut complete, table);
         let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
@@ -204,6 +250,12 @@ impl Config {
             ("converge.depth", self.converge.depth as u64, 0, deepest),
         ];
         let efforts = self.converge.efforts.iter().map(|&e| ("converge.efforts", u64::from(e), 1, 1000));
+        let files = self.minima.files.len();
+        if files > 0 && files != self.minima.count {
+            let message =
+                format!("minima.files names {files} files, but minima.count is {}", self.minima.count);
+            return Err(Failure::new(Kind::Configuration, message));
+        }
         for (key, given, least, most) in integer.into_iter().chain(efforts) {
             if !(least..=most).contains(&given) {
                 return Err(Failure::new(
@@ -224,7 +276,10 @@ impl Config {
             ("fit.across", (0.0..=1.0).contains(&self.fit.across), self.fit.across, "from 0 to 1"),
             ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
-        for (key, in_range, given, range) in real {
+        let all = |values: &Option<Vec<f64>>| values.clone().unwrap_or_default();
+        let means = all(&self.data.mean).into_iter().map(|x| ("data.mean", true, x, "that is finite"));
+        let deviations = all(&self.data.std).into_iter().map(|x| ("data.std", x > 0.0, x, "above 0"));
+        for (key, in_range, given, range) in real.into_iter().chain(means).chain(deviations) {
             if !(in_range && given.is_finite()) {
                 let message = format!("{key} is {given}, but must be a number {range}");
                 return Err(Failure::new(Kind::Configuration, message));

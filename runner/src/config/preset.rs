@@ -9,10 +9,11 @@ const DEFAULTS: &str = r#"
 network = "mlp:64-32-32-10"
 seed = 1
 index = 1
-minima = { count = 4, epochs = 50, group = 0 }
+data = { limit = 0, take = "stratified" }
+minima = { count = 4, epochs = 50, group = 0, files = [] }
 curves = { epochs = 50 }
 triangles = { epochs = 50, centres = "fixed" }
-train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3 }
+train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, augment = "none" }
 lattice = { n = 60 }
 fit = { sampling = "uniform", depth = 1, across = 0.0, perturbation = 0.0 }
 tight = { depth = 0, effort = 4 }

@@ -49,10 +49,14 @@ impl Plan {
     /// Fuses the layers.
     ///
     /// # Errors
-    /// No layer, or a ReLU that does not stand between two linear layers.
+    /// No layer, a layer that is neither linear nor ReLU, or a ReLU that does not stand between two linear layers.
     pub fn new(network: &Network) -> Result<Self, Error> {
-        let misplaced =
-            Error::Range { what: "linear layers before and after a ReLU", least: 1, most: 1, given: 0 };
+        let misplaced = Error::Range {
+            what: "linear layers before and after a ReLU, and no others",
+            least: 1,
+            most: 1,
+            given: 0,
+        };
         let mut plan = Self {
             blocks: Vec::new(),
             dim: network.parameter_len(),
@@ -75,6 +79,7 @@ impl Plan {
                     Some(block) if !block.relu => block.relu = true,
                     _ => return Err(misplaced),
                 },
+                _ => return Err(misplaced),
             }
         }
         plan.logits = plan.x_len;

@@ -1,27 +1,30 @@
 //! The UCI digits, embedded: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine
 //! Learning Repository, 1998, doi 10.24432/C50P49 (CC BY 4.0). 1,797 images of 8 × 8, counts 0 to 16.
 
-use super::{Dataset, Samples, stratified};
-use std::io::Read;
+use super::{Raw, Samples, Source, Wanted, file, stratified};
+use crate::failure::Result;
+use std::path::Path;
+use valleys_core::network::Shape;
 
 /// Gzipped CSV, one image a line: 64 pixels row by row, then the label.
 const FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");
 
-/// Numbers of an image.
-pub const FEATURES: usize = 64;
+const SHAPE: Shape = Shape { channels: 1, height: 8, width: 8 };
 
 /// Classes.
-pub const CLASSES: usize = 10;
+const CLASSES: usize = 10;
 
-/// The images as x/16, split 80/20 by class: 1,437 for training, 360 for testing, always the same.
-pub fn load() -> Dataset {
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(FILE).read_to_string(&mut text).expect("the embedded file is gzipped text");
-    let mut all = Samples { inputs: Vec::new(), labels: Vec::new() };
+/// The images, split 80/20 by class: 1,437 for training, 360 for testing, always the same.
+pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
+    let bytes = file::bounded(Path::new("digits.csv.gz"), FILE)?;
+    let text = String::from_utf8(bytes).expect("the embedded file is text");
+    let mut all = Samples::default();
     for line in text.lines() {
         let mut numbers = line.split(',').map(|x| x.parse::<u8>().expect("the embedded file holds counts"));
-        all.inputs.extend(numbers.by_ref().take(FEATURES).map(|x| f32::from(x) / 16.0));
+        all.inputs.extend(numbers.by_ref().take(SHAPE.len()).map(f32::from));
         all.labels.extend(numbers);
     }
-    stratified(&all, CLASSES, 0.2)
+    let data = stratified(&all, CLASSES, 0.2).picked(wanted, CLASSES);
+    let source = Source { files: Vec::new(), scale: 16.0, mean: vec![0.0], std: vec![1.0] };
+    Ok(Raw { data, shape: SHAPE, classes: CLASSES, source })
 }

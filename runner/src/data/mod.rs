@@ -1,8 +1,20 @@
-//! Data sets, as the training engines need them.
+//! Data sets, as the training engines need them: by name, subsets of them, normalised.
 
-pub mod digits;
+mod breast_cancer;
+pub mod cifar10;
+mod digits;
+pub mod fashion_mnist;
+mod file;
+mod subset;
 
-use valleys_core::rng::{Purpose, Stream};
+use crate::config::nearest;
+use crate::failure::{Failure, Kind, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use valleys_core::network::Shape;
+
+pub use file::bounded;
+pub use subset::{Subset, stratified};
 
 /// Labelled samples.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +32,129 @@ pub struct Dataset {
     pub train: Samples,
     /// What they have not seen.
     pub test: Samples,
+}
+
+/// Where a data set came from, and what was done to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The files that were read, those of the training part first; none for embedded data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Number x of a file became (x / scale − mean) / std of its channel.
+    pub scale: f64,
+    /// One for each channel.
+    pub mean: Vec<f64>,
+    /// One for each channel.
+    pub std: Vec<f64>,
+}
+
+/// A data set as its files have it.
+#[derive(Debug)]
+struct Raw {
+    data: Dataset,
+    shape: Shape,
+    classes: usize,
+    source: Source,
+}
+
+/// A data set with what a network must know of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The samples, normalised.
+    pub data: Dataset,
+    /// Shape of a sample.
+    pub shape: Shape,
+    /// Number of classes.
+    pub classes: usize,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// What of a data set is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The directory of its files, or the one above; not used for embedded data.
+    pub dir: Option<&'a Path>,
+    /// Which training samples.
+    pub train: Subset,
+    /// Which test samples.
+    pub test: Subset,
+    /// Means in the place of the usual ones: one for each channel, or one for all.
+    pub mean: Option<&'a [f64]>,
+    /// Standard deviations in the place of the usual ones.
+    pub std: Option<&'a [f64]>,
+}
+
+/// A name, and what loads the files.
+type Set = (&'static str, fn(&Wanted) -> Result<Raw>);
+
+/// The data sets by name.
+const SETS: [Set; 4] = [
+    ("digits", digits::load),
+    ("breast-cancer", breast_cancer::load),
+    ("fashion-mnist", fashion_mnist::load),
+    ("cifar-10", cifar10::load),
+];
+
+/// Loads a data set.
+///
+/// # Errors
+/// Unknown name, with the nearest known one; files missing or malformed; means or deviations for another number of
+/// channels.
+pub fn load(name: &str, wanted: &Wanted) -> Result<Loaded> {
+    let Some((_, set)) = SETS.iter().find(|(known, _)| *known == name) else {
+        let hint = nearest(name, SETS.iter().map(|(name, _)| *name));
+        return Err(Failure::new(Kind::Configuration, format!("unknown dataset {name:?}{hint}")));
+    };
+    let Raw { mut data, shape, classes, mut source } = set(wanted)?;
+    let channels = shape.channels;
+    for (key, given, place) in
+        [("data.mean", wanted.mean, &mut source.mean), ("data.std", wanted.std, &mut source.std)]
+    {
+        match given {
+            None => {}
+            Some([one]) => *place = vec![*one; channels],
+            Some(all) if all.len() == channels => *place = all.to_vec(),
+            Some(other) => {
+                let message = format!(
+                    "{key} has {} numbers, but must have 1 or, for each channel of {name}, {channels}",
+                    other.len()
+                );
+                return Err(Failure::new(Kind::Configuration, message));
+            }
+        }
+    }
+    for samples in [&mut data.train, &mut data.test] {
+        source.normalise(shape, &mut samples.inputs);
+    }
+    Ok(Loaded { data, shape, classes, source })
+}
+
+impl Source {
+    /// (x / scale − mean) / std, step by step in f32, as torchvision's `ToTensor` and `Normalize` do.
+    pub fn normalise(&self, shape: Shape, inputs: &mut [f32]) {
+        for (plane, x) in inputs.chunks_exact_mut(shape.height * shape.width).enumerate() {
+            let channel = plane % shape.channels;
+            let (scale, mean, std) = (self.scale as f32, self.mean[channel] as f32, self.std[channel] as f32);
+            x.iter_mut().for_each(|x| *x = (*x / scale - mean) / std);
+        }
+    }
+
+    /// What 0 of a file became, in each channel.
+    pub fn black(&self, shape: Shape) -> Vec<f32> {
+        let one = Shape { height: 1, width: 1, ..shape };
+        let mut black = vec![0.0; shape.channels];
+        self.normalise(one, &mut black);
+        black
+    }
+}
+
+impl Dataset {
+    /// How many samples came from how many files, in a sentence; none for embedded data.
+    pub fn told(&self, source: &Source) -> Option<String> {
+        let (train, test, files) = (self.train.len(), self.test.len(), source.files.len());
+        (files > 0).then(|| format!("{train} training and {test} test samples from {files} files"))
+    }
 }
 
 impl Samples {
@@ -56,28 +191,13 @@ impl Dataset {
         }
         hasher.finalize()
     }
-}
 
-/// Splits off a share for testing, the same share of every class (largest remainders), drawn at random with a
-/// seed that never changes; both parts keep the order of the file.
-pub fn stratified(all: &Samples, classes: usize, test_share: f64) -> Dataset {
-    let mut by_class = vec![Vec::new(); classes];
-    for (i, &label) in all.labels.iter().enumerate() {
-        by_class[usize::from(label)].push(i);
+    /// The parts that are wanted.
+    fn picked(self, wanted: &Wanted, classes: usize) -> Self {
+        let of = |samples: Samples, subset: Subset| match subset {
+            Subset::All => samples,
+            subset => samples.pick(&subset.numbers(&samples.labels, classes)),
+        };
+        Self { train: of(self.train, wanted.train), test: of(self.test, wanted.test) }
     }
-    let total = (all.len() as f64 * test_share).ceil() as usize;
-    let exact = |class: usize| by_class[class].len() as f64 * test_share;
-    let mut counts: Vec<usize> = (0..classes).map(|class| exact(class) as usize).collect();
-    let mut by_remainder: Vec<usize> = (0..classes).collect();
-    by_remainder.sort_by(|&a, &b| exact(b).fract().total_cmp(&exact(a).fract()));
-    for &class in by_remainder.iter().take(total - counts.iter().sum::<usize>()) {
-        counts[class] += 1;
-    }
-    let mut for_test = vec![false; all.len()];
-    for (class, members) in by_class.iter_mut().enumerate() {
-        Stream::new(0, Purpose::Split, class as u32, 0, 0).shuffle(members);
-        members[..counts[class]].iter().for_each(|&i| for_test[i] = true);
-    }
-    let (test, train): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| for_test[i]);
-    Dataset { train: all.pick(&train), test: all.pick(&test) }
 }

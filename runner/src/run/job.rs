@@ -74,9 +74,14 @@ impl Run {
         let own = own.filter(|((face, _), _)| moved(*face));
         let mut files: Vec<(String, Vec<u8>)> = own
             .map(|((face, position), theta)| {
-                (file_name(face, &position), checkpoint::encode(&self.tensors, theta))
+                // What PyTorch evaluates a network with; a run computes it anew wherever it tells a loss.
+                let statistics = self.objective.statistics(theta)?;
+                let batches = self.objective.epoch_len();
+                let bytes = checkpoint::encode(&self.state, theta, &statistics, batches);
+                Ok((file_name(face, &position), bytes))
             })
-            .collect();
+            .collect::<std::result::Result<_, Error>>()
+            .map_err(|e| self.failed("fit", simplex, e))?;
         let mut csv = "epoch,rate,loss\n".to_owned();
         for Epoch { epoch, rate, loss } in epochs {
             let _ = writeln!(csv, "{},{rate},{loss}", epoch + 1);
@@ -96,7 +101,7 @@ impl Run {
             .iter()
             .map(|position| {
                 let (face, position) = owner(simplex, position);
-                read(&self.store, &self.tensors, &stage.name(), simplex, face, &position)
+                read(&self.store, &self.state, &stage.name(), simplex, face, &position)
             })
             .collect::<Result<_>>()?;
         let splits: &[Split] =
@@ -165,6 +170,7 @@ impl Run {
     /// Epochs of a simplex, by its rank.
     pub(super) fn epochs(&self, simplex: Simplex) -> u32 {
         match simplex.dimension() {
+            0 if !self.given.is_empty() => 0,
             0 => self.config.minima.epochs,
             1 => self.config.curves.epochs,
             _ => self.config.triangles.epochs,
@@ -181,7 +187,9 @@ impl Run {
         fitted: &[(Position, Vec<f32>)],
     ) -> Result<Vec<Vec<f32>>> {
         if simplex.dimension() == 0 {
-            return Ok(vec![self.objective.start(self.config.seed, simplex.mask().trailing_zeros())]);
+            let vertex = simplex.mask().trailing_zeros();
+            let trained = || self.objective.start(self.config.seed, vertex);
+            return Ok(vec![self.given.get(vertex as usize).cloned().unwrap_or_else(trained)]);
         }
         let fixed = match self.config.triangles.centres {
             config::Centres::Fixed => frame.interior(),
@@ -194,7 +202,7 @@ impl Run {
         for (slot, position) in frame.positions().iter().enumerate() {
             if slot < fixed {
                 let (face, position) = owner(simplex, position);
-                points.push(read(&self.store, &self.tensors, &stage.name(), face, face, &position)?);
+                points.push(read(&self.store, &self.state, &stage.name(), face, face, &position)?);
                 continue;
             }
             let mut theta = match &coarse {

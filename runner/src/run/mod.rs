@@ -6,9 +6,11 @@ mod progress;
 mod stage;
 mod summary;
 
+use crate::checkpoint;
 use crate::config::Config;
 use crate::failure::{Failure, Kind, Result};
-use crate::objective::{NamedTensor, Objective};
+use crate::model::State;
+use crate::objective::Objective;
 use crate::store::Store;
 use progress::Progress;
 use rayon::prelude::*;
@@ -34,7 +36,9 @@ pub struct Options {
 pub struct Run {
     config: Config,
     objective: Objective,
-    tensors: Vec<NamedTensor>,
+    state: State,
+    /// The minima that files give; none where they are trained here.
+    given: Vec<Vec<f32>>,
     store: Store,
 }
 
@@ -44,13 +48,19 @@ pub struct Run {
 /// See [`Kind`]; with [`Kind::Jobs`] all jobs that do not depend on the failed ones are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
     let objective = Objective::new(&config)?;
-    let root =
-        options.out.clone().unwrap_or_else(|| Path::new("runs").join(address(&config, &objective, name)));
+    let state = objective.state();
+    let given = given(&config, &state)?;
+    let root = options
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("runs").join(address(&config, &objective, &given, name)));
     if !options.quiet {
+        let told = objective.data().zip(objective.source()).and_then(|(data, source)| data.told(source));
+        told.into_iter().for_each(|told| eprintln!("{told}"));
         eprintln!("run directory {}", root.display());
     }
     let store = Store::open(&root, &config.to_toml())?;
-    let run = Run { tensors: objective.tensors(), config, objective, store };
+    let run = Run { state, given, config, objective, store };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|e| Failure::new(Kind::Resources, format!("cannot start threads: {e}")))?;
     let failures = pool.install(|| run.work(options.quiet));
@@ -87,8 +97,14 @@ fn write_report(store: &Store) -> Result<()> {
     store.write("report.html", page.as_bytes())
 }
 
+/// The minima of the files of a configuration.
+fn given(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
+    let read = |file: &String| Ok(checkpoint::read(Path::new(file), state, false)?.theta);
+    config.minima.files.iter().map(read).collect()
+}
+
 /// The name of a run directory: what it is about, and the hash of this version, its configuration and data.
-fn address(config: &Config, objective: &Objective, name: &str) -> String {
+fn address(config: &Config, objective: &Objective, given: &[Vec<f32>], name: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     // Another version may compute other bits: it does not resume what this one began.
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
@@ -96,6 +112,7 @@ fn address(config: &Config, objective: &Objective, name: &str) -> String {
     if let Some(data) = objective.data() {
         hasher.update(data.hash().as_bytes());
     }
+    given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
     format!("{name}-{}", &hasher.finalize().to_hex()[..12])
 }
 

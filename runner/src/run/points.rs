@@ -2,7 +2,7 @@
 
 use crate::checkpoint;
 use crate::failure::Result;
-use crate::objective::NamedTensor;
+use crate::model::State;
 use crate::store::Store;
 use valleys_core::simplex::{Position, Simplex, control_len};
 
@@ -43,7 +43,7 @@ pub fn folder(fit: &str, simplex: Simplex) -> String {
 /// Reads a control point that was fitted with the simplex `with`, or with its own face.
 pub fn read(
     store: &Store,
-    tensors: &[NamedTensor],
+    state: &State,
     fit: &str,
     with: Simplex,
     simplex: Simplex,
@@ -52,5 +52,6 @@ pub fn read(
     let name = file_name(simplex, position);
     let private = format!("{}/{name}", folder(fit, with));
     let path = if store.has(&private) { private } else { format!("{}/{name}", folder(fit, simplex)) };
-    checkpoint::decode(&store.root().join(&path), &store.read(&path)?, tensors)
+    let file = checkpoint::decode(&store.root().join(&path), &store.read(&path)?, state, false)?;
+    Ok(file.theta)
 }

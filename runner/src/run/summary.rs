@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::stage::{Stage, stages};
+use crate::data::Source;
 use crate::failure::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,6 +159,9 @@ pub struct Provenance {
     pub test_samples: Option<usize>,
     /// Hash of the data.
     pub data: Option<String>,
+    /// Where the data came from, and how they were normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// One row of a lattice file, without t.
@@ -219,6 +223,7 @@ impl Run {
                 train_samples: data.map(|d| d.train.len()),
                 test_samples: data.map(|d| d.test.len()),
                 data: data.map(|d| d.hash().to_hex().to_string()),
+                source: self.objective.source().cloned(),
             },
         })
     }

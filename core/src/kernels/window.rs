@@ -1,0 +1,43 @@
+//! The windows that convolution and pooling look through.
+
+use core::ops::Range;
+
+/// A square window that moves over a plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Rows of the input plane.
+    pub height: usize,
+    /// Columns of the input plane.
+    pub width: usize,
+    /// Rows, and columns, of the window.
+    pub kernel: usize,
+    /// From one position to the next.
+    pub stride: usize,
+    /// Rows and columns of zeros around the plane.
+    pub padding: usize,
+}
+
+impl Window {
+    /// Rows and columns of the output plane: ⌊(size + 2·padding − kernel) / stride⌋ + 1.
+    pub const fn output(&self) -> (usize, usize) {
+        (self.positions(self.height), self.positions(self.width))
+    }
+
+    /// Whether there is a window, and at least one position for it.
+    pub const fn fits(&self) -> bool {
+        let room = if self.height < self.width { self.height } else { self.width };
+        self.kernel > 0 && self.stride > 0 && room > 0 && room + 2 * self.padding >= self.kernel
+    }
+
+    /// Positions along an edge of `len` elements.
+    const fn positions(&self, len: usize) -> usize {
+        (len + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// The positions along an edge of `len` elements whose element `tap` lies in the plane, not in the padding.
+    pub fn inside(&self, len: usize, tap: usize) -> Range<usize> {
+        let first = self.padding.saturating_sub(tap).div_ceil(self.stride);
+        let end = (len + self.padding).saturating_sub(tap).div_ceil(self.stride).min(self.positions(len));
+        first.min(end)..end
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether the layers of a network fit together.
+
+use super::layer::IMAGES;
+use super::{Layer, Network, Shape};
+use crate::error::{Error, range};
+
+impl Network<'_> {
+    /// Checks that the plan exists: after this no function of it panics.
+    ///
+    /// # Errors
+    /// No layers; samples or outputs of no elements; the first row that does not fit those before it, and what it needs.
+    pub fn check(&self) -> Result<(), Error> {
+        range("layers of a network", 1, usize::MAX, self.layers.len())?;
+        range("numbers of a sample", 1, usize::MAX, self.input.len())?;
+        for (row, layer) in self.layers.iter().enumerate() {
+            // All rows before this one are known to fit.
+            if let Some(needed) = self.missing(row, layer) {
+                return Err(Error::Layer { row, layer: layer.name(), needed });
+            }
+        }
+        Ok(())
+    }
+
+    /// What row `i` needs and does not have.
+    fn missing(&self, i: usize, layer: &Layer) -> Option<&'static str> {
+        let before = Network { layers: &self.layers[..i], ..*self };
+        let input = before.row(i).output;
+        match *layer {
+            _ if layer.is_of_images() && !IMAGES => Some("the feature `images`"),
+            Layer::Linear { outputs: 0 } | Layer::Convolution { outputs: 0, .. } => Some("outputs"),
+            Layer::Convolution { .. } | Layer::MaxPool { .. } => {
+                (!layer.window(input).fits()).then_some("a window of a stride that fits into its input")
+            }
+            Layer::Branch { back } | Layer::Add { back } if back == 0 || back > i => {
+                Some("an earlier row to go back to")
+            }
+            Layer::Add { back } => {
+                let other: Shape = before.row(i - back).output;
+                (other != input).then_some("two terms of the same shape")
+            }
+            _ => None,
+        }
+    }
+}

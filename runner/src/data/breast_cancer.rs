@@ -1,0 +1,41 @@
+//! Breast Cancer Wisconsin (Diagnostic), embedded: W. Wolberg, O. Mangasarian, N. Street, W. Street, UCI Machine
+//! Learning Repository, 1995, doi 10.24432/C5DW2B (CC BY 4.0). 569 patients, 30 real features, malignant (0) or benign.
+
+use super::{Raw, Samples, Source, Wanted, file, stratified};
+use crate::failure::Result;
+use std::path::Path;
+use valleys_core::network::Shape;
+
+/// Gzipped CSV: a line of counts and names, then a patient a line, 30 features and the label.
+const FILE: &[u8] = include_bytes!("../../data/breast_cancer.csv.gz");
+
+const FEATURES: usize = 30;
+
+/// Classes.
+const CLASSES: usize = 2;
+
+/// The patients, split 80/20 by class: 455 for training, 114 for testing, always the same. Each feature is a channel,
+/// normalised by its mean and (population) standard deviation over the whole training part.
+pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
+    let bytes = file::bounded(Path::new("breast_cancer.csv.gz"), FILE)?;
+    let text = String::from_utf8(bytes).expect("the embedded file is text");
+    let mut all = Samples::default();
+    for line in text.lines().skip(1) {
+        let mut numbers = line.split(',');
+        let features = numbers.by_ref().take(FEATURES);
+        all.inputs.extend(features.map(|x| x.parse::<f32>().expect("the embedded file holds numbers")));
+        all.labels.extend(numbers.map(|x| x.parse::<u8>().expect("the embedded file holds labels")));
+    }
+    let data = stratified(&all, CLASSES, 0.2);
+    let (mean, std) = (0..FEATURES).map(|feature| moments(&data.train, feature)).unzip();
+    let source = Source { files: Vec::new(), scale: 1.0, mean, std };
+    Ok(Raw { data: data.picked(wanted, CLASSES), shape: Shape::flat(FEATURES), classes: CLASSES, source })
+}
+
+/// Mean and standard deviation of a feature.
+fn moments(samples: &Samples, feature: usize) -> (f64, f64) {
+    let values = samples.inputs.iter().skip(feature).step_by(FEATURES).map(|&x| f64::from(x));
+    let count = samples.len() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    (mean, (values.map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt())
+}

@@ -1,0 +1,104 @@
+//! Networks on data with the reference kernels of the core: for every network, on threads over the batch, slowly.
+
+use crate::data::{Dataset, Samples};
+use rayon::prelude::*;
+use valleys_core::error::Error;
+use valleys_core::landscape::{Landscape, Slots, Supervised};
+use valleys_core::network::{self, CropFlip, Network, Scores, Shape, accumulate, scores};
+
+/// Samples of a forward pass with given statistics: the result does not depend on it.
+const PART: usize = 16;
+
+/// The largest shift of an augmented image.
+const SHIFT: usize = 4;
+
+/// Calls `work` with a landscape that has `slots` slots; with images of a shape and the border to shift them into, its
+/// steps see shifted and mirrored ones.
+///
+/// # Errors
+/// Those of `work`; lengths that do not fit; a label that is no class.
+pub fn with_landscape<R>(
+    network: &Network,
+    data: &Dataset,
+    batch: usize,
+    slots: usize,
+    border: Option<(Shape, &[f32])>,
+    work: impl FnOnce(&mut dyn Landscape<Error = Error>) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let dim = network.parameter_len();
+    let mut memory = vec![0.0; Slots::memory_len(slots, dim)];
+    let mut floats = vec![0.0; Supervised::floats_len(network, batch)];
+    let (mut order, mut labels) = (vec![0; data.train.len()], vec![0; batch]);
+    let (train, test) = (borrow(&data.train), borrow(&data.test));
+    let slots = Slots::new(&mut memory, dim)?;
+    let mut landscape =
+        Supervised::new(*network, train, test, batch, slots, &mut floats, &mut order, &mut labels)?;
+    if let Some((shape, border)) = border {
+        landscape = landscape.augmented(CropFlip { shape, padding: SHIFT, border })?;
+    }
+    work(&mut landscape)
+}
+
+/// The statistics of the batch norms at θ, by a pass over the samples in order, in batches of `batch`.
+///
+/// # Errors
+/// Lengths that do not fit.
+///
+/// # Cost
+/// A forward pass over all samples, with the activations of a batch for each thread.
+pub fn statistics(
+    network: &Network,
+    theta: &[f32],
+    samples: &Samples,
+    batch: usize,
+) -> Result<Vec<f32>, Error> {
+    let len = network.statistics_len();
+    if len == 0 {
+        return Ok(Vec::new());
+    }
+    let (features, total) = (network.input.len(), samples.len());
+    let parts = samples.inputs.par_chunks(batch.max(1) * features);
+    let parts: Vec<Vec<f32>> = parts
+        .map_init(Vec::new, |scratch, part| {
+            let count = part.len() / features;
+            let share = (count as f64 / total as f64) as f32;
+            scratch.resize(network.activation_len() * count, 0.0);
+            let mut statistics = vec![0.0; len];
+            accumulate(network, theta, part, count, share, scratch, &mut statistics).map(|()| statistics)
+        })
+        .collect::<Result<_, Error>>()?;
+    // In order, whichever thread was first.
+    let mut sum = vec![0.0; len];
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, x)| *sum += f64::from(x));
+    }
+    Ok(sum.into_iter().map(|x| x as f32).collect())
+}
+
+/// Losses and errors at θ, summed over the samples; batch norms normalise with the statistics.
+///
+/// # Errors
+/// Lengths that do not fit; a label that is no class.
+pub fn total(
+    network: &Network,
+    theta: &[f32],
+    statistics: &[f32],
+    samples: &Samples,
+) -> Result<Scores, Error> {
+    let features = network.input.len();
+    let parts = samples.inputs.par_chunks(PART * features).zip(samples.labels.par_chunks(PART));
+    let parts: Vec<Scores> = parts
+        .map_init(Vec::new, |scratch, (inputs, labels)| {
+            scratch.resize(network.activation_len() * labels.len(), 0.0);
+            scores(network, theta, statistics, network::Samples { inputs, labels }, scratch)
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(parts.iter().fold(Scores::default(), |sum, part| Scores {
+        loss: sum.loss + part.loss,
+        wrong: sum.wrong + part.wrong,
+    }))
+}
+
+fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
+    network::Samples { inputs: &samples.inputs, labels: &samples.labels }
+}

@@ -1,0 +1,204 @@
+//! Batch norm in a landscape: the batch's statistics while fitting, statistics recomputed wherever a loss is told.
+
+use valleys_core::landscape::{Course, Landscape, Mix, Slots, Split, Step, Supervised, Value, epoch_order};
+use valleys_core::network::{
+    CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores, scratch_len,
+};
+use valleys_core::rng::{Purpose, Stream};
+use valleys_tests::tolerance;
+
+const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
+    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false }
+}
+
+/// A residual block with a projection.
+const NETWORK: Network = Network {
+    input: Shape { channels: 2, height: 6, width: 5 },
+    layers: &[
+        convolution(4, 3, 1),
+        Layer::BatchNorm,
+        Layer::Relu,
+        convolution(6, 3, 2),
+        Layer::BatchNorm,
+        Layer::Branch { back: 3 },
+        convolution(6, 1, 2),
+        Layer::BatchNorm,
+        Layer::Add { back: 4 },
+        Layer::Relu,
+        Layer::AveragePool,
+        Layer::Linear { outputs: 3 },
+    ],
+};
+const DIM: usize = NETWORK.parameter_len();
+const LEN: usize = NETWORK.input.len();
+const TRAIN: usize = 11;
+const TEST: usize = 5;
+const BATCH: usize = 4;
+
+struct Data {
+    inputs: Vec<f32>,
+    labels: Vec<u8>,
+}
+
+fn data(count: usize, seed: u64) -> Data {
+    let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+    Data {
+        inputs: (0..count * LEN).map(|_| stream.normal() as f32).collect(),
+        labels: (0..count).map(|_| stream.below(3) as u8).collect(),
+    }
+}
+
+fn centre(vertex: u32) -> Vec<f32> {
+    let mut theta = vec![0.0; DIM];
+    initialise(&NETWORK, 1, vertex, &mut theta);
+    // Away from γ = 1, β = 0 and tiny last weights.
+    let mut stream = Stream::new(2, Purpose::Perturbation, vertex, 0, 0);
+    theta.iter_mut().for_each(|x| *x += 0.3 * stream.normal() as f32);
+    theta
+}
+
+fn widen(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| x.into()).collect()
+}
+
+/// Calls `work` with a landscape of two slots, augmented or not.
+fn with<R>(augment: Option<CropFlip>, work: impl FnOnce(&mut Supervised) -> R) -> R {
+    let (train, test) = (data(TRAIN, 3), data(TEST, 4));
+    let mut memory = vec![0.0; Slots::memory_len(2, DIM)];
+    let mut floats = vec![f32::NAN; Supervised::floats_len(&NETWORK, BATCH)];
+    let (mut order, mut labels) = ([0; TRAIN], [0; BATCH]);
+    let borrow = |data: &Data| Samples {
+        inputs: data.inputs.clone().leak() as &[f32],
+        labels: data.labels.clone().leak(),
+    };
+    let slots = Slots::new(&mut memory, DIM).unwrap();
+    let (train, test) = (borrow(&train), borrow(&test));
+    let mut landscape =
+        Supervised::new(NETWORK, train, test, BATCH, slots, &mut floats, &mut order, &mut labels).unwrap();
+    if let Some(augment) = augment {
+        landscape = landscape.augmented(augment).unwrap();
+    }
+    (0..2).for_each(|vertex| landscape.put(vertex, &centre(vertex)).unwrap());
+    work(&mut landscape)
+}
+
+fn mixed(mix: &Mix) -> Vec<f64> {
+    let mut theta = vec![0.0; DIM];
+    for &(slot, weight) in mix {
+        let terms = centre(slot).into_iter().map(|x| f64::from(weight) * f64::from(x));
+        theta.iter_mut().zip(terms).for_each(|(t, x)| *t += x);
+    }
+    theta
+}
+
+/// Statistics at θ in f64: over the training samples in order, 4, 4 and 3 of them.
+fn statistics(theta: &[f64]) -> Vec<f64> {
+    let train = widen(&data(TRAIN, 3).inputs);
+    let mut statistics = vec![0.0; NETWORK.statistics_len()];
+    for part in train.chunks(BATCH * LEN) {
+        let count = part.len() / LEN;
+        let mut scratch = vec![0.0; NETWORK.activation_len() * count];
+        let share = count as f64 / TRAIN as f64;
+        accumulate(&NETWORK, theta, part, count, share, &mut scratch, &mut statistics).unwrap();
+    }
+    statistics
+}
+
+fn measured(theta: &[f64], data: &Data, chosen: &[usize]) -> Value {
+    let inputs: Vec<f64> = chosen.iter().flat_map(|&i| widen(&data.inputs[i * LEN..][..LEN])).collect();
+    let labels: Vec<u8> = chosen.iter().map(|&i| data.labels[i]).collect();
+    let samples = Samples { inputs: &inputs, labels: &labels };
+    let mut scratch = vec![0.0; NETWORK.activation_len() * chosen.len()];
+    let sum = scores(&NETWORK, theta, &statistics(theta), samples, &mut scratch).unwrap();
+    let count = chosen.len() as f64;
+    Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) }
+}
+
+fn points() -> Vec<Mix> {
+    [[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]].map(|w| (0..).zip(w).filter(|(_, w)| *w != 0.0).collect()).to_vec()
+}
+
+#[test]
+fn losses_are_told_with_statistics_recomputed() {
+    let drawn = Split::Drawn { seed: 5, job: 1, epoch: 2, len: 6 };
+    let mut order: Vec<usize> = (0..TRAIN).collect();
+    Stream::new(5, Purpose::Measure, 1, 2, 0).shuffle(&mut order);
+    let (train, test) = (data(TRAIN, 3), data(TEST, 4));
+    let cases: [(Split, &Data, Vec<usize>); 3] = [
+        (Split::Train, &train, (0..TRAIN).collect()),
+        (Split::Test, &test, (0..TEST).collect()),
+        (drawn, &train, order[..6].to_vec()),
+    ];
+    with(None, |landscape| {
+        for (split, data, chosen) in cases {
+            let mut values = vec![Value::default(); 3];
+            landscape.values(split, &points(), &mut values).unwrap();
+            for (point, value) in points().iter().zip(values) {
+                let expected = measured(&mixed(point), data, &chosen);
+                let allowed = tolerance::sum_f32(NETWORK.activation_len()) * expected.loss;
+                assert!((value.loss - expected.loss).abs() < allowed, "{split:?}: {value:?} {expected:?}");
+                assert_eq!(value.error, expected.error);
+            }
+        }
+    });
+}
+
+/// One step with rate 1 from rest moves a centre by −weight·∇L at θ(t), L with the batch's own statistics.
+fn step_is_the_gradient_s(augment: Option<CropFlip>) {
+    let mix = points()[2].clone();
+    let course =
+        Course { seed: 6, job: 3, epoch: 1, trainable: 0, momentum: 0.0, weight_decay: 0.0, across: 0.0 };
+    let mut order = [0; TRAIN];
+    epoch_order(&course, &mut order);
+    let train = data(TRAIN, 3);
+    for batch in [0, 2] {
+        let chosen = &order[batch * BATCH..][..BATCH.min(TRAIN - batch * BATCH)];
+        let inputs: Vec<f64> = (chosen.iter())
+            .flat_map(|&i| {
+                let image = &train.inputs[i as usize * LEN..][..LEN];
+                let mut copy = image.to_vec();
+                if let Some(augment) = augment {
+                    augment.apply(&mut Stream::new(6, Purpose::Augment, 3, 1, i), image, &mut copy);
+                }
+                widen(&copy)
+            })
+            .collect();
+        let labels: Vec<u8> = chosen.iter().map(|&i| train.labels[i as usize]).collect();
+        let mut slope = vec![0.0; DIM];
+        let mut scratch = vec![0.0; scratch_len(&NETWORK, chosen.len())];
+        let samples = Samples { inputs: &inputs, labels: &labels };
+        let loss = gradient(&NETWORK, &mixed(&mix), samples, &mut scratch, &mut slope).unwrap();
+        with(augment, |landscape| {
+            let step = Step { mix: mix.clone(), rate: 1.0, batch: batch as u32 };
+            let mut losses = [0.0];
+            landscape.advance(&course, &[step], &mut losses).unwrap();
+            let allowed = tolerance::sum_f32(NETWORK.activation_len());
+            assert!((f64::from(losses[0]) - loss).abs() < allowed * loss);
+            let mut moved = vec![0.0; DIM];
+            landscape.get(1, &mut moved).unwrap();
+            for ((moved, was), slope) in moved.iter().zip(centre(1)).zip(&slope) {
+                let ours = f64::from(was) - f64::from(*moved);
+                assert!((ours - 0.75 * slope).abs() < allowed * (1.0 + slope.abs()), "{ours} {slope}");
+            }
+        });
+    }
+}
+
+#[test]
+fn steps_use_the_statistics_of_the_batch() {
+    step_is_the_gradient_s(None);
+}
+
+#[test]
+fn steps_see_changed_images_and_losses_do_not() {
+    let augment = CropFlip { shape: NETWORK.input, padding: 2, border: &[0.5, -0.5] };
+    step_is_the_gradient_s(Some(augment));
+    let of = |augment| {
+        with(augment, |landscape| {
+            let mut values = vec![Value::default(); 3];
+            landscape.values(Split::Train, &points(), &mut values).unwrap();
+            values
+        })
+    };
+    assert_eq!(of(None), of(Some(augment)));
+}
