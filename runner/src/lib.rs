@@ -3,12 +3,18 @@
 //! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`data`], [`cpu`]
 //! (networks on data, with fast kernels), [`run`] (jobs and their order), [`store`] (files that are complete or
 //! absent), [`checkpoint`] (θ in files), [`table`] (what is printed), [`report`] (the page of figures).
+//!
+//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`), made of [`formats`] (readers of
+//! foreign files) and [`barcode`] (which algorithm, counts, the second algorithm).
 
+pub mod barcode;
 pub mod checkpoint;
+pub mod command;
 pub mod config;
 pub mod cpu;
 pub mod data;
 pub mod failure;
+pub mod formats;
 pub mod objective;
 pub mod report;
 pub mod run;

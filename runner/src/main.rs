@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use valleys::command::{barcode, distance, summary};
 use valleys::config::{Config, preset};
 use valleys::failure::{Failure, Kind, Result};
 use valleys::{run, table};
@@ -26,6 +27,13 @@ enum Command {
         /// The run directory.
         directory: PathBuf,
     },
+    /// Persistence barcode of points, distances, a complex, a grid, or the segment of a triangle.
+    #[command(subcommand)]
+    Barcode(barcode::Barcodes),
+    /// Lifetimes and entropies of a persistence diagram.
+    Summary(summary::Summary),
+    /// Bottleneck or Wasserstein distance of two persistence diagrams.
+    Distance(distance::Distance),
     /// Print the commented configuration of a preset.
     Init {
         /// Which preset.
@@ -61,6 +69,9 @@ fn main() -> ExitCode {
     let done = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => main_job(args),
         Command::Report { directory } => run::report(&directory).map(|path| println!("{}", path.display())),
+        Command::Barcode(what) => barcode::run(&what),
+        Command::Summary(args) => summary::run(&args),
+        Command::Distance(args) => distance::run(&args),
         Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
     };
     match done {
