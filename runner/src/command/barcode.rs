@@ -232,29 +232,21 @@ impl Output {
     }
 }
 
-/// Bars that a person reads; `--json` and `--csv` give all.
-const ROWS: usize = 40;
+/// Bars of an index that a person reads, the longest; `--json` and `--csv` give all.
+const ROWS: usize = 12;
 
 fn table(barcode: &Barcode) -> String {
     let mut out = "index        birth        death       length   opened by, closed by\n".to_owned();
-    let mut rows = |bars: &[Bar]| {
-        for bar in bars.iter().take(ROWS) {
-            let Interval { birth, death } = bar.interval();
-            let (birth, death, length) = (short(birth), short(death), short(death - birth));
-            let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.index, place(bar));
-            if let Some(cycle) = &bar.cycle {
-                let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices)).collect();
-                let _ = writeln!(out, "      cycle: {}", cells.join(" + "));
-            }
+    for same in barcode.bars.chunk_by(|a, b| a.index == b.index) {
+        let mut longest: Vec<&Bar> = same.iter().collect();
+        longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
+        longest.iter().take(ROWS).for_each(|bar| row(&mut out, bar));
+        if same.len() > ROWS {
+            let (more, index) = (same.len() - ROWS, same[0].index);
+            let _ = writeln!(out, "{index:<5} ... {more} shorter ones: --json, --csv and --svg have all");
         }
-        if bars.len() > ROWS {
-            let _ = writeln!(out, "... {} more: see --json, --csv, --svg", bars.len() - ROWS);
-        }
-    };
-    rows(&barcode.bars);
-    if let Some(bars) = &barcode.zero_length_bars {
-        rows(bars);
     }
+    barcode.zero_length_bars.iter().flatten().for_each(|bar| row(&mut out, bar));
     let (count, essential) =
         (barcode.bars.len(), barcode.bars.iter().filter(|bar| bar.death.is_none()).count());
     let _ = writeln!(
@@ -266,6 +258,16 @@ fn table(barcode: &Barcode) -> String {
         let _ = writeln!(out, "verified by a second algorithm");
     }
     out
+}
+
+fn row(out: &mut String, bar: &Bar) {
+    let Interval { birth, death } = bar.interval();
+    let (birth, death, length) = (short(birth), short(death), short(death - birth));
+    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.index, place(bar));
+    if let Some(cycle) = &bar.cycle {
+        let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices)).collect();
+        let _ = writeln!(out, "      cycle: {}", cells.join(" + "));
+    }
 }
 
 /// Six significant digits.
@@ -293,7 +295,7 @@ fn place(bar: &Bar) -> String {
 }
 
 /// Most bars in a picture.
-const DRAWN: usize = 3000;
+const DRAWN: usize = 720;
 
 fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
