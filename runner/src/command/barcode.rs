@@ -83,7 +83,7 @@ pub enum Distance {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {
     /// Largest index: 0 components, 1 loops, 2 voids. Index 0 alone needs no distance matrix.
-    #[arg(long, value_name = "K", default_value_t = 1)]
+    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
     pub max_index: usize,
     /// Largest diameter of a simplex, inclusive; what lives longer is essential.
     #[arg(long, value_name = "T", default_value_t = f64::INFINITY, allow_negative_numbers = true)]
@@ -112,7 +112,7 @@ pub struct Output {
     #[arg(long)]
     pub verify: bool,
     /// Gigabytes of memory that may be used [default: what is available].
-    #[arg(long, value_name = "GB")]
+    #[arg(long, value_name = "GB", allow_negative_numbers = true)]
     pub memory: Option<f64>,
 }
 

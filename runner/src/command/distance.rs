@@ -26,7 +26,7 @@ pub struct Distance {
     #[arg(long, value_name = "P", default_value_t = f64::INFINITY, allow_negative_numbers = true)]
     pub ground: f64,
     /// Bars of this index only; else each index is compared with its like, and q joins the distances.
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub index: Option<usize>,
     /// Show an optimal matching.
     #[arg(long)]

@@ -14,7 +14,7 @@ pub struct Summary {
     /// CSV index,birth,death or the JSON that `barcode` prints; `-` is standard input.
     pub diagram: PathBuf,
     /// Bars of this index only; else of all.
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub index: Option<usize>,
     /// Print one JSON document.
     #[arg(long)]

@@ -16,14 +16,19 @@ impl<'a> Table<'a> {
         let mut builder = csv::ReaderBuilder::new();
         let mut reader = builder.has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
         let mut rows = Vec::new();
+        // The reader numbers a record by the end of the one before; empty lines lie between.
+        let (mut line, mut counted) = (1, 0);
         for record in reader.records() {
             let record = record.map_err(|e| match (e.position(), e.kind()) {
                 (Some(at), csv::ErrorKind::Utf8 { .. }) => at_line(name, at.line(), "not a text in UTF-8"),
                 _ => super::data(name, e),
             })?;
+            let mut start = record.position().map_or(0, |at| at.byte() as usize);
+            start += bytes[start..].iter().take_while(|b| [b'\r', b'\n'].contains(b)).count();
+            line += bytes[counted..start].iter().filter(|&&b| b == b'\n').count() as u64;
+            counted = start;
             // Blanks alone are an empty line too.
             if record.len() > 1 || !record[0].is_empty() {
-                let line = record.position().map_or(0, csv::Position::line);
                 rows.push((line, record));
             }
         }
