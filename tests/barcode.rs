@@ -208,7 +208,6 @@ const WRONG: &[Wrong<'_>] = &[
     (4, &["point 1 is at distance 2 from itself"], DISTANCES, b"0,1\n1,2\n"),
     (4, &["not symmetric: points 1 and 0 are at distance 2 and 1"], DISTANCES, b"0,1\n2,0\n"),
     (4, &["line 2", "`nan` is not finite"], DISTANCES, b"0,1\nnan,0\n"),
-    (4, &["not a square"], DISTANCES, b"\x93NUMPY\x01\x00\x37\x00{'descr':'<f4','fortran_order':False,'shape':(0,2)}      \n"),
     (4, &["simplex 0-1 lacks its face 1"], COMPLEX, br#"{"simplices":[{"vertices":[0],"value":0},{"vertices":[0,1],"value":1}]}"#),
     (4, &["simplex 0-1 at 1 comes before its face 1 at 2"], COMPLEX,
         br#"{"simplices":[{"vertices":[0],"value":0},{"vertices":[1],"value":2},{"vertices":[0,1],"value":1}]}"#),
@@ -267,7 +266,7 @@ fn wrong_input_gets_one_sentence_and_an_exit_code() {
     for kind in ["points", "distances", "complex", "grid", "triangle"] {
         refused(folder.path(), 4, &["cannot read missing", "No such file"], &["barcode", kind, "missing"]);
     }
-    refused(folder.path(), 4, &["cannot read missing"], &["distance", "FILE", "missing"]);
+    refused(folder.path(), 4, &["cannot read missing"], &["distance", "missing", "FILE"]);
     refused(folder.path(), 2, &["one diagram, not two"], &["distance", "-", "-"]);
     // An .npy file of every kind that is not read.
     for (words, bytes) in [
@@ -289,6 +288,8 @@ fn wrong_input_gets_one_sentence_and_an_exit_code() {
         std::fs::write(folder.path().join("FILE"), bytes).unwrap();
         refused(folder.path(), 4, words, &["barcode", "points", "FILE"]);
     }
+    std::fs::write(folder.path().join("FILE"), npy("<f4", false, "(0, 2)", &[])).unwrap();
+    refused(folder.path(), 4, &["shape [0, 2]", "not a square"], &["barcode", "distances", "FILE"]);
     let structured = npy("", false, "(2, 2)", &[0; 32]);
     let structured = String::from_utf8_lossy(&structured).replace("'': ''", "");
     assert!(Npy::parse("x", structured.as_bytes()).is_err());

@@ -36,9 +36,11 @@ pub(super) fn json<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Resul
         let path = e.path().to_string();
         let inner = e.inner();
         // What Python writes for numbers that are not finite is no JSON.
-        let rest = bytes.split(|&b| b == b'\n').nth(inner.line().saturating_sub(1));
-        let rest = rest.and_then(|line| line.get(inner.column().saturating_sub(1)..)).unwrap_or_default();
-        let word = ["NaN", "Infinity", "-Infinity"].into_iter().find(|w| rest.starts_with(w.as_bytes()));
+        let line = bytes.split(|&b| b == b'\n').nth(inner.line().saturating_sub(1)).unwrap_or_default();
+        let mut start = inner.column().saturating_sub(1).min(line.len());
+        start -= usize::from(line[..start].ends_with(b"-"));
+        let word =
+            ["NaN", "Infinity", "-Infinity"].into_iter().find(|w| line[start..].starts_with(w.as_bytes()));
         let place = if path == "." { String::new() } else { format!("{path}: ") };
         match word {
             Some(word) if inner.is_syntax() => {
