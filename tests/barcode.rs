@@ -126,7 +126,7 @@ fn complexes_and_grids() {
     assert_eq!(bars(&document), [(0, 0.0, f64::INFINITY), (0, 0.1, 1.0), (1, 3.0, f64::INFINITY)]);
     assert_eq!(document["zero_length"], 1);
     assert_eq!(document["zero_length_bars"][0]["birth_simplex"], serde_json::json!([2]));
-    assert_eq!(document["bars"][2]["cycle"], serde_json::json!([[0, 1], [1, 2], [0, 2]]));
+    assert_eq!(document["bars"][2]["cycle"], serde_json::json!([[0, 1], [0, 2], [1, 2]]));
     assert!(document["bars"][2]["death"].is_null(), "null, not left out");
     assert_eq!(bars(&json(&["barcode", "complex"], "none.json", br#"{"simplices": []}"#)), []);
 

@@ -82,7 +82,8 @@ fn with_cycles(
     let mut bars = Vec::new();
     for index in indices {
         let show = |bar: topology::Bar, cells: &mut dyn Iterator<Item = usize>| {
-            let cycle = cells.map(|cell| filtration.vertices(cell).to_vec()).collect();
+            let mut cycle: Vec<_> = cells.map(|cell| filtration.vertices(cell).to_vec()).collect();
+            cycle.sort_unstable();
             bars.push(Bar { cycle: Some(cycle), ..to_bar(bar) });
         };
         cycles(pairing, index, &mut scratch, show).map_err(|e| from_core(name, e))?;

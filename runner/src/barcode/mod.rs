@@ -68,7 +68,7 @@ pub struct Bar {
     /// The grid point that closes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub death_point: Option<Vec<usize>>,
-    /// Simplices whose sum is a cycle of the class; vertices of a grid are numbered with the last axis fastest.
+    /// Simplices whose sum is a cycle of the class, in lexicographic order; vertices of a grid are numbered with the last axis fastest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cycle: Option<Vec<Vec<u32>>>,
 }
