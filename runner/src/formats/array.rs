@@ -1,6 +1,6 @@
 //! Values on a grid.
 
-use super::table::Table;
+use super::table::rectangle;
 use super::{Npy, data};
 use crate::failure::Result;
 
@@ -26,8 +26,7 @@ impl Array {
             }
             return Ok(Self { shape, values: numbers.into_f64() });
         }
-        let table = Table::parse(name, bytes)?;
-        let (values, columns) = table.numbers()?;
-        Ok(Self { shape: vec![table.rows.len(), columns], values })
+        let (values, rows, columns) = rectangle(name, bytes)?;
+        Ok(Self { shape: vec![rows, columns], values })
     }
 }

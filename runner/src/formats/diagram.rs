@@ -1,8 +1,8 @@
 //! Persistence diagrams.
 
 use super::complex::json;
-use super::table::{Table, shown};
-use super::{at_line, data};
+use super::data;
+use super::table::{Rows, shown};
 use crate::failure::Result;
 use serde::Deserialize;
 use std::fmt::Write;
@@ -74,31 +74,31 @@ fn from_json(name: &str, bytes: &[u8]) -> Result<Diagram> {
 }
 
 fn from_csv(name: &str, bytes: &[u8]) -> Result<Diagram> {
-    let mut table = Table::parse(name, bytes)?;
-    let header = table.split_header().unwrap_or_default();
+    let mut rows = Rows::new(name, bytes);
+    rows.advance()?;
+    let header = rows.record.clone();
     let column = |title: &str| {
         let found = header.iter().position(|t| t == title);
-        found.ok_or_else(|| {
-            at_line(name, 1, format_args!("the header has no column `{title}`; it must be index,birth,death"))
-        })
+        let what = format!("the header has no column `{title}`; it must be index,birth,death");
+        found.ok_or_else(|| rows.fault(what))
     };
     let (index, birth, death) = (column("index")?, column("birth")?, column("death")?);
-    let mut diagram = Vec::with_capacity(table.rows.len());
-    for (row, (line, record)) in table.rows.iter().enumerate() {
-        if record.len() != header.len() {
-            let what = format!("{} fields where the header has {}", record.len(), header.len());
-            return Err(at_line(name, *line, what));
+    let mut diagram = Vec::new();
+    while rows.advance()? {
+        let fields = rows.record.len();
+        if fields != header.len() {
+            return Err(rows.fault(format_args!("{fields} fields where the header has {}", header.len())));
         }
-        let text = &record[index];
+        let text = &rows.record[index];
         let number: usize = text.parse().map_err(|_| {
-            at_line(name, *line, format_args!("the index `{}` is not a whole number from 0 on", shown(text)))
+            rows.fault(format_args!("the index `{}` is not a whole number from 0 on", shown(text)))
         })?;
-        let essential =
-            ["inf", "+inf", "infinity", "∞"].contains(&record[death].to_ascii_lowercase().as_str());
-        let death = if essential { f64::INFINITY } else { table.number(row, death)? };
-        let interval = Interval::new(table.number(row, birth)?, death);
+        let end = rows.record[death].to_ascii_lowercase();
+        let essential = ["inf", "+inf", "infinity", "∞"].contains(&end.as_str());
+        let death = if essential { f64::INFINITY } else { rows.number(death)? };
+        let interval = Interval::new(rows.number(birth)?, death);
         if let Some(fault) = fault(interval) {
-            return Err(at_line(name, *line, fault));
+            return Err(rows.fault(fault));
         }
         diagram.push((number, interval));
     }

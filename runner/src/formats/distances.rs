@@ -1,7 +1,7 @@
 //! Distance matrices.
 
-use super::table::Table;
-use super::{Npy, at_line, data};
+use super::table::{Rows, rectangle};
+use super::{Npy, data};
 use crate::failure::Result;
 
 /// Distances of points: d(1,0), d(2,0), d(2,1), d(3,0), …
@@ -33,40 +33,46 @@ pub fn distances(name: &str, bytes: &[u8]) -> Result<Distances> {
             _ => Err(data(name, format_args!("an array of shape {shape:?}, not a square of distances"))),
         };
     }
-    let table = Table::parse(name, bytes)?;
-    let rows = table.rows.len();
-    let Some((first, record)) = table.rows.first() else {
+    let mut rows = Rows::new(name, bytes);
+    if !rows.advance()? {
         // Nothing at all is no point; an empty line is the row of the first point.
         return Ok(Distances { points: usize::from(!bytes.is_empty()), lower: Vec::new() });
-    };
-    let lone_zero = rows == 1 && *first == 1 && record.len() == 1 && table.number(0, 0)? == 0.0;
-    if record.len() == rows && (rows > 1 || lone_zero) {
-        return square(name, &table.numbers()?.0, rows);
     }
-    let mut lower = Vec::new();
-    for (row, (line, record)) in table.rows.iter().enumerate() {
-        if record.len() != row + 1 {
+    if rows.record.len() > 1 {
+        let (matrix, rows, columns) = rectangle(name, bytes)?;
+        if rows != columns {
             let what = format!(
-                "{} distances; row {} of a lower triangle has {}, a square of {rows} lines has {rows}",
-                record.len(),
-                row + 1,
-                row + 1
+                "{rows} lines of {columns} distances; a square has as many, a lower triangle begins with one"
             );
-            return Err(at_line(name, *line, what));
+            return Err(data(name, what));
         }
-        for field in 0..=row {
-            let distance = table.number(row, field)?;
+        return square(name, &matrix, rows);
+    }
+    let lone = rows.line == 1;
+    let (mut points, mut lower) = (1, Vec::new());
+    loop {
+        let fields = rows.record.len();
+        if fields != points {
+            let what = format!("{fields} distances; row {points} of a lower triangle has {points}");
+            return Err(rows.fault(what));
+        }
+        for field in 0..fields {
+            let distance = rows.number(field)?;
             if distance < 0.0 {
-                return Err(at_line(
-                    name,
-                    *line,
-                    format_args!("field {}: the distance {distance} is negative", field + 1),
-                ));
+                let what = format!("field {}: the distance {distance} is negative", field + 1);
+                return Err(rows.fault(what));
             }
             lower.push(distance);
         }
+        points += 1;
+        if !rows.advance()? {
+            break;
+        }
     }
-    Ok(Distances { points: rows + 1, lower })
+    if lone && lower == [0.0] {
+        return square(name, &lower, 1);
+    }
+    Ok(Distances { points, lower })
 }
 
 fn square(name: &str, matrix: &[f64], n: usize) -> Result<Distances> {

@@ -1,6 +1,6 @@
 //! Losses on the lattice of a triangle.
 
-use super::table::Table;
+use super::table::Rows;
 use super::{at_line, data};
 use crate::failure::Result;
 use serde::Serialize;
@@ -37,56 +37,63 @@ const ROUNDED: f64 = 0.05;
 /// Names the line that is no point of the lattice, or a second time the same, or has a number that is not finite;
 /// a number of lines that no lattice has.
 pub fn lattice(name: &str, bytes: &[u8], column: &str) -> Result<Segment> {
-    let mut table = Table::parse(name, bytes)?;
-    let titled =
-        table.rows.first().is_some_and(|(_, record)| record.iter().any(|f| f.parse::<f64>().is_err()));
-    let (columns, width) = if titled {
-        let header = table.split_header().unwrap_or_default();
-        let find = |title: &str| {
-            let found = header.iter().position(|t| t == title);
-            found.ok_or_else(|| at_line(name, 1, format_args!("the header has no column `{title}`")))
-        };
-        ([find("t1")?, find("t2")?, find("t3")?, find(column)?], header.len())
-    } else {
-        ([0, 1, 2, 3], 4)
-    };
-    let rows = table.rows.len();
+    let points = points(name, bytes, column)?;
+    let rows = points.len();
     let n = (1..).take_while(|n| n * n <= 2 * rows).find(|n| (n + 1) * (n + 2) / 2 == rows);
     let Some(n) = n else {
-        return Err(data(
-            name,
-            format_args!("{rows} points are no lattice of a triangle: (n + 1)(n + 2)/2 are"),
-        ));
+        let what = format!("{rows} points are no lattice of a triangle: (n + 1)(n + 2)/2 are");
+        return Err(data(name, what));
     };
     let mut seen = vec![0u64; (n + 1) * (n + 1)];
     let mut largest = [f64::NEG_INFINITY; 4];
-    for (row, (line, record)) in table.rows.iter().enumerate() {
-        if record.len() != width {
-            return Err(at_line(name, *line, format_args!("{} fields, {width} expected", record.len())));
-        }
-        let mut t = [0.0; 3];
-        for (t, &column) in t.iter_mut().zip(&columns) {
-            *t = table.number(row, column)?;
-        }
-        let loss = table.number(row, columns[3])?;
-        let scaled = t.map(|t| t * n as f64);
+    for (line, [t1, t2, t3, loss]) in points {
+        let scaled = [t1, t2, t3].map(|t| t * n as f64);
         let whole = scaled.map(f64::round);
         let near = scaled.iter().zip(&whole).all(|(x, k)| (x - k).abs() <= ROUNDED && *k >= 0.0);
         if !near || whole.iter().sum::<f64>() != n as f64 {
-            let [a, b, c] = t;
-            let what = format!("({a}, {b}, {c}) is no point of the lattice n = {n} that {rows} points make");
-            return Err(at_line(name, *line, what));
+            let what =
+                format!("({t1}, {t2}, {t3}) is no point of the lattice n = {n} that {rows} points make");
+            return Err(at_line(name, line, what));
         }
         let [a, b, c] = whole.map(|k| k as usize);
         let first = &mut seen[a * (n + 1) + b];
         if *first != 0 {
-            return Err(at_line(name, *line, format_args!("the point of line {first} a second time")));
+            return Err(at_line(name, line, format_args!("the point of line {first} a second time")));
         }
-        *first = *line;
+        *first = line;
         let regions = [c == 0, b == 0, a == 0, true];
         largest.iter_mut().zip(regions).filter(|(_, inside)| *inside).for_each(|(m, _)| *m = m.max(loss));
     }
     // As many different points as the lattice has: all of them.
     let [h12, h13, h23, death] = largest.map(|m| m + 0.0);
     Ok(Segment { h12, h13, h23, birth: h12.max(h13).max(h23), death })
+}
+
+/// Line, t1, t2, t3 and the loss of every point.
+fn points(name: &str, bytes: &[u8], column: &str) -> Result<Vec<(u64, [f64; 4])>> {
+    let mut rows = Rows::new(name, bytes);
+    let (mut columns, mut width, mut points) = ([0, 1, 2, 3], 4, Vec::new());
+    let mut first = true;
+    while rows.advance()? {
+        if first && rows.record.iter().any(|field| field.parse::<f64>().is_err()) {
+            for (slot, title) in columns.iter_mut().zip(["t1", "t2", "t3", column]) {
+                let found = rows.record.iter().position(|t| t == title);
+                *slot =
+                    found.ok_or_else(|| rows.fault(format_args!("the header has no column `{title}`")))?;
+            }
+            (width, first) = (rows.record.len(), false);
+            continue;
+        }
+        first = false;
+        let fields = rows.record.len();
+        if fields != width {
+            return Err(rows.fault(format_args!("{fields} fields, {width} expected")));
+        }
+        let mut point = [0.0; 4];
+        for (slot, &column) in point.iter_mut().zip(&columns) {
+            *slot = rows.number(column)?;
+        }
+        points.push((rows.line, point));
+    }
+    Ok(points)
 }

@@ -1,6 +1,6 @@
 //! Point clouds.
 
-use super::table::Table;
+use super::table::rectangle;
 use super::{Npy, Numbers, data};
 use crate::failure::Result;
 
@@ -37,7 +37,7 @@ impl Points {
             }
             (dim, numbers)
         } else {
-            let (numbers, dim) = Table::parse(name, bytes)?.numbers()?;
+            let (numbers, _, dim) = rectangle(name, bytes)?;
             (dim, Numbers::F64(numbers))
         };
         Ok(Self { dim, coordinates })
