@@ -164,7 +164,37 @@ fn fits(name: &str, what: &str, needed: u64, budget: usize) -> Result<()> {
     Err(Failure::new(Kind::Resources, message))
 }
 
-/// Bytes as gigabytes, 10^9.
+/// Bytes as gigabytes, 10^9, or as such where they are few.
 fn gigabytes(bytes: u64) -> String {
-    format!("{:.3} GB", bytes as f64 / 1e9)
+    if bytes < 1_000_000 { format!("{bytes} bytes") } else { format!("{:.3} GB", bytes as f64 / 1e9) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn barcode(death: f64, zero_length: u64) -> Barcode {
+        let bars = vec![Bar { death: Some(death), ..Bar::default() }];
+        Barcode { input: "points", elements: 2, bars, zero_length, zero_length_bars: None, verified: false }
+    }
+
+    #[test]
+    #[should_panic(expected = "different bars")]
+    fn a_bar_that_differs_in_its_last_bit_is_noticed() {
+        barcode(1.0, 0).assert_same(&barcode(1f64.next_up(), 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "2 pairs of length zero by one algorithm, 3 by another")]
+    fn a_count_that_differs_is_noticed() {
+        barcode(1.0, 2).assert_same(&barcode(1.0, 3));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_with_its_size() {
+        assert!(explicit_fits("x", 1000, 160_000).is_ok());
+        let failure = explicit_fits("x", 1000, 159_999).unwrap_err();
+        assert_eq!(failure.kind, Kind::Resources);
+        assert!(failure.message.contains("1000 explicit simplices need 160000 bytes"), "{failure}");
+    }
 }
