@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 use valleys::cpu::Cpu;
-use valleys::data::digits;
+use valleys::data::{self, Dataset, Wanted};
 use valleys_core::descent::{Centres, Fit, Memory, Peaked, Sampling, Sgd};
 use valleys_core::error::Error;
 use valleys_core::landscape::{Landscape, Mix, Step, Value};
@@ -17,8 +17,8 @@ const BATCH: usize = 32;
 const CALL: usize = 64;
 const ROUNDS: usize = 9;
 
-fn main() -> Result<(), Error> {
-    let data = Arc::new(digits::load());
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let data = Arc::new(data::load("digits", &Wanted::default())?.data);
     println!("{:<28} {:>10} {:>10} {:>7}", "us a step", "uniform", "peak", "ratio");
     for (name, vertices) in [("curve", 2), ("triangle", 3)] {
         for epochs in [50, 200] {
@@ -48,7 +48,7 @@ fn main() -> Result<(), Error> {
 
 /// Microseconds of a step of a fit.
 fn fit(
-    data: &Arc<valleys::data::Dataset>,
+    data: &Arc<Dataset>,
     [vertices, depth]: [usize; 2],
     sampling: Sampling,
     epochs: u32,

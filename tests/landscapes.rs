@@ -207,13 +207,8 @@ fn a_fit_never_ends_above_its_start() {
     }
     let mut memory = Vec::new();
     let frame = frame(2, 1, &mut memory);
-    for (sampling, end) in [
-        (Sampling::Uniform, 20.0),
-        (
-            Sampling::Peak(Peaked { share: 0.2, ..PEAKED }),
-            0.0,
-        ),
-    ] {
+    for (sampling, end) in [(Sampling::Uniform, 20.0), (Sampling::Peak(Peaked { share: 0.2, ..PEAKED }), 0.0)]
+    {
         let mut worse = Worse(Plain::new(&[0.0; 3], &[0.0; 3]));
         let mut fit = fit(0b11, Centres::Fixed, 0..20);
         fit.sampling = sampling;

@@ -94,6 +94,7 @@ tools() {
 format() {
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path tests/embedded/Cargo.toml
+    cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 }
 
 lints() {

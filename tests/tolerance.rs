@@ -37,3 +37,14 @@ pub fn torch_f32(depth: usize) -> f64 {
 
 /// Logits of a network in f32 on real images, relative to the largest: what a comparison with PyTorch must reach.
 pub const LOGITS: f64 = 1e-4;
+
+/// Critical values of a function sampled at 601 x 601 points: steps of 0.02 or less, curvatures of 1,000 or less, so that
+/// a saddle or maximum is missed by 0.02² / 4 · 1,000 = 0.1.
+pub const GRID: f64 = 0.1;
+
+/// Bars and distances of a library that computes in f64 from the same numbers, in another order; relative, or absolute
+/// below 1.
+pub const PEER_F64: f64 = 1e-9;
+
+/// Bars of a library that computes in f32.
+pub const PEER_F32: f64 = 1e-6;

@@ -3,14 +3,21 @@
 //! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`model`] (networks by name),
 //! [`data`], [`cpu`] (perceptrons on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
 //! their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
-//! [`report`] (the page of figures); [`evaluate`] (loss and error of one checkpoint).
+//! [`report`] (the page of figures).
+//!
+//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`), made of [`formats`] (readers of
+//! foreign files) and [`barcode`] (which algorithm, counts, the second algorithm); [`evaluate`] (loss and error of one
+//! checkpoint).
 
+pub mod barcode;
 pub mod checkpoint;
+pub mod command;
 pub mod config;
 pub mod cpu;
 pub mod data;
 pub mod evaluate;
 pub mod failure;
+pub mod formats;
 pub mod model;
 pub mod objective;
 pub mod reference;

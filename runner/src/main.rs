@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use valleys::command::{barcode, distance, summary};
 use valleys::config::{Config, preset};
 use valleys::failure::{Failure, Kind, Result};
 use valleys::{evaluate, run, table};
@@ -28,6 +29,13 @@ enum Command {
         /// The run directory.
         directory: PathBuf,
     },
+    /// Persistence barcode of points, distances, a complex, a grid, or the segment of a triangle.
+    #[command(subcommand)]
+    Barcode(barcode::Barcodes),
+    /// Lifetimes and entropies of a persistence diagram.
+    Summary(summary::Summary),
+    /// Bottleneck or Wasserstein distance of two persistence diagrams.
+    Distance(distance::Distance),
     /// Print the commented configuration of a preset.
     Init {
         /// Which preset.
@@ -107,6 +115,9 @@ fn main() -> ExitCode {
         Command::Run(args) => main_job(args),
         Command::Evaluate(args) => evaluation(args),
         Command::Report { directory } => run::report(&directory).map(|path| println!("{}", path.display())),
+        Command::Barcode(what) => barcode::run(&what),
+        Command::Summary(args) => summary::run(&args),
+        Command::Distance(args) => distance::run(&args),
         Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
     };
     match done {

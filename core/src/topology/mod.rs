@@ -6,7 +6,7 @@
 //! opens one that never closes. Pairs of different value are [`Bar`]s.
 //!
 //! Two roads lead to every pairing, the [`Matrix::Boundary`] and the [`Matrix::Coboundary`]; for index 0
-//! there is a third, [`union_find`]. Coefficients are Z/2 throughout.
+//! there is a third, [`union_find`]. [`cycles`] shows what a bar is a bar of. Coefficients are Z/2 throughout.
 //!
 //! Other roads to bars: [`spanning_tree`] for index 0 of clouds and distance matrices, [`Grid`] for sublevel sets
 //! of functions on arrays, `Rips` (feature `alloc`) for higher indices of clouds. What is done with bars:
@@ -58,7 +58,7 @@ pub use error::{Error, Name};
 pub use filtration::{Filtration, filtration_len};
 pub use grid::Grid;
 pub use pairing::Pairing;
-pub use reduce::{Matrix, reduce, reduce_len};
+pub use reduce::{Matrix, cycles, cycles_len, reduce, reduce_len};
 #[cfg(feature = "alloc")]
 pub use reduce::{barcode, reduce_sparse};
 #[cfg(feature = "alloc")]

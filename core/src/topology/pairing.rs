@@ -16,6 +16,16 @@ impl<'a> Pairing<'a> {
         Self { filtration, partner, max_index }
     }
 
+    /// The cells that are paired.
+    pub fn filtration(&self) -> &'a Filtration<'a> {
+        self.filtration
+    }
+
+    /// The largest index asked for.
+    pub(super) fn max_index(&self) -> usize {
+        self.max_index
+    }
+
     /// The cell paired with this one; `None` where it is essential, or closes a class of an index that was
     /// not asked for.
     pub fn partner(&self, cell: usize) -> Option<usize> {

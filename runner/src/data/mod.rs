@@ -71,7 +71,7 @@ pub struct Loaded {
 }
 
 /// What of a data set is wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
     /// The directory of its files, or the one above; not used for embedded data.
     pub dir: Option<&'a Path>,

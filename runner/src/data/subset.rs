@@ -4,9 +4,10 @@ use super::{Dataset, Samples};
 use valleys_core::rng::{Purpose, Stream};
 
 /// Which samples of a part; never more than there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Subset {
     /// All.
+    #[default]
     All,
     /// None: the part is not needed, and its files are not read.
     Nothing,

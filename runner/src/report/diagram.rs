@@ -22,6 +22,11 @@ pub fn barcode_svg(bars: &[Bar]) -> String {
     draw_barcode(bars, "Barcode").standalone()
 }
 
+/// Barcode and diagram beside each other, as one SVG file.
+pub fn bars_svg(bars: &[Bar]) -> String {
+    Svg::beside(&draw_barcode(bars, "Barcode"), &draw_diagram(bars, "Persistence diagram"))
+}
+
 /// The persistence diagram under a title of its own.
 pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
     let entries = key(bars);

@@ -28,7 +28,7 @@ mod training;
 mod triangle_map;
 
 pub use contour::{Field, area, place};
-pub use diagram::{barcode_svg, diagram_svg};
+pub use diagram::{barcode_svg, bars_svg, diagram_svg};
 pub use model::Bar;
 
 use std::path::Path;

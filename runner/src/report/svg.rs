@@ -191,6 +191,26 @@ impl Svg {
         self.element(&size, &format!("\n<style>{STYLE}</style>"))
     }
 
+    /// Two pictures as one file.
+    pub fn beside(left: &Self, right: &Self) -> String {
+        const GAP: f64 = 24.0;
+        let place = |svg: &Self, x: f64| {
+            let place =
+                format!(r#" x="{}" width="{}" height="{}""#, fixed(x), fixed(svg.width), fixed(svg.height));
+            svg.element(&place, "")
+        };
+        let (w, h) = (left.width + GAP + right.width, left.height.max(right.height));
+        let (left, right) = (place(left, 0.0), place(right, left.width + GAP));
+        let (w, h) = (fixed(w), fixed(h));
+        format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {w} {h}" width="{w}" height="{h}">
+<style>{STYLE}</style>
+{left}
+{right}
+</svg>"#
+        )
+    }
+
     fn element(&self, size: &str, style: &str) -> String {
         let (w, h) = (fixed(self.width), fixed(self.height));
         let Self { title, description, body, .. } = self;

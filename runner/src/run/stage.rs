@@ -33,9 +33,7 @@ impl Stage {
     pub fn sampling(&self, across: f64) -> descent::Sampling {
         match self.sampling {
             Sampling::Uniform => descent::Sampling::Uniform,
-            Sampling::Peak => {
-                descent::Sampling::Peak(Peaked { across: across as f32, ..Peaked::default() })
-            }
+            Sampling::Peak => descent::Sampling::Peak(Peaked { across: across as f32, ..Peaked::default() }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::error::enough;
 use super::super::{Error, Filtration, NONE, Pairing};
-use super::Matrix;
+use super::{Matrix, rank};
 
 /// Words that [`reduce`] needs: the bits of the largest block.
 pub fn reduce_len(filtration: &Filtration<'_>, matrix: Matrix, max_index: usize) -> usize {
@@ -130,9 +130,4 @@ impl<'b> Block<'b> {
         let word = words.iter().position(|&w| w != 0)?;
         Some(word * 32 + words[word].trailing_zeros() as usize)
     }
-}
-
-/// The place of a cell among the ascending cells of its dimension.
-fn rank(cells: &[u32], cell: u32) -> usize {
-    cells.partition_point(|&other| other < cell)
 }

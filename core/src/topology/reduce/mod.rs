@@ -11,12 +11,14 @@
 //! | pivot | latest facet | earliest cofacet |
 //! | order of the blocks, for clearing | descending k | ascending k |
 
+mod cycles;
 mod dense;
 #[cfg(feature = "alloc")]
 mod sparse;
 #[cfg(feature = "alloc")]
 mod tree;
 
+pub use cycles::{cycles, cycles_len};
 pub use dense::{reduce, reduce_len};
 #[cfg(feature = "alloc")]
 pub use sparse::{barcode, reduce_sparse};
@@ -39,4 +41,9 @@ impl Matrix {
         let count = filtration.dim().unwrap_or(0).min(max_index.saturating_add(1));
         (0..count).map(move |i| if self == Self::Boundary { count - 1 - i } else { i })
     }
+}
+
+/// The place of a cell among the ascending cells of its dimension.
+fn rank(cells: &[u32], cell: u32) -> usize {
+    cells.partition_point(|&other| other < cell)
 }

@@ -1,0 +1,120 @@
+//! Vietoris–Rips barcodes of metric spaces.
+
+use super::cliques::{self, Cliques};
+use super::complex::reduced;
+use super::{Bar, Barcode, Wanted, explicit_fits, fits, zero_length};
+use crate::failure::{Failure, Result};
+use crate::formats::from_core;
+use valleys_core::topology::{self, Edge, Filtration, Metric, Rips, spanning_tree};
+
+/// Which part of the complex.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Limits {
+    /// The largest index wanted.
+    pub max_index: usize,
+    /// The largest diameter of a simplex, inclusive; infinite for none.
+    pub threshold: f64,
+}
+
+/// The Vietoris–Rips barcode of a metric space; the value of a simplex is its diameter.
+///
+/// # Errors
+/// What does not fit into memory, estimated before the start; a distance that is not finite.
+///
+/// # Panics
+/// If two algorithms disagree, where that was asked for.
+pub fn cloud(
+    name: &str,
+    input: &'static str,
+    space: &dyn Metric,
+    limits: Limits,
+    wanted: &Wanted,
+) -> Result<Barcode> {
+    let Limits { max_index, threshold } = limits;
+    let points = space.points();
+    if max_index > 0 {
+        let what = format!("{points} points at index {max_index}, that is their distances and edges,");
+        let least = Rips::least_budget(points) as u64;
+        fits(name, &what, least, wanted.budget)
+            .map_err(|f| Failure::new(f.kind, format!("{f}; --max-index 0 needs no distance matrix")))?;
+    }
+    let counts = cliques::counts(space, max_index, threshold);
+    let fast = || -> Result<Barcode> {
+        let bars = if max_index == 0 { tree(space, threshold) } else { rips(space, limits, wanted.budget) };
+        let bars = bars.map_err(|e| from_core(name, e))?;
+        let zero_length = zero_length(&counts, &bars);
+        let mut barcode =
+            Barcode { input, elements: points, bars, zero_length, zero_length_bars: None, verified: false };
+        barcode.sort();
+        Ok(barcode)
+    };
+    if !wanted.listing() && !wanted.verify {
+        return fast();
+    }
+    // The top dimension may be far larger than the others: counted before it is made.
+    let simplices = cliques::counts(space, max_index + 1, threshold);
+    explicit_fits(name, simplices.iter().fold(0, |sum, &n| sum.saturating_add(n)), wanted.budget)?;
+    let cliques = Cliques::new(space, max_index + 1, threshold);
+    let filtration = Filtration::new(cliques.cells()).map_err(|e| from_core(name, e))?;
+    drop(cliques);
+    let simplex = |cell: usize, closes: bool, bar: &mut Bar| {
+        let slot = if closes { &mut bar.death_simplex } else { &mut bar.birth_simplex };
+        *slot = Some(filtration.vertices(cell).to_vec());
+    };
+    let explicit = reduced(name, &filtration, max_index, wanted, simplex)?;
+    if wanted.verify {
+        fast()?.assert_same(&explicit);
+    }
+    Ok(Barcode { input, elements: points, ..explicit })
+}
+
+/// Index 0 from a minimum spanning tree: no distance matrix.
+fn tree(space: &dyn Metric, threshold: f64) -> std::result::Result<Vec<Bar>, topology::Error> {
+    let points = space.points();
+    let mut edges = vec![Edge::default(); points.saturating_sub(1)];
+    let edges = spanning_tree(space, &mut edges)?;
+    // The elder of two components is the one with the first point.
+    let mut first: Vec<u32> = (0..points as u32).collect();
+    let mut bars = Vec::with_capacity(points);
+    let bar = |birth: u32, death: Option<&Edge>| Bar {
+        birth: 0.0,
+        death: death.map(|edge| edge.length),
+        birth_simplex: Some(vec![birth]),
+        death_simplex: death.map(|edge| vec![edge.a.min(edge.b), edge.a.max(edge.b)]),
+        ..Bar::default()
+    };
+    for edge in edges.iter().take_while(|edge| edge.length <= threshold) {
+        let (a, b) = (root(&mut first, edge.a), root(&mut first, edge.b));
+        first[a.max(b) as usize] = a.min(b);
+        if edge.length > 0.0 {
+            bars.push(bar(a.max(b), Some(edge)));
+        }
+    }
+    bars.extend((0..points as u32).filter(|&v| first[v as usize] == v).map(|v| bar(v, None)));
+    Ok(bars)
+}
+
+fn root(first: &mut [u32], mut v: u32) -> u32 {
+    while first[v as usize] != v {
+        first[v as usize] = first[first[v as usize] as usize];
+        v = first[v as usize];
+    }
+    v
+}
+
+fn rips(
+    space: &dyn Metric,
+    Limits { max_index, threshold }: Limits,
+    budget: usize,
+) -> std::result::Result<Vec<Bar>, topology::Error> {
+    let bars = Rips { max_index, threshold, budget }.bars(space)?;
+    let bar = |bar: topology::Bar| Bar {
+        index: bar.index,
+        birth: bar.birth,
+        death: bar.death_cell.map(|_| bar.death),
+        birth_simplex: Some(Rips::vertices(bar.birth_cell, bar.index)),
+        death_simplex: bar.death_cell.map(|cell| Rips::vertices(cell, bar.index + 1)),
+        ..Bar::default()
+    };
+    Ok(bars.into_iter().map(bar).collect())
+}

@@ -1,0 +1,311 @@
+//! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
+
+use super::{json, memory, print};
+use crate::barcode::{self, Bar, Barcode, Limits, Wanted};
+use crate::failure::{Failure, Kind, Result, disk};
+use crate::formats::{self, Array, Numbers, Points, Segment, Source, diagram_csv, from_core};
+use crate::report;
+use clap::{Args, Subcommand, ValueEnum};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use valleys_core::topology::{Cosine, Euclidean, Interval, MAX_INDEX, Metric};
+
+/// Of what.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Barcodes {
+    /// Vietoris-Rips barcode of points: CSV, one point a line, or a 2-D .npy; `-` is standard input.
+    Points {
+        /// The points.
+        file: PathBuf,
+        /// How far points are from each other.
+        #[arg(long, value_enum, default_value_t = Distance::Euclidean)]
+        metric: Distance,
+        /// Which part of the complex.
+        #[command(flatten)]
+        limits: LimitArgs,
+        /// What to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Vietoris-Rips barcode of a distance matrix: CSV, lower triangle or square, or a square .npy.
+    Distances {
+        /// The distances.
+        file: PathBuf,
+        /// Which part of the complex.
+        #[command(flatten)]
+        limits: LimitArgs,
+        /// What to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Barcode of a filtered simplicial complex: JSON {"simplices": [{"vertices": [0, 1], "value": 0.5}, ...]}.
+    Complex {
+        /// The simplices.
+        file: PathBuf,
+        /// What to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Sublevel barcode of a function on a grid: CSV, one row a line, or a 1-D to 3-D .npy.
+    Grid {
+        /// The values.
+        file: PathBuf,
+        /// What to print.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Segment of one triangle from losses on a lattice: CSV t1,t2,t3,loss.
+    Triangle {
+        /// The losses.
+        file: PathBuf,
+        /// The column to read, if there is a header.
+        #[arg(long, default_value = "loss")]
+        column: String,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+        /// Draw barcode and diagram.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+}
+
+/// A metric for points.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Distance {
+    /// The length of the difference.
+    Euclidean,
+    /// 1 − cos of the angle.
+    Cosine,
+}
+
+/// Which part of a Vietoris–Rips complex.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LimitArgs {
+    /// Largest index: 0 components, 1 loops, 2 voids. Index 0 alone needs no distance matrix.
+    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
+    pub max_index: usize,
+    /// Largest diameter of a simplex, inclusive; what lives longer is essential.
+    #[arg(long, value_name = "T", default_value_t = f64::INFINITY, allow_negative_numbers = true)]
+    pub threshold: f64,
+}
+
+/// What to compute and how to print it.
+#[derive(Args, Clone, Debug)]
+pub struct Output {
+    /// Print one JSON document.
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print the diagram as CSV, which `valleys distance` reads.
+    #[arg(long)]
+    pub csv: bool,
+    /// Draw barcode and diagram.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// List the pairs of length zero too.
+    #[arg(long)]
+    pub zero_length: bool,
+    /// Show a cycle for every bar (needs the explicit complex).
+    #[arg(long)]
+    pub representatives: bool,
+    /// Compute everything a second time by another algorithm; a difference ends with exit code 101.
+    #[arg(long)]
+    pub verify: bool,
+    /// Gigabytes of memory that may be used [default: what is available].
+    #[arg(long, value_name = "GB", allow_negative_numbers = true)]
+    pub memory: Option<f64>,
+}
+
+/// Computes and prints.
+///
+/// # Errors
+/// Exit code 4 for an input that is malformed, 2 for a flag that is out of range, 8 for what does not fit.
+pub fn run(what: &Barcodes) -> Result<()> {
+    match what {
+        Barcodes::Points { file, metric, limits, output } => {
+            let limits = limits.checked()?;
+            let Source { name, bytes } = Source::read(file)?;
+            let points = Points::parse(&name, &bytes)?;
+            drop(bytes);
+            let barcode = of_points(&name, &points, *metric, limits, &output.wanted()?)?;
+            output.show(&barcode)
+        }
+        Barcodes::Distances { file, limits, output } => {
+            let limits = limits.checked()?;
+            let Source { name, bytes } = Source::read(file)?;
+            let formats::Distances { points, lower } = formats::distances(&name, &bytes)?;
+            drop(bytes);
+            let space =
+                valleys_core::topology::Distances::new(&lower, points).map_err(|e| from_core(&name, e))?;
+            output.show(&barcode::cloud(&name, "distances", &space, limits, &output.wanted()?)?)
+        }
+        Barcodes::Complex { file, output } => {
+            let Source { name, bytes } = Source::read(file)?;
+            let filtration = formats::complex(&name, &bytes)?;
+            drop(bytes);
+            output.show(&barcode::complex(&name, &filtration, &output.wanted()?)?)
+        }
+        Barcodes::Grid { file, output } => {
+            let Source { name, bytes } = Source::read(file)?;
+            let array = Array::parse(&name, &bytes)?;
+            drop(bytes);
+            output.show(&barcode::grid(&name, &array, &output.wanted()?)?)
+        }
+        Barcodes::Triangle { file, column, json: as_json, svg } => {
+            let Source { name, bytes } = Source::read(file)?;
+            let segment = formats::lattice(&name, &bytes, column)?;
+            let Segment { h12, h13, h23, birth, death } = segment;
+            draw(svg.as_deref(), &[Bar { index: 1, birth, death: Some(death), ..Bar::default() }])?;
+            if *as_json {
+                return print(&json(&segment));
+            }
+            print(&format!(
+                "h12    {h12:?}\nh13    {h13:?}\nh23    {h23:?}\nbirth  {birth:?}\ndeath  {death:?}\n"
+            ))
+        }
+    }
+}
+
+/// The barcode of points under a metric.
+///
+/// # Errors
+/// As [`barcode::cloud`]; a point without direction under the cosine distance.
+pub fn of_points(
+    name: &str,
+    points: &Points,
+    metric: Distance,
+    limits: Limits,
+    wanted: &Wanted,
+) -> Result<Barcode> {
+    let error = |e| from_core(name, e);
+    let cloud = |space: &dyn Metric| barcode::cloud(name, "points", space, limits, wanted);
+    let mut norms = vec![0.0; if metric == Distance::Cosine { points.len() } else { 0 }];
+    match (&points.coordinates, metric) {
+        (Numbers::F32(x), Distance::Euclidean) => cloud(&Euclidean::new(x, points.dim).map_err(error)?),
+        (Numbers::F64(x), Distance::Euclidean) => cloud(&Euclidean::new(x, points.dim).map_err(error)?),
+        (Numbers::F32(x), Distance::Cosine) => cloud(&Cosine::new(x, points.dim, &mut norms).map_err(error)?),
+        (Numbers::F64(x), Distance::Cosine) => cloud(&Cosine::new(x, points.dim, &mut norms).map_err(error)?),
+    }
+}
+
+impl LimitArgs {
+    fn checked(self) -> Result<Limits> {
+        let Self { max_index, threshold } = self;
+        let wrong = if max_index > MAX_INDEX {
+            format!("--max-index is {max_index}, but must be 0 to {MAX_INDEX}")
+        } else if threshold.is_nan() || threshold < 0.0 {
+            format!("--threshold is {threshold}, but must be 0 or more")
+        } else {
+            return Ok(Limits { max_index, threshold });
+        };
+        Err(Failure::new(Kind::Usage, wrong))
+    }
+}
+
+impl Output {
+    fn wanted(&self) -> Result<Wanted> {
+        let budget = match self.memory {
+            None => memory::available(),
+            Some(gigabytes) if gigabytes >= 0.0 => (gigabytes * 1e9) as usize,
+            Some(x) => {
+                return Err(Failure::new(Kind::Usage, format!("--memory is {x}, but must be 0 or more")));
+            }
+        };
+        Ok(Wanted {
+            zero_length: self.zero_length,
+            cycles: self.representatives,
+            verify: self.verify,
+            budget,
+        })
+    }
+
+    fn show(&self, barcode: &Barcode) -> Result<()> {
+        draw(self.svg.as_deref(), &barcode.bars)?;
+        if self.json {
+            print(&json(barcode))
+        } else if self.csv {
+            let extra = barcode.zero_length_bars.iter().flatten();
+            print(&diagram_csv(barcode.bars.iter().chain(extra).map(|bar| (bar.index, bar.interval()))))
+        } else {
+            print(&table(barcode))
+        }
+    }
+}
+
+/// Bars of an index that a person reads, the longest; `--json` and `--csv` give all.
+const ROWS: usize = 12;
+
+fn table(barcode: &Barcode) -> String {
+    let mut out = "index        birth        death       length   opened by, closed by\n".to_owned();
+    for same in barcode.bars.chunk_by(|a, b| a.index == b.index) {
+        let mut longest: Vec<&Bar> = same.iter().collect();
+        longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
+        longest.iter().take(ROWS).for_each(|bar| row(&mut out, bar));
+        if same.len() > ROWS {
+            let (more, index) = (same.len() - ROWS, same[0].index);
+            let _ = writeln!(out, "{index:<5} ... {more} shorter ones: --json, --csv and --svg have all");
+        }
+    }
+    barcode.zero_length_bars.iter().flatten().for_each(|bar| row(&mut out, bar));
+    let (count, essential) =
+        (barcode.bars.len(), barcode.bars.iter().filter(|bar| bar.death.is_none()).count());
+    let _ = writeln!(
+        out,
+        "{count} bars, {essential} of them essential; {} pairs of length zero",
+        barcode.zero_length
+    );
+    if barcode.verified {
+        let _ = writeln!(out, "verified by a second algorithm");
+    }
+    out
+}
+
+fn row(out: &mut String, bar: &Bar) {
+    let Interval { birth, death } = bar.interval();
+    let (birth, death, length) = (short(birth), short(death), short(death - birth));
+    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.index, place(bar));
+    if let Some(cycle) = &bar.cycle {
+        let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices)).collect();
+        let _ = writeln!(out, "      cycle: {}", cells.join(" + "));
+    }
+}
+
+/// Six significant digits.
+fn short(x: f64) -> String {
+    let size = x.abs();
+    if x == 0.0 || (1e-4..1e6).contains(&size) {
+        let decimals = if x == 0.0 { 0 } else { (5 - size.log10().floor() as i32).max(0) as usize };
+        format!("{x:.decimals$}")
+    } else {
+        format!("{x:.5e}").replace("infe", "inf")
+    }
+}
+
+fn dashes(vertices: &[u32]) -> String {
+    vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
+}
+
+fn place(bar: &Bar) -> String {
+    let name = |simplex: &Option<Vec<u32>>, point: &Option<Vec<usize>>| match (simplex, point) {
+        (Some(simplex), _) => dashes(simplex),
+        (_, Some(point)) => format!("{point:?}"),
+        _ => "never".to_owned(),
+    };
+    format!("{}, {}", name(&bar.birth_simplex, &bar.birth_point), name(&bar.death_simplex, &bar.death_point))
+}
+
+/// Most bars in a picture.
+const DRAWN: usize = 720;
+
+fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let mut longest: Vec<&Bar> = bars.iter().collect();
+    if bars.len() > DRAWN {
+        longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
+        longest.truncate(DRAWN);
+        eprintln!("valleys: {} bars, of which the {DRAWN} longest are drawn", bars.len());
+    }
+    let bars: Vec<report::Bar> =
+        longest.into_iter().map(|bar| report::Bar::new(bar.index, bar.birth, bar.interval().death)).collect();
+    std::fs::write(path, report::bars_svg(&bars)).map_err(|e| disk("write", path, &e))
+}
