@@ -98,7 +98,7 @@ impl Cpu {
                 self.pass.gather(simd, panel, &self.data.train, chosen);
             }
             self.slots.arrive(simd, &step.mix);
-            self.slots.mix(simd, &step.mix, theta);
+            self.slots.mix(simd, &step.mix, 0, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
             let mut course = *course;
             if course.across > 0.0 {
