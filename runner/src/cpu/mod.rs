@@ -9,6 +9,7 @@
 //! `measure` tells the loss at many points.
 
 mod across;
+pub mod cloud;
 mod cross_entropy;
 mod elementary;
 mod floats;
