@@ -1,13 +1,13 @@
 //! Borůvka's algorithm on lists of nearest points, exact where a bound leaves a doubt.
 
+use super::super::floats::LANES;
 use super::frame::{Frame, Narrow};
 use super::nearest::{NOBODY, Nearest};
 use super::pairs::Cloud;
-use super::panel::{Mark, norms, panels};
+use super::panel::{Mark, norms, panels, weights};
 use super::screen::{Bound, Form};
-use super::super::floats::LANES;
 use fearless_simd::{dispatch, prelude::*};
-use valleys_core::topology::{Edge, Metric};
+use valleys_core::topology::{Edge, Error, Metric};
 
 /// Dimensions up to which differences cost no more than products: what is done with the bounds costs the time.
 const FLAT: usize = 32;
@@ -21,8 +21,10 @@ pub struct Forest<'a, M, T> {
     nearest: Vec<Nearest>,
     /// Of each point the shortest edge out of its component among those in the list, once it is known.
     best: Vec<Edge>,
-    /// Size of the component when the point was last compared to all others, and whether exactly.
+    /// Size of the component when the point was last compared by bounds to all outside, and whether that was of use.
     asked: Vec<(u32, bool)>,
+    /// Whether the best edge is the best of all, listed or not.
+    certain: Vec<bool>,
     /// A point of the component, the same for all its points.
     labels: Vec<u32>,
     tree: Vec<Edge>,
@@ -55,12 +57,15 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let count = points.len();
         let cloud = Cloud { frame, points, norms };
         let labels = (0..count as u32).collect();
-        let (best, asked) = (vec![NONE; count], vec![(0, false); count]);
-        Self { space, cloud, threads, nearest: Vec::new(), best, asked, labels, tree }
+        let (best, asked, certain) = (vec![NONE; count], vec![(0, true); count], vec![false; count]);
+        Self { space, cloud, threads, nearest: Vec::new(), best, asked, certain, labels, tree }
     }
 
     /// The tree, ascending.
-    pub fn grow(mut self) -> Vec<Edge> {
+    ///
+    /// # Errors
+    /// [`Error::Distance`] where an edge has no finite length.
+    pub fn grow(mut self) -> Result<Vec<Edge>, Error> {
         let count = self.labels.len();
         let form = if self.cloud.frame.dim > FLAT { Form::Products } else { Form::Differences };
         self.nearest = self.cloud.nearest(self.bound(form), self.threads);
@@ -82,7 +87,8 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
             let before = components;
             for label in 0..count {
                 let edge = edges[label];
-                if self.labels[label] as usize == label && doubts[label] == 0 && self.join(&mut parent, edge) {
+                if self.labels[label] as usize == label && doubts[label] == 0 && self.join(&mut parent, edge)
+                {
                     components -= 1;
                 }
             }
@@ -99,7 +105,12 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
             }
         }
         self.tree.sort_unstable_by(order);
-        self.tree
+        match self.tree.last() {
+            Some(&Edge { length, a, b }) if !length.is_finite() => {
+                Err(Error::Distance { a: a as usize, b: b as usize, distance: length })
+            }
+            _ => Ok(self.tree),
+        }
     }
 
     fn bound(&self, form: Form) -> Bound {
@@ -118,7 +129,7 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
                 edges[label] = least(edges[label], self.named(self.best[i]));
                 continue;
             }
-            self.best[i] = NONE;
+            (self.best[i], self.certain[i]) = (NONE, false);
             if let Some((bound, _)) = self.outside(i).next()
                 && bound < hopeful[label].0
             {
@@ -133,7 +144,9 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         for i in 0..count {
             let label = self.labels[i] as usize;
             let limit = self.cloud.frame.square(edges[label].length);
-            if self.best[i].b == NOBODY && self.outside(i).next().is_some_and(|(bound, _)| f64::from(bound) < limit) {
+            if self.best[i].b == NOBODY
+                && self.outside(i).next().is_some_and(|(bound, _)| f64::from(bound) < limit)
+            {
                 self.look(i, &mut edges[label]);
             }
         }
@@ -152,19 +165,27 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
             if f64::from(bound) >= self.cloud.frame.square(best.length) {
                 break;
             }
-            best = self.shorter(best, i as u32, j);
+            best = least(best, self.edge(i as u32, j));
         }
         self.best[i] = best;
         *edge = least(*edge, self.named(best));
     }
 
-    /// The edge from i to j, or the best one of i so far if that is shorter. The points are places in the cloud.
-    fn shorter(&self, best: Edge, i: u32, j: u32) -> Edge {
+    /// The edge from i to j, which are places in the cloud.
+    fn edge(&self, i: u32, j: u32) -> Edge {
         let [a, b] = [i, j].map(|i| self.cloud.points[i as usize] as usize);
-        match self.space.distance_up_to(a, b, best.length) {
+        Edge { length: self.space.distance(a, b), a: i, b: j }
+    }
+
+    /// The best edge of a point, whatever is listed.
+    fn best_of_all(&self, i: u32) -> Edge {
+        let place = |i: u32| self.cloud.points[i as usize] as usize;
+        let others =
+            (0..self.labels.len() as u32).filter(|&j| self.labels[j as usize] != self.labels[i as usize]);
+        others.fold(NONE, |best, j| match self.space.distance_up_to(place(i), place(j), best.length) {
             Some(length) => least(best, Edge { length, a: i, b: j }),
             None => best,
-        }
+        })
     }
 
     /// The edge with the lesser point first.
@@ -176,8 +197,9 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
     fn doubtful(&self, edges: &[Edge]) -> Vec<u32> {
         let doubtful = |&i: &u32| {
             let (i, label) = (i as usize, self.labels[i as usize] as usize);
-            let known = self.asked[i].1 && self.best[i].b != NOBODY;
-            !known && f64::from(self.nearest[i].limit()) < self.cloud.frame.square(edges[label].length)
+            let limit = f64::from(self.nearest[i].limit());
+            !self.certain[i]
+                && (edges[label].b == NOBODY || limit < self.cloud.frame.square(edges[label].length))
         };
         (0..self.labels.len() as u32).filter(doubtful).collect()
     }
@@ -185,22 +207,20 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
     /// Compares points to all outside their component: by bounds, or exactly if that has been tried.
     fn resolve(&mut self, doubtful: Vec<u32>, sizes: &[u32]) {
         let size = |i: u32| sizes[self.labels[i as usize] as usize];
-        let (exactly, quickly): (Vec<u32>, Vec<u32>) =
-            doubtful.into_iter().partition(|&i| self.asked[i as usize].0 == size(i));
+        let (exactly, quickly): (Vec<u32>, Vec<u32>) = doubtful
+            .into_iter()
+            .partition(|&i| self.asked[i as usize].0 == size(i) || !self.asked[i as usize].1);
         let bound = self.bound(Form::Differences);
         let lists = self.cloud.nearest_outside(&quickly, &self.labels, bound, self.threads);
         for (i, list) in quickly.into_iter().zip(lists) {
-            self.asked[i as usize] = (size(i), false);
+            self.asked[i as usize] = (size(i), true);
             self.nearest[i as usize] = list;
             self.best[i as usize] = NONE;
         }
         for i in exactly {
-            let mut best = NONE;
-            for j in (0..self.labels.len() as u32).filter(|&j| self.labels[j as usize] != self.labels[i as usize]) {
-                best = self.shorter(best, i, j);
-            }
-            self.asked[i as usize] = (size(i), true);
-            self.best[i as usize] = best;
+            self.asked[i as usize].1 = false;
+            self.best[i as usize] = self.best_of_all(i);
+            self.certain[i as usize] = true;
         }
     }
 
@@ -243,11 +263,11 @@ fn measure<S: Simd, T: Narrow>(
     all: &mut Vec<f32>,
     marks: &mut Vec<(Mark, u32)>,
 ) {
-    let mut panel = panels(1, frame.dim);
+    let (mut panel, weights) = (panels(1, frame.dim), weights(frame.dim));
     for begin in (0..count).step_by(LANES) {
         let points: Vec<u32> = (begin..count.min(begin + LANES as u32)).collect();
         frame.pack(simd, &points, panel.lines_mut());
-        let (norm, mark) = norms(simd, panel.lines());
+        let (norm, mark) = norms(simd, panel.lines(), &weights);
         all.extend_from_slice(&norm[..points.len()]);
         marks.extend(mark.into_iter().zip(points));
     }

@@ -9,15 +9,22 @@ pub trait Narrow: Coordinate + PartialEq + Sync {
     const SCALES: i32;
 
     /// x · scale − centre, rounded once.
-    fn narrow(self, scale: f64, centre: f32) -> f32;
+    fn narrow(self, scale: f64, centre: Self) -> f32;
+
+    /// The nearest number.
+    fn nearest(x: f64) -> Self;
 }
 
 impl Narrow for f32 {
     const SCALES: i32 = 126;
 
     #[inline(always)]
-    fn narrow(self, scale: f64, centre: f32) -> f32 {
+    fn narrow(self, scale: f64, centre: Self) -> f32 {
         self * scale as Self - centre
+    }
+
+    fn nearest(x: f64) -> Self {
+        x as Self
     }
 }
 
@@ -25,8 +32,12 @@ impl Narrow for f64 {
     const SCALES: i32 = 1000;
 
     #[inline(always)]
-    fn narrow(self, scale: f64, centre: f32) -> f32 {
-        (self * scale - Self::from(centre)) as f32
+    fn narrow(self, scale: f64, centre: Self) -> f32 {
+        (self * scale - centre) as f32
+    }
+
+    fn nearest(x: f64) -> Self {
+        x
     }
 }
 
@@ -37,7 +48,7 @@ pub struct Frame<'a, T> {
     pub(super) dim: usize,
     /// A point near the middle of the scaled cloud. Any point would do: the smaller the differences to it, the better
     /// the bounds.
-    pub(super) centre: Vec<f32>,
+    pub(super) centre: Vec<T>,
     pub(super) scale: Scale<'a>,
 }
 
@@ -110,7 +121,7 @@ fn largest<S: Simd, T: Narrow>(_: S, points: &[T]) -> f64 {
     rest.iter().map(|&x| x.into().abs()).chain(most).fold(0.0, f64::max)
 }
 
-fn centre<T: Narrow>(points: &[T], dim: usize, scale: Scale<'_>) -> Vec<f32> {
+fn centre<T: Narrow>(points: &[T], dim: usize, scale: Scale<'_>) -> Vec<T> {
     let count = points.len() / dim.max(1);
     let step = count.div_ceil(SAMPLES).max(1);
     let mut sum = vec![0.0f64; dim];
@@ -121,5 +132,5 @@ fn centre<T: Narrow>(points: &[T], dim: usize, scale: Scale<'_>) -> Vec<f32> {
             *sum += x.into() * up * scale;
         }
     }
-    sum.into_iter().map(|sum| sum as f32).collect()
+    sum.into_iter().map(T::nearest).collect()
 }

@@ -14,7 +14,8 @@ mod screen;
 
 use fearless_simd::Level;
 use forest::Forest;
-use frame::{Frame, Narrow};
+use frame::Frame;
+pub use frame::Narrow;
 use valleys_core::topology::{Cosine, Edge, Error, Euclidean, Metric};
 
 /// How far apart two points are.
@@ -39,7 +40,7 @@ pub enum Distance {
 ///
 /// # Errors
 /// As [`Euclidean::new`] and [`Cosine::new`]: a coordinate that is not finite, coordinates that do not divide into
-/// points, a point without direction.
+/// points, a point without direction; [`Error::Distance`] where the length of an edge overflows.
 ///
 /// # Cost
 /// n² dim multiplications and additions in single precision. Memory: about 110 bytes a point, 64 more for each thread
@@ -61,13 +62,13 @@ pub fn spanning_tree<T: Narrow>(
     match distance {
         Distance::Euclidean => {
             let frame = Frame::euclidean(level, points, dim);
-            Ok(Forest::new(&space, &frame, threads).grow())
+            Forest::new(&space, &frame, threads).grow()
         }
         Distance::Cosine => {
             let mut norms = vec![0.0; count];
             let space = Cosine::new(points, dim, &mut norms)?;
             let frame = Frame::cosine(level, points, dim, space.norms());
-            Ok(Forest::new(&space, &frame, threads).grow())
+            Forest::new(&space, &frame, threads).grow()
         }
     }
 }

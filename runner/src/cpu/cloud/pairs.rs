@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Panels of a block: the more, the less often the others are packed.
-const BLOCK: usize = 4;
+const BLOCK: usize = 8;
 
 /// Points that differ, and the squares of their norms in the frame, padded to whole panels.
 pub struct Cloud<'a, T> {

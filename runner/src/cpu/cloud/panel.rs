@@ -13,8 +13,8 @@ impl<T: Narrow> Frame<'_, T> {
     /// Writes points, 32 at most, into a panel (coordinates, 32); what is left over are zeros.
     #[inline(always)]
     pub(super) fn pack<S: Simd>(&self, simd: S, points: &[u32], panel: &mut [Line]) {
+        let mut from = [[0.0; LANES]; LANES];
         for (begin, to) in (0..self.dim).step_by(LANES).zip(panel.chunks_mut(LANES)) {
-            let mut from = [[0.0; LANES]; LANES];
             let width = to.len();
             let centre = &self.centre[begin..][..width];
             for (line, &p) in from.iter_mut().zip(points) {
@@ -23,7 +23,7 @@ impl<T: Narrow> Frame<'_, T> {
                     Scale::All(scale) => zip(line, row, centre, |x, c| x.narrow(scale, c)),
                     Scale::Each(_) => {
                         let [up, scale] = self.scale.of(p as usize);
-                        zip(line, row, centre, |x, c| (x.into() * up * scale - f64::from(c)) as f32);
+                        zip(line, row, centre, |x, c| (x.into() * up * scale - c.into()) as f32);
                     }
                 }
             }
@@ -40,7 +40,7 @@ impl<T: Narrow> Frame<'_, T> {
 
 /// to = f(x, y) for up to 32 numbers, at once where it is just as many.
 #[inline(always)]
-fn zip<T: Copy>(to: &mut Line, x: &[T], y: &[f32], f: impl Fn(T, f32) -> f32) {
+fn zip<T: Copy>(to: &mut Line, x: &[T], y: &[T], f: impl Fn(T, T) -> f32) {
     if let (Some(x), Some(y)) = (x.first_chunk::<LANES>(), y.first_chunk::<LANES>()) {
         for lane in 0..LANES {
             to[lane] = f(x[lane], y[lane]);
@@ -50,17 +50,21 @@ fn zip<T: Copy>(to: &mut Line, x: &[T], y: &[f32], f: impl Fn(T, f32) -> f32) {
     }
 }
 
+/// What the coordinates are weighted by for marks: multiples of the golden ratio, irregular enough that hardly any two
+/// points of a lattice agree.
+pub fn weights(dim: usize) -> Vec<f32> {
+    (0..dim as u32).map(|k| k.wrapping_mul(0x9e37_79b9) as f32 / 4_294_967_296.0 + 0.5).collect()
+}
+
 /// Squared norms of the points of a panel, and their marks.
 #[inline(always)]
-pub fn norms<S: Simd>(simd: S, panel: &[Line]) -> ([f32; LANES], [Mark; LANES]) {
+pub fn norms<S: Simd>(simd: S, panel: &[Line], weights: &[f32]) -> ([f32; LANES], [Mark; LANES]) {
     let (mut norms, mut others) = ([0.0; LANES], [0.0; LANES]);
-    for (chunk, lines) in panel.chunks(CHUNK).enumerate() {
+    for (lines, weights) in panel.chunks(CHUNK).zip(weights.chunks(CHUNK)) {
         for column in (0..LANES).step_by(S::f32s::LEN) {
             let mut sums = [S::f32s::splat(simd, 0.0); 2];
-            for (line, k) in lines.iter().zip((chunk * CHUNK) as u32..) {
+            for (line, &weight) in lines.iter().zip(weights) {
                 let x = S::f32s::from_slice(simd, &line[column..][..S::f32s::LEN]);
-                // Multiples of the golden ratio: irregular enough that no two points of a lattice agree.
-                let weight = k.wrapping_mul(0x9e37_79b9) as f32 / 4_294_967_296.0 + 0.5;
                 sums[0] = x.mul_add(x, sums[0]);
                 sums[1] = x.mul_add(S::f32s::splat(simd, weight), sums[1]);
             }
