@@ -254,7 +254,12 @@ impl Simplices {
     /// last facet of.
     pub(super) fn apparent_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
         let first = self.first_cofacet(cell, dimension)?;
-        (self.last_facet(first, dimension + 1) == Some(cell)).then_some(first)
+        let (old, new) = (self.vertices(cell, dimension), self.vertices(first, dimension + 1));
+        let (old, new) = (old.as_slice(), new.as_slice());
+        let place = (0..old.len()).find(|&i| old[i] != new[i]).unwrap_or(old.len());
+        // Facets after this one lack a larger vertex.
+        let last = (0..place).all(|i| self.edge_of_rank(cell.rank(), new, i).is_none());
+        last.then_some(first)
     }
 
     /// The facet that makes an apparent pair of length 0 with the simplex.
@@ -264,25 +269,30 @@ impl Simplices {
     }
 
     /// The last facet in the order of the filtration, if it has the same diameter: the one without the largest
-    /// possible vertex that is not an end of every longest edge.
+    /// possible vertex that leaves a longest edge.
     fn last_facet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
         let vertices = self.vertices(cell, dimension);
         let all = vertices.as_slice();
-        let (mut longest, mut ends) = (0, [0; MAX_INDEX + 2]);
-        for (i, &a) in all.iter().enumerate() {
-            let row = self.row(a);
-            for (j, &b) in all.iter().enumerate().skip(i + 1) {
-                let is = usize::from(row[b as usize] == cell.rank());
-                longest += is;
-                ends[i] += is;
-                ends[j] += is;
-            }
-        }
-        let left_out = (0..all.len()).find(|&i| ends[i] < longest)?;
-        let shift = (dimension - left_out) as u32 * self.bits;
+        let edge = self.edge_of_rank(cell.rank(), all, usize::MAX)?;
+        let without = (0..all.len())
+            .find(|&i| !edge.contains(&i) || self.edge_of_rank(cell.rank(), all, i).is_some())?;
+        let shift = (dimension - without) as u32 * self.bits;
         let packed = cell.vertices();
         let vertices = packed >> (shift + self.bits) << shift | (packed & Cell::mask(shift));
         Some(Cell::new(cell.rank(), vertices))
+    }
+
+    /// The places of the ends of an edge of this rank, of a simplex without its vertex at a place.
+    fn edge_of_rank(&self, rank: u32, vertices: &[u32], without: usize) -> Option<[usize; 2]> {
+        for (i, &a) in vertices.iter().enumerate().filter(|&(i, _)| i != without) {
+            let row = self.row(a);
+            for (j, &b) in vertices.iter().enumerate().skip(i + 1).filter(|&(j, _)| j != without) {
+                if row[b as usize] == rank {
+                    return Some([i, j]);
+                }
+            }
+        }
+        None
     }
 }
 
