@@ -100,3 +100,9 @@ pub fn diagrams(points: usize) -> [Vec<Interval>; 2] {
         births.into_iter().map(|b| Interval::new(b, b + 0.1 * random.exponential())).collect()
     })
 }
+
+/// Two diagrams of index 0: all born at 0.
+pub fn lifetimes(points: usize) -> [Vec<Interval>; 2] {
+    let mut random = Random::new(points as u64);
+    [(); 2].map(|()| (0..points).map(|_| Interval::new(0.0, random.exponential())).collect())
+}

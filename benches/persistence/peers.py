@@ -162,6 +162,6 @@ for line in sys.stdin:
         while runs == 0 or cpu() - start < 0.2:
             value = run()
             runs += 1
-        print(f"{(cpu() - start) / runs}\t{value!r}\t{peak()[0] - before}", flush=True)
+        print(f"{(cpu() - start) / runs}\t{float(value)!r}\t{peak()[0] - before}", flush=True)
     except Exception as reason:  # A peer that is absent or gives up is a line of the table, too.
         print(f"absent\t{type(reason).__name__}", flush=True)

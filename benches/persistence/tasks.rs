@@ -105,11 +105,14 @@ pub enum Between {
     W1,
     /// W2 under L2.
     W2,
+    /// W2 under L2 of diagrams of index 0.
+    Lifetimes,
 }
 
 /// The distance of two random diagrams.
 pub fn distance(points: usize, between: Between, peers: &'static [&'static str]) -> Result<Task, Error> {
-    let [a, b] = inputs::diagrams(points);
+    let of_lifetimes = matches!(between, Between::Lifetimes);
+    let [a, b] = if of_lifetimes { inputs::lifetimes(points) } else { inputs::diagrams(points) };
     let rows = a.iter().chain(&b).flat_map(|i| [i.birth, i.death]).collect();
     let euclidean = Ground::new(2.0)?;
     let run = move || match between {
@@ -117,12 +120,13 @@ pub fn distance(points: usize, between: Between, peers: &'static [&'static str])
             bottleneck(&a, &b, Ground::MAX, &mut vec![0; bottleneck_len(a.len(), b.len())])
         }
         Between::W1 => wasserstein(&a, &b, 1.0, Ground::MAX),
-        Between::W2 => wasserstein(&a, &b, 2.0, euclidean),
+        Between::W2 | Between::Lifetimes => wasserstein(&a, &b, 2.0, euclidean),
     };
     let name = match between {
         Between::Bottleneck => "bottleneck",
         Between::W1 => "W1",
         Between::W2 => "W2",
+        Between::Lifetimes => "W2, H0 against H0",
     };
     Ok(Task {
         name: format!("{name} {points}"),
