@@ -2,7 +2,7 @@
 
 use super::super::floats::LANES;
 use super::frame::{Frame, Narrow};
-use super::nearest::{NOBODY, Nearest};
+use super::nearest::{Keep, NOBODY, Nearest, Within};
 use super::pairs::Cloud;
 use super::panel::{Mark, norms, panels, weights};
 use super::screen::{Bound, Form};
@@ -11,6 +11,9 @@ use valleys_core::topology::{Edge, Error, Metric};
 
 /// Dimensions up to which differences cost no more than products: what is done with the bounds costs the time.
 const FLAT: usize = 32;
+
+/// Points that are compared exactly at a time: in the worst case to all others, which are kept meanwhile.
+const EXACTLY: usize = 256;
 
 /// Components of a minimum spanning tree. A component's shortest edge to another one belongs to the tree; edges are
 /// ordered by length and then by their points, so there is one such edge and one such tree.
@@ -23,8 +26,8 @@ pub struct Forest<'a, M, T> {
     best: Vec<Edge>,
     /// Size of the component when the point was last compared by bounds to all outside, and whether that was of use.
     asked: Vec<(u32, bool)>,
-    /// Whether the best edge is the best of all, listed or not.
-    certain: Vec<bool>,
+    /// Who is outside and has a lower bound has been looked at, and the best edge is the best of these.
+    looked: Vec<f32>,
     /// A point of the component, the same for all its points.
     labels: Vec<u32>,
     tree: Vec<Edge>,
@@ -57,8 +60,9 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let count = points.len();
         let cloud = Cloud { frame, points, norms };
         let labels = (0..count as u32).collect();
-        let (best, asked, certain) = (vec![NONE; count], vec![(0, true); count], vec![false; count]);
-        Self { space, cloud, threads, nearest: Vec::new(), best, asked, certain, labels, tree }
+        let (best, asked, looked) =
+            (vec![NONE; count], vec![(0, true); count], vec![f32::NEG_INFINITY; count]);
+        Self { space, cloud, threads, nearest: Vec::new(), best, asked, looked, labels, tree }
     }
 
     /// The tree, ascending.
@@ -96,7 +100,7 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
                 // The component with the most doubts can wait: others will join it.
                 let wait = (0..count).max_by_key(|&label| doubts[label]).unwrap_or(0) as u32;
                 let doubtful = doubtful.into_iter().filter(|&i| self.labels[i as usize] != wait).collect();
-                self.resolve(doubtful, &sizes);
+                self.resolve(doubtful, &edges, &sizes);
             }
             sizes.fill(0);
             for i in 0..count {
@@ -129,7 +133,9 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
                 edges[label] = least(edges[label], self.named(self.best[i]));
                 continue;
             }
-            (self.best[i], self.certain[i]) = (NONE, false);
+            if self.best[i].b != NOBODY {
+                (self.best[i], self.looked[i]) = (NONE, f32::NEG_INFINITY);
+            }
             if let Some((bound, _)) = self.outside(i).next()
                 && bound < hopeful[label].0
             {
@@ -177,17 +183,6 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         Edge { length: self.space.distance(a, b), a: i, b: j }
     }
 
-    /// The best edge of a point, whatever is listed.
-    fn best_of_all(&self, i: u32) -> Edge {
-        let place = |i: u32| self.cloud.points[i as usize] as usize;
-        let others =
-            (0..self.labels.len() as u32).filter(|&j| self.labels[j as usize] != self.labels[i as usize]);
-        others.fold(NONE, |best, j| match self.space.distance_up_to(place(i), place(j), best.length) {
-            Some(length) => least(best, Edge { length, a: i, b: j }),
-            None => best,
-        })
-    }
-
     /// The edge with the lesser point first.
     fn named(&self, Edge { length, a, b }: Edge) -> Edge {
         Edge { length, a: a.min(b), b: a.max(b) }
@@ -197,30 +192,49 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
     fn doubtful(&self, edges: &[Edge]) -> Vec<u32> {
         let doubtful = |&i: &u32| {
             let (i, label) = (i as usize, self.labels[i as usize] as usize);
-            let limit = f64::from(self.nearest[i].limit());
-            !self.certain[i]
-                && (edges[label].b == NOBODY || limit < self.cloud.frame.square(edges[label].length))
+            let limit = f64::from(self.nearest[i].limit().max(self.looked[i]));
+            edges[label].b == NOBODY || limit < self.cloud.frame.square(edges[label].length)
         };
         (0..self.labels.len() as u32).filter(doubtful).collect()
     }
 
-    /// Compares points to all outside their component: by bounds, or exactly if that has been tried.
-    fn resolve(&mut self, doubtful: Vec<u32>, sizes: &[u32]) {
+    /// Compares points to all outside their component: by bounds, or exactly to all whose bounds are not large enough
+    /// if that has been tried.
+    fn resolve(&mut self, doubtful: Vec<u32>, edges: &[Edge], sizes: &[u32]) {
         let size = |i: u32| sizes[self.labels[i as usize] as usize];
         let (exactly, quickly): (Vec<u32>, Vec<u32>) = doubtful
             .into_iter()
             .partition(|&i| self.asked[i as usize].0 == size(i) || !self.asked[i as usize].1);
         let bound = self.bound(Form::Differences);
-        let lists = self.cloud.nearest_outside(&quickly, &self.labels, bound, self.threads);
+        let none = vec![Nearest::NONE; quickly.len()];
+        let lists = self.cloud.outside(&quickly, &self.labels, &none, bound, self.threads);
         for (i, list) in quickly.into_iter().zip(lists) {
             self.asked[i as usize] = (size(i), true);
             self.nearest[i as usize] = list;
             self.best[i as usize] = NONE;
         }
-        for i in exactly {
-            self.asked[i as usize].1 = false;
-            self.best[i as usize] = self.best_of_all(i);
-            self.certain[i as usize] = true;
+        for some in exactly.chunks(EXACTLY) {
+            let within = some.iter().map(|&i| {
+                let square = self.cloud.frame.square(edges[self.labels[i as usize] as usize].length);
+                Within { limit: (square as f32).next_up(), points: Vec::new() }
+            });
+            let within: Vec<Within> = within.collect();
+            let found = self.cloud.outside(some, &self.labels, &within, bound, self.threads);
+            for (&i, found) in some.iter().zip(found) {
+                let best = found.points.iter().fold(NONE, |best, &j| self.shorter(best, i, j));
+                self.asked[i as usize].1 = false;
+                self.best[i as usize] = best;
+                self.looked[i as usize] = found.limit;
+            }
+        }
+    }
+
+    /// The edge from i to j, or the best of i so far if that is shorter.
+    fn shorter(&self, best: Edge, i: u32, j: u32) -> Edge {
+        let [a, b] = [i, j].map(|i| self.cloud.points[i as usize] as usize);
+        match self.space.distance_up_to(a, b, best.length) {
+            Some(length) => least(best, Edge { length, a: i, b: j }),
+            None => best,
         }
     }
 

@@ -11,6 +11,39 @@ pub struct Nearest {
     points: [u32; LENGTH],
 }
 
+/// What keeps those that may be near a point.
+pub trait Keep: Clone + Send {
+    /// What a bound must be less than.
+    fn limit(&self) -> f32;
+
+    /// Keeps a point whose bound is less than the limit.
+    fn insert(&mut self, bound: f32, point: u32);
+
+    /// Keeps what another one does, too.
+    fn merge(&mut self, other: &Self);
+}
+
+/// Everybody whose bound is less than a limit.
+#[derive(Clone)]
+pub struct Within {
+    pub limit: f32,
+    pub points: Vec<u32>,
+}
+
+impl Keep for Within {
+    fn limit(&self) -> f32 {
+        self.limit
+    }
+
+    fn insert(&mut self, _: f32, point: u32) {
+        self.points.push(point);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.points.extend_from_slice(&other.points);
+    }
+}
+
 /// No point.
 pub const NOBODY: u32 = u32::MAX;
 
@@ -18,15 +51,23 @@ impl Nearest {
     /// Nobody is known yet.
     pub const NONE: Self = Self { bounds: [f32::INFINITY; LENGTH], points: [NOBODY; LENGTH] };
 
-    /// What a bound must be less than to be listed. Whoever is not listed is no nearer.
+    /// Everybody listed, with bounds.
+    pub fn iter(&self) -> impl Iterator<Item = (f32, u32)> + '_ {
+        let all = self.bounds.iter().copied().zip(self.points.iter().copied());
+        all.take_while(|&(_, point)| point != NOBODY)
+    }
+}
+
+impl Keep for Nearest {
+    /// Whoever is not listed is no nearer than this.
     #[inline(always)]
-    pub fn limit(&self) -> f32 {
+    fn limit(&self) -> f32 {
         self.bounds[LENGTH - 1]
     }
 
-    /// Lists a point whose bound is less than the limit, behind all whose bounds are not larger.
+    /// Behind all whose bounds are not larger.
     #[inline(always)]
-    pub fn insert(&mut self, bound: f32, point: u32) {
+    fn insert(&mut self, bound: f32, point: u32) {
         let mut at = LENGTH - 1;
         while at > 0 && self.bounds[at - 1] > bound {
             self.bounds[at] = self.bounds[at - 1];
@@ -36,14 +77,8 @@ impl Nearest {
         (self.bounds[at], self.points[at]) = (bound, point);
     }
 
-    /// Everybody listed, with bounds.
-    pub fn iter(&self) -> impl Iterator<Item = (f32, u32)> + '_ {
-        let all = self.bounds.iter().copied().zip(self.points.iter().copied());
-        all.take_while(|&(_, point)| point != NOBODY)
-    }
-
-    /// The list of all that were shown to either of two lists.
-    pub fn merge(&mut self, other: &Self) {
+    /// The list of all that were shown to either.
+    fn merge(&mut self, other: &Self) {
         let mut both: Vec<(f32, u32)> = self.iter().chain(other.iter()).collect();
         both.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         *self = Self::NONE;

@@ -2,7 +2,7 @@
 
 use super::super::floats::{LANES, Line};
 use super::frame::{Frame, Narrow};
-use super::nearest::Nearest;
+use super::nearest::{Keep, Nearest};
 use super::panel::panels;
 use super::screen::{Bound, below, sums};
 use fearless_simd::{dispatch, prelude::*};
@@ -23,25 +23,24 @@ impl<T: Narrow> Cloud<'_, T> {
     /// The nearest points of every point.
     pub fn nearest(&self, bound: Bound, threads: usize) -> Vec<Nearest> {
         let next = AtomicUsize::new(0);
-        self.each_thread(threads, |cloud, lists| {
+        self.each_thread(threads, &vec![Nearest::NONE; self.norms.len()], |cloud, lists| {
             dispatch!(cloud.frame.level, simd => cloud.all(simd, bound, &next, lists));
         })
     }
 
-    /// The nearest points of some points, among those with another label.
-    pub fn nearest_outside(
+    /// What is kept of all points with another label, for each of some points: `kept` is what that begins with.
+    pub fn outside<K: Keep + Sync>(
         &self,
         some: &[u32],
         labels: &[u32],
+        kept: &[K],
         bound: Bound,
         threads: usize,
-    ) -> Vec<Nearest> {
+    ) -> Vec<K> {
         let next = AtomicUsize::new(0);
-        let mut lists = self.each_thread(threads, |cloud, lists| {
-            dispatch!(cloud.frame.level, simd => cloud.some(simd, bound, some, labels, &next, lists));
-        });
-        lists.truncate(some.len());
-        lists
+        self.each_thread(threads, kept, |cloud, kept| {
+            dispatch!(cloud.frame.level, simd => cloud.some(simd, bound, some, labels, &next, kept));
+        })
     }
 
     /// The lanes of a panel that hold points.
@@ -50,14 +49,18 @@ impl<T: Narrow> Cloud<'_, T> {
     }
 
     /// Lists that some threads fill together. Which of them shows a pair to its lists makes no difference.
-    fn each_thread(&self, threads: usize, fill: impl Fn(&Self, &mut [Nearest]) + Sync) -> Vec<Nearest> {
-        let new = || vec![Nearest::NONE; self.norms.len()];
-        let mut lists = new();
+    fn each_thread<K: Keep + Sync>(
+        &self,
+        threads: usize,
+        empty: &[K],
+        fill: impl Fn(&Self, &mut [K]) + Sync,
+    ) -> Vec<K> {
+        let mut lists = empty.to_vec();
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut lists = new();
+                        let mut lists = empty.to_vec();
                         fill(self, &mut lists);
                         lists
                     })
@@ -145,14 +148,14 @@ impl<T: Narrow> Cloud<'_, T> {
 
     /// Shows the blocks of `some` that are `next` to all panels.
     #[inline(always)]
-    fn some<S: Simd>(
+    fn some<S: Simd, K: Keep>(
         &self,
         simd: S,
         bound: Bound,
         some: &[u32],
         labels: &[u32],
         next: &AtomicUsize,
-        lists: &mut [Nearest],
+        lists: &mut [K],
     ) {
         let dim = self.frame.dim;
         let (mut block, mut panel) = (panels(BLOCK, dim), panels(1, dim));
