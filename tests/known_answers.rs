@@ -93,6 +93,36 @@ fn three_well_ring() {
     }
 }
 
+/// Births and deaths of eight replicates with peak sampling at a depth.
+fn tight(s: &Summary, depth: usize) -> (Vec<f64>, Vec<f64>) {
+    let trials = s.convergence.iter().filter(|t| t.sampling == "peak" && t.depth == depth);
+    let (births, deaths): (Vec<f64>, Vec<f64>) = trials.map(|t| (t.birth, t.death)).unzip();
+    assert_eq!(births.len(), 8);
+    (births, deaths)
+}
+
+/// Peak sampling and depth reach the true segment [0.19, 1], and never go below its ends.
+#[test]
+fn three_well_ring_converges() {
+    for variables in [5, 50] {
+        let network = format!("network=three-well-ring:{variables}");
+        let s = result("converge-ring", &[&network, "converge.efforts=[1]"]);
+        let (births, deaths) = tight(&s, 3);
+        assert!(births.iter().all(|b| (0.19 * (1.0 - 1e-6)..0.19 * 1.04).contains(b)), "{births:?}");
+        assert!(deaths.iter().all(|d| (d - 1.0).abs() < 1e-3), "{deaths:?}");
+    }
+}
+
+/// The deeper the map, the further the disc is lifted over the hill.
+#[test]
+fn liftable_ring_converges() {
+    let s =
+        result("converge-ring", &["network=liftable-ring:5", "fit.perturbation=0.1", "converge.efforts=[1]"]);
+    let mean = |depth| tight(&s, depth).1.iter().sum::<f64>() / 8.0;
+    let [first, second, third] = [1, 2, 3].map(mean);
+    assert!(0.56 > first && first > second && second > third, "{first} {second} {third}");
+}
+
 #[test]
 fn liftable_ring() {
     for seed in 1..=3 {
