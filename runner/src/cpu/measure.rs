@@ -12,7 +12,7 @@ use fearless_simd::prelude::*;
 use valleys_core::landscape::{Mix, Value};
 
 /// Bytes of the parameters of a group: they should stay in the second-level cache while panels go by.
-const GROUP_BYTES: usize = 1 << 20;
+const GROUP_BYTES: usize = 1 << 21;
 
 /// Points that are measured together.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Group {
     /// Memory for a group, of a landscape with a number of slots.
     pub fn new(plan: &Plan, slots: usize) -> Self {
         let stride = stride(plan.dim);
-        let points = (GROUP_BYTES / size_of::<f32>() / stride).clamp(4, 64);
+        let points = (GROUP_BYTES / size_of::<f32>() / stride).clamp(4, 144);
         Self {
             thetas: Floats::new(points * stride),
             products: Floats::of_lines(slots * plan.blocks[0].outputs),
