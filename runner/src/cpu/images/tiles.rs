@@ -45,8 +45,22 @@ pub fn cover<S: Simd>(simd: S, rows: usize, columns: usize, work: &mut impl Tile
 #[inline(always)]
 fn tall<S: Simd, const P: usize>(simd: S, high: usize, row: usize, column: usize, work: &mut impl Tiled<S>) {
     match high {
-        4 => work.tile::<4, P>(simd, row, column),
-        2 => work.tile::<2, P>(simd, row, column),
-        _ => work.tile::<1, P>(simd, row, column),
+        4 => apart::<S, 4, P>(simd, row, column, work),
+        2 => apart::<S, 2, P>(simd, row, column, work),
+        _ => apart::<S, 1, P>(simd, row, column, work),
     }
+}
+
+/// A function of its own for every size: compilers take long over one that holds them all.
+#[inline(never)]
+fn apart<S: Simd, const R: usize, const P: usize>(
+    simd: S,
+    row: usize,
+    column: usize,
+    work: &mut impl Tiled<S>,
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || work.tile::<R, P>(simd, row, column),
+    );
 }
