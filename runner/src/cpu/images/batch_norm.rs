@@ -72,33 +72,34 @@ impl Channel {
 #[inline(always)]
 pub fn moments<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments: &mut [Moments]) {
     for (channel, moments) in moments.iter_mut().enumerate() {
-        let z = &z.0[z.1.start(channel, 0)..][..z.1.height * z.1.width];
         // Deviations from any element are as large as from the mean, and need not wait for it.
-        let first = z[0][0];
+        let first = z.0[z.1.row(channel, 0)][0][0];
         let (mut sums, mut squares) = ([0.0; SAMPLES], [0.0; SAMPLES]);
         for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
             let shift = S::f32s::splat(simd, first);
             let mut sum = [S::f32s::splat(simd, 0.0); 4];
             let mut square = sum;
-            let (fours, rest) = z.as_chunks::<4>();
-            for four in fours {
-                for i in 0..4 {
-                    let z = S::f32s::from_slice(simd, &four[i][lane..][..S::f32s::LEN]) - shift;
-                    sum[i] += z;
-                    square[i] = z.mul_add(z, square[i]);
+            for row in z.1.rows(channel) {
+                let (fours, rest) = z.0[row].as_chunks::<4>();
+                for four in fours {
+                    for i in 0..4 {
+                        let z = S::f32s::from_slice(simd, &four[i][lane..][..S::f32s::LEN]) - shift;
+                        sum[i] += z;
+                        square[i] = z.mul_add(z, square[i]);
+                    }
                 }
-            }
-            for z in rest {
-                let z = S::f32s::from_slice(simd, &z[lane..][..S::f32s::LEN]) - shift;
-                sum[0] += z;
-                square[0] = z.mul_add(z, square[0]);
+                for z in rest {
+                    let z = S::f32s::from_slice(simd, &z[lane..][..S::f32s::LEN]) - shift;
+                    sum[0] += z;
+                    square[0] = z.mul_add(z, square[0]);
+                }
             }
             let total = |x: [S::f32s; 4]| (x[0] + x[1]) + (x[2] + x[3]);
             total(sum).store_slice(&mut sums[lane..][..S::f32s::LEN]);
             total(square).store_slice(&mut squares[lane..][..S::f32s::LEN]);
         }
         let total = |x: [f32; SAMPLES]| x[..samples].iter().map(|&x| f64::from(x)).sum::<f64>();
-        let count = (samples * z.len()) as f64;
+        let count = (samples * z.1.height * z.1.width) as f64;
         let (sum, square) = (total(sums), total(squares));
         let deviation = (square - sum * sum / count).max(0.0);
         let deviation = if square.is_nan() { square } else { deviation };

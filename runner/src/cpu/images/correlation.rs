@@ -4,7 +4,7 @@
 //! inputs, with the kernel mirrored and its channels swapped: each reads the taps that meet its phase.
 
 use super::planes::{Pixel, Planes, SAMPLES};
-use super::tiles::{Tiled, cover, height};
+use super::tiles::{Tiled, cover, height, unroll};
 use fearless_simd::prelude::*;
 use std::ops::Range;
 use valleys_core::kernels::Window;
@@ -195,9 +195,7 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Strip<'_, STEP> {
         for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
             let mut sums = [[zero; P]; R];
             if let Some(bias) = self.end.bias.get(output..output + R) {
-                for r in 0..R {
-                    sums[r] = [S::f32s::splat(simd, bias[r]); P];
-                }
+                unroll!(R, r => sums[r] = [S::f32s::splat(simd, bias[r]); P]);
             }
             for a in self.rows.clone() {
                 let row = self.row * STEP + a - before[0];
@@ -206,23 +204,19 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Strip<'_, STEP> {
                     let weights = &packed[(a * inputs + input) * kernel[1]..][..kernel[1]];
                     for (x, weight) in x.windows((P - 1) * STEP + 1).zip(weights) {
                         let mut w = [zero; R];
-                        for r in 0..R {
-                            w[r] = S::f32s::splat(simd, weight[r]);
-                        }
-                        for p in 0..P {
+                        unroll!(R, r => w[r] = S::f32s::splat(simd, weight[r]));
+                        unroll!(P, p => {
                             let x = S::f32s::from_slice(simd, &x[p * STEP][lane..][..S::f32s::LEN]);
-                            for r in 0..R {
-                                sums[r][p] = w[r].mul_add(x, sums[r][p]);
-                            }
-                        }
+                            unroll!(R, r => sums[r][p] = w[r].mul_add(x, sums[r][p]));
+                        });
                     }
                 }
             }
-            for r in 0..R {
+            unroll!(R, r => {
                 let row = self.of.first[0] + self.row * stride;
                 let first = self.planes.row(output + r, row).start + self.of.first[1] + column * stride;
                 let y = &mut self.y[first..][..(P - 1) * stride + 1];
-                for p in 0..P {
+                unroll!(P, p => {
                     let y = &mut y[p * stride][lane..][..S::f32s::LEN];
                     let mut sum = sums[r][p];
                     if self.end.add {
@@ -232,8 +226,8 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Strip<'_, STEP> {
                         sum = sum.simd_lt(zero).select(zero, sum);
                     }
                     sum.store_slice(y);
-                }
-            }
+                });
+            });
         }
     }
 }

@@ -11,8 +11,9 @@ pub type Pixel = [f32; SAMPLES];
 /// Where the planes of an image lie.
 ///
 /// # Layout
-/// (channels, height, halo + width + halo) pixels. The halo is 0 for ever, so that no convolution asks where its
-/// window ends on the left and on the right.
+/// (height, channels, halo + width + halo) pixels. The rows of all channels are neighbours: planes one after the other
+/// would put them a multiple of 4096 bytes apart, all in the same few sets of a cache. The halo is 0 for ever, so that
+/// no convolution asks where its window ends on the left and on the right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planes {
     /// Channels C.
@@ -38,7 +39,7 @@ impl Planes {
 
     /// Where a row begins, halo included.
     pub const fn start(&self, channel: usize, row: usize) -> usize {
-        (channel * self.height + row) * self.pitch()
+        (row * self.channels + channel) * self.pitch()
     }
 
     /// A row, without halo.

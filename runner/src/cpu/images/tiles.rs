@@ -2,6 +2,23 @@
 
 use fearless_simd::prelude::*;
 
+/// Does something for i = 0, 1, ... below a constant of at most six, each i a literal.
+///
+/// A loop would do, if compilers unrolled it before they decide what lives in registers: they do not, and then every sum
+/// of a tile goes through memory.
+macro_rules! unroll {
+    ($count:expr, $i:ident => $body:expr) => {
+        unroll!(@ $count, $i => $body; 0 1 2 3 4 5)
+    };
+    (@ $count:expr, $i:ident => $body:expr; $($number:literal)*) => {{
+        $(if $number < $count {
+            let $i = $number;
+            $body
+        })*
+    }};
+}
+pub(super) use unroll;
+
 /// Work on a tile of `R` by `P` vectors.
 pub trait Tiled<S: Simd> {
     /// Does it for rows `row..row + R` and columns `column..column + P`.

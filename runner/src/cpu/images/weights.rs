@@ -1,7 +1,7 @@
 //! dw = x ∗ dy of a convolution: the gradient of its weights.
 
 use super::planes::{Pixel, Planes, SAMPLES};
-use super::tiles::{Tiled, cover};
+use super::tiles::{Tiled, cover, unroll};
 use fearless_simd::{f32x16, prelude::*};
 use std::ops::Range;
 use valleys_core::kernels::Window;
@@ -71,34 +71,28 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Band<'_, STEP> {
                 let mut sums = [[zero; T]; R];
                 for row in inside.clone() {
                     let mut dy: [&[Pixel]; R] = [&[]; R];
-                    for r in 0..R {
+                    unroll!(R, r => {
                         dy[r] = &self.dy.0[self.dy.1.row(output + r, row).start..][..columns];
-                    }
+                    });
                     let mut x: [&[Pixel]; T] = [&[]; T];
-                    for t in 0..T {
+                    unroll!(T, t => {
                         let (input, b) = ((tap + t) / kernel, (tap + t) % kernel);
                         let first =
                             self.x.1.start(input, row * STEP + a - padding) + self.x.1.halo - padding + b;
                         x[t] = &self.x.0[first..][..(columns - 1) * STEP + 1];
-                    }
+                    });
                     for column in 0..columns {
                         let mut d = [zero; R];
-                        for r in 0..R {
+                        unroll!(R, r => {
                             d[r] = S::f32s::from_slice(simd, &dy[r][column][lane..][..S::f32s::LEN]);
-                        }
-                        for t in 0..T {
+                        });
+                        unroll!(T, t => {
                             let x = S::f32s::from_slice(simd, &x[t][column * STEP][lane..][..S::f32s::LEN]);
-                            for r in 0..R {
-                                sums[r][t] = d[r].mul_add(x, sums[r][t]);
-                            }
-                        }
+                            unroll!(R, r => sums[r][t] = d[r].mul_add(x, sums[r][t]));
+                        });
                     }
                 }
-                for r in 0..R {
-                    for t in 0..T {
-                        totals[r][t] += sums[r][t].reduce_sum();
-                    }
-                }
+                unroll!(R, r => unroll!(T, t => totals[r][t] += sums[r][t].reduce_sum()));
             }
             for r in 0..R {
                 for t in 0..T {
