@@ -2,6 +2,7 @@
 
 use crate::config::{Augment, Config, Take};
 use crate::cpu::Cpu;
+use crate::cpu::images::Images;
 use crate::data::{self, Dataset, Loaded, Source, Subset, Wanted};
 use crate::failure::{Failure, Kind, Result};
 use crate::model::{Model, NamedTensor, State};
@@ -155,7 +156,14 @@ impl Objective {
     pub fn statistics(&self, theta: &[f32]) -> std::result::Result<Vec<f32>, Error> {
         match self {
             Self::Trained { model, data, batch, .. } => {
-                reference::statistics(&model.network(), theta, &data.train, *batch)
+                let network = model.network();
+                if network.statistics_len() == 0 {
+                    return Ok(Vec::new());
+                }
+                match Images::new(&network, data.clone(), *batch, 0, None) {
+                    Ok(mut images) => images.statistics(theta),
+                    Err(_) => reference::statistics(&network, theta, &data.train, *batch),
+                }
             }
             Self::Known { .. } => Ok(Vec::new()),
         }
@@ -195,8 +203,13 @@ impl Objective {
                     return work(&mut Cpu::new(&model.layers, model.input, data.clone(), *batch, slots)?);
                 }
                 let border = (*augment == Augment::CropFlip).then(|| (*shape, source.black(*shape)));
+                let network = model.network();
+                if let Ok(mut images) = Images::new(&network, data.clone(), *batch, slots, border.clone()) {
+                    return work(&mut images);
+                }
+                // Layers without fast kernels; or what is wrong with the data, said by the reference.
                 let border = border.as_ref().map(|(shape, border)| (*shape, border.as_slice()));
-                reference::with_landscape(&model.network(), data, *batch, slots, border, work)
+                reference::with_landscape(&network, data, *batch, slots, border, work)
             }
             Self::Known { function, rotation, dim } => {
                 let mut memory = vec![0.0; Slots::memory_len(slots, *dim)];

@@ -16,6 +16,14 @@ pub struct Scores {
     pub wrong: usize,
 }
 
+impl std::ops::Add for Scores {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { loss: self.loss + other.loss, wrong: self.wrong + other.wrong }
+    }
+}
+
 /// Scores of a panel; `gradient` receives softmax(z) − onehot(label), times `share`, and 0 in lanes without a sample.
 ///
 /// # Layout

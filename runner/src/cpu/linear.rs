@@ -99,7 +99,7 @@ impl<S: Simd> Rows<S> for DataGradient<'_> {
     fn rows<const R: usize>(&mut self, simd: S, first: usize) {
         let inputs = self.dx.len();
         let zero = S::f32s::splat(simd, 0.0);
-        let (x, dx) = (&self.x[first..][..R], &mut self.dx[first..][..R]);
+        let dx = &mut self.dx[first..][..R];
         for column in (0..LANES).step_by(width::<S>()) {
             let mut tile: Tile<S, R> = [[zero; 2]; R];
             let weight = self.weight.chunks_exact(inputs);
@@ -110,7 +110,7 @@ impl<S: Simd> Rows<S> for DataGradient<'_> {
             accumulate(simd, &mut tile, column, steps);
             for r in 0..R {
                 if self.relu {
-                    let x = load(simd, &x[r], column);
+                    let x = load(simd, &self.x[first + r], column);
                     tile[r][0] = x[0].simd_gt(zero).select(tile[r][0], zero);
                     tile[r][1] = x[1].simd_gt(zero).select(tile[r][1], zero);
                 }

@@ -13,6 +13,7 @@ pub mod cloud;
 mod cross_entropy;
 mod elementary;
 mod floats;
+pub mod images;
 mod linear;
 mod measure;
 mod pass;
@@ -64,17 +65,7 @@ impl Cpu {
         slots: usize,
     ) -> Result<Self, Error> {
         let plan = Plan::new(&Network { input, layers })?;
-        check("samples of a batch", batch)?;
-        check("training samples", data.train.labels.len())?;
-        for Samples { inputs, labels } in [&data.train, &data.test] {
-            let needed = input.len() * labels.len();
-            if needed != inputs.len() {
-                return Err(Error::Length { what: "inputs of the samples", needed, given: inputs.len() });
-            }
-            if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= plan.classes) {
-                return Err(Error::Label { sample, label: labels[sample], classes: plan.classes });
-            }
-        }
+        check_data(&data, input, plan.classes, batch)?;
         Ok(Self {
             level: Level::new(),
             order: vec![0; data.train.labels.len().max(data.test.labels.len())],
@@ -133,21 +124,7 @@ impl Landscape for Cpu {
     }
 
     fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
-        if steps.len() != losses.len() {
-            return Err(Error::Length {
-                what: "losses of the steps",
-                needed: steps.len(),
-                given: losses.len(),
-            });
-        }
-        let most = u64::from(self.epoch_len() - 1);
-        for step in steps {
-            if u64::from(step.batch) > most {
-                let given = step.batch.into();
-                return Err(Error::Range { what: "batch of the epoch", least: 0, most, given });
-            }
-            self.slots.check_mix(&step.mix)?;
-        }
+        check_steps(&self.slots, self.epoch_len(), steps, losses)?;
         let train = self.data.train.labels.len();
         epoch_order(course, &mut self.order[..train]);
         dispatch!(self.level, simd => self.steps(simd, course, steps, losses));
@@ -155,30 +132,71 @@ impl Landscape for Cpu {
     }
 
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
-        if points.len() != values.len() {
-            return Err(Error::Length {
-                what: "values of the points",
-                needed: points.len(),
-                given: values.len(),
-            });
-        }
-        points.iter().try_for_each(|point| self.slots.check_mix(point))?;
+        check_mixes(&self.slots, points, values)?;
+        let count = chosen_by(split, &self.data, &mut self.order)?;
         let test = split == Split::Test;
-        let samples = if test { &self.data.test } else { &self.data.train };
-        let order = &mut self.order[..samples.labels.len()];
-        order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
-        let mut count = order.len();
-        if let Split::Drawn { seed, job, epoch, len } = split {
-            Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
-            count = count.min(len as usize);
-        }
-        check("samples to measure on", count)?;
         dispatch!(self.level, simd => {
             self.slots.arrive_all(simd);
             self.measure(simd, test, count, points, values);
         });
         Ok(())
     }
+}
+
+/// Checks that the samples are those of a network.
+fn check_data(data: &Dataset, input: Shape, classes: usize, batch: usize) -> Result<(), Error> {
+    check("samples of a batch", batch)?;
+    check("training samples", data.train.labels.len())?;
+    for Samples { inputs, labels } in [&data.train, &data.test] {
+        let needed = input.len() * labels.len();
+        if needed != inputs.len() {
+            return Err(Error::Length { what: "inputs of the samples", needed, given: inputs.len() });
+        }
+        if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            return Err(Error::Label { sample, label: labels[sample], classes });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that steps can be taken.
+fn check_steps(slots: &Slots, batches: u32, steps: &[Step], losses: &[f32]) -> Result<(), Error> {
+    if steps.len() != losses.len() {
+        let (needed, given) = (steps.len(), losses.len());
+        return Err(Error::Length { what: "losses of the steps", needed, given });
+    }
+    let most = u64::from(batches - 1);
+    for step in steps {
+        if u64::from(step.batch) > most {
+            let given = step.batch.into();
+            return Err(Error::Range { what: "batch of the epoch", least: 0, most, given });
+        }
+        slots.check_mix(&step.mix)?;
+    }
+    Ok(())
+}
+
+/// Checks that points can be measured.
+fn check_mixes(slots: &Slots, points: &[Mix], values: &[Value]) -> Result<(), Error> {
+    if points.len() != values.len() {
+        let (needed, given) = (points.len(), values.len());
+        return Err(Error::Length { what: "values of the points", needed, given });
+    }
+    points.iter().try_for_each(|point| slots.check_mix(point))
+}
+
+/// Fills the order of a split's samples; the first so many belong to it.
+fn chosen_by(split: Split, data: &Dataset, order: &mut [u32]) -> Result<usize, Error> {
+    let samples = if split == Split::Test { &data.test } else { &data.train };
+    let order = &mut order[..samples.labels.len()];
+    order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+    let mut count = order.len();
+    if let Split::Drawn { seed, job, epoch, len } = split {
+        Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
+        count = count.min(len as usize);
+    }
+    check("samples to measure on", count)?;
+    Ok(count)
 }
 
 /// Checks that there is something.

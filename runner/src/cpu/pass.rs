@@ -120,6 +120,50 @@ impl Pass {
             self.forward(simd, panel, 0, theta);
             loss += self.backward(simd, panel, theta, 1.0 / count as f32).loss;
         }
+        self.weight_gradients(simd, panels, gradient);
+        loss / count as f64
+    }
+
+    /// The inputs of the first panel, and its labels, for others to fill.
+    pub fn inputs_mut(&mut self) -> (&mut [Line], &mut Line) {
+        (&mut self.x.lines_mut()[..self.plan.blocks[0].inputs], &mut self.labels[0])
+    }
+
+    /// Scores of the first panel at `theta`.
+    #[inline(always)]
+    pub fn evaluate<S: Simd>(&mut self, simd: S, theta: &[f32]) -> Scores {
+        self.forward(simd, 0, 0, theta);
+        let logits = &self.x.lines()[self.plan.logits..][..self.plan.classes];
+        cross_entropy::scores(simd, logits, &self.labels[0])
+    }
+
+    /// Scores of the first panel at `theta`, and its part of a gradient: `share` of the sum over its samples.
+    #[inline(always)]
+    pub fn slope<S: Simd>(&mut self, simd: S, share: f32, theta: &[f32], gradient: &mut [f32]) -> Scores {
+        let inputs = padded(self.plan.blocks[0].inputs);
+        let blocks = self.x.lines()[..inputs].chunks_exact(LANES);
+        for (x, rows) in blocks.zip(self.rows.lines_mut().chunks_exact_mut(LANES)) {
+            transpose(simd, x, rows);
+        }
+        self.forward(simd, 0, 0, theta);
+        let scores = self.backward(simd, 0, theta, share);
+        self.weight_gradients(simd, 1, gradient);
+        scores
+    }
+
+    /// The gradient of the inputs of the first panel, after its [slope](Self::slope). It takes their place.
+    #[inline(always)]
+    pub fn input_gradient<S: Simd>(&mut self, simd: S, theta: &[f32]) -> &[Line] {
+        let block = &self.plan.blocks[0];
+        let (dx, x) = self.x.lines_mut().split_at_mut(block.inputs);
+        let dy = &self.dy.lines()[block.dy..][..block.outputs];
+        // Without a ReLU nobody looks at x.
+        linear::data_gradient(simd, &theta[block.weight..block.bias], dy, x, dx, false);
+        dx
+    }
+
+    #[inline(always)]
+    fn weight_gradients<S: Simd>(&self, simd: S, panels: usize, gradient: &mut [f32]) {
         let (x_len, dy_len) = (self.plan.x_len, self.plan.dy_len);
         for block in &self.plan.blocks {
             let (weight, bias) = gradient[block.weight..].split_at_mut(block.bias - block.weight);
@@ -127,7 +171,6 @@ impl Pass {
             let rows = self.rows.lines().chunks_exact(x_len).map(|x| &x[block.x..]);
             linear::weight_gradient(simd, dy.zip(rows).take(panels), weight, &mut bias[..block.outputs]);
         }
-        loss / count as f64
     }
 
     /// Fills the gradients of a panel, and the transposed inputs of its blocks.

@@ -1,0 +1,224 @@
+//! Batch norm with ReLU and the addition of a shortcut, and the sums over the batch that it needs.
+
+use super::planes::{Pixel, Planes, SAMPLES};
+use fearless_simd::prelude::*;
+use valleys_core::kernels::batch_norm::EPSILON;
+
+/// Of a number of elements of a channel: how many, their mean, and the sum of their squared deviations from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Joins those of disjoint sets (Chan, Golub and LeVeque 1979).
+    pub fn join(self, other: Self) -> Self {
+        if self.count == 0.0 {
+            return other;
+        }
+        let count = self.count + other.count;
+        let (gap, share) = (other.mean - self.mean, other.count / count);
+        Self {
+            count,
+            mean: self.mean + gap * share,
+            squares: self.squares + other.squares + gap * gap * self.count * share,
+        }
+    }
+
+    /// Mean and biased variance.
+    pub fn biased(self) -> [f64; 2] {
+        [self.mean, self.squares / self.count]
+    }
+
+    /// Mean and unbiased variance; biased, where there is one element.
+    pub fn unbiased(self) -> [f64; 2] {
+        [self.mean, self.squares / (self.count - 1.0).max(1.0)]
+    }
+}
+
+/// How a channel is normalised: y = scale · z + shift; and its gradient, dz = slope · g + pull · z + push.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Channel {
+    mean: f32,
+    inverse: f64,
+    scale: f32,
+    shift: f32,
+    pull: f32,
+    push: f32,
+}
+
+impl Channel {
+    /// From mean and variance, γ and β.
+    pub fn new([mean, variance]: [f64; 2], gamma: f32, beta: f32) -> Self {
+        let inverse = 1.0 / (variance + EPSILON).sqrt();
+        let scale = f64::from(gamma) * inverse;
+        let shift = (f64::from(beta) - mean * scale) as f32;
+        Self { mean: mean as f32, inverse, scale: scale as f32, shift, pull: 0.0, push: 0.0 }
+    }
+
+    /// Learns Σ g and Σ g (z − mean) over `count` elements; gives dγ and dβ.
+    pub fn learn(&mut self, [sum, product]: [f64; 2], count: f64) -> [f32; 2] {
+        let scale = f64::from(self.scale);
+        let pull = -scale * self.inverse * self.inverse * product / count;
+        self.pull = pull as f32;
+        self.push = (-scale * sum / count - pull * f64::from(self.mean)) as f32;
+        [(self.inverse * product) as f32, sum as f32]
+    }
+}
+
+/// The moments of each channel over the first `samples` samples of a panel.
+#[inline(always)]
+pub fn moments<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments: &mut [Moments]) {
+    for (channel, moments) in moments.iter_mut().enumerate() {
+        // Deviations from any element are as large as from the mean, and need not wait for it.
+        let first = z.0[z.1.row(channel, 0)][0][0];
+        let (mut sums, mut squares) = ([0.0; SAMPLES], [0.0; SAMPLES]);
+        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+            let shift = S::f32s::splat(simd, first);
+            let mut sum = [S::f32s::splat(simd, 0.0); 4];
+            let mut square = sum;
+            for row in z.1.rows(channel) {
+                let (fours, rest) = z.0[row].as_chunks::<4>();
+                for four in fours {
+                    for i in 0..4 {
+                        let z = S::f32s::from_slice(simd, &four[i][lane..][..S::f32s::LEN]) - shift;
+                        sum[i] += z;
+                        square[i] = z.mul_add(z, square[i]);
+                    }
+                }
+                for z in rest {
+                    let z = S::f32s::from_slice(simd, &z[lane..][..S::f32s::LEN]) - shift;
+                    sum[0] += z;
+                    square[0] = z.mul_add(z, square[0]);
+                }
+            }
+            let total = |x: [S::f32s; 4]| (x[0] + x[1]) + (x[2] + x[3]);
+            total(sum).store_slice(&mut sums[lane..][..S::f32s::LEN]);
+            total(square).store_slice(&mut squares[lane..][..S::f32s::LEN]);
+        }
+        let total = |x: [f32; SAMPLES]| x[..samples].iter().map(|&x| f64::from(x)).sum::<f64>();
+        let count = (samples * z.1.height * z.1.width) as f64;
+        let (sum, square) = (total(sums), total(squares));
+        let deviation = (square - sum * sum / count).max(0.0);
+        let deviation = if square.is_nan() { square } else { deviation };
+        *moments = Moments { count, mean: f64::from(first) + sum / count, squares: deviation };
+    }
+}
+
+/// y = scale · z + shift, plus the shortcut where there is one, then ReLU where asked for (a NaN stays one).
+#[inline(always)]
+pub fn forward<S: Simd>(
+    simd: S,
+    channels: &[Channel],
+    z: (&[Pixel], &Planes),
+    shortcut: Option<(&[Pixel], &Planes)>,
+    y: (&mut [Pixel], &Planes),
+    relu: bool,
+) {
+    let zero = S::f32s::splat(simd, 0.0);
+    for (c, channel) in channels.iter().enumerate() {
+        let (scale, shift) = (S::f32s::splat(simd, channel.scale), S::f32s::splat(simd, channel.shift));
+        for row in 0..z.1.height {
+            let rows = y.0[y.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
+            let rows = rows.zip(z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN));
+            let rectified = |y: S::f32s| if relu { y.simd_lt(zero).select(zero, y) } else { y };
+            match shortcut {
+                Some((x, planes)) => {
+                    let x = x[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
+                    for ((y, z), x) in rows.zip(x) {
+                        let sum = scale.mul_add(S::f32s::from_slice(simd, z), shift);
+                        rectified(sum + S::f32s::from_slice(simd, x)).store_slice(y);
+                    }
+                }
+                None => {
+                    for (y, z) in rows {
+                        rectified(scale.mul_add(S::f32s::from_slice(simd, z), shift)).store_slice(y);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// g = dy where y > 0, else 0, in place; all of dy where there is no ReLU. Of each channel Σ g and Σ g (z − mean).
+#[inline(always)]
+pub fn sums<S: Simd>(
+    simd: S,
+    channels: &[Channel],
+    z: (&[Pixel], &Planes),
+    relu: Option<(&[Pixel], &Planes)>,
+    dy: (&mut [Pixel], &Planes),
+    sums: &mut [[f64; 2]],
+) {
+    let zero = S::f32s::splat(simd, 0.0);
+    for (c, (channel, sums)) in channels.iter().zip(sums).enumerate() {
+        let mean = S::f32s::splat(simd, channel.mean);
+        let (mut sum, mut product) = ([zero; 2], [zero; 2]);
+        for row in 0..z.1.height {
+            let dy = dy.0[dy.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
+            let z = z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
+            let mut add = |i: usize, g: S::f32s, z: &[f32]| {
+                sum[i % 2] += g;
+                product[i % 2] = g.mul_add(S::f32s::from_slice(simd, z) - mean, product[i % 2]);
+            };
+            match relu {
+                Some((y, planes)) => {
+                    let y = y[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
+                    for (i, ((dy, z), y)) in dy.zip(z).zip(y).enumerate() {
+                        let positive = S::f32s::from_slice(simd, y).simd_gt(zero);
+                        let g = positive.select(S::f32s::from_slice(simd, dy), zero);
+                        g.store_slice(dy);
+                        add(i, g, z);
+                    }
+                }
+                None => {
+                    dy.zip(z).enumerate().for_each(|(i, (dy, z))| add(i, S::f32s::from_slice(simd, dy), z))
+                }
+            }
+        }
+        let total = |x: [S::f32s; 2]| (x[0] + x[1]).as_slice().iter().map(|&x| f64::from(x)).sum::<f64>();
+        *sums = [total(sum), total(product)];
+    }
+}
+
+/// dz = slope · g + pull · z + push; 0 in lanes without a sample.
+#[inline(always)]
+pub fn backward<S: Simd>(
+    simd: S,
+    channels: &[Channel],
+    alive: &Pixel,
+    z: (&[Pixel], &Planes),
+    g: (&[Pixel], &Planes),
+    dz: (&mut [Pixel], &Planes),
+) {
+    for (c, channel) in channels.iter().enumerate() {
+        let slope = S::f32s::splat(simd, channel.scale);
+        for row in 0..z.1.height {
+            let rows = dz.0[dz.1.row(c, row)].iter_mut().zip(&z.0[z.1.row(c, row)]);
+            for ((dz, z), g) in rows.zip(&g.0[g.1.row(c, row)]) {
+                for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                    let load = |pixel: &Pixel| S::f32s::from_slice(simd, &pixel[lane..][..S::f32s::LEN]);
+                    let alive = load(alive);
+                    let (pull, push) = (alive * channel.pull, alive * channel.push);
+                    let sum = slope.mul_add(load(g), pull.mul_add(load(z), push));
+                    sum.store_slice(&mut dz[lane..][..S::f32s::LEN]);
+                }
+            }
+        }
+    }
+}
+
+/// dy = 0 where y is not positive, in place: the gradient through a ReLU.
+#[inline(always)]
+pub fn rectify<S: Simd>(simd: S, y: (&[Pixel], &Planes), dy: (&mut [Pixel], &Planes)) {
+    let zero = S::f32s::splat(simd, 0.0);
+    for (y, row) in y.1.all_rows().map(|row| &y.0[row]).zip(dy.1.all_rows()) {
+        let dy = dy.0[row].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
+        for (y, dy) in y.as_flattened().chunks_exact(S::f32s::LEN).zip(dy) {
+            let positive = S::f32s::from_slice(simd, y).simd_gt(zero);
+            positive.select(S::f32s::from_slice(simd, dy), zero).store_slice(dy);
+        }
+    }
+}
