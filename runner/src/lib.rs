@@ -5,8 +5,8 @@
 //! their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
 //! [`report`] (the page of figures).
 //!
-//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`), made of [`formats`] (readers of
-//! foreign files) and [`barcode`] (which algorithm, counts, the second algorithm); [`evaluate`] (loss and error of one
+//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`, `weights`), made of [`formats`] (readers of
+//! foreign files), [`barcode`] (which algorithm, counts, the second algorithm) and [`weights`] (layers of checkpoints); [`evaluate`] (loss and error of one
 //! checkpoint).
 
 pub mod barcode;
@@ -25,3 +25,4 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod table;
+pub mod weights;

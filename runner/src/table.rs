@@ -74,17 +74,19 @@ fn dashes(vertices: &[u32]) -> String {
 
 /// Five significant digits.
 fn number(value: Option<f64>) -> String {
-    match value {
-        None => "-".to_owned(),
-        Some(0.0) => "0".to_owned(),
-        Some(x) => {
-            let magnitude = x.abs().log10().floor() as i32;
-            if (-4..6).contains(&magnitude) {
-                format!("{x:.*}", (4 - magnitude).max(0) as usize)
-            } else {
-                format!("{x:.4e}")
-            }
-        }
+    value.map_or("-".to_owned(), |x| rounded(x, 5))
+}
+
+/// So many significant digits, at least one.
+pub fn rounded(x: f64, digits: usize) -> String {
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    let (magnitude, digits) = (x.abs().log10().floor() as i32, digits as i32);
+    if (-4..6).contains(&magnitude) {
+        format!("{x:.*}", (digits - 1 - magnitude).max(0) as usize)
+    } else {
+        format!("{x:.*e}", (digits - 1).max(0) as usize)
     }
 }
 

@@ -26,6 +26,7 @@ mod svg;
 mod table;
 mod training;
 mod triangle_map;
+pub mod weights;
 
 pub use contour::{Field, area, place};
 pub use diagram::{barcode_svg, bars_svg, diagram_svg};
