@@ -253,9 +253,9 @@ fn contiguous(tensors: &[Tensor], data: u64) -> std::result::Result<(), String> 
 }
 
 /// By name, numbers in it as numbers, unless the header has an order of its own: that of the model. The usual writer
-/// sorts by size of element, then name, so such an order says nothing.
+/// sorts by type, then name, so such an order says nothing.
 fn order(tensors: &mut [Tensor]) {
-    let written = |t: &Tensor| (std::cmp::Reverse(t.kind.bitsize()), t.name.clone());
+    let written = |t: &Tensor| (std::cmp::Reverse(t.kind), t.name.clone());
     let by_name = tensors.is_sorted_by_key(|t| &t.name);
     if by_name || tensors.is_sorted_by_key(written) {
         tensors.sort_by_cached_key(|t| natural(&t.name));
