@@ -102,7 +102,7 @@ network = "mlp:64-64-64-64-10"
 dataset = "digits"
 minima = { epochs = 60 }
 train = { weight_decay = 0.0 }
-study = { sizes = [20, 50, 100, 200, 400, 800, 1437] }
+study = { sizes = [20, 40, 80, 160, 320, 640, 1437] }
 "#,
     ),
     (
