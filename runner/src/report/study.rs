@@ -90,7 +90,7 @@ fn metric_values(study: &Study, runs: &[(Job, Vec<Measured>)], metric: usize, ba
         series::intervals(&told, &rows, &["Pearson", "Spearman", "within sizes"]).map(picture)
     };
     context! {
-        title,
+        heading => heading(title),
         name => METRICS[metric].name,
         largest,
         epochs => picture(over_epochs.unwrap_or_default()),
@@ -190,6 +190,12 @@ fn against(
     series::draw(&all, &Axes { title: &told, x: target.title(), y: title, log: false })
 }
 
+/// With a capital.
+fn heading(title: &str) -> String {
+    let mut letters = title.chars();
+    letters.next().map_or(String::new(), |c| c.to_uppercase().to_string()) + letters.as_str()
+}
+
 /// What is seen, and how sure it is.
 fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) -> String {
     let layers: Vec<&&Correlation> = of.iter().filter(|c| c.layer != OVERALL).collect();
@@ -226,9 +232,7 @@ fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) ->
             range(&within)
         ),
     };
-    let mut letters = title.chars();
-    let title: String =
-        letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default() + letters.as_str();
+    let title = heading(title);
     format!(
         "{title} and {target}: Pearson {} to {} over layers, {direction}; {significant} of {} layers are significant at 5 % after Holm’s correction for {comparisons} comparisons. {within}",
         number(lo),
