@@ -34,7 +34,7 @@ fn assert_layer(layer: &Layer, expected: &Value) {
             assert_eq!(given, expected, "{} {key}", layer.name);
             continue;
         };
-        assert!((a - b).abs() <= PEER_F64 * b.abs().min(1.0), "{} {key}: {a}, not {b}", layer.name);
+        assert!((a - b).abs() <= PEER_F64 * b.abs(), "{} {key}: {a}, not {b}", layer.name);
     }
 }
 
