@@ -179,6 +179,23 @@ fn check_matching(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Diagrams of index 0 of clouds have a road of their own.
+    #[test]
+    fn equal_births_are_matched_at_least_cost(
+        a in prop::collection::vec(0..9i32, 0..7), b in prop::collection::vec(0..9i32, 0..7), birth in -1..2i32,
+        p in prop::sample::select(vec![INFINITY, 1.0, 2.0, 3.5]), q in prop::sample::select(vec![1.0, 1.5, 2.0, 3.0])
+    ) {
+        let at = |lives: &[i32]| -> Vec<Interval> {
+            lives.iter().map(|&life| Interval::new(birth.into(), (birth + life).into())).collect()
+        };
+        let (a, b, ground) = (at(&a), at(&b), Ground::new(p).unwrap());
+        let least = all_matchings(&a, &b, &ground_cost(p), &|x, y| (x.powf(q) + y.powf(q)).powf(1.0 / q));
+        let (distance, matches) = wasserstein_matching(&a, &b, q, ground).unwrap();
+        prop_assert!((distance - least).abs() <= 1e-13 * least, "{distance} for {least}");
+        prop_assert_eq!(distance.to_bits(), w(q, &b, &a, ground).to_bits());
+        check_matching(&a, &b, ground, &matches)?;
+    }
+
     #[test]
     fn bottleneck_is_the_least_of_all_matchings(
         a in random_diagram(6), b in random_diagram(6), p in prop::sample::select(vec![INFINITY, 1.0, 2.0, 3.5])

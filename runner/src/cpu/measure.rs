@@ -17,7 +17,7 @@ const GROUP_BYTES: usize = 1 << 20;
 /// Points that are measured together.
 #[derive(Debug)]
 pub struct Group {
-    /// θ of each point.
+    /// θ of each point, without the first block's part, which the products stand for.
     thetas: Floats,
     /// First products of each slot, (slots, outputs, lanes), for the panel at hand.
     products: Floats,
@@ -55,7 +55,7 @@ impl Cpu {
         let samples = if test { &self.data.test } else { &self.data.train };
         for (points, values) in points.chunks(size).zip(values.chunks_mut(size)) {
             for (point, theta) in points.iter().zip(thetas.get_mut().chunks_exact_mut(stride)) {
-                self.slots.mix(simd, point, theta);
+                self.slots.mix(simd, point, self.pass.mixed_from(), theta);
             }
             values.fill(Value { loss: 0.0, error: Some(0.0) });
             for chosen in self.order[..count].chunks(LANES) {

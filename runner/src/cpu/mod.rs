@@ -6,9 +6,10 @@
 //! Samples lie side by side in a vector (`floats`), parameters stay as θ has them. So every product of matrices is
 //! the same micro kernel (`tile`), whose scalars come from θ or from gradients with any strides:
 //! `linear` puts it to work, `pass` goes through all layers, `slots` mixes control points and moves them,
-//! `measure` tells the loss at many points.
+//! `measure` tells the loss at many points. [`cloud`] puts it to work on distances: spanning trees of weights.
 
 mod across;
+pub mod cloud;
 mod cross_entropy;
 mod elementary;
 mod floats;
@@ -98,7 +99,7 @@ impl Cpu {
                 self.pass.gather(simd, panel, &self.data.train, chosen);
             }
             self.slots.arrive(simd, &step.mix);
-            self.slots.mix(simd, &step.mix, theta);
+            self.slots.mix(simd, &step.mix, 0, theta);
             *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
             let mut course = *course;
             if course.across > 0.0 {

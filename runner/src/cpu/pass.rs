@@ -95,6 +95,11 @@ impl Pass {
         linear::forward(simd, weight, bias, &self.x.lines()[..block.inputs], y, false);
     }
 
+    /// The first element of θ that [`scores`](Self::scores) reads.
+    pub fn mixed_from(&self) -> usize {
+        self.plan.blocks.get(1).map_or(self.plan.dim, |block| block.weight)
+    }
+
     /// Scores of the first panel at a mix of slots, from their [products](Self::product) and `theta`.
     #[inline(always)]
     pub fn scores<S: Simd>(&mut self, simd: S, mix: &Mix, products: &[Line], theta: &[f32]) -> Scores {

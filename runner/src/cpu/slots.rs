@@ -63,21 +63,26 @@ impl Slots {
         mix.iter().try_for_each(|&(slot, _)| self.check(slot, self.dim))
     }
 
-    /// θ(t) = Σ weight · centre, summed in the order of the mix; `theta` has the length of the stride.
+    /// θ(t) = Σ weight · centre, summed in the order of the mix, from element `first` or a few before it on; `theta` has
+    /// the length of the stride.
     #[inline(always)]
-    pub fn mix<S: Simd>(&self, simd: S, mix: &Mix, theta: &mut [f32]) {
+    pub fn mix<S: Simd>(&self, simd: S, mix: &Mix, first: usize, theta: &mut [f32]) {
+        let first = first / S::f32s::LEN * S::f32s::LEN;
+        let theta = &mut theta[first..];
         let mut terms = mix.iter();
         match terms.next() {
             None => theta.fill(0.0),
             Some(&(slot, weight)) => {
-                for (theta, centre) in each::<S>(theta).zip(vectors::<S>(self.centre(slot as usize))) {
+                for (theta, centre) in
+                    each::<S>(theta).zip(vectors::<S>(&self.centre(slot as usize)[first..]))
+                {
                     (S::f32s::from_slice(simd, centre) * weight).store_slice(theta);
                 }
             }
         }
         for &(slot, weight) in terms {
             let weight = S::f32s::splat(simd, weight);
-            for (theta, centre) in each::<S>(theta).zip(vectors::<S>(self.centre(slot as usize))) {
+            for (theta, centre) in each::<S>(theta).zip(vectors::<S>(&self.centre(slot as usize)[first..])) {
                 let sum = weight.mul_add(S::f32s::from_slice(simd, centre), S::f32s::from_slice(simd, theta));
                 sum.store_slice(theta);
             }

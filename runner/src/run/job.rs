@@ -53,7 +53,7 @@ impl Run {
             let mut memory = memory(simplex, phase + 1);
             let frame = frame_of(simplex, phase + 1, &mut memory);
             let start = self.start(stage, simplex, &frame, &fitted)?;
-            let sampling = stage.sampling(self.config.fit.across);
+            let sampling = stage.sampling(self.config.fit.across, self.objective.data().is_none());
             let fit = self.fit_of(simplex, sampling, range);
             let moved = self.objective.with_landscape(start.len(), |landscape| {
                 held.resize(fit.cells_len(&frame), Value::default());

@@ -29,14 +29,21 @@ impl Stage {
         (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
     }
 
-    /// How t is drawn.
-    pub fn sampling(&self, across: f64) -> descent::Sampling {
+    /// How t is drawn; over finer cells for a function, whose loss costs next to nothing.
+    pub fn sampling(&self, across: f64, is_function: bool) -> descent::Sampling {
         match self.sampling {
             Sampling::Uniform => descent::Sampling::Uniform,
-            Sampling::Peak => descent::Sampling::Peak(Peaked { across: across as f32, ..Peaked::default() }),
+            Sampling::Peak => {
+                let chosen = Peaked::default();
+                let cells = if is_function { FUNCTION_CELLS } else { chosen.cells };
+                descent::Sampling::Peak(Peaked { across: across as f32, cells, ..chosen })
+            }
         }
     }
 }
+
+/// Cells on an edge for functions.
+const FUNCTION_CELLS: u32 = 32;
 
 /// The fits of a configuration, the main one first.
 pub fn stages(config: &Config) -> Vec<Stage> {

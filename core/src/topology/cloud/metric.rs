@@ -73,7 +73,19 @@ impl<'a, T: Coordinate> Euclidean<'a, T> {
         if given.checked_rem(dim).unwrap_or(given) != 0 {
             return Err(Error::Ragged { dim, given });
         }
-        match coordinates.iter().position(|&x| !x.into().is_finite()) {
+        // 0 · x is a zero unless x is infinite or no number. Sums that do not wait for each other are quick; one by
+        // one is only looked at what has something to find.
+        let suspect = |chunk: &&[T]| {
+            let (lines, rest) = chunk.as_chunks::<16>();
+            let mut zeros = [0.0; 16];
+            for line in lines {
+                zeros.iter_mut().zip(line).for_each(|(zero, &x)| *zero += 0.0 * x.into());
+            }
+            zeros.iter().any(|zero| zero.is_nan()) || rest.iter().any(|&x| !x.into().is_finite())
+        };
+        let found = coordinates.chunks(1024).any(|chunk| suspect(&chunk));
+        let bad = || coordinates.iter().position(|&x| !x.into().is_finite());
+        match found.then(bad).flatten() {
             Some(i) => {
                 Err(Error::Coordinate { point: i / dim, coordinate: i % dim, value: coordinates[i].into() })
             }
@@ -143,6 +155,11 @@ impl<'a, T: Coordinate> Cosine<'a, T> {
             }
         }
         Ok(Self { points, norms })
+    }
+
+    /// The norm of each point.
+    pub fn norms(&self) -> &[f64] {
+        self.norms
     }
 }
 

@@ -4,6 +4,8 @@
 //! and unequal numbers of them are infinitely far apart.
 
 #[cfg(feature = "alloc")]
+mod align;
+#[cfg(feature = "alloc")]
 mod assign;
 mod bottleneck;
 #[cfg(feature = "alloc")]

@@ -4,6 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::super::sum::sum;
 use super::super::{Error, Interval};
+use super::align::{align, together};
 use super::assign::Assignment;
 use super::cost::Cost;
 use super::{Ground, Match, split};
@@ -29,7 +30,8 @@ use crate::math;
 /// # Cost
 /// An optimal assignment by shortest augmenting paths (Jonker, Volgenant 1987), whose edges are found in a
 /// k-d tree weighted with the dual variables; the matching is optimal up to rounding in its costs. n paths, each
-/// local because the diagonal is never far. 200 bytes a point.
+/// local because the diagonal is never far. 200 bytes a point. Where all births are equal (index 0 of clouds), a
+/// one-dimensional alignment by dynamic programming: |a| |b| steps, a quarter as many bytes.
 pub fn wasserstein(a: &[Interval], b: &[Interval], q: f64, ground: Ground) -> Result<f64, Error> {
     Ok(wasserstein_matching(a, b, q, ground)?.0)
 }
@@ -66,12 +68,8 @@ pub fn wasserstein_matching(
     let ends = |points: &[Interval]| points.iter().map(|x| (x.birth, x.death)).collect::<Vec<_>>();
     let exchanged = ends(&points_a).partial_cmp(&ends(&points_b)) == Some(core::cmp::Ordering::Greater);
     let cost = Cost::new(q, ground);
-    let mate = if exchanged {
-        Assignment::solve(&points_b, &points_a, cost)
-    } else {
-        Assignment::solve(&points_a, &points_b, cost)
-    };
     let (from, to) = if exchanged { (&points_b, &points_a) } else { (&points_a, &points_b) };
+    let mate = if together(from, to) { align(from, to, cost) } else { Assignment::solve(from, to, cost) };
     let (from_order, to_order) = if exchanged { (&order_b, &order_a) } else { (&order_a, &order_b) };
     let mut alone = vec![true; to.len()];
     let mut push = |x: Option<usize>, y: Option<usize>, cost| {

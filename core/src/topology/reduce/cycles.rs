@@ -20,11 +20,13 @@ pub fn cycles_len(pairing: &Pairing<'_>, index: usize) -> usize {
 /// whose last cell is the one that closes it. A vertex stands for its component.
 ///
 /// ```
-/// use valleys_core::topology::{Filtration, Matrix, cycles, cycles_len, reduce_sparse};
-/// let circle = [(vec![0], 0.0), (vec![1], 0.0), (vec![2], 0.0), (vec![0, 1], 1.0), (vec![1, 2], 1.0), (vec![0, 2], 2.0)];
-/// let filtration = Filtration::new(circle)?;
-/// let mut partner = [0; 6];
-/// let pairing = reduce_sparse(&filtration, Matrix::Coboundary, 1, &mut partner)?;
+/// use valleys_core::topology::{Filtration, Matrix, cycles, cycles_len, filtration_len, reduce};
+/// let circle = [(&[0][..], 0.0), (&[1], 0.0), (&[2], 0.0), (&[0, 1], 1.0), (&[1, 2], 1.0), (&[0, 2], 2.0)];
+/// let circle = circle.map(|(vertices, value)| (vertices.iter().copied(), value));
+/// let (mut values, mut words) = ([0.0; 6], [0; filtration_len(6, 9)]);
+/// let filtration = Filtration::build(circle, &mut values, &mut words)?;
+/// let (mut scratch, mut partner) = ([0; 64], [0; 6]);
+/// let pairing = reduce(&filtration, Matrix::Coboundary, 1, &mut scratch, &mut partner)?;
 /// let mut scratch = vec![0; cycles_len(&pairing, 1)];
 /// let mut edges = Vec::new();
 /// cycles(&pairing, 1, &mut scratch, |_, cells| edges.extend(cells.map(|c| filtration.vertices(c).to_vec())))?;

@@ -1,16 +1,15 @@
 //! Reduction of the coboundary columns of one index.
 
-use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 use super::super::{Bar, Error};
 use super::bar;
+use super::queue::Queue;
 use super::simplices::{Cell, Simplices};
 use super::table::Table;
 
-/// All diameters.
-const EVERY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+/// All ranks.
+const EVERY: (u32, u32) = (0, u32::MAX);
 
 /// The columns reduced so far.
 pub(super) struct Columns<'s> {
@@ -54,23 +53,25 @@ impl<'s> Columns<'s> {
                 pivot = sum.first();
             }
             while let Some(cell) = pivot {
-                if let Some(other) = self.pivots.get(cell.number) {
+                if let Some(other) = self.pivots.get(cell) {
                     let other = other as usize;
                     let end = self.starts.get(other + 1).copied().unwrap_or(self.terms.len());
-                    sum.add(columns[other]);
-                    self.terms[self.starts[other]..end].iter().for_each(|&term| sum.add(term));
+                    sum.add(columns[other], cell);
+                    self.terms[self.starts[other]..end].iter().for_each(|&term| sum.add(term, cell));
                 } else if let Some(facet) = self.simplices.apparent_facet(cell, self.dimension + 1) {
-                    sum.add(facet);
+                    sum.add(facet, cell);
                 } else {
                     break;
                 }
                 pivot = sum.first();
             }
-            if pivot.is_none_or(|death| death.diameter > column.diameter) {
-                bars.push(bar(self.dimension, (column.diameter, column.number), pivot));
+            if pivot.is_none_or(|death| death.rank() > column.rank()) {
+                let vertices = self.simplices.vertices(column, self.dimension);
+                let birth = (self.simplices.diameter(column), vertices.number());
+                bars.push(bar(self.simplices, self.dimension, birth, pivot));
             }
             if let Some(cell) = pivot {
-                self.pivots.insert(cell.number, i as u32);
+                self.pivots.insert(cell, i as u32);
                 sum.keep_terms(column, &mut self.terms);
             }
             sum.clear();
@@ -82,7 +83,7 @@ impl<'s> Columns<'s> {
     /// nobody's pivot.
     fn emergent(&self, column: Cell) -> Option<Cell> {
         let first = self.simplices.first_cofacet(column, self.dimension)?;
-        let free = self.pivots.get(first.number).is_none();
+        let free = self.pivots.get(first).is_none();
         (free && self.simplices.apparent_facet(first, self.dimension + 1).is_none()).then_some(first)
     }
 
@@ -100,8 +101,7 @@ impl<'s> Columns<'s> {
             if i % 256 == 0 {
                 check(self.bytes() + (all.capacity() + columns.capacity()) * size_of::<Cell>())?;
             }
-            let vertices = self.simplices.vertices(cell.number, self.dimension);
-            self.simplices.cofacets(cell, &vertices, true, EVERY, |cofacet| {
+            self.simplices.cofacets(cell, self.dimension, true, EVERY, |cofacet| {
                 if !last {
                     all.push(cofacet);
                 }
@@ -109,7 +109,7 @@ impl<'s> Columns<'s> {
                     self.simplices.apparent_cofacet(cofacet, dimension).is_some()
                         || self.simplices.apparent_facet(cofacet, dimension).is_some()
                 };
-                if self.pivots.get(cofacet.number).is_none() && !apparent() {
+                if self.pivots.get(cofacet).is_none() && !apparent() {
                     columns.push(cofacet);
                 }
                 true
@@ -128,11 +128,11 @@ struct Sum<'s> {
     dimension: usize,
     /// The simplices whose coboundaries are added, some of them more than once.
     terms: Vec<Cell>,
-    bound: f64,
-    width: f64,
-    /// Cofacets, the first in the order of the filtration on top; what is there twice cancels when it comes up.
-    heap: BinaryHeap<Reverse<Cell>>,
-    diameters: Vec<f64>,
+    /// The largest rank of what has been added up.
+    bound: u32,
+    width: u32,
+    queue: Queue,
+    ranks: Vec<u32>,
 }
 
 /// Cofacets of a column that are added up at first.
@@ -140,61 +140,53 @@ const WINDOW: usize = 4;
 
 impl<'s> Sum<'s> {
     fn new(simplices: &'s Simplices, dimension: usize) -> Self {
-        let (terms, heap, diameters) = (Vec::new(), BinaryHeap::new(), Vec::new());
-        Self { simplices, dimension, terms, bound: 0.0, width: 0.0, heap, diameters }
+        let (terms, queue, ranks) = (Vec::new(), Queue::new(), Vec::new());
+        Self { simplices, dimension, terms, bound: 0, width: 0, queue, ranks }
     }
 
     fn start(&mut self, column: Cell) {
-        let vertices = self.simplices.vertices(column.number, self.dimension);
-        self.diameters.clear();
-        self.simplices.cofacets(column, &vertices, false, EVERY, |cofacet| {
-            self.diameters.push(cofacet.diameter);
+        self.ranks.clear();
+        self.simplices.cofacets(column, self.dimension, false, EVERY, |cofacet| {
+            self.ranks.push(cofacet.rank());
             true
         });
-        self.bound = self.simplices.threshold;
-        if self.diameters.len() > WINDOW {
-            self.bound = *self.diameters.select_nth_unstable_by(WINDOW, f64::total_cmp).1;
+        let last = self.simplices.last_rank();
+        self.bound = last;
+        if self.ranks.len() > WINDOW {
+            self.bound = *self.ranks.select_nth_unstable(WINDOW).1;
         }
-        self.width =
-            (self.bound - column.diameter).max((self.simplices.threshold - column.diameter) / 1024.0);
-        self.add(column);
+        self.width = (self.bound - column.rank()).max((last - column.rank()) / 1024);
+        self.add(column, Cell::FIRST);
     }
 
-    /// Adds the coboundary of a simplex.
-    fn add(&mut self, cell: Cell) {
+    /// Adds the coboundary of a simplex to a sum whose pivot has been taken out. Of a column with the same pivot,
+    /// cofacets before it cancel among themselves, and it does with the one taken out.
+    fn add(&mut self, cell: Cell, pivot: Cell) {
         self.terms.push(cell);
-        self.add_between(cell, f64::NEG_INFINITY);
-    }
-
-    /// Adds the cofacets above a diameter, up to the bound.
-    fn add_between(&mut self, cell: Cell, low: f64) {
-        let vertices = self.simplices.vertices(cell.number, self.dimension);
-        self.simplices.cofacets(cell, &vertices, false, (low, self.bound), |cofacet| {
-            self.heap.push(Reverse(cofacet));
+        self.simplices.cofacets(cell, self.dimension, false, (pivot.rank(), self.bound), |cofacet| {
+            if cofacet > pivot {
+                self.queue.push(cofacet);
+            }
             true
         });
     }
 
-    /// The pivot: the first cofacet that does not cancel.
+    /// Takes out the pivot: the first cofacet that does not cancel.
     fn first(&mut self) -> Option<Cell> {
         loop {
-            while let Some(Reverse(cell)) = self.heap.pop() {
-                if self.heap.peek() == Some(&Reverse(cell)) {
-                    self.heap.pop();
-                } else {
-                    self.heap.push(Reverse(cell));
-                    return Some(cell);
-                }
+            let first = self.queue.pop();
+            let last = self.simplices.last_rank();
+            if first.is_some() || self.bound >= last {
+                return first;
             }
-            if self.bound >= self.simplices.threshold {
-                return None;
-            }
-            let low = self.bound;
-            self.width *= 2.0;
-            // At least one number higher, so that it ends.
-            self.bound = (low + self.width).max(low.next_up()).min(self.simplices.threshold);
-            for i in 0..self.terms.len() {
-                self.add_between(self.terms[i], low);
+            let from = self.bound + 1;
+            self.width = self.width.max(1).saturating_mul(2);
+            self.bound = self.bound.saturating_add(self.width).min(last);
+            for &term in &self.terms {
+                self.simplices.cofacets(term, self.dimension, false, (from, self.bound), |cofacet| {
+                    self.queue.push(cofacet);
+                    true
+                });
             }
         }
     }
@@ -210,7 +202,7 @@ impl<'s> Sum<'s> {
     }
 
     fn clear(&mut self) {
-        self.heap.clear();
+        self.queue.clear();
         self.terms.clear();
     }
 }

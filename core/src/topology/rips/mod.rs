@@ -5,6 +5,7 @@
 //! enclosing radius as threshold.
 
 mod columns;
+mod queue;
 mod simplices;
 mod table;
 
@@ -33,8 +34,7 @@ impl Rips {
     /// the reduction come on top, which cannot be bounded beforehand: they are counted as they grow.
     pub const fn least_budget(points: usize) -> usize {
         let edges = points.saturating_mul(points.saturating_sub(1)) / 2;
-        let distances = points.saturating_mul(points).saturating_mul(size_of::<f64>());
-        distances.saturating_add(edges.saturating_mul(2 * size_of::<Cell>()))
+        Simplices::bytes(points).saturating_add(edges.saturating_mul(size_of::<Cell>()))
     }
 
     /// The bars of positive length of index 0 to `max_index`, ordered by index, birth, death. The value of a simplex
@@ -62,8 +62,7 @@ impl Rips {
         let points = space.points();
         let least = Self::least_budget(points);
         self.check(least, 0)?;
-        let simplices = Simplices::new(space, self.max_index, self.threshold)?;
-        let edges = simplices.edges();
+        let (simplices, edges) = Simplices::new(space, self.max_index, self.threshold)?;
         let mut bars = Vec::new();
         let mut columns = components(&simplices, &edges, &mut bars);
         let mut lower = edges;
@@ -97,33 +96,33 @@ fn components(simplices: &Simplices, edges: &[Cell], bars: &mut Vec<Bar>) -> Vec
     let points = simplices.points() as u32;
     let mut parent: Vec<u32> = (0..points).collect();
     let mut columns = Vec::new();
-    for edge in edges {
-        let [a, b] = simplices.ends(edge.number);
+    for &edge in edges {
+        let [a, b] = simplices.ends(edge);
         let (a, b) = (find(&mut parent, a), find(&mut parent, b));
         if a == b {
-            if simplices.apparent_cofacet(*edge, 1).is_none() {
-                columns.push(*edge);
+            if simplices.apparent_cofacet(edge, 1).is_none() {
+                columns.push(edge);
             }
             continue;
         }
         let (elder, younger) = (a.min(b), a.max(b));
         parent[younger as usize] = elder;
-        if edge.diameter > 0.0 {
-            bars.push(bar(0, (0.0, younger.into()), Some(*edge)));
+        if simplices.diameter(edge) > 0.0 {
+            bars.push(bar(simplices, 0, (0.0, younger as usize), Some(edge)));
         }
     }
     let roots = (0..points).filter(|&v| parent[v as usize] == v);
-    bars.extend(roots.map(|v| bar(0, (0.0, v.into()), None)));
+    bars.extend(roots.map(|v| bar(simplices, 0, (0.0, v as usize), None)));
     columns.reverse();
     columns
 }
 
-fn bar(index: usize, (birth, cell): (f64, u64), death: Option<Cell>) -> Bar {
+fn bar(simplices: &Simplices, index: usize, (birth, birth_cell): (f64, usize), death: Option<Cell>) -> Bar {
     Bar {
         index,
         birth,
-        death: death.map_or(f64::INFINITY, |d| d.diameter),
-        birth_cell: cell as usize,
-        death_cell: death.map(|d| d.number as usize),
+        death: death.map_or(f64::INFINITY, |cell| simplices.diameter(cell)),
+        birth_cell,
+        death_cell: death.map(|cell| simplices.vertices(cell, index + 1).number()),
     }
 }

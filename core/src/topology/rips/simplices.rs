@@ -1,32 +1,39 @@
 //! Simplices as numbers: their vertices, facets, cofacets.
 
 use alloc::{vec, vec::Vec};
-use core::cmp::Ordering;
 
 use super::super::{Error, Metric};
 
 /// The largest index that can be asked for.
 pub const MAX_INDEX: usize = 5;
 
-/// A simplex: its diameter, and its number among those of its dimension.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Cell {
-    pub(super) diameter: f64,
-    pub(super) number: u64,
-}
+/// Bits of a cell that hold its vertices.
+const VERTEX_BITS: u32 = 96;
 
-impl Eq for Cell {}
+/// A simplex as one number, whose order is the order of the filtration: the rank of its diameter among all distances;
+/// then, complemented, its vertices from the largest to the smallest, so that larger ones come first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Cell(pub(super) u128);
 
-impl PartialOrd for Cell {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl Cell {
+    /// Before every other.
+    pub(super) const FIRST: Self = Self(0);
+
+    fn new(rank: u32, vertices: u128) -> Self {
+        Self(u128::from(rank) << VERTEX_BITS | (!vertices & Self::mask(VERTEX_BITS)))
     }
-}
 
-impl Ord for Cell {
-    /// The order of the filtration: by diameter, then larger numbers first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.diameter.total_cmp(&other.diameter).then_with(|| other.number.cmp(&self.number))
+    /// Rank of the diameter.
+    pub(super) fn rank(self) -> u32 {
+        (self.0 >> VERTEX_BITS) as u32
+    }
+
+    fn vertices(self) -> u128 {
+        !self.0 & Self::mask(VERTEX_BITS)
+    }
+
+    fn mask(bits: u32) -> u128 {
+        (1 << bits) - 1
     }
 }
 
@@ -41,117 +48,157 @@ impl Vertices {
     pub(super) fn as_slice(&self) -> &[u32] {
         &self.list[..self.len]
     }
+
+    /// The number among the simplices of this dimension, Σ C(v_i, i + 1) over the ascending vertices v_0, v_1, …
+    pub(super) fn number(&self) -> usize {
+        let ascending = self.as_slice().iter().rev();
+        ascending.zip(1..).map(|(&v, k)| binomial(v.into(), k) as usize).sum()
+    }
 }
+
+/// Sets of neighbours that are kept, by the rank of their distance: those of the first 1/128, 1/64, … of all ranks.
+const LEVELS: usize = 8;
 
 /// The simplices of a metric space up to a diameter.
 pub(super) struct Simplices {
-    /// All distances, (points, points): rows are read from end to end.
-    distances: Vec<f64>,
     points: usize,
-    pub(super) threshold: f64,
-    /// C(v, k) at k (points + 1) + v.
-    binomials: Vec<u64>,
+    /// Bits of a vertex in a cell.
+    bits: u32,
+    /// Distances up to the threshold, each once, ascending.
+    values: Vec<f64>,
+    /// Ranks of all distances, (points, points); `u32::MAX` beyond the threshold.
+    ranks: Vec<u32>,
+    /// Neighbours as bits, (levels, points, words): they are what cofacets are sought among.
+    near: Vec<u64>,
+    words: usize,
 }
 
 impl Simplices {
+    /// Bytes for so many points, with the edges in order.
+    pub(super) const fn bytes(points: usize) -> usize {
+        let pairs = points.saturating_mul(points.saturating_sub(1)) / 2;
+        let edge = size_of::<Cell>() + size_of::<f64>();
+        let near = points.saturating_mul(points.div_ceil(64)).saturating_mul(LEVELS * size_of::<u64>());
+        let ranks = points.saturating_mul(points).saturating_mul(size_of::<u32>());
+        pairs.saturating_mul(edge).saturating_add(near).saturating_add(ranks)
+    }
+
+    /// The simplices, and all edges among them in the order of the filtration.
     pub(super) fn new<M: Metric + ?Sized>(
         space: &M,
         max_index: usize,
         threshold: f64,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Vec<Cell>), Error> {
         let points = space.points();
         if max_index > MAX_INDEX {
             return Err(Error::TooMany { what: "indices", given: max_index });
         }
-        let mut distances = vec![0.0; points * points];
-        // Beyond the least of the largest distances from a point the complex is a cone over that point.
-        let mut farthest = vec![0.0f64; points];
-        for (a, b) in (0..points).flat_map(|a| (0..a).map(move |b| (a, b))) {
-            let distance = space.distance(a, b);
-            if !(0.0..f64::INFINITY).contains(&distance) {
-                return Err(Error::Distance { a, b, distance });
-            }
-            distances[a * points + b] = distance + 0.0;
-            distances[b * points + a] = distance + 0.0;
-            farthest[a] = farthest[a].max(distance);
-            farthest[b] = farthest[b].max(distance);
+        let bits = usize::BITS - points.saturating_sub(1).leading_zeros();
+        let largest = max_index + 2;
+        if bits * largest as u32 > VERTEX_BITS
+            || points > 1 << 16
+            || usize::try_from(binomial(points as u64, largest as u32)).is_err()
+        {
+            return Err(Error::TooMany { what: "points for this index", given: points });
         }
-        let enclosing = farthest.into_iter().fold(f64::INFINITY, f64::min);
-        let binomials = binomials(points, max_index + 2)?;
-        Ok(Self { distances, points, threshold: threshold.min(enclosing), binomials })
+        let (distances, threshold) = distances(space, threshold)?;
+        let pairs = (0..points as u128).flat_map(|a| (0..a).map(move |b| a << bits | b));
+        let mut edges = Vec::with_capacity(distances.iter().filter(|&&d| d <= threshold).count());
+        // Bits of a number that is not negative are in the order of the numbers. They are replaced by their ranks.
+        let keyed = distances.iter().zip(pairs).filter(|&(&d, _)| d <= threshold);
+        edges.extend(keyed.map(|(d, pair)| Cell(u128::from(d.to_bits()) << 64 | u128::from(!(pair as u64)))));
+        drop(distances);
+        edges.sort_unstable();
+        let words = points.div_ceil(64);
+        let (ranks, near) = (vec![u32::MAX; points * points], vec![0; LEVELS * points * words]);
+        let mut simplices = Self { points, bits, values: Vec::new(), ranks, near, words };
+        simplices.rank(&mut edges);
+        Ok((simplices, edges))
+    }
+
+    /// Puts ranks for the distances of sorted edges, here and there.
+    fn rank(&mut self, edges: &mut [Cell]) {
+        for edge in &mut *edges {
+            let value = f64::from_bits((edge.0 >> 64) as u64);
+            if self.values.last() != Some(&value) {
+                self.values.push(value);
+            }
+            *edge = Cell::new(self.values.len() as u32 - 1, u128::from(!(edge.0 as u64)));
+        }
+        for &edge in &*edges {
+            let [a, b] = self.ends(edge).map(|v| v as usize);
+            self.ranks[a * self.points + b] = edge.rank();
+            self.ranks[b * self.points + a] = edge.rank();
+            for level in self.level(edge.rank())..LEVELS {
+                let row = level * self.points;
+                self.near[(row + a) * self.words + b / 64] |= 1 << (b % 64);
+                self.near[(row + b) * self.words + a / 64] |= 1 << (a % 64);
+            }
+        }
+    }
+
+    /// The level of neighbours up to a rank.
+    fn level(&self, rank: u32) -> usize {
+        let parts = (self.values.len() as u32 - 1) / rank.max(1);
+        LEVELS - 1 - (parts.max(1).ilog2() as usize).min(LEVELS - 1)
     }
 
     pub(super) fn points(&self) -> usize {
         self.points
     }
 
-    fn binomial(&self, v: usize, k: usize) -> u64 {
-        self.binomials[k * (self.points + 1) + v]
+    /// The diameter of a cell.
+    pub(super) fn diameter(&self, cell: Cell) -> f64 {
+        self.values[cell.rank() as usize]
     }
 
-    fn distance(&self, a: u32, b: u32) -> f64 {
-        self.row(a)[b as usize]
+    /// The largest rank.
+    pub(super) fn last_rank(&self) -> u32 {
+        (self.values.len() as u32).saturating_sub(1)
     }
 
-    /// The distances from a vertex.
-    fn row(&self, v: u32) -> &[f64] {
-        &self.distances[v as usize * self.points..][..self.points]
-    }
-
-    /// Edges within the threshold, in the order of the filtration.
-    pub(super) fn edges(&self) -> Vec<Cell> {
-        let pairs = (0..self.points as u32).flat_map(|a| self.row(a)[..a as usize].iter().copied());
-        let all = (0..).zip(pairs).map(|(number, diameter)| Cell { diameter, number });
-        let mut edges: Vec<Cell> = all.filter(|edge| edge.diameter <= self.threshold).collect();
-        edges.sort_unstable();
-        edges
+    /// The ranks of the distances from a vertex.
+    fn row(&self, v: u32) -> &[u32] {
+        &self.ranks[v as usize * self.points..][..self.points]
     }
 
     /// The ends of an edge.
-    pub(super) fn ends(&self, number: u64) -> [u32; 2] {
-        let vertices = self.vertices(number, 1);
+    pub(super) fn ends(&self, edge: Cell) -> [u32; 2] {
+        let vertices = self.vertices(edge, 1);
         [vertices.list[0], vertices.list[1]]
     }
 
     /// The vertices of a simplex, descending.
-    pub(super) fn vertices(&self, mut number: u64, dimension: usize) -> Vertices {
+    pub(super) fn vertices(&self, cell: Cell, dimension: usize) -> Vertices {
         let mut vertices = Vertices { list: [0; MAX_INDEX + 2], len: dimension + 1 };
-        let mut end = self.points;
-        for (slot, k) in vertices.list.iter_mut().zip((1..=dimension + 1).rev()) {
-            let row = &self.binomials[k * (self.points + 1)..][..end];
-            let v = row.partition_point(|&b| b <= number) - 1;
-            number -= row[v];
-            (*slot, end) = (v as u32, v);
+        let mut rest = cell.vertices();
+        for v in vertices.list[..=dimension].iter_mut().rev() {
+            *v = (rest & Cell::mask(self.bits)) as u32;
+            rest >>= self.bits;
         }
         vertices
     }
 
-    fn diameter(&self, vertices: impl Iterator<Item = u32> + Clone) -> f64 {
-        let mut largest = 0.0f64;
-        let mut rest = vertices;
-        while let Some(a) = rest.next() {
-            largest = rest.clone().fold(largest, |m, b| m.max(self.distance(a, b)));
-        }
-        largest
-    }
-
-    /// Shows the cofacets of a simplex whose diameters lie above `low` and up to `high`, larger numbers first, as
-    /// long as `show` returns true; those alone whose new vertex comes after all others, if `above`.
+    /// Shows the cofacets of a simplex whose ranks lie within two, inclusive, larger new vertices first, as long as
+    /// `show` returns true; those alone whose new vertex comes after all others, if `above`.
     pub(super) fn cofacets(
         &self,
         cell: Cell,
-        vertices: &Vertices,
+        dimension: usize,
         above: bool,
-        (low, high): (f64, f64),
+        (from, to): (u32, u32),
         show: impl FnMut(Cell) -> bool,
     ) {
-        let window = (low, high.min(self.threshold));
-        match *vertices.as_slice() {
-            [a, b] => self.cofacets_of(cell, [a, b], above, window, show),
-            [a, b, c] => self.cofacets_of(cell, [a, b, c], above, window, show),
-            [a, b, c, d] => self.cofacets_of(cell, [a, b, c, d], above, window, show),
-            [a, b, c, d, e] => self.cofacets_of(cell, [a, b, c, d, e], above, window, show),
-            [a, b, c, d, e, f] => self.cofacets_of(cell, [a, b, c, d, e, f], above, window, show),
+        if self.values.is_empty() {
+            return;
+        }
+        let to = to.min(self.last_rank());
+        match *self.vertices(cell, dimension).as_slice() {
+            [a, b] => self.cofacets_of(cell, [a, b], above, (from, to), show),
+            [a, b, c] => self.cofacets_of(cell, [a, b, c], above, (from, to), show),
+            [a, b, c, d] => self.cofacets_of(cell, [a, b, c, d], above, (from, to), show),
+            [a, b, c, d, e] => self.cofacets_of(cell, [a, b, c, d, e], above, (from, to), show),
+            [a, b, c, d, e, f] => self.cofacets_of(cell, [a, b, c, d, e, f], above, (from, to), show),
             _ => unreachable!("cofacets are taken of edges up to simplices of dimension MAX_INDEX"),
         }
     }
@@ -161,64 +208,58 @@ impl Simplices {
         cell: Cell,
         old: [u32; N],
         above: bool,
-        (low, high): (f64, f64),
+        (from, to): (u32, u32),
         mut show: impl FnMut(Cell) -> bool,
     ) {
         let rows = old.map(|v| self.row(v));
-        // Vertices of the simplex that are larger than the new one count one place higher.
-        let (mut higher, mut below) = (0u64, cell.number);
-        let mut end = self.points;
-        for passed in 0..=N {
-            let start = old.get(passed).map_or(0, |&v| v as usize + 1);
-            let places = &self.binomials[(N - passed + 1) * (self.points + 1)..][..end];
-            for v in (start..end).rev() {
-                let wider = |m: f64, row: &&[f64]| if row[v] > m { row[v] } else { m };
-                let diameter = rows.iter().fold(cell.diameter, wider);
-                if diameter <= high && diameter > low {
-                    let number = higher + places[v] + below;
-                    if !show(Cell { diameter, number }) {
-                        return;
-                    }
+        let level = self.level(to) * self.points;
+        let near = old.map(|v| &self.near[(level + v as usize) * self.words..][..self.words]);
+        let packed = cell.vertices();
+        let first = if above { old[0] as usize / 64 } else { 0 };
+        for word in (first..self.words).rev() {
+            let mut common = near.iter().fold(u64::MAX, |common, near| common & near[word]);
+            while common != 0 {
+                let bit = 63 - common.leading_zeros();
+                common ^= 1 << bit;
+                let v = word as u32 * 64 + bit;
+                let rank = rows.iter().fold(cell.rank(), |most, row| most.max(row[v as usize]));
+                if rank < from || rank > to {
+                    continue;
+                }
+                let smaller = old.iter().map(|&u| u32::from(u < v)).sum::<u32>();
+                if above && smaller < N as u32 {
+                    return;
+                }
+                let shift = smaller * self.bits;
+                let low = packed & Cell::mask(shift);
+                let vertices = ((packed >> shift) << self.bits | u128::from(v)) << shift | low;
+                if !show(Cell::new(rank, vertices)) {
+                    return;
                 }
             }
-            if passed == N || above {
-                return;
-            }
-            end = old[passed] as usize;
-            below -= self.binomial(end, N - passed);
-            higher += self.binomial(end, N - passed + 1);
         }
     }
 
     /// The first cofacet of the same diameter.
     pub(super) fn first_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
-        let vertices = self.vertices(cell.number, dimension);
         let mut first = None;
-        self.cofacets(cell, &vertices, false, (f64::NEG_INFINITY, cell.diameter), |cofacet| {
+        self.cofacets(cell, dimension, false, (cell.rank(), cell.rank()), |cofacet| {
             first = Some(cofacet);
             false
         });
         first
     }
 
-    /// The facets of a simplex with these vertices, smaller numbers first.
-    fn facets<'s>(&'s self, number: u64, vertices: &'s Vertices) -> impl Iterator<Item = Cell> + 's {
-        let all = vertices.as_slice();
-        let (mut higher, mut below) = (0u64, number);
-        all.iter().enumerate().map(move |(i, &v)| {
-            let k = all.len() - i;
-            below -= self.binomial(v as usize, k);
-            let number = higher + below;
-            higher += self.binomial(v as usize, k - 1);
-            Cell { diameter: self.diameter(all.iter().copied().filter(move |&u| u != v)), number }
-        })
-    }
-
     /// The cofacet that makes an apparent pair of length 0 with the simplex: the first of its cofacets, it is the
     /// last facet of.
     pub(super) fn apparent_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
         let first = self.first_cofacet(cell, dimension)?;
-        (self.last_facet(first, dimension + 1) == Some(cell)).then_some(first)
+        let (old, new) = (self.vertices(cell, dimension), self.vertices(first, dimension + 1));
+        let (old, new) = (old.as_slice(), new.as_slice());
+        let place = (0..old.len()).find(|&i| old[i] != new[i]).unwrap_or(old.len());
+        // Facets after this one lack a larger vertex.
+        let last = (0..place).all(|i| self.edge_of_rank(cell.rank(), new, i).is_none());
+        last.then_some(first)
     }
 
     /// The facet that makes an apparent pair of length 0 with the simplex.
@@ -227,28 +268,65 @@ impl Simplices {
         (self.first_cofacet(facet, dimension - 1) == Some(cell)).then_some(facet)
     }
 
-    /// The last facet in the order of the filtration, if it has the same diameter.
+    /// The last facet in the order of the filtration, if it has the same diameter: the one without the largest
+    /// possible vertex that leaves a longest edge.
     fn last_facet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
-        let vertices = self.vertices(cell.number, dimension);
-        self.facets(cell.number, &vertices).find(|f| f.diameter == cell.diameter)
+        let vertices = self.vertices(cell, dimension);
+        let all = vertices.as_slice();
+        let edge = self.edge_of_rank(cell.rank(), all, usize::MAX)?;
+        let without = (0..all.len())
+            .find(|&i| !edge.contains(&i) || self.edge_of_rank(cell.rank(), all, i).is_some())?;
+        let shift = (dimension - without) as u32 * self.bits;
+        let packed = cell.vertices();
+        let vertices = packed >> (shift + self.bits) << shift | (packed & Cell::mask(shift));
+        Some(Cell::new(cell.rank(), vertices))
+    }
+
+    /// The places of the ends of an edge of this rank, of a simplex without its vertex at a place.
+    fn edge_of_rank(&self, rank: u32, vertices: &[u32], without: usize) -> Option<[usize; 2]> {
+        for (i, &a) in vertices.iter().enumerate().filter(|&(i, _)| i != without) {
+            let row = self.row(a);
+            for (j, &b) in vertices.iter().enumerate().skip(i + 1).filter(|&(j, _)| j != without) {
+                if row[b as usize] == rank {
+                    return Some([i, j]);
+                }
+            }
+        }
+        None
     }
 }
 
-/// C(v, k) for v ≤ points and k ≤ `largest`.
-fn binomials(points: usize, largest: usize) -> Result<Vec<u64>, Error> {
-    let width = points + 1;
-    let mut table = vec![0u64; width * (largest + 1)];
-    table[..width].fill(1);
-    for k in 1..=largest {
-        for v in 1..width {
-            let sum = table[k * width + v - 1].checked_add(table[(k - 1) * width + v - 1]);
-            // A cell of a bar is a `usize`.
-            let fits = sum.filter(|&s| usize::try_from(s).is_ok());
-            table[k * width + v] =
-                fits.ok_or(Error::TooMany { what: "points for this index", given: points })?;
+/// All distances, d(1,0), d(2,0), d(2,1), d(3,0), …, and the threshold, which is lowered to the least of the largest
+/// distances from a point: beyond it the complex is a cone over that point.
+fn distances<M: Metric + ?Sized>(space: &M, threshold: f64) -> Result<(Vec<f64>, f64), Error> {
+    let points = space.points();
+    let mut distances = Vec::with_capacity(points * points.saturating_sub(1) / 2);
+    let mut farthest = vec![0.0f64; points];
+    for (a, b) in (0..points).flat_map(|a| (0..a).map(move |b| (a, b))) {
+        let distance = space.distance(a, b);
+        if !(0.0..f64::INFINITY).contains(&distance) {
+            return Err(Error::Distance { a, b, distance });
+        }
+        // A zero of either sign becomes the positive one.
+        distances.push(distance + 0.0);
+        farthest[a] = farthest[a].max(distance);
+        farthest[b] = farthest[b].max(distance);
+    }
+    let enclosing = farthest.into_iter().fold(f64::INFINITY, f64::min);
+    Ok((distances, threshold.min(enclosing)))
+}
+
+/// C(v, k), or the largest number there is.
+fn binomial(v: u64, k: u32) -> u64 {
+    let mut product = 1u128;
+    for i in 0..u64::from(k) {
+        // A product of i + 1 successive numbers divides by (i + 1)!; it has less than 64 + 64 bits.
+        product = product * u128::from(v.saturating_sub(i)) / u128::from(i + 1);
+        if product > u128::from(u64::MAX) {
+            return u64::MAX;
         }
     }
-    Ok(table)
+    product as u64
 }
 
 /// The vertices of a simplex from its number alone, ascending.

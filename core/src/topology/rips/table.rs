@@ -2,52 +2,54 @@
 
 use alloc::{vec, vec::Vec};
 
-/// A map from numbers of simplices to numbers of columns, by open addressing.
+use super::simplices::Cell;
+
+/// A map from pivots to the numbers of their columns, by open addressing.
 pub(super) struct Table {
-    slots: Vec<(u64, u32)>,
-    len: usize,
+    /// Places in `pivots`.
+    slots: Vec<u32>,
+    pivots: Vec<(Cell, u32)>,
 }
 
-const FREE: (u64, u32) = (u64::MAX, u32::MAX);
+const FREE: u32 = u32::MAX;
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { slots: vec![FREE; 64], len: 0 }
+        Self { slots: vec![FREE; 64], pivots: Vec::new() }
     }
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        self.slots.len() * size_of::<(u64, u32)>()
+        size_of_val(self.slots.as_slice()) + self.pivots.capacity() * size_of::<(Cell, u32)>()
     }
 
-    /// Where a number is, or belongs.
-    fn slot(&self, number: u64) -> usize {
+    /// Where a pivot is, or belongs.
+    fn slot(&self, pivot: Cell) -> usize {
         // Multiplication by 2^64 / golden ratio spreads neighbours; the upper bits are the best.
+        let folded = (pivot.0 >> 64) as u64 ^ (pivot.0 as u64).rotate_left(32);
         let shift = 64 - self.slots.len().trailing_zeros();
-        let mut at = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize;
-        while self.slots[at] != FREE && self.slots[at].0 != number {
+        let mut at = (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize;
+        while self.slots[at] != FREE && self.pivots[self.slots[at] as usize].0 != pivot {
             at = (at + 1) % self.slots.len();
         }
         at
     }
 
-    pub(super) fn get(&self, number: u64) -> Option<u32> {
-        let slot = self.slots[self.slot(number)];
-        (slot != FREE).then_some(slot.1)
+    pub(super) fn get(&self, pivot: Cell) -> Option<u32> {
+        let place = self.slots[self.slot(pivot)];
+        (place != FREE).then(|| self.pivots[place as usize].1)
     }
 
-    pub(super) fn insert(&mut self, number: u64, column: u32) {
-        if 2 * (self.len + 1) > self.slots.len() {
-            let double = vec![FREE; 2 * self.slots.len()];
-            for (number, column) in core::mem::replace(&mut self.slots, double) {
-                if (number, column) != FREE {
-                    let at = self.slot(number);
-                    self.slots[at] = (number, column);
-                }
+    pub(super) fn insert(&mut self, pivot: Cell, column: u32) {
+        if 2 * (self.pivots.len() + 1) > self.slots.len() {
+            self.slots = vec![FREE; 2 * self.slots.len()];
+            for (place, &(pivot, _)) in (0..).zip(&self.pivots) {
+                let at = self.slot(pivot);
+                self.slots[at] = place;
             }
         }
-        let at = self.slot(number);
-        self.slots[at] = (number, column);
-        self.len += 1;
+        let at = self.slot(pivot);
+        self.slots[at] = self.pivots.len() as u32;
+        self.pivots.push((pivot, column));
     }
 }

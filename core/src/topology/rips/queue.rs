@@ -1,0 +1,61 @@
+//! A queue of cells that only ever grows from its end.
+
+use alloc::vec::Vec;
+
+use super::simplices::Cell;
+
+/// Cells not before the last one taken out, in buckets by the highest bit in which they differ from it (radix heap;
+/// Ahuja, Mehlhorn, Orlin, Tarjan, *Faster algorithms for the shortest path problem*, 1990). Each is moved a few times
+/// at most, and equal ones meet: over Z/2 two of them are none.
+pub(super) struct Queue {
+    last: Cell,
+    buckets: Vec<Vec<Cell>>,
+    /// Bit i − 1: bucket i may hold something.
+    used: u128,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self { last: Cell::FIRST, buckets: (0..=128).map(|_| Vec::new()).collect(), used: 0 }
+    }
+
+    /// Adds a cell that is after the last one taken out.
+    pub(super) fn push(&mut self, cell: Cell) {
+        let bucket = 128 - (cell.0 ^ self.last.0).leading_zeros() as usize;
+        self.buckets[bucket].push(cell);
+        self.used |= (1 << bucket) >> 1;
+    }
+
+    /// Takes out the first cell of those that are there an odd number of times.
+    pub(super) fn pop(&mut self) -> Option<Cell> {
+        while self.used != 0 {
+            let bucket = self.used.trailing_zeros() as usize + 1;
+            self.used &= self.used - 1;
+            let mut cells = core::mem::take(&mut self.buckets[bucket]);
+            let first = cells.iter().copied().min().unwrap_or(Cell::FIRST);
+            self.last = first;
+            let mut odd = false;
+            for &cell in &cells {
+                if cell == first {
+                    odd = !odd;
+                } else {
+                    self.push(cell);
+                }
+            }
+            cells.clear();
+            self.buckets[bucket] = cells;
+            if odd {
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    pub(super) fn clear(&mut self) {
+        while self.used != 0 {
+            self.buckets[self.used.trailing_zeros() as usize + 1].clear();
+            self.used &= self.used - 1;
+        }
+        self.last = Cell::FIRST;
+    }
+}
