@@ -48,3 +48,6 @@ pub const PEER_F64: f64 = 1e-9;
 
 /// Bars of a library that computes in f32.
 pub const PEER_F32: f64 = 1e-6;
+
+/// The same sum of f64 distances in another order: some tens of terms, each with the error of its own short sum.
+pub const BRUTE_F64: f64 = 1e-12;

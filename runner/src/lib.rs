@@ -2,11 +2,11 @@
 //!
 //! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`model`] (networks by name),
 //! [`data`], [`cpu`] (perceptrons on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
-//! their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
+//! their order), [`study`] (the jobs of a study of weights), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
 //! [`report`] (the page of figures).
 //!
-//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`), made of [`formats`] (readers of
-//! foreign files) and [`barcode`] (which algorithm, counts, the second algorithm); [`evaluate`] (loss and error of one
+//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`, `weights`), made of [`formats`] (readers of
+//! foreign files), [`barcode`] (which algorithm, counts, the second algorithm) and [`weights`] (layers of checkpoints); [`evaluate`] (loss and error of one
 //! checkpoint).
 
 pub mod barcode;
@@ -24,4 +24,6 @@ pub mod reference;
 pub mod report;
 pub mod run;
 pub mod store;
+pub mod study;
 pub mod table;
+pub mod weights;

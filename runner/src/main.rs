@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use valleys::command::{barcode, distance, summary};
+use valleys::command::{barcode, distance, summary, weights};
 use valleys::config::{Config, preset};
 use valleys::failure::{Failure, Kind, Result};
 use valleys::{evaluate, run, table};
@@ -36,6 +36,8 @@ enum Command {
     Summary(summary::Summary),
     /// Bottleneck or Wasserstein distance of two persistence diagrams.
     Distance(distance::Distance),
+    /// Topology of the weights of a checkpoint (safetensors), layer by layer; several files are a series.
+    Weights(weights::Weights),
     /// Print the commented configuration of a preset.
     Init {
         /// Which preset.
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
         Command::Barcode(what) => barcode::run(&what),
         Command::Summary(args) => summary::run(&args),
         Command::Distance(args) => distance::run(&args),
+        Command::Weights(args) => weights::run(&args),
         Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
     };
     match done {

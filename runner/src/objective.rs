@@ -106,6 +106,30 @@ impl Objective {
         Ok(Self::Known { function, rotation: matrix, dim })
     }
 
+    /// The same objective on a part of its training samples.
+    ///
+    /// # Errors
+    /// A function has no samples; the part has none, or more than there are.
+    pub fn on(&self, part: Subset) -> std::result::Result<Self, String> {
+        let Self::Trained { model, data, shape, source, batch, augment } = self else {
+            return Err("a function has no samples".to_owned());
+        };
+        let numbers = part.numbers(&data.train.labels, model.network().classes());
+        if numbers.is_empty() || matches!(part, Subset::Stratified { count, .. } if count > numbers.len()) {
+            return Err(format!("1 to {} training samples expected", data.train.len()));
+        }
+        let data = Dataset { train: data.train.pick(&numbers), test: data.test.clone() };
+        let (model, source) = (model.clone(), source.clone());
+        Ok(Self::Trained {
+            model,
+            data: Arc::new(data),
+            shape: *shape,
+            source,
+            batch: *batch,
+            augment: *augment,
+        })
+    }
+
     /// Number of parameters.
     pub fn dim(&self) -> usize {
         match self {

@@ -1,11 +1,17 @@
 //! What a run prints when it is done.
 
 use crate::run::{FitSummary, Summary};
+use crate::study::METRICS;
+use crate::study::analysis::Study;
 use std::fmt::Write;
 
 /// The summary as a short table.
 pub fn summary(summary: &Summary) -> String {
     let mut out = String::new();
+    if let Some(study) = &summary.study {
+        write_study(&mut out, study);
+        return out;
+    }
     let _ = writeln!(out, "minimum   train loss   train error   test loss   test error");
     for m in &summary.minima {
         let _ = writeln!(
@@ -22,6 +28,37 @@ pub fn summary(summary: &Summary) -> String {
         write_fit(&mut out, fit);
     }
     out
+}
+
+/// The paper's two metrics against accuracy; the report has the others.
+fn write_study(out: &mut String, study: &Study) {
+    let _ = writeln!(
+        out,
+        "{:<22} {:<12} {:<20} {:>22} {:>9} {:>9} {:>13}",
+        "metric", "layer", "against", "Pearson [95 %]", "p (Holm)", "Spearman", "within sizes"
+    );
+    for c in study.correlations.iter().filter(|c| METRICS[..2].iter().any(|m| m.name == c.metric)) {
+        let digits = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
+        let interval = c.pearson.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
+        let _ = writeln!(
+            out,
+            "{:<22} {:<12} {:<20} {:>22} {:>9} {:>9} {:>13}",
+            c.metric,
+            c.layer,
+            c.target.title(),
+            format!("{}{interval}", digits(c.pearson.value)),
+            c.pearson.p_holm.map_or("-".to_owned(), |p| rounded(p, 2)),
+            digits(c.spearman.value),
+            digits(c.within_sizes.value),
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\n{} networks at their ends; p after Holm's correction for {} comparisons; within sizes: Pearson's of what is left \
+         after the mean of each training-set size is taken from both",
+        study.networks.len(),
+        study.comparisons
+    );
 }
 
 fn write_fit(out: &mut String, fit: &FitSummary) {
@@ -74,17 +111,19 @@ fn dashes(vertices: &[u32]) -> String {
 
 /// Five significant digits.
 fn number(value: Option<f64>) -> String {
-    match value {
-        None => "-".to_owned(),
-        Some(0.0) => "0".to_owned(),
-        Some(x) => {
-            let magnitude = x.abs().log10().floor() as i32;
-            if (-4..6).contains(&magnitude) {
-                format!("{x:.*}", (4 - magnitude).max(0) as usize)
-            } else {
-                format!("{x:.4e}")
-            }
-        }
+    value.map_or("-".to_owned(), |x| rounded(x, 5))
+}
+
+/// So many significant digits, at least one.
+pub fn rounded(x: f64, digits: usize) -> String {
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    let (magnitude, digits) = (x.abs().log10().floor() as i32, digits as i32);
+    if (-4..6).contains(&magnitude) {
+        format!("{x:.*}", (digits - 1 - magnitude).max(0) as usize)
+    } else {
+        format!("{x:.*e}", (digits - 1).max(0) as usize)
     }
 }
 

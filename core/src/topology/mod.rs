@@ -11,7 +11,7 @@
 //! Other roads to bars: [`spanning_tree`] for index 0 of clouds and distance matrices, [`Grid`] for sublevel sets
 //! of functions on arrays, `Rips` (feature `alloc`) for higher indices of clouds. What is done with bars:
 //! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`Lifetimes`], [`betti_curve`],
-//! [`landscape`], [`Image`].
+//! [`landscape`], [`Image`]. The weights of a layer: [`Lifetimes::of_space`], [`Bipartite`].
 //!
 //! ```
 //! use valleys_core::topology::{Filtration, Matrix, Pairing, filtration_len, reduce, reduce_len};
@@ -41,6 +41,7 @@ mod distance;
 mod error;
 mod filtration;
 mod grid;
+mod neural;
 mod pairing;
 mod reduce;
 #[cfg(feature = "alloc")]
@@ -57,6 +58,7 @@ pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};
 pub use error::{Error, Name};
 pub use filtration::{Filtration, filtration_len};
 pub use grid::Grid;
+pub use neural::Bipartite;
 pub use pairing::Pairing;
 pub use reduce::{Matrix, cycles, cycles_len, reduce, reduce_len};
 #[cfg(feature = "alloc")]

@@ -4,6 +4,7 @@ pub mod barcode;
 pub mod distance;
 mod memory;
 pub mod summary;
+pub mod weights;
 
 use crate::failure::{Result, disk};
 use serde::Serialize;

@@ -65,6 +65,12 @@ pub const KEYS: &[(&str, &str)] = &[
     ("tight.effort", "how many times the epochs of the main fit it takes"),
     ("converge.depth", "compares uniform and peak sampling at depths 1 to this; 0 for no comparison"),
     ("converge.efforts", "at so many times the epochs of the main fit"),
+    (
+        "study.sizes",
+        "a study of weights in the place of all the above: networks with so many training samples, minima.epochs at a constant rate; [] for none",
+    ),
+    ("study.seeds", "networks of each size: other samples, initial weights, order"),
+    ("study.early", "measurements inside the first epoch; then one after every epoch"),
 ];
 
 /// Sets `key=value` in a table; the value is TOML, or a word.

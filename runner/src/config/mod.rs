@@ -40,6 +40,9 @@ pub struct Config {
     pub tight: Tight,
     /// A comparison of fits.
     pub converge: Converge,
+    /// A study of weights in the place of minima and all that follows.
+    #[serde(skip_serializing_if = "Study::is_none")]
+    pub study: Study,
 }
 
 /// `[data]`
@@ -201,6 +204,25 @@ pub struct Converge {
     pub efforts: Vec<u32>,
 }
 
+/// `[study]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// Training samples of the networks; none for no study.
+    pub sizes: Vec<usize>,
+    /// Networks of each size.
+    pub seeds: u32,
+    /// Measurements inside the first epoch.
+    pub early: u32,
+}
+
+impl Study {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.sizes.is_empty()
+    }
+}
+
 impl Config {
     /// A preset or a file, then the overrides `key=value`.
     ///
@@ -247,16 +269,19 @@ impl Config {
             ("fit.depth", self.fit.depth as u64, 1, deepest),
             ("tight.depth", self.tight.depth as u64, 0, deepest),
             ("tight.effort", u64::from(self.tight.effort), 1, 1000),
+            ("study.seeds", u64::from(self.study.seeds), 1, 1000),
+            ("study.early", u64::from(self.study.early), 1, 1000),
             ("converge.depth", self.converge.depth as u64, 0, deepest),
         ];
         let efforts = self.converge.efforts.iter().map(|&e| ("converge.efforts", u64::from(e), 1, 1000));
+        let sizes = self.study.sizes.iter().map(|&n| ("study.sizes", n as u64, 1, u64::from(u32::MAX)));
         let files = self.minima.files.len();
         if files > 0 && files != self.minima.count {
             let message =
                 format!("minima.files names {files} files, but minima.count is {}", self.minima.count);
             return Err(Failure::new(Kind::Configuration, message));
         }
-        for (key, given, least, most) in integer.into_iter().chain(efforts) {
+        for (key, given, least, most) in integer.into_iter().chain(efforts).chain(sizes) {
             if !(least..=most).contains(&given) {
                 return Err(Failure::new(
                     Kind::Configuration,

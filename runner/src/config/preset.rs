@@ -18,6 +18,7 @@ lattice = { n = 60 }
 fit = { sampling = "uniform", depth = 1, across = 0.0, perturbation = 0.0 }
 tight = { depth = 0, effort = 4 }
 converge = { depth = 0, efforts = [] }
+study = { sizes = [], seeds = 5, early = 4 }
 "#;
 
 /// Name, what it shows, what differs from the defaults.
@@ -91,6 +92,50 @@ triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
 fit = { across = 1.0 }
 converge = { depth = 3, efforts = [1, 4] }
+"#,
+    ),
+    (
+        "weights-digits",
+        "topology of weights on the digits: 35 networks, sizes x seeds x epochs, correlations with accuracy",
+        r#"
+network = "mlp:64-64-64-64-10"
+dataset = "digits"
+minima = { epochs = 60 }
+train = { weight_decay = 0.0 }
+study = { sizes = [20, 40, 80, 160, 320, 640, 1437] }
+"#,
+    ),
+    (
+        "weights-breast-cancer",
+        "the same on 569 patients",
+        r#"
+network = "mlp:30-64-64-64-2"
+dataset = "breast-cancer"
+minima = { epochs = 60 }
+train = { weight_decay = 0.0 }
+study = { sizes = [10, 20, 40, 80, 160, 320, 455] }
+"#,
+    ),
+    (
+        "weights-fashion",
+        "the same on FashionMNIST, whose files are in --data DIR; half an hour on two cores",
+        r#"
+network = "mlp:784-512-512-512-10"
+dataset = "fashion-mnist"
+minima = { epochs = 20 }
+train = { weight_decay = 0.0, learning_rate = 0.02 }
+study = { sizes = [1000, 3000, 10000, 30000], seeds = 3 }
+"#,
+    ),
+    (
+        "weights-cifar",
+        "the same on CIFAR-10, whose files are in --data DIR",
+        r#"
+network = "mlp:3072-512-512-512-10"
+dataset = "cifar-10"
+minima = { epochs = 15 }
+train = { weight_decay = 0.0, learning_rate = 0.01 }
+study = { sizes = [1000, 3000, 10000], seeds = 3 }
 "#,
     ),
     (

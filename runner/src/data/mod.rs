@@ -169,7 +169,7 @@ impl Samples {
     }
 
     /// Copies the samples of these numbers.
-    fn pick(&self, numbers: &[usize]) -> Self {
+    pub(crate) fn pick(&self, numbers: &[usize]) -> Self {
         let features = self.inputs.len() / self.labels.len().max(1);
         Self {
             inputs: numbers.iter().flat_map(|&i| &self.inputs[i * features..][..features]).copied().collect(),

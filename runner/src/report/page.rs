@@ -21,17 +21,29 @@ const MOST_CURVES: usize = 45;
 /// Likewise for rows of a table, and of the picture of all segments.
 const MOST_ROWS: usize = 60;
 
+/// Styles of all pages but for their figures.
+const LAYOUT: &str = include_str!("page.css");
+
 /// The whole page.
 pub fn compose(run: &Run) -> Result<String> {
+    filled(include_str!("template.html"), values(run))
+}
+
+/// A page from its template; `style` and `layout` are its styles.
+pub fn filled(template: &str, values: Cell) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("num", num);
+    environment.add_filter("fine", fine);
     environment.add_filter("percent", percent);
     environment.add_filter("spread", spread);
     environment.add_filter("simplex", simplex);
-    environment.add_template("report.html", include_str!("template.html"))?;
-    let template = environment.get_template("report.html")?;
-    template.render(values(run)).context("the report's template failed")
+    environment.add_global("style", svg::STYLE);
+    environment.add_global("layout", LAYOUT);
+    // The name ends in html, so that texts are escaped.
+    environment.add_template("page.html", template)?;
+    let template = environment.get_template("page.html")?;
+    template.render(values).context("the report's template failed")
 }
 
 fn values(run: &Run) -> Cell {
@@ -43,7 +55,6 @@ fn values(run: &Run) -> Cell {
     let loss = Quantity::TrainLoss.name(with_errors);
     context! {
         loss,
-        style => svg::STYLE,
         network => summary.recorded("network"),
         dataset => summary.recorded("dataset").filter(|name| !name.is_empty()),
         seed => seed.clone(),
@@ -238,7 +249,7 @@ fn convergence_values(run: &Run) -> Option<Cell> {
 }
 
 /// Nested tables as `train.batch = 32`, in their order.
-fn flattened(config: &Value) -> Vec<(String, String)> {
+pub fn flattened(config: &Value) -> Vec<(String, String)> {
     fn walk(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
         match value {
             Value::Object(table) => {
@@ -257,13 +268,18 @@ fn flattened(config: &Value) -> Vec<(String, String)> {
 }
 
 /// Our own markup, not to be escaped again.
-fn picture(svg: String) -> Cell {
+pub fn picture(svg: String) -> Cell {
     Cell::from_safe_string(svg)
 }
 
 /// Four significant digits with the full number as a tip; a dash for none.
 fn num(x: Number) -> Cell {
     shown(x, number::short, "")
+}
+
+/// Six digits: entropies of layers differ late.
+fn fine(x: Number) -> Cell {
+    shown(x, |x| number::rounded(x, 6), "")
 }
 
 /// Two digits: more of a deviation over a few seeds is noise.

@@ -8,10 +8,12 @@ mod summary;
 
 use crate::checkpoint;
 use crate::config::Config;
+use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::model::State;
 use crate::objective::Objective;
 use crate::store::Store;
+use crate::study::{self, Job};
 use progress::Progress;
 use rayon::prelude::*;
 use stage::{Stage, stages};
@@ -50,6 +52,14 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     let objective = Objective::new(&config)?;
     let state = objective.state();
     let given = given(&config, &state)?;
+    if !config.study.is_none() {
+        // Before any work: every size can be had, and the objective has samples.
+        for &count in &config.study.sizes {
+            let part = Subset::Stratified { count, seed: config.seed };
+            let wrong = |what| Failure::new(Kind::Configuration, format!("study.sizes: {count}: {what}"));
+            objective.on(part).map_err(wrong)?;
+        }
+    }
     let root = options
         .out
         .clone()
@@ -65,7 +75,7 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     let pool = pool.map_err(|e| Failure::new(Kind::Resources, format!("cannot start threads: {e}")))?;
     let failures = pool.install(|| run.work(options.quiet));
 
-    let summary = run.summary()?;
+    let summary = pool.install(|| run.summary())?;
     let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
     run.store.write("summary.json", (json + "\n").as_bytes())?;
     write_report(&run.store)?;
@@ -136,6 +146,9 @@ impl Run {
 
     /// Fits and measures the minima, then fit after fit all higher simplices.
     fn work(&self, quiet: bool) -> Vec<Failure> {
+        if !self.config.study.is_none() {
+            return self.study(quiet);
+        }
         let mut failures = self.rank(&self.main_stage(), 0, "minima", quiet);
         for stage in stages(&self.config) {
             for rank in 1..=self.config.index + 1 {
@@ -150,37 +163,54 @@ impl Run {
         failures
     }
 
+    /// Trains and measures the networks of a study.
+    fn study(&self, quiet: bool) -> Vec<Failure> {
+        let open: Vec<Job> =
+            study::jobs(&self.config).into_iter().filter(|job| !self.store.has(&job.folder())).collect();
+        let batches = |job: &Job| job.size.div_ceil(self.config.train.batch) as u64;
+        let total = open.iter().map(|job| batches(job) * u64::from(self.config.minima.epochs)).sum();
+        let title = |open: usize| format!("train {open} networks");
+        let train = |job: Job, told: &dyn Fn(u64)| {
+            study::train(&self.config, &self.objective, &self.store, job, told)
+        };
+        self.each(open, title, quiet, total, train)
+    }
+
     /// Fits and measures the simplices of a rank.
     fn rank(&self, stage: &Stage, rank: usize, word: &str, quiet: bool) -> Vec<Failure> {
         let simplices = self.simplices(rank);
         let ready = |s: &Simplex| s.facets().all(|face| self.is_fitted(stage, face));
-        let open = simplices.iter().filter(|s| !self.is_fitted(stage, **s) && ready(s)).copied().collect();
+        let open: Vec<Simplex> =
+            simplices.iter().filter(|s| !self.is_fitted(stage, **s) && ready(s)).copied().collect();
         let title = |open: usize| format!("fit {open} {word}");
         let effort = if rank == 0 { 1 } else { u64::from(stage.effort) };
         let units = |s| u64::from(self.epochs(s)) * effort;
+        let units = open.iter().map(|&s| units(s)).sum();
         let mut failures = self.each(open, title, quiet, units, |s, told| self.fit(stage, s, told));
 
         let measured = |s: Simplex| self.store.has(&self.lattice_file(stage, s));
-        let open =
+        let open: Vec<Simplex> =
             simplices.iter().filter(|s| self.is_fitted(stage, **s) && !measured(**s)).copied().collect();
         let title = |open: usize| format!("measure {open} {word}");
-        failures.extend(self.each(open, title, quiet, |_| 1, |s, told| self.measure(stage, s, told)));
+        let units = open.len() as u64;
+        failures.extend(self.each(open, title, quiet, units, |s, told| self.measure(stage, s, told)));
         failures
     }
 
-    /// Does one job for every simplex, side by side; one that fails does not stop the others.
-    fn each(
+    /// Does one job for everything that is open, side by side; one that fails does not stop the others. All of them are
+    /// `units` of work.
+    fn each<T: Copy + Send + Sync>(
         &self,
-        open: Vec<Simplex>,
+        open: Vec<T>,
         title: impl Fn(usize) -> String,
         quiet: bool,
-        units: impl Fn(Simplex) -> u64,
-        job: impl Fn(Simplex, &dyn Fn(u64)) -> Result<()> + Sync,
+        units: u64,
+        job: impl Fn(T, &dyn Fn(u64)) -> Result<()> + Sync,
     ) -> Vec<Failure> {
         if open.is_empty() {
             return Vec::new();
         }
-        let progress = Progress::new(&title(open.len()), open.iter().map(|&s| units(s)).sum(), quiet);
+        let progress = Progress::new(&title(open.len()), units, quiet);
         let failures = open.par_iter().filter_map(|&s| job(s, &|units| progress.add(units)).err()).collect();
         progress.finish(quiet);
         failures

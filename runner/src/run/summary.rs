@@ -4,6 +4,8 @@ use super::Run;
 use super::stage::{Stage, stages};
 use crate::data::Source;
 use crate::failure::{Failure, Kind, Result};
+use crate::study::{self, analysis};
+use analysis::Study;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valleys_core::peak;
@@ -30,6 +32,9 @@ pub struct Summary {
     /// Births and deaths of every triangle by way of fitting, where the run compares them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub convergence: Vec<Trial>,
+    /// What a study of weights found, where the run is one; then there are no minima.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<Study>,
     /// The configuration, every key.
     pub config: serde_json::Value,
     /// What the numbers were made from.
@@ -177,6 +182,8 @@ impl Run {
     /// What the files of the run say.
     pub(super) fn summary(&self) -> Result<Summary> {
         let stage = self.main_stage();
+        let study = if self.config.study.is_none() { None } else { Some(self.study_summary()?) };
+        // A study has networks, and no simplices.
         let mut minima = Vec::new();
         for simplex in self.simplices(0) {
             if let Some(row) = self.measured(&stage, simplex)?.and_then(|mut rows| rows.pop()) {
@@ -216,6 +223,7 @@ impl Run {
             w_infinity: fit.w_infinity,
             w_infinity_segments: fit.w_infinity_segments,
             fits,
+            study,
             config: serde_json::to_value(&self.config).expect("a configuration is JSON"),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -226,6 +234,17 @@ impl Run {
                 source: self.objective.source().cloned(),
             },
         })
+    }
+
+    /// What the measured networks say together.
+    fn study_summary(&self) -> Result<Study> {
+        let done = study::jobs(&self.config).into_iter().filter(|job| self.store.has(&job.folder()));
+        let mut runs =
+            done.map(|job| Ok((job, study::read(self.store.root(), job)?))).collect::<Result<Vec<_>>>()?;
+        runs.sort_by_key(|(job, _)| (job.size, job.replicate));
+        let tensors = self.state.parameters.iter().filter(|t| t.shape.len() > 1);
+        let layers = tensors.map(|t| t.name.clone()).collect();
+        Ok(analysis::analyse(layers, &runs, self.config.seed))
     }
 
     /// The lattice values of a simplex; none where they are not there.

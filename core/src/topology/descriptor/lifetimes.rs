@@ -2,7 +2,7 @@
 
 use super::super::error::enough;
 use super::super::sum;
-use super::super::{Error, Interval};
+use super::super::{Edge, Error, Interval, Metric, spanning_tree};
 use crate::math;
 
 /// Statistics of the m finite intervals of positive length l_i; essential ones and those of length 0 are counted
@@ -64,7 +64,59 @@ impl Lifetimes {
                 zero_length += 1;
             }
         }
-        let lengths = &mut scratch[..bars];
+        Ok(Self::of_lengths(&mut scratch[..bars], zero_length, essential))
+    }
+
+    /// The statistics of index 0 of a finite metric space: the finite intervals are [0, l_i], l_i the edges of a minimum
+    /// spanning tree, and one class is essential. `tree` and `scratch` hold an element a point but one.
+    ///
+    /// With the rows of a layer's weight matrix (out, in) as points this is the layer's topology (Vavilov and Tomilov,
+    /// *Structure of neural-network weights on small data sets*), cheap enough for a monitor inside a training loop:
+    ///
+    /// ```
+    /// use valleys_core::topology::{Edge, Euclidean, Lifetimes};
+    /// let (mut tree, mut scratch) = ([Edge::default(); 2], [0.0; 2]);
+    /// let mut weights = [0.0f32, 0.0, 3.0, 4.0, 0.0, 2.0]; // (3, 2): three neurons of two inputs
+    /// for epoch in 1..=3 {
+    ///     weights.iter_mut().for_each(|w| *w *= 2.0); // ... training ...
+    ///     let layer = Lifetimes::of_space(&Euclidean::new(&weights, 2)?, &mut tree, &mut scratch)?;
+    ///     let scale = f64::from(1 << epoch);
+    ///     assert!((layer.mean.unwrap() - scale * (2.0 + 13f64.sqrt()) / 2.0).abs() < 1e-12);
+    ///     assert!((layer.entropy_norm_log_n.unwrap() - 0.939986).abs() < 1e-6); // does not depend on the scale
+    /// }
+    /// # Ok::<(), valleys_core::topology::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`spanning_tree`].
+    ///
+    /// # Cost
+    /// n (n − 1) / 2 distances.
+    pub fn of_space<M: Metric + ?Sized>(
+        space: &M,
+        tree: &mut [Edge],
+        scratch: &mut [f64],
+    ) -> Result<Self, Error> {
+        Self::of_tree(spanning_tree(space, tree)?, scratch)
+    }
+
+    /// The same from the edges of the tree.
+    ///
+    /// # Errors
+    /// [`Error::Short`].
+    pub fn of_tree(tree: &[Edge], scratch: &mut [f64]) -> Result<Self, Error> {
+        enough("lifetimes", tree.len(), scratch.len())?;
+        let mut bars = 0;
+        for edge in tree.iter().filter(|edge| edge.length > 0.0) {
+            scratch[bars] = edge.length;
+            bars += 1;
+        }
+        Ok(Self::of_lengths(&mut scratch[..bars], tree.len() - bars, 1))
+    }
+
+    /// From the positive lengths.
+    fn of_lengths(lengths: &mut [f64], zero_length: usize, essential: usize) -> Self {
+        let bars = lengths.len();
         lengths.sort_unstable_by(f64::total_cmp);
         let all = || lengths.iter().copied();
         let (count, total) = (bars as f64, sum::sum(all()));
@@ -72,7 +124,7 @@ impl Lifetimes {
         let mean = total / count;
         let entropy = entropy(all(), total);
         let log_sum = math::ln(total);
-        Ok(Self {
+        Self {
             bars,
             zero_length,
             essential,
@@ -84,7 +136,7 @@ impl Lifetimes {
             entropy: some.then_some(entropy),
             entropy_norm_log_n: (bars > 1).then(|| entropy / math::ln(count)),
             entropy_norm_log_sum: (some && log_sum != 0.0).then(|| entropy / log_sum + 0.0),
-        })
+        }
     }
 }
 

@@ -1,0 +1,147 @@
+//! The page of `valleys weights`: layers of a checkpoint, or of a series of them.
+
+use super::page::{filled, picture};
+use super::series::{self, Axes, Series};
+use crate::weights::statistics::Statistics;
+use crate::weights::{Layer, Weights};
+use anyhow::Result;
+use minijinja::context;
+use minijinja::value::Value as Cell;
+use std::path::Path;
+
+/// Lines of more layers than this cannot be told apart.
+const MOST_LAYERS: usize = 12;
+
+type Drawn = (&'static str, fn(&Statistics) -> Option<f64>);
+
+/// What has a picture.
+const DRAWN: [Drawn; 6] = [
+    ("mean lifetime", |s| s.mean_lifetime),
+    ("normalised entropy H / ln m", |s| s.entropy_norm_log_n),
+    ("longest lifetime", |s| s.max_lifetime),
+    ("neural persistence", |s| s.neural_persistence_norm),
+    ("spectral norm", |s| Some(s.spectral_norm)),
+    ("stable rank", |s| s.stable_rank),
+];
+
+/// The page of one file, or of several in the order of time.
+///
+/// # Errors
+/// The template fails: always a bug.
+pub fn page(files: &[Weights], cosine: bool) -> Result<String> {
+    let series = files.len() > 1;
+    let pictures: Vec<Cell> = DRAWN
+        .iter()
+        .filter_map(
+            |drawn| if series { over_files(files, drawn) } else { over_layers(files.first()?, drawn) },
+        )
+        .map(picture)
+        .collect();
+    let last = files.last();
+    filled(
+        include_str!("weights.html"),
+        context! {
+            title => match files {
+                [one] => name(&one.file),
+                all => format!("{} checkpoints", all.len()),
+            },
+            files => files.iter().map(|f| f.file.clone()).collect::<Vec<_>>(),
+            series,
+            cosine,
+            pictures,
+            most => files.iter().map(|f| f.layers.len()).max().filter(|&n| series && n > MOST_LAYERS).map(|_| MOST_LAYERS),
+            said => last.map(|f| said(f)).unwrap_or_default(),
+            layers => last.map(|f| f.layers.iter().flat_map(rows).collect::<Vec<_>>()),
+            skipped => last.map(|f| f.skipped.iter().map(|s| context! { name => s.name.clone(), reason => s.reason.clone() }).collect::<Vec<_>>()),
+            last => last.map(|f| name(&f.file)),
+        },
+    )
+}
+
+fn name(file: &str) -> String {
+    Path::new(file).file_name().map_or(file.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// A layer and its baselines.
+fn rows(layer: &Layer) -> Vec<Cell> {
+    let own = std::iter::once((None, Some(layer.statistics)));
+    let beside = layer.baselines.iter().map(|b| (Some(b.kind.name()), b.statistics));
+    own.chain(beside)
+        .map(|(kind, statistics)| {
+            context! {
+                name => kind.unwrap_or(&layer.name),
+                baseline => kind.is_some(),
+                size => format!("{} × {}", layer.neurons, layer.inputs),
+                s => statistics.map(|s| context! {
+                    mean_lifetime => s.mean_lifetime, max_lifetime => s.max_lifetime, entropy => s.entropy,
+                    entropy_norm_log_n => s.entropy_norm_log_n,
+                    neural_persistence_norm => s.neural_persistence_norm,
+                    frobenius_norm => s.frobenius_norm, spectral_norm => s.spectral_norm,
+                    stable_rank => s.stable_rank, skewness => s.skewness, kurtosis => s.kurtosis,
+                    duplicates => s.duplicates,
+                }),
+            }
+        })
+        .collect()
+}
+
+/// Layers from left to right, a line for the weights and for each baseline.
+fn over_layers(file: &Weights, (title, of): &Drawn) -> Option<String> {
+    let line = |name: &str, value: &dyn Fn(&Layer) -> Option<f64>| {
+        let points = (1..).zip(&file.layers).filter_map(|(i, layer)| {
+            let y = value(layer)?;
+            Some(([f64::from(i), y], format!("{}: {y}", layer.name)))
+        });
+        let marks: Vec<_> = points.collect();
+        Series { name: name.to_owned(), line: marks.iter().map(|m| m.0).collect(), marks }
+    };
+    let mut all = vec![line("weights", &|l| of(&l.statistics))];
+    for (place, beside) in file.layers.first()?.baselines.iter().enumerate() {
+        let value = |l: &Layer| l.baselines.get(place)?.statistics.as_ref().and_then(of);
+        all.push(line(beside.kind.name(), &value));
+    }
+    series::draw(&all, &Axes { title, x: "layer", y: title, log: false })
+}
+
+/// Files from left to right, a line for each layer.
+fn over_files(files: &[Weights], (title, of): &Drawn) -> Option<String> {
+    let layers = files.first()?.layers.iter().take(MOST_LAYERS);
+    let all: Vec<Series> = layers
+        .map(|layer| {
+            let points = (1..).zip(files).filter_map(|(i, file)| {
+                let same = file.layers.iter().find(|l| l.name == layer.name)?;
+                let y = of(&same.statistics)?;
+                Some(([f64::from(i), y], format!("{}: {y}", name(&file.file))))
+            });
+            let marks: Vec<_> = points.collect();
+            Series { name: layer.name.clone(), line: marks.iter().map(|m| m.0).collect(), marks }
+        })
+        .collect();
+    series::draw(&all, &Axes { title, x: "checkpoint", y: title, log: false })
+}
+
+/// How far the layers are from their baselines.
+fn said(file: &Weights) -> Vec<String> {
+    let kinds = file.layers.first().map_or(&[][..], |l| &l.baselines);
+    let compared = |place: usize| -> Option<String> {
+        let ratio = |l: &Layer| {
+            Some(l.statistics.mean_lifetime? / l.baselines.get(place)?.statistics?.mean_lifetime?)
+        };
+        let ratios: Vec<f64> = file.layers.iter().filter_map(ratio).collect();
+        let lo = ratios.iter().copied().reduce(f64::min)?;
+        let hi = ratios.iter().copied().reduce(f64::max)?;
+        let below = ratios.iter().filter(|&&r| r < 1.0).count();
+        let what = match kinds[place].kind.name() {
+            "shuffle" => "the same entries in random order",
+            _ => "normal random numbers of the same norm",
+        };
+        let short = |x| super::number::rounded(x, 3);
+        Some(format!(
+            "Against {what}, the mean lifetime is {} to {} times as large, smaller in {below} of {} layers. One draw of the baseline: no more than an impression of what is structure and what is scale.",
+            short(lo),
+            short(hi),
+            ratios.len()
+        ))
+    };
+    (0..kinds.len()).filter_map(compared).collect()
+}

@@ -1,0 +1,237 @@
+//! One network of the study: trained, measured on the way, stored.
+
+use super::{METRICS, SHUFFLED};
+use crate::checkpoint;
+use crate::config::Config;
+use crate::data::Subset;
+use crate::failure::{Failure, Kind, Result};
+use crate::objective::Objective;
+use crate::store::Store;
+use crate::weights::statistics::{Baseline, Matrix, Metric, Statistics};
+use std::fmt::Write;
+use valleys_core::error::Error;
+use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
+
+/// The steps of a call.
+const CALL: usize = 64;
+
+/// A network to train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Training samples.
+    pub size: usize,
+    /// The replicate, from 0: it decides the samples, the initial parameters, the order of the samples.
+    pub replicate: u32,
+}
+
+impl Job {
+    /// Its folder; it is there when the job is done.
+    pub fn folder(&self) -> String {
+        format!("networks/{}-{}", self.size, self.replicate)
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Epochs trained; 0 for the untrained network.
+    pub epoch: f64,
+    /// Mean loss and share of wrong answers on its training samples.
+    pub train: [f64; 2],
+    /// The same on the test samples.
+    pub test: [f64; 2],
+    /// Of each layer, first to last: [`METRICS`], then [`SHUFFLED`].
+    pub layers: Vec<Vec<Option<f64>>>,
+}
+
+impl Measured {
+    /// Share of right answers on the test samples.
+    pub fn accuracy(&self) -> f64 {
+        1.0 - self.test[1]
+    }
+
+    /// How much larger the share of right answers is on the training samples.
+    pub fn gap(&self) -> f64 {
+        self.test[1] - self.train[1]
+    }
+}
+
+/// The networks of a configuration, the largest sets first: they take longest.
+pub fn jobs(config: &Config) -> Vec<Job> {
+    let mut sizes = config.study.sizes.clone();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.dedup();
+    sizes
+        .iter()
+        .flat_map(|&size| (0..config.study.seeds).map(move |replicate| Job { size, replicate }))
+        .collect()
+}
+
+/// Trains a network, measures it at the start, inside the first epoch, and after every epoch, and stores both.
+///
+/// # Errors
+/// A loss that is not finite; the disk.
+pub fn train(
+    config: &Config,
+    objective: &Objective,
+    store: &Store,
+    job: Job,
+    told: &dyn Fn(u64),
+) -> Result<()> {
+    let seed = config.seed + u64::from(job.replicate);
+    let of_job = objective
+        .on(Subset::Stratified { count: job.size, seed })
+        .map_err(|what| Failure::new(Kind::Configuration, format!("study.sizes: {}: {what}", job.size)))?;
+    let state = of_job.state();
+    let layers: Vec<_> = state.parameters.iter().filter(|t| t.shape.len() > 1).collect();
+    let mut theta = of_job.start(seed, 0);
+    let mut csv = header();
+    let mut failed = None;
+    let done = of_job.with_landscape(1, |landscape| {
+        landscape.put(0, &theta)?;
+        let batches = landscape.epoch_len();
+        let here = Mix::from_iter([(0, 1.0)]);
+        let mut measure = |landscape: &mut dyn Landscape<Error = Error>, epoch: f64, ends: bool| {
+            let mut values = [Value::default(); 2];
+            for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
+                landscape.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
+            }
+            landscape.get(0, &mut theta)?;
+            let of_layers = layers.iter().enumerate().map(|(number, tensor)| {
+                let inputs = tensor.shape[1..].iter().product();
+                let mut matrix = Matrix { rows: theta[tensor.range.clone()].to_vec(), bias: None };
+                let own = matrix.statistics(inputs, Metric::Euclidean)?;
+                let shuffled = if ends {
+                    Baseline::Shuffle.apply(&mut matrix, inputs, own.frobenius_norm, seed, number as u32);
+                    Some(matrix.statistics(inputs, Metric::Euclidean)?)
+                } else {
+                    None
+                };
+                Ok((own, shuffled))
+            });
+            match of_layers.collect::<std::result::Result<Vec<_>, valleys_core::topology::Error>>() {
+                Ok(of_layers) => rows(&mut csv, epoch, &values, of_layers),
+                Err(error) => failed = Some(error),
+            }
+            Ok::<(), Error>(())
+        };
+        measure(landscape, 0.0, true)?;
+        let mut losses = [0.0; CALL];
+        for epoch in 0..config.minima.epochs {
+            let course = Course {
+                seed,
+                job: 1,
+                epoch,
+                trainable: 0,
+                momentum: config.train.momentum as f32,
+                weight_decay: config.train.weight_decay as f32,
+                across: 0.0,
+            };
+            let rate = config.train.learning_rate as f32;
+            let parts = if epoch == 0 { config.study.early.min(batches) } else { 1 };
+            let mut batch = 0;
+            for part in 1..=parts {
+                let end = batches * part / parts;
+                while batch < end {
+                    let count = (end - batch).min(CALL as u32);
+                    let steps: Vec<Step> =
+                        (batch..batch + count).map(|batch| Step { mix: here.clone(), rate, batch }).collect();
+                    let losses = &mut losses[..count as usize];
+                    landscape.advance(&course, &steps, losses)?;
+                    if let Some(i) = losses.iter().position(|loss| !loss.is_finite()) {
+                        let at = u64::from(epoch) * u64::from(batches) + u64::from(batch) + i as u64;
+                        return Err(Error::NotFinite { what: "the loss", at });
+                    }
+                    batch += count;
+                }
+                let last = epoch + 1 == config.minima.epochs && part == parts;
+                measure(landscape, f64::from(epoch) + f64::from(end) / f64::from(batches), last)?;
+            }
+            told(u64::from(batches));
+        }
+        Ok(())
+    });
+    let wrong = |e: &dyn std::fmt::Display| {
+        Failure::new(Kind::Jobs, format!("network of {} samples, replicate {}: {e}", job.size, job.replicate))
+    };
+    done.map_err(|e| wrong(&e))?;
+    if let Some(error) = failed {
+        return Err(wrong(&error));
+    }
+    let statistics = of_job.statistics(&theta).map_err(|e| wrong(&e))?;
+    let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.epoch_len());
+    let files = [("measured.csv".to_owned(), csv.into_bytes()), ("theta.safetensors".to_owned(), checkpoint)];
+    store.write_folder(&job.folder(), &files)
+}
+
+fn header() -> String {
+    let fixed = ["epoch", "layer", "train_loss", "train_error", "test_loss", "test_error"];
+    let names = fixed.into_iter().chain(METRICS.iter().map(|m| m.name)).chain(SHUFFLED);
+    names.collect::<Vec<_>>().join(",") + "\n"
+}
+
+/// One row a layer.
+fn rows(
+    csv: &mut String,
+    epoch: f64,
+    values: &[Value; 2],
+    mut layers: Vec<(Statistics, Option<Statistics>)>,
+) {
+    let largest = layers.iter().map(|(own, _)| own.largest()).fold(0.0, f64::max);
+    for (number, (own, shuffled)) in layers.iter_mut().enumerate() {
+        own.relate(largest);
+        let _ = write!(csv, "{epoch},{number}");
+        for Value { loss, error } in values {
+            let _ = write!(csv, ",{loss},{}", error.unwrap_or_default());
+        }
+        let of_shuffled = [0, 1].map(|i| shuffled.as_ref().and_then(METRICS[i].of));
+        for number in METRICS.iter().map(|m| (m.of)(own)).chain(of_shuffled) {
+            let _ = match number {
+                Some(x) => write!(csv, ",{x}"),
+                None => write!(csv, ","),
+            };
+        }
+        csv.push('\n');
+    }
+}
+
+/// The measurements of a stored network, in time.
+///
+/// # Errors
+/// The file cannot be read or is malformed, with the line.
+pub fn read(store_root: &std::path::Path, job: Job) -> Result<Vec<Measured>> {
+    let path = store_root.join(job.folder()).join("measured.csv");
+    let wrong = |what: String| Failure::new(Kind::Data, format!("{}: {what}", path.display()));
+    let mut reader = csv::Reader::from_path(&path).map_err(|e| wrong(e.to_string()))?;
+    let given = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
+    if !header().trim_end().split(',').eq(given.iter()) {
+        return Err(wrong("another version wrote it: its columns differ".to_owned()));
+    }
+    let mut all: Vec<Measured> = Vec::new();
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| wrong(e.to_string()))?;
+        let number = |text: &str| -> Result<Option<f64>> {
+            match text {
+                "" => Ok(None),
+                _ => text
+                    .parse()
+                    .map(Some)
+                    .map_err(|_| wrong(format!("line {}: {text:?} is no number", row + 2))),
+            }
+        };
+        let numbers = record.iter().map(number).collect::<Result<Vec<_>>>()?;
+        let fixed: Option<Vec<f64>> = numbers[..6].iter().copied().collect();
+        let Some(&[epoch, layer, train_loss, train_error, test_loss, test_error]) = fixed.as_deref() else {
+            return Err(wrong(format!("line {}: a number is missing", row + 2)));
+        };
+        if layer == 0.0 {
+            let (train, test) = ([train_loss, train_error], [test_loss, test_error]);
+            all.push(Measured { epoch, train, test, layers: Vec::new() });
+        }
+        match all.last_mut() {
+            Some(last) if last.layers.len() as f64 == layer => last.layers.push(numbers[6..].to_vec()),
+            _ => return Err(wrong(format!("line {}: layer {layer} is out of order", row + 2))),
+        }
+    }
+    Ok(all)
+}
