@@ -112,7 +112,7 @@ impl Images {
         let chosen = &chosen[..chosen.len().min(*batch)];
         dispatch!(*level, simd => {
             slots.arrive(simd, &step.mix);
-            slots.mix(simd, &step.mix, theta.get_mut());
+            slots.mix(simd, &step.mix, 0, theta.get_mut());
         });
         let augment =
             augment.as_ref().map(|(shape, border)| CropFlip { shape: *shape, padding: SHIFT, border });
