@@ -1,7 +1,7 @@
 //! The host side: from a configuration to a run directory.
 //!
 //! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`model`] (networks by name),
-//! [`data`], [`cpu`] (perceptrons on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
+//! [`data`], [`cpu`] (networks on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
 //! their order), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
 //! [`report`] (the page of figures).
 //!
