@@ -1,8 +1,9 @@
 //! The host side: from a configuration to a run directory.
 //!
 //! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`model`] (networks by name),
-//! [`data`], [`cpu`] (perceptrons on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
-//! their order), [`study`] (the jobs of a study of weights), [`store`] (files that are complete or absent), [`checkpoint`] (θ in files), [`table`] (what is printed),
+//! [`data`], [`cpu`] (networks on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
+//! their order), [`study`] (the jobs of a study of weights), [`store`] (files that are complete or absent),
+//! [`checkpoint`] (θ in files), [`table`] (what is printed),
 //! [`report`] (the page of figures).
 //!
 //! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`, `weights`), made of [`formats`] (readers of

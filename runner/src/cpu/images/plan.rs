@@ -49,6 +49,7 @@ pub struct Normalise {
 
 /// An operation on buffers.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are a few dozen of them")]
 pub enum Op {
     Convolve(Convolve),
     Normalise(Normalise),

@@ -94,11 +94,10 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Band<'_, STEP> {
                 }
                 unroll!(R, r => unroll!(T, t => totals[r][t] += sums[r][t].reduce_sum()));
             }
-            for r in 0..R {
-                for t in 0..T {
+            for (r, totals) in totals.iter().enumerate() {
+                for (t, total) in totals.iter().enumerate() {
                     let (input, b) = ((tap + t) / kernel, (tap + t) % kernel);
-                    self.gradient[(((output + r) * inputs + input) * kernel + a) * kernel + b] +=
-                        totals[r][t];
+                    self.gradient[(((output + r) * inputs + input) * kernel + a) * kernel + b] += total;
                 }
             }
         }
