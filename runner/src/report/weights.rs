@@ -20,7 +20,7 @@ const DRAWN: [Drawn; 6] = [
     ("normalised entropy H / ln m", |s| s.entropy_norm_log_n),
     ("longest lifetime", |s| s.max_lifetime),
     ("neural persistence", |s| s.neural_persistence_norm),
-    ("spectral norm", |s| Some(s.spectral_norm)),
+    ("spectral norm", |s| s.spectral_norm),
     ("stable rank", |s| s.stable_rank),
 ];
 
