@@ -50,7 +50,7 @@ pub fn page(files: &[Weights], cosine: bool) -> Result<String> {
             cosine,
             pictures,
             most => files.iter().map(|f| f.layers.len()).max().filter(|&n| series && n > MOST_LAYERS).map(|_| MOST_LAYERS),
-            said => last.map(|f| said(f)).unwrap_or_default(),
+            said => last.map(said).unwrap_or_default(),
             layers => last.map(|f| f.layers.iter().flat_map(rows).collect::<Vec<_>>()),
             skipped => last.map(|f| f.skipped.iter().map(|s| context! { name => s.name.clone(), reason => s.reason.clone() }).collect::<Vec<_>>()),
             last => last.map(|f| name(&f.file)),
