@@ -142,7 +142,7 @@ proptest! {
         let rows: Vec<f32> = (0..n * dim).map(|_| draw(stream.normal()) as f32).collect();
         let exact: Vec<f64> = rows.iter().map(|&x| f64::from(x)).collect();
         let expected: Vec<f64> = brute_force(&exact, dim).into_iter().filter(|&l| l > 0.0).collect();
-        let found = lifetimes(&rows, dim, Metric::Euclidean).unwrap();
+        let found = lifetimes(&rows, dim, Metric::Euclidean, 1).unwrap();
         prop_assert_eq!(found.bars, expected.len());
         prop_assert_eq!(found.zero_length, n - 1 - expected.len());
         let sum: f64 = expected.iter().sum();

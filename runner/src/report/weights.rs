@@ -20,7 +20,7 @@ const DRAWN: [Drawn; 6] = [
     ("normalised entropy H / ln m", |s| s.entropy_norm_log_n),
     ("longest lifetime", |s| s.max_lifetime),
     ("neural persistence", |s| s.neural_persistence_norm),
-    ("spectral norm", |s| Some(s.spectral_norm)),
+    ("spectral norm", |s| s.spectral_norm),
     ("stable rank", |s| s.stable_rank),
 ];
 
@@ -50,7 +50,7 @@ pub fn page(files: &[Weights], cosine: bool) -> Result<String> {
             cosine,
             pictures,
             most => files.iter().map(|f| f.layers.len()).max().filter(|&n| series && n > MOST_LAYERS).map(|_| MOST_LAYERS),
-            said => last.map(|f| said(f)).unwrap_or_default(),
+            said => last.map(said).unwrap_or_default(),
             layers => last.map(|f| f.layers.iter().flat_map(rows).collect::<Vec<_>>()),
             skipped => last.map(|f| f.skipped.iter().map(|s| context! { name => s.name.clone(), reason => s.reason.clone() }).collect::<Vec<_>>()),
             last => last.map(|f| name(&f.file)),

@@ -7,7 +7,7 @@ use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::objective::Objective;
 use crate::store::Store;
-use crate::weights::statistics::{Baseline, Matrix, Metric, Statistics};
+use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
 use std::fmt::Write;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
@@ -100,10 +100,12 @@ pub fn train(
             let of_layers = layers.iter().enumerate().map(|(number, tensor)| {
                 let inputs = tensor.shape[1..].iter().product();
                 let mut matrix = Matrix { rows: theta[tensor.range.clone()].to_vec(), bias: None };
-                let own = matrix.statistics(inputs, Metric::Euclidean)?;
+                // The networks are side by side already.
+                let how = How { metric: Metric::Euclidean, threads: 1, spectrum: ends };
+                let own = matrix.statistics(inputs, how)?;
                 let shuffled = if ends {
                     Baseline::Shuffle.apply(&mut matrix, inputs, own.frobenius_norm, seed, number as u32);
-                    Some(matrix.statistics(inputs, Metric::Euclidean)?)
+                    Some(matrix.statistics(inputs, How { spectrum: false, ..how })?)
                 } else {
                     None
                 };

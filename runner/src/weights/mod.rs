@@ -10,11 +10,12 @@ mod moments;
 mod spectrum;
 pub mod statistics;
 
+use crate::cpu::cloud::Narrow;
 use crate::failure::{Failure, Kind, Result};
 use choice::Choice;
 use file::{Header, Numbers, Tensor};
 use serde::Serialize;
-use statistics::{Baseline, Matrix, Metric, Statistics};
+use statistics::{Baseline, How, Matrix, Metric, Statistics};
 use std::path::Path;
 use valleys_core::topology::Error;
 
@@ -136,7 +137,7 @@ pub fn read(path: &Path, wanted: &Wanted) -> Result<Weights> {
 }
 
 /// A layer and its baselines, or why it is none.
-fn measure<T: statistics::Entry>(
+fn measure<T: Narrow>(
     file: &str,
     tensor: &Tensor,
     mut matrix: Matrix<T>,
@@ -145,14 +146,16 @@ fn measure<T: statistics::Entry>(
 ) -> Result<std::result::Result<Layer, String>> {
     let wrong = |e| crate::formats::from_core(&format!("{file}: tensor {}", tensor.name), e);
     let (neurons, inputs) = (tensor.shape[0], tensor.shape[1..].iter().product::<usize>());
-    let statistics = match matrix.statistics(inputs, wanted.metric) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let how = How { metric: wanted.metric, threads, spectrum: true };
+    let statistics = match matrix.statistics(inputs, how) {
         Err(error @ Error::NoDirection { .. }) => return Ok(Err(error.to_string())),
         other => other.map_err(wrong)?,
     };
     let mut baselines = Vec::new();
     for &kind in &wanted.baselines {
         kind.apply(&mut matrix, inputs, statistics.frobenius_norm, wanted.seed, number);
-        let statistics = match matrix.statistics(inputs, wanted.metric) {
+        let statistics = match matrix.statistics(inputs, how) {
             Err(Error::NoDirection { .. }) => None,
             other => Some(other.map_err(wrong)?),
         };

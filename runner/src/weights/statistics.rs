@@ -2,10 +2,11 @@
 
 use super::moments::moments;
 use super::spectrum::spectral_norm;
+use crate::cpu::cloud::{Distance, Narrow, spanning_tree};
 use clap::ValueEnum;
 use serde::Serialize;
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::topology::{self, Bipartite, Coordinate, Cosine, Edge, Error, Euclidean, Lifetimes};
+use valleys_core::topology::{Bipartite, Error, Lifetimes};
 
 /// Distance of two neurons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
@@ -26,24 +27,6 @@ pub enum Baseline {
     Shuffle,
     /// Normal random numbers of the same Frobenius norm: what is left is shape and norm.
     Gaussian,
-}
-
-/// A number type of weights.
-pub trait Entry: Coordinate {
-    /// Rounded to this type.
-    fn from_f64(x: f64) -> Self;
-}
-
-impl Entry for f32 {
-    fn from_f64(x: f64) -> Self {
-        x as Self
-    }
-}
-
-impl Entry for f64 {
-    fn from_f64(x: f64) -> Self {
-        x
-    }
 }
 
 /// Weights (out, in), row by row, and the biases of the rows.
@@ -80,8 +63,8 @@ pub struct Statistics {
     pub neural_persistence_norm: Option<f64>,
     /// √Σ w².
     pub frobenius_norm: f64,
-    /// The largest singular value σ₁.
-    pub spectral_norm: f64,
+    /// The largest singular value σ₁; none where it was not wanted.
+    pub spectral_norm: Option<f64>,
     /// Σ w² / σ₁² (Rudelson and Vershynin 2007).
     pub stable_rank: Option<f64>,
     /// Third standardised moment of the entries.
@@ -105,52 +88,58 @@ impl Statistics {
     }
 }
 
-/// Edges of a minimum spanning tree of the neurons: the one place where the weights' trees are made.
-fn spanning_tree<M: topology::Metric>(neurons: &M) -> Result<Vec<Edge>, Error> {
-    let mut tree = vec![Edge::default(); neurons.points().saturating_sub(1)];
-    topology::spanning_tree(neurons, &mut tree)?;
-    Ok(tree)
+/// How a matrix is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Distance of two neurons.
+    pub metric: Metric,
+    /// Threads; no bit depends on it.
+    pub threads: usize,
+    /// Whether the spectral norm and the stable rank are wanted, which take longer than all else.
+    pub spectrum: bool,
 }
 
 /// Lifetimes of index 0 of a cloud of neurons with `dim` coordinates each.
 ///
 /// # Errors
 /// A neuron without direction; distances that overflow.
-pub fn lifetimes<T: Coordinate>(neurons: &[T], dim: usize, metric: Metric) -> Result<Lifetimes, Error> {
-    let tree = match metric {
-        Metric::Euclidean => spanning_tree(&Euclidean::new(neurons, dim)?)?,
-        Metric::Cosine => {
-            let mut norms = vec![0.0; neurons.len().checked_div(dim).unwrap_or(0)];
-            spanning_tree(&Cosine::new(neurons, dim, &mut norms)?)?
-        }
+pub fn lifetimes<T: Narrow>(
+    neurons: &[T],
+    dim: usize,
+    metric: Metric,
+    threads: usize,
+) -> Result<Lifetimes, Error> {
+    let distance = match metric {
+        Metric::Euclidean => Distance::Euclidean,
+        Metric::Cosine => Distance::Cosine,
     };
+    let tree = spanning_tree(neurons, dim, distance, threads)?;
     Lifetimes::of_tree(&tree, &mut vec![0.0; tree.len()])
 }
 
-impl<T: Entry> Matrix<T> {
+impl<T: Narrow> Matrix<T> {
     /// All statistics; neural persistence relative to the largest weight of this matrix. The bias is a coordinate of the
     /// cloud, and not in the companions.
     ///
     /// # Errors
     /// As [`lifetimes`].
-    pub fn statistics(&self, inputs: usize, metric: Metric) -> Result<Statistics, Error> {
+    pub fn statistics(&self, inputs: usize, how: How) -> Result<Statistics, Error> {
         let rows = self.rows.as_slice();
         let neurons = rows.len().checked_div(inputs).unwrap_or(0);
         let tree = Bipartite::new(rows, inputs, &mut vec![0.0; inputs + neurons])?;
         let l = match &self.bias {
-            None => lifetimes(rows, inputs, metric)?,
+            None => lifetimes(rows, inputs, how.metric, how.threads)?,
             Some(bias) => {
                 let with: Vec<T> = rows
                     .chunks_exact(inputs)
                     .zip(bias)
                     .flat_map(|(row, &bias)| row.iter().copied().chain([bias]))
                     .collect();
-                lifetimes(&with, inputs + 1, metric)?
+                lifetimes(&with, inputs + 1, how.metric, how.threads)?
             }
         };
         let (frobenius_norm, skewness, kurtosis) = moments(rows.iter().map(|&w| w.into()));
-        let spectral_norm = spectral_norm(rows, inputs);
-        let ratio = frobenius_norm / spectral_norm;
+        let spectral_norm = how.spectrum.then(|| spectral_norm(rows, inputs));
         let mut statistics = Statistics {
             bars: l.bars,
             duplicates: l.zero_length,
@@ -164,7 +153,7 @@ impl<T: Entry> Matrix<T> {
             neural_persistence_norm: None,
             frobenius_norm,
             spectral_norm,
-            stable_rank: (spectral_norm > 0.0).then_some(ratio * ratio),
+            stable_rank: spectral_norm.filter(|s| *s > 0.0).map(|s| (frobenius_norm / s).powi(2)),
             skewness,
             kurtosis,
             tree,
@@ -184,7 +173,7 @@ impl Baseline {
     }
 
     /// Turns a matrix of norm `frobenius` into a baseline, in place. Which one depends on the seed and the layer's number.
-    pub fn apply<T: Entry>(
+    pub fn apply<T: Narrow>(
         self,
         matrix: &mut Matrix<T>,
         inputs: usize,
@@ -203,10 +192,10 @@ impl Baseline {
                     let wanted = if place == 0 { frobenius } else { norm(entries) };
                     for (row, entries) in (0..).zip(entries.chunks_mut(width)) {
                         let mut stream = Stream::new(seed, Purpose::Perturbation, number, 2 + place, row);
-                        entries.fill_with(|| T::from_f64(stream.normal()));
+                        entries.fill_with(|| T::nearest(stream.normal()));
                     }
                     let scale = wanted / norm(entries);
-                    entries.iter_mut().for_each(|x| *x = T::from_f64((*x).into() * scale));
+                    entries.iter_mut().for_each(|x| *x = T::nearest((*x).into() * scale));
                 }
             }
         }
