@@ -73,7 +73,9 @@ impl Slots {
         match terms.next() {
             None => theta.fill(0.0),
             Some(&(slot, weight)) => {
-                for (theta, centre) in each::<S>(theta).zip(vectors::<S>(&self.centre(slot as usize)[first..])) {
+                for (theta, centre) in
+                    each::<S>(theta).zip(vectors::<S>(&self.centre(slot as usize)[first..]))
+                {
                     (S::f32s::from_slice(simd, centre) * weight).store_slice(theta);
                 }
             }

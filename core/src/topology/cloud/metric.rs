@@ -93,6 +93,16 @@ impl<'a, T: Coordinate> Euclidean<'a, T> {
         }
     }
 
+    /// All coordinates, point after point.
+    pub fn coordinates(&self) -> &'a [T] {
+        self.coordinates
+    }
+
+    /// How many coordinates a point has.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// The coordinates of a point.
     pub fn point(&self, i: usize) -> &'a [T] {
         &self.coordinates[i * self.dim..(i + 1) * self.dim]
@@ -155,6 +165,16 @@ impl<'a, T: Coordinate> Cosine<'a, T> {
             }
         }
         Ok(Self { points, norms })
+    }
+
+    /// All coordinates, point after point.
+    pub fn coordinates(&self) -> &'a [T] {
+        self.points.coordinates
+    }
+
+    /// How many coordinates a point has.
+    pub fn dim(&self) -> usize {
+        self.points.dim
     }
 
     /// The norm of each point.
