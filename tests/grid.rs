@@ -38,7 +38,7 @@ fn errors_name_the_element() {
     assert_eq!(huge, Error::Shape { axes: 2, points: usize::MAX, given: 0 });
     let grid = Grid::new(&[0.0; 4], &[4]).unwrap();
     let short = grid.extreme_bars(&mut [0; 4], &mut [0; 4], |_| ()).unwrap_err();
-    assert_eq!(short, Error::Short { what: "parents of the grid", needed: 5, given: 4 });
+    assert_eq!(short, Error::Short { what: "parents of the grid", needed: 10, given: 4 });
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn empty_point_and_line() -> Result<(), Error> {
 fn memory_may_be_used_again() -> Result<(), Error> {
     let values: Vec<f64> = (0..30u32).map(|i| f64::from(i * 7 % 11)).collect();
     let grid = Grid::new(&values, &[5, 6])?;
-    let (mut order, mut parent) = ([u64::MAX; 30], [7; 31]);
+    let (mut order, mut parent) = ([u64::MAX; 30], [7; 62]);
     let mut bars = [vec![], vec![]];
     for bars in &mut bars {
         grid.extreme_bars(&mut order, &mut parent, |bar| bars.push(bar))?;

@@ -61,7 +61,7 @@ pub fn grid(side: usize, peers: &'static [&'static str]) -> Task {
     let values = inputs::noise(side);
     let input = (values.clone(), side);
     let run = move || {
-        let (mut order, mut parent) = (vec![0; values.len()], vec![0; values.len() + 1]);
+        let (mut order, mut parent) = (vec![0; values.len()], vec![0; 2 * values.len() + 2]);
         let mut sum = 0.0;
         Grid::new(&values, &[side, side])?.extreme_bars(&mut order, &mut parent, |bar| {
             if !bar.is_essential() {

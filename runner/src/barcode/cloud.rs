@@ -3,9 +3,44 @@
 use super::cliques::{self, Cliques};
 use super::complex::reduced;
 use super::{Bar, Barcode, Wanted, explicit_fits, fits, zero_length};
+use crate::cpu::cloud::{self as host, Distance, Narrow};
 use crate::failure::{Failure, Result};
 use crate::formats::from_core;
-use valleys_core::topology::{self, Edge, Filtration, Metric, Rips, spanning_tree};
+use std::thread::available_parallelism;
+use valleys_core::topology::{
+    self, Cosine, Distances, Edge, Euclidean, Filtration, Metric, Rips, spanning_tree,
+};
+
+/// A metric space of a file.
+pub trait Space: Metric {
+    /// Its minimum spanning tree by the host's algorithm, if there is one for such spaces: another than the core's.
+    fn host_tree(&self) -> Option<Tree>;
+}
+
+/// Edges ascending by length.
+type Tree = std::result::Result<Vec<Edge>, topology::Error>;
+
+impl<T: Narrow> Space for Euclidean<'_, T> {
+    fn host_tree(&self) -> Option<Tree> {
+        Some(host::spanning_tree(self.coordinates(), self.dim(), Distance::Euclidean, threads()))
+    }
+}
+
+impl<T: Narrow> Space for Cosine<'_, T> {
+    fn host_tree(&self) -> Option<Tree> {
+        Some(host::spanning_tree(self.coordinates(), self.dim(), Distance::Cosine, threads()))
+    }
+}
+
+impl Space for Distances<'_> {
+    fn host_tree(&self) -> Option<Tree> {
+        None
+    }
+}
+
+fn threads() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
 
 /// Which part of the complex.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -26,7 +61,7 @@ pub struct Limits {
 pub fn cloud(
     name: &str,
     input: &'static str,
-    space: &dyn Metric,
+    space: &dyn Space,
     limits: Limits,
     wanted: &Wanted,
 ) -> Result<Barcode> {
@@ -39,8 +74,7 @@ pub fn cloud(
             .map_err(|f| Failure::new(f.kind, format!("{f}; --max-index 0 needs no distance matrix")))?;
     }
     let counts = cliques::counts(space, max_index, threshold);
-    let fast = || -> Result<Barcode> {
-        let bars = if max_index == 0 { tree(space, threshold) } else { rips(space, limits, wanted.budget) };
+    let barcode = |bars: std::result::Result<Vec<Bar>, topology::Error>| -> Result<Barcode> {
         let bars = bars.map_err(|e| from_core(name, e))?;
         let zero_length = zero_length(&counts, &bars);
         let mut barcode =
@@ -48,8 +82,24 @@ pub fn cloud(
         barcode.sort();
         Ok(barcode)
     };
+    let by_core = || Ok(bars_of(points, &core_tree(space)?, threshold));
+    let bars_alone = wanted.verify || !wanted.listing();
+    let host = if max_index == 0 && bars_alone { space.host_tree() } else { None };
+    let has_second_tree = host.is_some();
+    let fast = || {
+        barcode(match host {
+            Some(tree) => tree.map(|tree| bars_of(points, &tree, threshold)),
+            None if max_index == 0 => by_core(),
+            None => rips(space, limits, wanted.budget),
+        })
+    };
     if !wanted.listing() && !wanted.verify {
         return fast();
+    }
+    if !wanted.listing() && has_second_tree {
+        let fast = fast()?;
+        fast.assert_same(&barcode(by_core())?);
+        return Ok(Barcode { verified: true, ..fast });
     }
     // The top dimension may be far larger than the others: counted before it is made.
     let simplices = cliques::counts(space, max_index + 1, threshold);
@@ -68,11 +118,15 @@ pub fn cloud(
     Ok(Barcode { input, elements: points, ..explicit })
 }
 
-/// Index 0 from a minimum spanning tree: no distance matrix.
-fn tree(space: &dyn Metric, threshold: f64) -> std::result::Result<Vec<Bar>, topology::Error> {
-    let points = space.points();
-    let mut edges = vec![Edge::default(); points.saturating_sub(1)];
-    let edges = spanning_tree(space, &mut edges)?;
+/// The spanning tree of any metric space.
+fn core_tree(space: &dyn Space) -> Tree {
+    let mut edges = vec![Edge::default(); space.points().saturating_sub(1)];
+    spanning_tree(space, &mut edges)?;
+    Ok(edges)
+}
+
+/// Index 0 from a minimum spanning tree.
+fn bars_of(points: usize, edges: &[Edge], threshold: f64) -> Vec<Bar> {
     // The elder of two components is the one with the first point.
     let mut first: Vec<u32> = (0..points as u32).collect();
     let mut bars = Vec::with_capacity(points);
@@ -91,7 +145,7 @@ fn tree(space: &dyn Metric, threshold: f64) -> std::result::Result<Vec<Bar>, top
         }
     }
     bars.extend((0..points as u32).filter(|&v| first[v as usize] == v).map(|v| bar(v, None)));
-    Ok(bars)
+    bars
 }
 
 fn root(first: &mut [u32], mut v: u32) -> u32 {

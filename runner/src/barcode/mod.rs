@@ -3,8 +3,9 @@
 //! | input | fast road | second road (`verify`) |
 //! |---|---|---|
 //! | complex | coboundary matrix, index 0 by union-find | boundary matrix |
-//! | cloud, index 0 | minimum spanning tree | explicit complex, boundary matrix |
-//! | cloud, index 1 to 5 | implicit cohomology | explicit complex, boundary matrix |
+//! | points, index 0 | minimum spanning tree by blocked products (`cpu::cloud`) | the core's, by distances alone |
+//! | distances, index 0 | minimum spanning tree of the core | explicit complex, boundary matrix |
+//! | either, index 1 to 5 | implicit cohomology | explicit complex, boundary matrix |
 //! | grid | union-find from below and from above, in space reduction between | explicit complex, boundary matrix |
 //!
 //! Cycles and the list of zero-length pairs come from the explicit complex.
@@ -14,7 +15,7 @@ mod cloud;
 mod complex;
 mod grid;
 
-pub use cloud::{Limits, cloud};
+pub use cloud::{Limits, Space, cloud};
 pub use complex::complex;
 pub use grid::grid;
 

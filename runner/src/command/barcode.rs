@@ -1,14 +1,14 @@
 //! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
 
 use super::{json, memory, print};
-use crate::barcode::{self, Bar, Barcode, Limits, Wanted};
+use crate::barcode::{self, Bar, Barcode, Limits, Space, Wanted};
 use crate::failure::{Failure, Kind, Result, disk};
 use crate::formats::{self, Array, Numbers, Points, Segment, Source, diagram_csv, from_core};
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use valleys_core::topology::{Cosine, Euclidean, Interval, MAX_INDEX, Metric};
+use valleys_core::topology::{Cosine, Euclidean, Interval, MAX_INDEX};
 
 /// Of what.
 #[derive(Subcommand, Clone, Debug)]
@@ -178,7 +178,7 @@ pub fn of_points(
     wanted: &Wanted,
 ) -> Result<Barcode> {
     let error = |e| from_core(name, e);
-    let cloud = |space: &dyn Metric| barcode::cloud(name, "points", space, limits, wanted);
+    let cloud = |space: &dyn Space| barcode::cloud(name, "points", space, limits, wanted);
     let mut norms = vec![0.0; if metric == Distance::Cosine { points.len() } else { 0 }];
     match (&points.coordinates, metric) {
         (Numbers::F32(x), Distance::Euclidean) => cloud(&Euclidean::new(x, points.dim).map_err(error)?),

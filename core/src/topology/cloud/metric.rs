@@ -21,38 +21,75 @@ pub trait Metric {
 
 /// A coordinate: `f32` or `f64`.
 pub trait Coordinate: Copy + Into<f64> {
-    /// A quick lower bound of Σ (x − y)², 0 if there is none.
-    fn least_squares(x: &[Self], y: &[Self]) -> f64;
+    /// Whether Σ (x − y)² is surely larger, as the rounded sum too; for less work than the sum.
+    fn farther(x: &[Self], y: &[Self], square: f64) -> bool;
 }
 
+/// Lines after which a sum of squares is first compared to what it must not exceed.
+const FIRST: usize = 4;
+
 impl Coordinate for f64 {
-    fn least_squares(_: &[Self], _: &[Self]) -> f64 {
-        0.0
+    fn farther(_: &[Self], _: &[Self], _: f64) -> bool {
+        false
     }
 }
 
 impl Coordinate for f32 {
-    /// The sum in single precision, less its error.
-    fn least_squares(x: &[Self], y: &[Self]) -> f64 {
-        let (x16, x1) = x.as_chunks::<16>();
-        let (y16, y1) = y.as_chunks::<16>();
-        let mut sums = [0.0f32; 16];
-        for (x, y) in x16.iter().zip(y16) {
-            for lane in 0..16 {
-                let t = x[lane] - y[lane];
-                sums[lane] += t * t;
-            }
-        }
-        for half in [8, 4, 2, 1] {
-            (0..half).for_each(|lane| sums[lane] += sums[lane + half]);
-        }
-        let sum = x1.iter().zip(y1).fold(sums[0], |sum, (x, y)| sum + (x - y) * (x - y));
-        // Three roundings a term and no more than d + 16 additions, of 2^-24 each, are less than this for d up to
-        // 2^21; squares that underflow lose 2^-149 each.
+    /// In single precision, less its error: after a few coordinates, after four times as many, and so on. Sums that
+    /// are tested seldom are seldom mispredicted.
+    fn farther(x: &[Self], y: &[Self], square: f64) -> bool {
+        // Three roundings a term and no more than d + 16 additions, of 2^-24 each, are less than half of this for d up
+        // to 2^21; squares that underflow lose 2^-149 each.
         let d = x.len() as f64;
-        let least = f64::from(sum) * (1.0 - (d + 32.0) / (1 << 23) as f64) - d * f64::from(f32::from_bits(2));
-        if sum.is_finite() && d <= (1 << 21) as f64 { least } else { 0.0 }
+        let limit = (square + d * f64::from(Self::from_bits(2))) * (1.0 + (d + 32.0) / (1 << 22) as f64);
+        let limit = (limit as Self).next_up();
+        if x.len() > 1 << 21 {
+            return false;
+        }
+        let larger = |sums: &Line| {
+            let half: [Self; 8] = core::array::from_fn(|lane| sums[lane] + sums[lane + 8]);
+            let [a, b, c, d, e, f, g, h] = half;
+            let sum = ((a + e) + (c + g)) + ((b + f) + (d + h));
+            sum > limit && sum < Self::INFINITY
+        };
+        let (x_lines, x) = x.as_chunks();
+        let (y_lines, y) = y.as_chunks();
+        let mut sums = [0.0; 16];
+        let (mut begin, mut end) = (0, FIRST);
+        while begin < x_lines.len() {
+            let lines = begin..end.min(x_lines.len());
+            add_squares(&x_lines[lines.clone()], &y_lines[lines.clone()], &mut sums);
+            if larger(&sums) {
+                return true;
+            }
+            (begin, end) = (lines.end, 4 * end);
+        }
+        if x.is_empty() {
+            return false;
+        }
+        let (mut x_line, mut y_line) = ([0.0; 16], [0.0; 16]);
+        x_line[..x.len()].copy_from_slice(x);
+        y_line[..y.len()].copy_from_slice(y);
+        add_squares(&[x_line], &[y_line], &mut sums);
+        larger(&sums)
     }
+}
+
+/// Coordinates that are added side by side, in sums that do not wait for each other.
+type Line = [f32; 16];
+
+/// Adds (x − y)² to the sums. A function of its own: vectorised together with the sum of the sums it would be by the
+/// pairs of the latter.
+#[inline(never)]
+fn add_squares(x: &[Line], y: &[Line], sums: &mut Line) {
+    let mut local = *sums;
+    for (x, y) in x.iter().zip(y) {
+        for lane in 0..local.len() {
+            let t = x[lane] - y[lane];
+            local[lane] += t * t;
+        }
+    }
+    *sums = local;
 }
 
 /// Points of R^d under the Euclidean distance, computed in f64 from differences.
@@ -93,6 +130,16 @@ impl<'a, T: Coordinate> Euclidean<'a, T> {
         }
     }
 
+    /// All coordinates, point after point.
+    pub fn coordinates(&self) -> &'a [T] {
+        self.coordinates
+    }
+
+    /// How many coordinates a point has.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// The coordinates of a point.
     pub fn point(&self, i: usize) -> &'a [T] {
         &self.coordinates[i * self.dim..(i + 1) * self.dim]
@@ -123,8 +170,8 @@ impl<T: Coordinate> Metric for Euclidean<'_, T> {
 
     fn distance_up_to(&self, i: usize, j: usize, limit: f64) -> Option<f64> {
         // The limit's square, rounded up, cannot be what rounding takes a larger distance for.
-        let least = T::least_squares(self.point(i), self.point(j));
-        (least <= limit * limit * (1.0 + 4.0 * f64::EPSILON)).then(|| self.distance(i, j))
+        let square = limit * limit * (1.0 + 4.0 * f64::EPSILON);
+        (!T::farther(self.point(i), self.point(j), square)).then(|| self.distance(i, j))
     }
 }
 
@@ -155,6 +202,16 @@ impl<'a, T: Coordinate> Cosine<'a, T> {
             }
         }
         Ok(Self { points, norms })
+    }
+
+    /// All coordinates, point after point.
+    pub fn coordinates(&self) -> &'a [T] {
+        self.points.coordinates
+    }
+
+    /// How many coordinates a point has.
+    pub fn dim(&self) -> usize {
+        self.points.dim
     }
 
     /// The norm of each point.

@@ -81,7 +81,8 @@ pub fn spanning_tree<'t, M: Metric + ?Sized>(space: &M, tree: &'t mut [Edge]) ->
             }
         }
         newest = tree[nearest].b;
-        tree.swap(chosen, nearest);
+        // In the order of the points, which are read one after the other then.
+        tree[chosen..=nearest].rotate_right(1);
     }
     tree.sort_unstable_by(|x, y| x.length.total_cmp(&y.length).then_with(|| (x.a, x.b).cmp(&(y.a, y.b))));
     Ok(tree)

@@ -30,7 +30,7 @@ impl Grid<'_> {
     /// [`Error::TooMany`].
     pub fn bars(&self) -> Result<Vec<Bar>, Error> {
         let mut bars = Vec::new();
-        let (mut order, mut parent) = (vec![0; self.points()], vec![0; self.points() + 1]);
+        let (mut order, mut parent) = (vec![0; self.points()], vec![0; 2 * self.points() + 2]);
         self.extreme_bars(&mut order, &mut parent, |bar| bars.push(bar))?;
         drop((order, parent));
         if self.dim() == 3 {

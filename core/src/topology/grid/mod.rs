@@ -6,10 +6,12 @@
 
 #[cfg(feature = "alloc")]
 mod complex;
+mod neighbours;
 mod sweep;
 
 use super::error::enough;
 use super::{Bar, Error};
+use sweep::{Way, sweep};
 
 /// Values on a grid of one, two or three axes.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,7 @@ impl<'a> Grid<'a> {
     /// use valleys_core::topology::Grid;
     /// let values = [0.0, 1.0, 0.0, 1.0, 5.0, 2.0, 0.0, 3.0, 0.5]; // a ring of low values around a hill
     /// let grid = Grid::new(&values, &[3, 3])?;
-    /// let (mut order, mut parent) = ([0; 9], [0; 10]);
+    /// let (mut order, mut parent) = ([0; 9], [0; 20]);
     /// let mut circles = Vec::new();
     /// grid.extreme_bars(&mut order, &mut parent, |bar| if bar.index == 1 { circles.push((bar.birth, bar.death)) })?;
     /// assert_eq!(circles, [(3.0, 5.0)]);
@@ -71,14 +73,15 @@ impl<'a> Grid<'a> {
     /// ```
     ///
     /// # Layout
-    /// `order` has one entry a point, `parent` one more: 12 bytes a point.
+    /// `order` has one entry a point, `parent` two, and two more: 16 bytes a point.
     ///
     /// # Errors
     /// [`Error::Short`].
     ///
     /// # Cost
-    /// A sort and two sweeps of union-find. Holes of the top dimension are components of what is above, with one
-    /// more point outside that touches the border and is above all (Alexander duality); they die in its order.
+    /// Two passes over the grid, each followed by a few over the points where components meet, and a sort of those
+    /// that are left: O(n log n). Holes of the top dimension are components of what is above, with one more point
+    /// outside that touches the border and is above all (Alexander duality); they die in its order.
     pub fn extreme_bars(
         &self,
         order: &mut [u64],
@@ -87,12 +90,11 @@ impl<'a> Grid<'a> {
     ) -> Result<(), Error> {
         let points = self.points();
         enough("order of the grid", points, order.len())?;
-        enough("parents of the grid", points + 1, parent.len())?;
-        let (order, parent) = (&mut order[..points], &mut parent[..=points]);
-        sweep::sort(self.values, order);
-        sweep::components(self, order, parent, &mut emit);
+        enough("parents of the grid", 2 * points + 2, parent.len())?;
+        let (parent, first) = parent[..2 * points + 2].split_at_mut(points + 1);
+        sweep(self, Way::Up, &mut order[..points], parent, first, &mut emit);
         if self.dim() > 1 {
-            sweep::holes(self, order, parent, &mut emit);
+            sweep(self, Way::Down, &mut order[..points], parent, first, &mut emit);
         }
         Ok(())
     }
@@ -101,6 +103,18 @@ impl<'a> Grid<'a> {
     fn coordinates(&self, point: usize) -> [usize; 3] {
         let [_, rows, columns] = self.shape;
         [point / (rows * columns), point / columns % rows, point % columns]
+    }
+
+    /// Coordinates of the point after one.
+    fn next(&self, mut at: [usize; 3]) -> [usize; 3] {
+        at[2] += 1;
+        for axis in [2, 1] {
+            if at[axis] == self.shape[axis] {
+                at[axis] = 0;
+                at[axis - 1] += 1;
+            }
+        }
+        at
     }
 
     /// The steps from a point to those ahead of it, by axis, with the difference of their places: 2^dim − 1.

@@ -1,8 +1,212 @@
-//! Union-find over the points of a grid, upwards and downwards.
+//! Components of sublevel and superlevel sets of a grid.
 
 use super::super::union_find::find;
 use super::super::{Bar, NONE};
 use super::Grid;
+use super::neighbours::{BEHIND, Neighbours, bits};
+
+/// Which way the threshold goes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Way {
+    /// Upwards, for index 0: components of what is below.
+    Up,
+    /// Downwards, for the top index: components of what is above, with one more point outside that touches the
+    /// border and comes first of all. Each of the others is a hole that is filled where it began and was closed
+    /// off where it ends.
+    Down,
+}
+
+/// Passes over the meetings as they lie, before the rest of them is sorted.
+const PASSES: usize = 4;
+
+/// A threshold that goes over all points.
+///
+/// A point at which its neighbours that came before are connected among themselves joins their component at once, so
+/// two components can only meet at the other points, few of all. Nor need these be sorted: where the first meeting of
+/// a component is one with an elder, it ends there, whatever happens elsewhere. So most bars are found in passes over
+/// the meetings as they lie, and what is looked at lies together.
+struct Sweep<'a> {
+    grid: &'a Grid<'a>,
+    neighbours: Neighbours,
+    way: Way,
+}
+
+/// Reports components that end: the younger one at each meeting.
+///
+/// # Layout
+/// `order` has one entry a point; `parent` and `first` have one more, for the point outside.
+pub(super) fn sweep(
+    grid: &Grid<'_>,
+    way: Way,
+    order: &mut [u64],
+    parent: &mut [u32],
+    first: &mut [u32],
+    emit: &mut impl FnMut(Bar),
+) {
+    let sweep = Sweep { grid, neighbours: Neighbours::new(grid), way };
+    let mut meetings = sweep.descend(order, parent);
+    for _ in 0..PASSES {
+        meetings = sweep.first_meetings(&mut order[..meetings], parent, first);
+        for young in 0..grid.points() {
+            if first[young] != NONE {
+                let entry = order[first[young] as usize];
+                let around = bits((entry >> 32) as u16).map(|i| sweep.neighbours.of(place(entry), i));
+                sweep.end(young as u32, place(entry), around, parent, emit);
+            }
+        }
+    }
+    let order = &mut order[..meetings];
+    for entry in order.iter_mut() {
+        let point = place(*entry);
+        *entry = sweep.time(point).0 >> 32 << 32 | point as u64;
+    }
+    // The upper half of the time decides nearly always, and sorts without looking anything up.
+    order.sort_unstable();
+    for same in order.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
+        let time = |entry: &u64| sweep.time(place(*entry));
+        if !same.is_sorted_by_key(time) {
+            same.sort_unstable_by_key(time);
+        }
+    }
+    for point in order.iter().copied().map(place) {
+        let (before, _) = sweep.before(point, grid.coordinates(point));
+        for i in bits(sweep.neighbours.representatives(before)) {
+            let [a, b] = [point, sweep.neighbours.of(point, i)].map(|x| find(parent, x as u32));
+            if a != b {
+                let (old, young) = if sweep.earlier(a, b) { (a, b) } else { (b, a) };
+                sweep.join(young, old, point, parent, emit);
+            }
+        }
+    }
+    if way == Way::Up && grid.points() > 0 {
+        let eldest = find(parent, 0) as usize;
+        let (birth, death) = (grid.values[eldest], f64::INFINITY);
+        emit(Bar { index: 0, birth, death, birth_cell: eldest, death_cell: None });
+    }
+}
+
+impl Sweep<'_> {
+    /// When the threshold comes to a point: earlier is less.
+    fn time(&self, point: usize) -> (u64, u32) {
+        let later = if self.way == Way::Up { 0 } else { u64::MAX };
+        let value = self.grid.values.get(point);
+        value.map_or((0, 0), |&x| (key(x) ^ later, point as u32 ^ later as u32))
+    }
+
+    /// The neighbours of a point that came before, and whether the point outside is one more.
+    fn before(&self, point: usize, at: [usize; 3]) -> (u16, bool) {
+        let (inside, border) = self.neighbours.inside(self.grid, at);
+        let lower = self.neighbours.lower(self.grid.values, point, inside);
+        match self.way {
+            Way::Up => (lower, false),
+            Way::Down => (inside & !lower, border),
+        }
+    }
+
+    /// Joins every point to one that came before, and lists the points at which components meet: their places, and
+    /// above them those neighbours, as bits, that may be of other components. Returns how many.
+    fn descend(&self, order: &mut [u64], parent: &mut [u32]) -> usize {
+        let outside = self.grid.points();
+        parent[outside] = outside as u32;
+        let mut meetings = 0;
+        let mut at = [0; 3];
+        for point in 0..outside {
+            let (before, touches) = self.before(point, at);
+            at = self.grid.next(at);
+            let mut others = self.neighbours.representatives(before);
+            parent[point] = if touches {
+                outside as u32
+            } else if others == 0 {
+                point as u32
+            } else {
+                // Behind, if there is one: its parent is known.
+                let behind = others & BEHIND;
+                let chosen = if behind == 0 { others } else { behind }.trailing_zeros();
+                others ^= 1 << chosen;
+                let next = self.neighbours.of(point, chosen as usize);
+                if behind == 0 { next as u32 } else { parent[next] }
+            };
+            order[meetings] = u64::from(others) << 32 | point as u64;
+            meetings += usize::from(others != 0);
+        }
+        // The way to the first of a component is short from here on.
+        for point in (0..outside).rev() {
+            parent[point] = parent[parent[point] as usize];
+        }
+        meetings
+    }
+
+    /// Finds the first meeting of each component, as its position in `order`, and drops those that are none any more.
+    fn first_meetings(&self, order: &mut [u64], parent: &mut [u32], first: &mut [u32]) -> usize {
+        first.fill(NONE);
+        let mut kept = 0;
+        for i in 0..order.len() {
+            let entry = order[i];
+            order[kept] = entry;
+            let point = place(entry);
+            let root = find(parent, point as u32);
+            let mut note = |root: u32| {
+                let slot = &mut first[root as usize];
+                if *slot == NONE || self.earlier(point as u32, place(order[*slot as usize]) as u32) {
+                    *slot = kept as u32;
+                }
+            };
+            let mut meet = false;
+            for i in bits((entry >> 32) as u16) {
+                let other = find(parent, self.neighbours.of(point, i) as u32);
+                if other != root {
+                    note(other);
+                    meet = true;
+                }
+            }
+            if meet {
+                note(root);
+                kept += 1;
+            }
+        }
+        kept
+    }
+
+    /// Ends a component at its first meeting, if an elder one is there.
+    fn end(
+        &self,
+        young: u32,
+        point: usize,
+        around: impl Iterator<Item = usize>,
+        parent: &mut [u32],
+        emit: &mut impl FnMut(Bar),
+    ) {
+        for other in around.chain([point]) {
+            let old = find(parent, other as u32);
+            if old != young && self.earlier(old, young) {
+                return self.join(young, old, point, parent, emit);
+            }
+        }
+    }
+
+    /// Joins a component to an elder one, and reports that it ends.
+    fn join(&self, young: u32, old: u32, point: usize, parent: &mut [u32], emit: &mut impl FnMut(Bar)) {
+        parent[young as usize] = old;
+        let (index, birth_cell, death_cell) = match self.way {
+            Way::Up => (0, young as usize, point),
+            Way::Down => (self.grid.dim() - 1, point, young as usize),
+        };
+        let (birth, death) = (self.grid.values[birth_cell], self.grid.values[death_cell]);
+        if birth < death {
+            emit(Bar { index, birth, death, birth_cell, death_cell: Some(death_cell) });
+        }
+    }
+
+    /// Whether the threshold comes to one point before another.
+    fn earlier(&self, a: u32, b: u32) -> bool {
+        let values = self.grid.values;
+        match (self.way, values.get(a as usize), values.get(b as usize)) {
+            (Way::Up, Some(x), Some(y)) => x < y || (x == y && a < b),
+            (Way::Down, Some(x), Some(y)) => x > y || (x == y && a > b),
+            (_, x, _) => x.is_none(),
+        }
+    }
+}
 
 /// Bits that are ordered as the numbers are.
 fn key(value: f64) -> u64 {
@@ -10,182 +214,6 @@ fn key(value: f64) -> u64 {
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-/// Points by value, then place; the place is in the low half of an entry.
-pub(super) fn sort(values: &[f64], order: &mut [u64]) {
-    // The upper half of the key decides nearly always, and sorts without looking anything up.
-    for ((entry, &value), place) in order.iter_mut().zip(values).zip(0u64..) {
-        *entry = key(value) >> 32 << 32 | place;
-    }
-    order.sort_unstable();
-    for same in order.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
-        let full = |entry: &u64| (key(values[place(*entry)]), place(*entry));
-        if !same.is_sorted_by_key(full) {
-            same.sort_unstable_by_key(full);
-        }
-    }
-}
-
 fn place(entry: u64) -> usize {
     entry as u32 as usize
-}
-
-/// The neighbours of a point, numbered: those ahead have even numbers, those behind odd ones.
-struct Neighbours {
-    steps: [([usize; 3], usize); 7],
-    count: usize,
-    /// Which neighbours are neighbours of each other, as bits.
-    adjacent: [u16; 14],
-    /// [`Neighbours::representatives`] of every set of the first six, which are all there are in the plane.
-    table: [u8; 64],
-}
-
-impl Neighbours {
-    fn new(grid: &Grid<'_>) -> Self {
-        let mut steps = [([0; 3], 0); 7];
-        steps.iter_mut().zip(grid.steps()).for_each(|(slot, step)| *slot = step);
-        let count = grid.steps().count();
-        let mut adjacent = [0; 14];
-        for (i, j) in (0..2 * count).flat_map(|i| (0..2 * count).map(move |j| (i, j))) {
-            let at = |i: usize, axis: usize| {
-                let step = steps[i / 2].0[axis] as i8;
-                if i.is_multiple_of(2) { step } else { -step }
-            };
-            let ahead = |i, j| (0..3).all(|axis| [0, 1].contains(&(at(j, axis) - at(i, axis))));
-            if i != j && (ahead(i, j) || ahead(j, i)) {
-                adjacent[i] |= 1 << j;
-            }
-        }
-        let mut neighbours = Self { steps, count, adjacent, table: [0; 64] };
-        for set in 0..64 {
-            neighbours.table[set as usize] = neighbours.components(set) as u8;
-        }
-        neighbours
-    }
-
-    fn of(&self, point: usize, i: usize) -> usize {
-        let offset = self.steps[i / 2].1;
-        if i.is_multiple_of(2) { point + offset } else { point - offset }
-    }
-
-    /// Which neighbours there are, as bits, and whether the point lies on the border.
-    fn inside(&self, grid: &Grid<'_>, point: usize) -> (u16, bool) {
-        let (at, shape) = (grid.coordinates(point), grid.shape);
-        if (0..3).all(|axis| shape[axis] == 1 || (at[axis] > 0 && at[axis] + 1 < shape[axis])) {
-            return ((1 << (2 * self.count)) - 1, false);
-        }
-        let mut bits = 0;
-        for (i, (step, _)) in self.steps[..self.count].iter().enumerate() {
-            let ahead = (0..3).all(|axis| at[axis] + step[axis] < shape[axis]);
-            let behind = (0..3).all(|axis| step[axis] <= at[axis]);
-            bits |= u16::from(ahead) << (2 * i) | u16::from(behind) << (2 * i + 1);
-        }
-        (bits, true)
-    }
-
-    /// One of each component of some of the neighbours: the others need not be looked at.
-    fn representatives(&self, set: u16) -> u16 {
-        if let Some(&chosen) = self.table.get(set as usize) { chosen.into() } else { self.components(set) }
-    }
-
-    fn components(&self, mut left: u16) -> u16 {
-        let mut chosen = 0;
-        while left != 0 {
-            let mut front = left & left.wrapping_neg();
-            chosen |= front;
-            left ^= front;
-            while front != 0 {
-                let found = self.adjacent[front.trailing_zeros() as usize] & left;
-                front = (front & (front - 1)) | found;
-                left ^= found;
-            }
-        }
-        chosen
-    }
-}
-
-/// The numbers of the bits that are set.
-fn bits(mut set: u16) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let i = set.trailing_zeros() as usize;
-        set &= set.wrapping_sub(1);
-        (i < 16).then_some(i)
-    })
-}
-
-/// Index 0: components of the points so far, in ascending order; at a meeting the younger one dies.
-pub(super) fn components(grid: &Grid<'_>, order: &[u64], parent: &mut [u32], emit: &mut impl FnMut(Bar)) {
-    let Some(&first) = order.first() else { return };
-    parent[grid.points()] = NONE;
-    let elder = |a: u32, b: u32| (key(grid.values[a as usize]), a) < (key(grid.values[b as usize]), b);
-    sweep(grid, order.iter().copied(), parent, elder, |younger, point| {
-        let (birth, death) = (grid.values[younger as usize], grid.values[point]);
-        let cells = (younger as usize, Some(point));
-        emit_bar(emit, 0, (birth, death), cells);
-    });
-    emit_bar(emit, 0, (grid.values[place(first)], f64::INFINITY), (place(first), None));
-}
-
-/// The top index: components in descending order, the point outside the eldest; each is a hole that is filled
-/// where it began and was closed off where it ends.
-pub(super) fn holes(grid: &Grid<'_>, order: &[u64], parent: &mut [u32], emit: &mut impl FnMut(Bar)) {
-    let outside = grid.points() as u32;
-    let value = |a: u32| (grid.values.get(a as usize).map_or(u64::MAX, |&x| key(x)), a);
-    let elder = |a: u32, b: u32| value(a) > value(b);
-    let top = grid.dim() - 1;
-    parent[outside as usize] = outside;
-    sweep(grid, order.iter().rev().copied(), parent, elder, |younger, point| {
-        let (birth, death) = (grid.values[point], grid.values[younger as usize]);
-        emit_bar(emit, top, (birth, death), (point, Some(younger as usize)));
-    });
-}
-
-fn emit_bar(
-    emit: &mut impl FnMut(Bar),
-    index: usize,
-    (birth, death): (f64, f64),
-    (birth_cell, death_cell): (usize, Option<usize>),
-) {
-    if birth < death {
-        emit(Bar { index, birth, death, birth_cell, death_cell });
-    }
-}
-
-/// Joins every point to its neighbours that came before it, and to the point outside if that is there; reports
-/// components that end, by their eldest point, and where.
-fn sweep(
-    grid: &Grid<'_>,
-    order: impl Iterator<Item = u64>,
-    parent: &mut [u32],
-    elder: impl Fn(u32, u32) -> bool,
-    mut report: impl FnMut(u32, usize),
-) {
-    let neighbours = Neighbours::new(grid);
-    let (inside, outside) = parent.split_at_mut(grid.points());
-    inside.fill(NONE);
-    let joins_outside = outside[0] == grid.points() as u32;
-    for point in order.map(place) {
-        let (near, border) = neighbours.inside(grid, point);
-        let mut there = 0;
-        if border {
-            bits(near).for_each(|i| there |= u16::from(parent[neighbours.of(point, i)] != NONE) << i);
-        } else {
-            // Without a branch: whether a neighbour came before cannot be foreseen.
-            for (i, &(_, offset)) in neighbours.steps[..neighbours.count].iter().enumerate() {
-                there |= u16::from(parent[point + offset] != NONE) << (2 * i);
-                there |= u16::from(parent[point - offset] != NONE) << (2 * i + 1);
-            }
-        }
-        parent[point] = point as u32;
-        let mut root = point as u32;
-        let near = bits(neighbours.representatives(there)).map(|i| neighbours.of(point, i));
-        for other in near.chain((border && joins_outside).then_some(grid.points())) {
-            let other = find(parent, other as u32);
-            if other != root {
-                let (old, young) = if elder(other, root) { (other, root) } else { (root, other) };
-                report(young, point);
-                parent[young as usize] = old;
-                root = old;
-            }
-        }
-    }
 }

@@ -44,7 +44,7 @@ pub enum Distance {
 ///
 /// # Cost
 /// n² dim multiplications and additions in single precision. Memory: about 110 bytes a point, 64 more for each thread
-/// but the first, and 640 bytes a coordinate for each thread. Clouds of which many distances are equal or differ by
+/// but the first, and about 1.2 kB a coordinate for each thread. Clouds of which many distances are equal or differ by
 /// less than single precision shows cost up to n²/2 distances in double precision more, in the worst case a few times
 /// that.
 pub fn spanning_tree<T: Narrow>(

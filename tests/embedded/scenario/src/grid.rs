@@ -12,14 +12,14 @@ const POINTS: usize = SIDE * SIDE;
 pub struct Memory {
     values: [f64; POINTS],
     order: [u64; POINTS],
-    parent: [u32; POINTS + 1],
+    parent: [u32; 2 * POINTS + 2],
 }
 
 impl Memory {
     /// All zero.
     #[expect(clippy::new_without_default, reason = "for statics")]
     pub const fn new() -> Self {
-        Self { values: [0.0; POINTS], order: [0; POINTS], parent: [0; POINTS + 1] }
+        Self { values: [0.0; POINTS], order: [0; POINTS], parent: [0; 2 * POINTS + 2] }
     }
 }
 
