@@ -262,24 +262,20 @@ fn order(tensors: &mut [Tensor]) {
     }
 }
 
-/// A name as words and numbers: `fc10` comes after `fc2`.
-pub fn natural(name: &str) -> Vec<(String, u64)> {
-    let mut parts = vec![(String::new(), 0)];
-    let mut digits = String::new();
-    for c in name.chars().chain(['\0']) {
-        if c.is_ascii_digit() && digits.len() < 18 {
-            digits.push(c);
-            continue;
+/// A name as characters and whole numbers, each in the place of its digits: `fc10` comes after `fc2`, `fc` before both.
+pub fn natural(name: &str) -> Vec<(char, u64)> {
+    let mut parts: Vec<(char, u64)> = Vec::new();
+    let mut inside = false;
+    for c in name.chars() {
+        let digit = c.to_digit(10).map(u64::from);
+        match (digit, parts.last_mut()) {
+            (Some(digit), Some((_, number))) if inside => {
+                *number = number.saturating_mul(10).saturating_add(digit);
+            }
+            (Some(digit), _) => parts.push(('0', digit)),
+            (None, _) => parts.push((c, 0)),
         }
-        if !digits.is_empty() {
-            // A number is told from none by its place after the word.
-            let word = parts.pop().map(|p| p.0).unwrap_or_default();
-            parts.extend([(word, 1 + digits.parse::<u64>().unwrap_or(0)), (String::new(), 0)]);
-            digits.clear();
-        }
-        if let Some(last) = parts.last_mut() {
-            last.0.push(c);
-        }
+        inside = digit.is_some();
     }
     parts
 }
