@@ -198,7 +198,7 @@ const WRONG: &[Wrong<'_>] = &[
     (2, &["--metric", "manhattan"], &["barcode", "points", "--metric", "manhattan"], b"1\n2\n"),
     (4, &["point 1 has no direction"], &["barcode", "points", "--metric", "cosine"], b"1,2\n0,0\n"),
     (2, &["--memory is -1"], &["barcode", "points", "--memory", "-1"], b"1\n2\n"),
-    (8, &["2 points", "64 bytes", "--max-index 0"], &["barcode", "points", "--memory", "0"], b"1\n2\n"),
+    (8, &["2 points", "184 bytes", "--max-index 0"], &["barcode", "points", "--memory", "0"], b"1\n2\n"),
     (8, &["explicit simplices"], &["barcode", "grid", "--memory", "0", "--verify"], b"1,2\n2,1\n"),
     (2, &["--csv", "--json"], &["barcode", "points", "--json", "--csv"], b"1\n2\n"),
     (8, &["cannot write /dev/null/x"], &["barcode", "points", "--svg", "/dev/null/x"], b"1\n2\n"),
@@ -599,7 +599,7 @@ fn index_0_of_a_large_cloud_needs_no_matrix() {
     refused(
         folder.path(),
         8,
-        &["4000 points", "0.384 GB"],
+        &["4000 points", "0.400 GB"],
         &["barcode", "points", "cloud.csv", "--memory", "0.1"],
     );
 }
