@@ -1,7 +1,7 @@
 //! Persistence beside its peers, and how its cost grows.
 //!
 //! Prints CPU seconds, on one thread, of rounds that alternate with the peers', the least of each; peak memory of the
-//! call; and the ratio to the fastest peer. `VALLEYS_PYTHON` names a Python with ripser, giotto-ph, gudhi, oineus, POT
+//! call, in a process of its own that has done nothing else (Linux); and the ratio to the fastest peer. `VALLEYS_PYTHON` names a Python with ripser, giotto-ph, gudhi, oineus, POT
 //! and scipy; `VALLEYS_RIPSER`, `VALLEYS_HOLOS` name the executables, whose times include starting and reading text.
 //! Arguments are parts of the names of the tasks wanted; `--quick` is one round; `growth` is the second table.
 
@@ -12,6 +12,7 @@ mod tasks;
 use peers::{Failure, Measured, Peers};
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
+use std::process::Command;
 use tasks::{Between, Task, cloud, distance, grid, rips, skeleton};
 use valleys_core::topology::Error;
 
@@ -30,6 +31,7 @@ fn compared() -> Result<Vec<Task>, Failure> {
         cloud(512, 784, false, &[]),
         cloud(2048, 512, false, &[]),
         cloud(8192, 256, false, &[]),
+        cloud(20_000, 64, false, &[]),
         rips("orthogonal 1024", (inputs::orthogonal(1024), 9), 1, all, RIPS),
         rips("torus 1000", (inputs::torus(1000), 3), 1, all, RIPS),
         rips("cube 2000", (inputs::cube(2000), 3), 1, all, RIPS),
@@ -54,6 +56,13 @@ fn compared() -> Result<Vec<Task>, Failure> {
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if let [only, name] = &arguments[..]
+        && only == "--only"
+    {
+        let mut task = compared()?.into_iter().find(|task| task.name == *name).ok_or("no such task")?;
+        println!("{}", growth_of_peak(&mut task)?);
+        return Ok(());
+    }
     let rounds = if arguments.iter().any(|a| a == "--quick") { 1 } else { ROUNDS };
     let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
     let is = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
@@ -89,7 +98,7 @@ fn compare(task: &mut Task, peers: Option<&mut Peers>, rounds: usize) -> Result<
     for extension in ["", "csv"] {
         let _ = std::fs::remove_file(file.with_extension(extension));
     }
-    let ours = ours.ok_or("no round")?;
+    let ours = Measured { megabytes: alone(&task.name)?, ..ours.ok_or("no round")? };
     let mut named = String::new();
     for (library, their) in task.peers.iter().zip(&theirs) {
         match their {
@@ -122,16 +131,31 @@ fn least(a: Option<Measured>, b: Option<Measured>) -> Option<Measured> {
 
 /// CPU seconds of a run, of as many as 0.2 s take.
 fn measure(task: &mut Task) -> Result<Measured, Failure> {
-    // Forgets the peak so far.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-    let (before, start) = (memory("VmRSS:"), cpu());
+    let start = cpu();
     let (mut value, mut runs) = (0.0, 0);
     while runs == 0 || cpu() - start < 0.2 {
         value = black_box((task.run)()?);
         runs += 1;
     }
-    let seconds = (cpu() - start) / f64::from(runs);
-    Ok(Measured { seconds, value, megabytes: memory("VmHWM:") - before })
+    Ok(Measured { seconds: (cpu() - start) / f64::from(runs), value, megabytes: f64::NAN })
+}
+
+/// MB by which the peak grows in a new process.
+fn alone(name: &str) -> Result<f64, Failure> {
+    let mut child = Command::new(std::env::current_exe()?);
+    // What is freed before the run goes back, so that the run has to ask for it.
+    child.env("MALLOC_MMAP_THRESHOLD_", "65536").env("MALLOC_TRIM_THRESHOLD_", "0");
+    let output = child.args(["--only", name]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// MB of the peak of a run beyond what was there before.
+fn growth_of_peak(task: &mut Task) -> Result<f64, Failure> {
+    // Forgets the peak so far.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = memory("VmRSS:");
+    black_box((task.run)()?);
+    Ok(memory("VmHWM:") - before)
 }
 
 fn cpu() -> f64 {
