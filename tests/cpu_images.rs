@@ -4,11 +4,10 @@ use std::sync::Arc;
 use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Slots, Split, Step, Supervised, Value, epoch_order};
-use valleys_core::network::{
-    self, CropFlip, Layer, Network, Shape, accumulate, initialise, scores, scratch_len, zoo,
-};
+use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
+use valleys_core::network::{self, Layer, Network, Shape, accumulate, initialise, scores, zoo};
 use valleys_core::rng::{Purpose, Stream};
+use valleys_tests::engines::{centre, course, exact_gradient, mix, reference, train, widen};
 use valleys_tests::tolerance;
 
 const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
@@ -137,26 +136,14 @@ impl Case {
     }
 
     /// Calls `f` with the reference on the same slots.
-    fn reference<R>(&self, slots: u32, augment: Option<CropFlip>, f: impl FnOnce(&mut Supervised) -> R) -> R {
-        fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
-            network::Samples { inputs: &samples.inputs, labels: &samples.labels }
-        }
-        let network = self.network();
-        let dim = network.parameter_len();
-        let mut memory = vec![0.0; Slots::memory_len(slots as usize, dim)];
-        let mut floats = vec![0.0; Supervised::floats_len(&network, self.batch)];
-        let mut order = vec![0; self.data.train.labels.len()];
-        let mut labels = vec![0; self.batch];
-        let (train, test) = (borrow(&self.data.train), borrow(&self.data.test));
-        let slots_of = Slots::new(&mut memory, dim).unwrap();
-        let mut reference =
-            Supervised::new(network, train, test, self.batch, slots_of, &mut floats, &mut order, &mut labels)
-                .unwrap();
-        if let Some(augment) = augment {
-            reference = reference.augmented(augment).unwrap();
-        }
-        (0..slots).for_each(|slot| reference.put(slot, &self.theta(slot)).unwrap());
-        f(&mut reference)
+    fn reference<R>(
+        &self,
+        slots: u32,
+        border: Option<(Shape, &[f32])>,
+        f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R,
+    ) -> R {
+        let centres: Vec<_> = (0..slots).map(|slot| self.theta(slot)).collect();
+        reference(&self.network(), &self.data, self.batch, &centres, border, f)
     }
 
     /// The statistics of batch norms at θ in f64.
@@ -178,53 +165,12 @@ impl Case {
     }
 }
 
-fn mix(terms: &[(u32, f32)]) -> Mix {
-    terms.iter().copied().collect()
-}
-
-fn course(trainable: u32, epoch: u32) -> Course {
-    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
-}
-
-fn centre<L: Landscape>(landscape: &mut L, slot: u32) -> Vec<f32>
-where
-    L::Error: std::fmt::Debug,
-{
-    let mut theta = vec![0.0; landscape.dim()];
-    landscape.get(slot, &mut theta).unwrap();
-    theta
-}
-
 /// The norm of the difference, relative to the norm of `b`.
 fn difference(a: &[f32], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
     let size = norm(&mut b.iter().copied());
     norm(&mut a.iter().zip(b).map(|(&a, b)| f64::from(a) - b)) / size.max(f64::MIN_POSITIVE)
-}
-
-fn widen(theta: &[f32]) -> Vec<f64> {
-    theta.iter().map(|&x| f64::from(x)).collect()
-}
-
-/// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one.
-fn train<L: Landscape>(landscape: &mut L) -> (Vec<f32>, Vec<f32>)
-where
-    L::Error: std::fmt::Debug,
-{
-    let mut all = Vec::new();
-    for epoch in 0..2 {
-        let steps: Vec<Step> = (0..landscape.epoch_len())
-            .map(|batch| {
-                let t = 0.1 + 0.8 * batch as f32 / landscape.epoch_len() as f32;
-                Step { mix: mix(&[(batch % 2, 1.0 - t), (2, t)]), rate: 0.01, batch }
-            })
-            .collect();
-        let mut losses = vec![0.0; steps.len()];
-        landscape.advance(&course(2, epoch), &steps, &mut losses).unwrap();
-        all.extend(losses);
-    }
-    (centre(landscape, 2), all)
 }
 
 #[test]
@@ -244,21 +190,8 @@ fn gradient_is_that_of_f64() {
             images.advance(&course, &[step], &mut loss).unwrap();
             let gradient: Vec<f32> = centre(&mut images, 1).iter().map(|x| -x).collect();
 
-            let features = case.input.len();
-            let train = &case.data.train;
-            let inputs: Vec<f64> = (chosen.iter())
-                .flat_map(|&i| widen(&train.inputs[i as usize * features..][..features]))
-                .collect();
-            let labels: Vec<u8> = chosen.iter().map(|&i| train.labels[i as usize]).collect();
-            let mut expected = vec![0.0; network.parameter_len()];
-            let expected_loss = network::gradient(
-                &network,
-                &widen(&case.theta(0)),
-                network::Samples { inputs: &inputs, labels: &labels },
-                &mut vec![0.0; scratch_len(&network, chosen.len())],
-                &mut expected,
-            )
-            .unwrap();
+            let (expected_loss, expected) =
+                exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
             let tolerance = tolerance::sum_f32(case.terms());
             assert!(difference(&loss, &[expected_loss]) < tolerance, "{network}");
             // Piece by piece, so that a small one cannot hide behind a large one.
@@ -280,8 +213,8 @@ fn gradient_is_that_of_f64() {
 #[test]
 fn trajectory_is_the_reference_s() {
     for case in Case::all().filter(|case| case.batch > 1) {
-        let (theta, losses) = train(&mut case.images(3, None));
-        let (expected, expected_losses) = case.reference(3, None, |reference| train(reference));
+        let (theta, losses) = train(&mut case.images(3, None), 0.01);
+        let (expected, expected_losses) = case.reference(3, None, |reference| train(reference, 0.01));
         let tolerance = tolerance::trajectory_f32(case.network().flops());
         assert!(difference(&theta, &widen(&expected)) < tolerance, "{}", case.network());
         assert!(difference(&losses, &widen(&expected_losses)) < tolerance, "{}", case.network());
@@ -292,14 +225,14 @@ fn trajectory_is_the_reference_s() {
 fn augmented_samples_are_the_reference_s() {
     let case = Case::new(networks().swap_remove(3), [17, 40]);
     let border = [0.5, -0.25];
-    let (theta, losses) = train(&mut case.images(3, Some((case.input, border.to_vec()))));
-    let augment = CropFlip { shape: case.input, padding: 4, border: &border };
-    let (expected, expected_losses) = case.reference(3, Some(augment), |reference| train(reference));
+    let (theta, losses) = train(&mut case.images(3, Some((case.input, border.to_vec()))), 0.01);
+    let augment = Some((case.input, &border[..]));
+    let (expected, expected_losses) = case.reference(3, augment, |reference| train(reference, 0.01));
     let tolerance = tolerance::trajectory_f32(case.network().flops());
     assert!(difference(&theta, &widen(&expected)) < tolerance);
     assert!(difference(&losses, &widen(&expected_losses)) < tolerance);
     // It is seen at all.
-    let (_, plain) = train(&mut case.images(3, None));
+    let (_, plain) = train(&mut case.images(3, None), 0.01);
     assert!(difference(&plain, &widen(&expected_losses)) > 10.0 * tolerance::sum_f32(case.terms()));
 }
 
@@ -390,7 +323,7 @@ fn bits_do_not_depend_on_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mut images = case.images(3, None);
-                let trained = train(&mut images);
+                let trained = train(&mut images, 0.01);
                 let mut values = [Value::default(); 2];
                 images.values(Split::Train, &[mix(&[(2, 1.0)])], &mut values[..1]).unwrap();
                 images.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut values[1..]).unwrap();
