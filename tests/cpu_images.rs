@@ -75,6 +75,22 @@ fn networks() -> Vec<(Shape, Vec<Layer>)> {
                 Linear { outputs: 3 },
             ],
         ),
+        (
+            shape(8, 5, 9),
+            vec![
+                convolution(11, 3, 1, 1, true),
+                Relu,
+                convolution(8, 3, 1, 1, false),
+                BatchNorm,
+                Relu,
+                convolution(8, 3, 1, 1, false),
+                BatchNorm,
+                Add { back: 3 },
+                Relu,
+                AveragePool,
+                Linear { outputs: 3 },
+            ],
+        ),
         (zoo::RESNET_INPUT, resnet(true)),
         (zoo::RESNET_INPUT, resnet(false)),
     ]
@@ -192,8 +208,11 @@ fn gradient_is_that_of_f64() {
 
             let (expected_loss, expected) =
                 exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
-            let tolerance = tolerance::sum_f32(case.terms());
+            let mut tolerance = tolerance::sum_f32(case.terms());
             assert!(difference(&loss, &[expected_loss]) < tolerance, "{network}");
+            if case.input == zoo::RESNET_INPUT {
+                tolerance += tolerance::KINKS;
+            }
             // Piece by piece, so that a small one cannot hide behind a large one.
             for row in network.rows().filter(|row| !row.parameters().is_empty()) {
                 let (got, wanted) = (&gradient[row.parameters()], &expected[row.parameters()]);
@@ -318,7 +337,7 @@ fn drawn_samples_are_the_reference_s() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for case in [3, 4, 5].map(|i| Case::new(networks().swap_remove(i), [100, 130])) {
+    for case in [3, 4, 5, 6].map(|i| Case::new(networks().swap_remove(i), [100, 130])) {
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {

@@ -208,7 +208,7 @@ fn check(what: &'static str, given: usize) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use valleys_core::network::{initialise, zoo};
     use valleys_core::rng::{Purpose, Stream};
