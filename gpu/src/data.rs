@@ -1,7 +1,7 @@
 //! Samples on a device, uploaded once for all landscapes on them.
 
 use crate::device::{Device, Opener};
-use crate::error::{Error, Result, length};
+use crate::error::{Result, length};
 use std::sync::{Arc, Mutex, PoisonError};
 use valleys_core::network::Samples;
 
@@ -70,10 +70,8 @@ impl Shared {
     /// The data on the device that is open, uploaded if it is not there yet.
     pub(crate) fn resident(&self) -> Result<Arc<Resident>> {
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(there) = &*resident {
-            if !matches!(there.device.check(), Err(Error::Lost(_))) {
-                return Ok(there.clone());
-            }
+        if let Some(there) = resident.as_ref().filter(|there| !there.device.is_lost()) {
+            return Ok(there.clone());
         }
         let device = self.opener.device()?;
         let train = Part::new(&device, self.data.train())?;

@@ -216,6 +216,11 @@ impl Device {
         fate.refused.take().map_or(Ok(()), |message| Err(Error::Refused(message)))
     }
 
+    /// Whether the device is lost.
+    pub fn is_lost(&self) -> bool {
+        open(&self.fate).lost.is_some()
+    }
+
     /// Destroys the device, as an unplugged cable would: for tests of what happens then.
     pub fn destroy(&self) {
         self.device.destroy();
@@ -264,7 +269,7 @@ impl Opener {
     pub fn device(&self) -> Result<Arc<Device>> {
         let mut now = open(&self.now);
         match &*now {
-            Some(device) if !matches!(device.check(), Err(Error::Lost(_))) => Ok(device.clone()),
+            Some(device) if !device.is_lost() => Ok(device.clone()),
             _ => Ok(now.insert(Arc::new(Device::open(&self.choice)?)).clone()),
         }
     }

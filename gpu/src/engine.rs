@@ -3,7 +3,7 @@
 use crate::data::Resident;
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Bench, Dispatch, RECORD_STRIDE, Record, across, parameters};
+use crate::kernels::{Dispatch, RECORD_STRIDE, Record, Recorder, across, parameters};
 use crate::landscape::{Augment, Counts, Slot};
 use crate::network::Plan;
 use crate::pass::{Outside, Pass};
@@ -99,10 +99,10 @@ impl Engine {
             Some(augment) => Some((device.holding("border", &augment.border)?, augment.padding)),
             None => None,
         };
-        let bench = Bench { device, records: &records };
+        let recorder = Recorder { device, records: &records };
         let border = border.as_ref().map(|(border, padding)| (border, *padding));
         let outside = Outside { resident: &resident, order: &order, sums: &sums, border };
-        let pass = Pass::new(bench, &job.plan, job.batch, &outside)?;
+        let pass = Pass::new(recorder, &job.plan, job.batch, &outside)?;
         let dim = job.plan.dim;
         let across = [device.numbers("part sums", across::PART_LEN)?, device.numbers("coefficients", 16)?];
         let held = slots
@@ -110,7 +110,7 @@ impl Engine {
             .map(|_| Ok([device.numbers("control point", dim)?, device.numbers("momentum", dim)?]));
         let held = held.collect::<Result<Vec<_>>>()?;
         let step = |[centre, momentum]: &[wgpu::Buffer; 2]| {
-            parameters::step(&bench, dim, [&pass.gradient, &pass.theta, centre, momentum])
+            parameters::step(&recorder, dim, [&pass.gradient, &pass.theta, centre, momentum])
         };
         let steps = held.iter().map(step).collect::<Result<_>>()?;
         let (mixes, projections, job) = (HashMap::new(), HashMap::new(), job.clone());
@@ -147,20 +147,19 @@ impl Engine {
     /// Makes the lists of the slots that a mix names, if they are not there.
     fn prepare(&mut self, mix: &Mix, project: bool) -> Result<Vec<u32>> {
         let names: Vec<u32> = mix.iter().map(|&(slot, _)| slot).collect();
-        let bench = Bench { device: &self.resident.device, records: &self.records };
+        let recorder = Recorder { device: &self.resident.device, records: &self.records };
         let centres: Vec<&wgpu::Buffer> = names.iter().map(|&slot| &self.slots[slot as usize][0]).collect();
         let (dim, theta) = (self.job.plan.dim, &self.pass.theta);
         if let Entry::Vacant(vacant) = self.mixes.entry(names.clone()) {
-            let mut list = parameters::mix(&bench, dim, theta, &centres)?;
+            let mut list = parameters::mix(&recorder, dim, theta, &centres)?;
             list.push(self.pass.pack.clone());
             vacant.insert(list);
         }
-        if project && names.len() > 1 {
-            if let Entry::Vacant(vacant) = self.projections.entry(names.clone()) {
-                let [part, coefficients] = &self.across;
-                let buffers = [theta, &self.pass.gradient, part, coefficients];
-                vacant.insert(across::project(&bench, dim, buffers, &centres)?.to_vec());
-            }
+        let absent = project && names.len() > 1;
+        if let (Entry::Vacant(vacant), true) = (self.projections.entry(names.clone()), absent) {
+            let [part, coefficients] = &self.across;
+            let buffers = [theta, &self.pass.gradient, part, coefficients];
+            vacant.insert(across::project(&recorder, dim, buffers, &centres)?.to_vec());
         }
         Ok(names)
     }

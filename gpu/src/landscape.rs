@@ -258,7 +258,7 @@ impl Job {
         let mut stream = Stream::new(course.seed, Purpose::Augment, course.job, course.epoch, sample);
         let shifts = 2 * augment.padding as u32 + 1;
         let (down, right) = (stream.below(shifts), stream.below(shifts));
-        let mirrored = (stream.bits() & 1) as u32;
+        let mirrored = stream.bits() & 1;
         down | right << 8 | mirrored << 16
     }
 

@@ -5,6 +5,7 @@
 //! [`valleys_core::landscape::Landscape`]: many steps or many points a submission, with no round trip to the host
 //! between them. No atomics: sums are trees of a fixed order, so a run repeats bit for bit on one device.
 
+pub mod bench;
 pub mod check;
 pub mod data;
 pub mod device;
@@ -21,3 +22,4 @@ pub use data::{Data, Shared};
 pub use device::{Choice, Device, Opener, adapters, is_hardware};
 pub use error::{Error, Result};
 pub use landscape::{Augment, Counts, Gpu};
+pub use wgpu::Adapter;

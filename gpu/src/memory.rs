@@ -39,6 +39,11 @@ impl Device {
         self.made(what, bytes, Usage::UNIFORM | Usage::COPY_DST)
     }
 
+    /// Numbers of a query set.
+    pub(crate) fn resolved(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+        self.made(what, bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC)
+    }
+
     fn made(&self, what: &'static str, size: u64, usage: Usage) -> Result<wgpu::Buffer> {
         self.check()?;
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);

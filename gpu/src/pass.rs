@@ -3,7 +3,7 @@
 use crate::data::{Part, Resident};
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, Back, Normalise};
-use crate::kernels::{Bench, Dispatch, loss, parameters, pool, quads, samples};
+use crate::kernels::{Dispatch, Recorder, loss, parameters, pool, quads, samples};
 use crate::network::{Kind, Op, Plan};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -70,7 +70,7 @@ struct Own {
 
 /// Buffers of a pass while its lists are made.
 struct Maker<'a> {
-    bench: Bench<'a>,
+    recorder: Recorder<'a>,
     plan: &'a Plan,
     batch: usize,
     tensors: Vec<wgpu::Buffer>,
@@ -93,13 +93,13 @@ impl Pass {
     ///
     /// # Errors
     /// No room; a buffer above what the adapter binds; a program that the driver refuses.
-    pub fn new(bench: Bench, plan: &Plan, batch: usize, outside: &Outside) -> Result<Self> {
+    pub fn new(recorder: Recorder, plan: &Plan, batch: usize, outside: &Outside) -> Result<Self> {
         let largest = plan.tensors.iter().map(|&shape| 4 * len(shape)).max().unwrap_or(1);
         let wide = (WIDE / largest).min(1024).max(batch);
         let (table, ranges) = table(plan);
-        let maker = Maker::new(bench, plan, [batch, wide], table.len(), ranges)?;
-        let weights = bench.device.holding("table of the weights", &table)?;
-        let pack = parameters::pack(&bench, table.len(), &weights, &maker.theta, &maker.packed)?;
+        let maker = Maker::new(recorder, plan, [batch, wide], table.len(), ranges)?;
+        let weights = recorder.device.holding("table of the weights", &table)?;
+        let pack = parameters::pack(&recorder, table.len(), &weights, &maker.theta, &maker.packed)?;
         let mut accumulate = maker.forward(Statistics::Accumulated)?;
         let last = accumulate.iter().rposition(|dispatch| dispatch.kernel() == "moments_join");
         accumulate.truncate(last.map_or(0, |last| last + 1));
@@ -142,20 +142,20 @@ fn table(plan: &Plan) -> (Vec<u32>, Vec<[Range<usize>; 3]>) {
 
 impl<'a> Maker<'a> {
     fn new(
-        bench: Bench<'a>,
+        recorder: Recorder<'a>,
         plan: &'a Plan,
         [batch, wide]: [usize; 2],
         packed: usize,
         ranges: Vec<[Range<usize>; 3]>,
     ) -> Result<Self> {
-        let device = bench.device;
+        let device = recorder.device;
         let tensors = plan.tensors.iter().map(|&shape| device.numbers("activations", len(shape) * wide));
         let part = plan.ops.iter().map(|op| match op.kind {
             Kind::Correlate(correlation, _) => {
-                let weights = correlation.part_len(&bench, batch);
-                weights.max(batch_norm::part_len(&bench, correlation.output, batch))
+                let weights = correlation.part_len(&recorder, batch);
+                weights.max(batch_norm::part_len(&recorder, correlation.output, batch))
             }
-            Kind::Normalise(normalise) => batch_norm::part_len(&bench, normalise.shape, batch),
+            Kind::Normalise(normalise) => batch_norm::part_len(&recorder, normalise.shape, batch),
             _ => 0,
         });
         let place = |offset: usize| {
@@ -191,7 +191,7 @@ impl<'a> Maker<'a> {
             scores: device.numbers("losses", 2 * wide)?,
             labels: device.numbers("labels", wide)?,
             own: own.collect::<Result<_>>()?,
-            bench,
+            recorder,
             plan,
             batch,
         })
@@ -207,13 +207,13 @@ impl<'a> Maker<'a> {
         let gather = |(samples, first, count): &(wgpu::Buffer, usize, usize)| {
             let chunk = samples::Chunk { samples, first: *first, count: *count };
             let buffers = [&part.labels, outside.order, &self.tensors[0], &self.labels];
-            samples::gather(&self.bench, self.plan.tensors[0], chunk, outside.border, buffers)
+            samples::gather(&self.recorder, self.plan.tensors[0], chunk, outside.border, buffers)
         };
         part.chunks.iter().map(gather).collect()
     }
 
     fn forward(&self, statistics: Statistics) -> Result<Vec<Dispatch>> {
-        let bench = &self.bench;
+        let recorder = &self.recorder;
         let mut list = Vec::new();
         for (op, own) in self.plan.ops.iter().zip(&self.own) {
             let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
@@ -221,25 +221,27 @@ impl<'a> Maker<'a> {
                 Kind::Correlate(correlation, relu) => {
                     let [weights, _, bias] = &own.packed;
                     let bias = correlation.bias.then(|| self.weights(bias));
-                    list.push(correlation.forward(bench, relu, x, self.weights(weights), bias, z)?);
+                    list.push(correlation.forward(recorder, relu, x, self.weights(weights), bias, z)?);
                 }
                 Kind::Normalise(normalise) => {
                     if let (Some([norm, _, sums]), true) = (&own.norm, statistics != Statistics::Given) {
                         let sums = (statistics == Statistics::Accumulated).then_some(sums);
                         let [place, _] = &own.places;
                         let [part, theta] = [&self.part, &self.theta];
-                        list.extend(normalise.moments(bench, self.batch, x, part, place, theta, norm, sums)?);
+                        list.extend(
+                            normalise.moments(recorder, self.batch, x, part, place, theta, norm, sums)?,
+                        );
                     }
                     let other = op.other.map(|tensor| &self.tensors[tensor]);
                     let norm = own.norm.as_ref().map_or(x, |[norm, ..]| norm);
-                    list.push(normalise.forward(bench, x, norm, other, z)?);
+                    list.push(normalise.forward(recorder, x, norm, other, z)?);
                 }
                 Kind::MaxPool(window) => {
                     let channels = self.plan.tensors[op.x].channels;
-                    list.push(pool::max_forward(bench, &window, channels, x, z)?);
+                    list.push(pool::max_forward(recorder, &window, channels, x, z)?);
                 }
                 Kind::AveragePool => {
-                    list.push(pool::average_forward(bench, self.plan.tensors[op.x], x, z)?);
+                    list.push(pool::average_forward(recorder, self.plan.tensors[op.x], x, z)?);
                 }
             }
         }
@@ -252,7 +254,7 @@ impl<'a> Maker<'a> {
             _ => None,
         });
         let fix = |(normalise, place, [norm, _, statistics]): (Normalise, _, &[_; 3])| {
-            normalise.given(&self.bench, place, &self.theta, statistics, norm)
+            normalise.given(&self.recorder, place, &self.theta, statistics, norm)
         };
         norms.map(fix).collect()
     }
@@ -260,21 +262,21 @@ impl<'a> Maker<'a> {
     fn losses(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
         let logits = &self.tensors[self.plan.tensors.len() - 1];
         let [labels, scores] = [&self.labels, &self.scores];
-        let losses = loss::cross_entropy(&self.bench, self.plan.classes, logits, labels, scores, None)?;
-        Ok(vec![losses, loss::sums(&self.bench, scores, sums)?])
+        let losses = loss::cross_entropy(&self.recorder, self.plan.classes, logits, labels, scores, None)?;
+        Ok(vec![losses, loss::sums(&self.recorder, scores, sums)?])
     }
 
     /// Losses and the way back. A tensor's gradient lies in a buffer of its own from its first reader, on the way
     /// back, to its maker; then another of that size may have it.
     fn backward(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
-        let bench = &self.bench;
+        let recorder = &self.recorder;
         let mut gradients = Gradients { free: HashMap::new(), held: vec![None; self.plan.tensors.len()] };
         let last = self.plan.tensors.len() - 1;
         let (logits, [labels, scores]) = (&self.tensors[last], [&self.labels, &self.scores]);
         let (dz, _) = gradients.take(self, last)?;
         let mut list = vec![
-            loss::cross_entropy(bench, self.plan.classes, logits, labels, scores, Some(&dz))?,
-            loss::sums(bench, scores, sums)?,
+            loss::cross_entropy(recorder, self.plan.classes, logits, labels, scores, Some(&dz))?,
+            loss::sums(recorder, scores, sums)?,
         ];
         for (op, own) in self.plan.ops.iter().zip(&self.own).rev() {
             // What nobody reads has no gradient.
@@ -293,23 +295,23 @@ impl<'a> Maker<'a> {
         gradients: &mut Gradients,
         list: &mut Vec<Dispatch>,
     ) -> Result<()> {
-        let (bench, shape) = (&self.bench, self.plan.tensors[op.x]);
+        let (recorder, shape) = (&self.recorder, self.plan.tensors[op.x]);
         let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
         let [place, place_of_bias] = &own.places;
         match op.kind {
             Kind::Correlate(correlation, relu) => {
                 if relu {
-                    list.push(pool::mask(bench, correlation.output, z, dz)?);
+                    list.push(pool::mask(recorder, correlation.output, z, dz)?);
                 }
                 let [part, gradient] = [&self.part, &self.gradient];
                 let weights =
-                    correlation.backward_weights(bench, self.batch, x, dz, part, place, gradient)?;
+                    correlation.backward_weights(recorder, self.batch, x, dz, part, place, gradient)?;
                 list.extend(weights);
                 if correlation.bias {
                     let plain = Normalise { shape: correlation.output, norm: false, add: false, relu: false };
                     let back = Back { dz, x, norm: x, means: x, z, dx: (x, false), dother: None };
                     list.extend(plain.backward_sums(
-                        bench,
+                        recorder,
                         self.batch,
                         &back,
                         part,
@@ -320,7 +322,7 @@ impl<'a> Maker<'a> {
                 if op.x > 0 {
                     let (dx, there) = gradients.take(self, op.x)?;
                     let weights = self.weights(&own.packed[1]);
-                    list.push(correlation.backward_data(bench, there, dz, weights, &dx)?);
+                    list.push(correlation.backward_data(recorder, there, dz, weights, &dx)?);
                 }
             }
             Kind::Normalise(normalise) => {
@@ -328,7 +330,7 @@ impl<'a> Maker<'a> {
                 let mut back = Back { dz, x, norm, means, z, dx: (x, false), dother: None };
                 if normalise.norm {
                     let [part, gradient] = [&self.part, &self.gradient];
-                    list.extend(normalise.backward_sums(bench, self.batch, &back, part, place, gradient)?);
+                    list.extend(normalise.backward_sums(recorder, self.batch, &back, part, place, gradient)?);
                 }
                 // The images have no gradient; nor can a buffer be bound twice, where a tensor is added to itself.
                 let other = op.other.filter(|&other| other > 0);
@@ -336,7 +338,7 @@ impl<'a> Maker<'a> {
                 if apart {
                     let (dx, there) = gradients.take(self, other.unwrap_or(0))?;
                     let only = Normalise { norm: false, add: false, ..normalise };
-                    list.push(only.backward(bench, &Back { dx: (&dx, there), ..back })?);
+                    list.push(only.backward(recorder, &Back { dx: (&dx, there), ..back })?);
                 }
                 if op.x > 0 {
                     let (dx, there) = gradients.take(self, op.x)?;
@@ -347,17 +349,17 @@ impl<'a> Maker<'a> {
                     back.dx = (&dx, there);
                     back.dother = dother.as_ref().map(|(dother, there)| (dother, *there));
                     let both = Normalise { add: back.dother.is_some(), ..normalise };
-                    list.push(both.backward(bench, &back)?);
+                    list.push(both.backward(recorder, &back)?);
                 }
             }
             Kind::MaxPool(_) | Kind::AveragePool if op.x == 0 => {}
             Kind::MaxPool(window) => {
                 let (dx, there) = gradients.take(self, op.x)?;
-                list.push(pool::max_backward(bench, &window, shape.channels, there, [x, dz, &dx])?);
+                list.push(pool::max_backward(recorder, &window, shape.channels, there, [x, dz, &dx])?);
             }
             Kind::AveragePool => {
                 let (dx, there) = gradients.take(self, op.x)?;
-                list.push(pool::average_backward(bench, shape, there, dz, &dx)?);
+                list.push(pool::average_backward(recorder, shape, there, dz, &dx)?);
             }
         }
         Ok(())
@@ -379,7 +381,7 @@ impl Gradients {
         let bytes = 4 * (len(maker.plan.tensors[tensor]) * maker.batch) as u64;
         let buffer = match self.free.get_mut(&bytes).and_then(Vec::pop) {
             Some(buffer) => buffer,
-            None => maker.bench.device.buffer("gradient of activations", bytes)?,
+            None => maker.recorder.device.buffer("gradient of activations", bytes)?,
         };
         self.held[tensor] = Some(buffer.clone());
         Ok((buffer, false))

@@ -77,14 +77,14 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     let mut gradient = vec![0.0; parameters.len()];
     convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
 
-    let bench = &t.bench;
+    let recorder = &t.recorder;
     let mut list = Vec::new();
     let all = t.numbers(&theta(&parameters))?;
     let mut packed = |table: Vec<Option<usize>>| {
         let table: Vec<u32> = table.iter().map(|at| at.map_or(u32::MAX, |at| (OFFSET + at) as u32)).collect();
         let weights = t.numbers(&vec![0.0; table.len()])?;
-        let on_device = bench.device.holding("table", &table)?;
-        list.push(parameters::pack(bench, table.len(), &on_device, &all, &weights)?);
+        let on_device = recorder.device.holding("table", &table)?;
+        list.push(parameters::pack(recorder, table.len(), &on_device, &all, &weights)?);
         Result::Ok(weights)
     };
     let forward = packed(correlation.forward_table())?;
@@ -94,25 +94,25 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
         [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
     list.push(correlation.forward(
-        bench,
+        recorder,
         false,
         on_x,
         whole(&forward),
         bias.then(|| whole(&biases)),
         on_y,
     )?);
-    list.push(correlation.backward_data(bench, true, on_dy, whole(&backward), on_dx)?);
-    let part = correlation.part_len(bench, batch).max(batch_norm::part_len(bench, output, batch));
+    list.push(correlation.backward_data(recorder, true, on_dy, whole(&backward), on_dx)?);
+    let part = correlation.part_len(recorder, batch).max(batch_norm::part_len(recorder, output, batch));
     let [part, on_gradient] = [t.numbers(&vec![0.0; part])?, t.numbers(&theta(&gradient))?];
     let place = t.place()?;
-    list.extend(correlation.backward_weights(bench, batch, on_x, on_dy, &part, &place, &on_gradient)?);
+    list.extend(correlation.backward_weights(recorder, batch, on_x, on_dy, &part, &place, &on_gradient)?);
     if bias {
-        let place = bench.device.uniform("place", 16)?;
-        bench.device.fill(&place, &[(OFFSET + weights) as u32, 0, 0, 0]);
+        let place = recorder.device.uniform("place", 16)?;
+        recorder.device.fill(&place, &[(OFFSET + weights) as u32, 0, 0, 0]);
         let plain = Normalise { shape: output, norm: false, add: false, relu: false };
         let back =
             Back { dz: on_dy, x: on_x, norm: on_x, means: on_x, z: on_y, dx: (on_dx, true), dother: None };
-        list.extend(plain.backward_sums(bench, batch, &back, &part, &place, &on_gradient)?);
+        list.extend(plain.backward_sums(recorder, batch, &back, &part, &place, &on_gradient)?);
     }
     t.run(images(count), &list)?;
     let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
@@ -152,30 +152,30 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
         add::backward(&g, &mut dx);
     }
 
-    let bench = &t.bench;
+    let recorder = &t.recorder;
     let (place, all) = (t.place()?, t.numbers(&theta(&parameters))?);
     let half = op.norm_len() / 2;
     let [act, means, sums] = [2 * half, half, half].map(|len| t.numbers(&vec![0.0; len]));
     let [act, means, sums] = [act?, means?, sums?];
-    let part = t.numbers(&vec![0.0; batch_norm::part_len(bench, s, count)])?;
+    let part = t.numbers(&vec![0.0; batch_norm::part_len(recorder, s, count)])?;
     let on_gradient = t.numbers(&theta(&gradient))?;
     let buffers = [t.images(s, &x)?, t.images(s, &other)?, t.room(s, count)?, t.images(s, &dz)?];
     let [on_x, on_other, on_z, on_dz] = &buffers;
     let [on_dx, on_dother] = [t.images(s, &before)?, t.room(s, count)?];
     let mut list = Vec::new();
     if op.norm {
-        list.extend(op.moments(bench, count, on_x, &part, &place, &all, &act, Some(&sums))?);
+        list.extend(op.moments(recorder, count, on_x, &part, &place, &all, &act, Some(&sums))?);
     }
-    list.push(op.forward(bench, on_x, &act, op.add.then_some(on_other), on_z)?);
+    list.push(op.forward(recorder, on_x, &act, op.add.then_some(on_other), on_z)?);
     let dother = op.add.then_some((&on_dother, false));
     let back = Back { dz: on_dz, x: on_x, norm: &act, means: &means, z: on_z, dx: (&on_dx, true), dother };
     if op.norm {
-        list.extend(op.backward_sums(bench, count, &back, &part, &place, &on_gradient)?);
+        list.extend(op.backward_sums(recorder, count, &back, &part, &place, &on_gradient)?);
     }
-    list.push(op.backward(bench, &back)?);
+    list.push(op.backward(recorder, &back)?);
     if op.norm {
         // Statistics that are given act as those that were found, here from a sum of shares of one half.
-        list.push(op.given(bench, &place, &all, &sums, &act)?);
+        list.push(op.given(recorder, &place, &all, &sums, &act)?);
     }
     t.run(Record { share: 0.5, ..images(count) }, &list)?;
     let mut error = t.error(s, on_z, &z)?.max(t.error(s, &on_dx, &dx)?);
@@ -211,8 +211,8 @@ fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
     let buffers =
         [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
-    let forward = pool::max_forward(&t.bench, &window, channels, on_x, on_y)?;
-    let backward = pool::max_backward(&t.bench, &window, channels, true, [on_x, on_dy, on_dx])?;
+    let forward = pool::max_forward(&t.recorder, &window, channels, on_x, on_y)?;
+    let backward = pool::max_backward(&t.recorder, &window, channels, true, [on_x, on_dy, on_dx])?;
     t.run(images(count), &[forward, backward])?;
     let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
     Ok(Found { error, terms: window.kernel * window.kernel })
@@ -228,8 +228,8 @@ fn averaged(t: &Trial, s: Shape) -> Result<Found> {
     average_pool::backward(&dy, &mut dx);
     let buffers = [t.images(s, &x)?, t.room(flat, count)?, t.images(flat, &dy)?, t.images(s, &before)?];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
-    let forward = pool::average_forward(&t.bench, s, on_x, on_y)?;
-    t.run(images(count), &[forward, pool::average_backward(&t.bench, s, true, on_dy, on_dx)?])?;
+    let forward = pool::average_forward(&t.recorder, s, on_x, on_y)?;
+    t.run(images(count), &[forward, pool::average_backward(&t.recorder, s, true, on_dy, on_dx)?])?;
     Ok(Found { error: t.error(flat, on_y, &y)?.max(t.error(s, on_dx, &dx)?), terms: s.height * s.width })
 }
 
@@ -243,14 +243,15 @@ fn lost(t: &Trial, classes: usize) -> Result<Found> {
     cross_entropy::backward(&z, &labels, &mut gradient);
     let right = |(z, label): (&[f64], &u8)| cross_entropy::arg_max(z) == Some(usize::from(*label));
     let wrong = z.chunks(classes).zip(&labels).filter(|pair| !right(*pair)).count();
-    let device = t.bench.device;
+    let device = t.recorder.device;
     let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
     let [on_z, on_gradient] = [t.images(flat, &z)?, t.room(flat, count)?];
     let [on_labels, scores] = [device.holding("labels", &labels)?, t.numbers(&vec![0.0; 2 * count])?];
     let sums = t.numbers(&[0.0; 8])?;
-    let losses_of = loss::cross_entropy(&t.bench, classes, &on_z, &on_labels, &scores, Some(&on_gradient))?;
+    let losses_of =
+        loss::cross_entropy(&t.recorder, classes, &on_z, &on_labels, &scores, Some(&on_gradient))?;
     let record = Record { number: 2, ..images(count) };
-    t.run(record, &[losses_of, loss::sums(&t.bench, &scores, &sums)?])?;
+    t.run(record, &[losses_of, loss::sums(&t.recorder, &scores, &sums)?])?;
     let expected = [losses.iter().sum::<f64>(), wrong as f64];
     let error = t.error(flat, &on_gradient, &gradient)?.max(t.difference(&sums, 4, &expected)?);
     Ok(Found { error, terms: count + classes })

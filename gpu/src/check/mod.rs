@@ -6,7 +6,7 @@ mod parameters;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Bench, Dispatch, RECORD_STRIDE, Record, quads};
+use crate::kernels::{Dispatch, RECORD_STRIDE, Record, Recorder, quads};
 use valleys_core::network::Shape;
 use valleys_core::rng::{Purpose, Stream};
 
@@ -25,8 +25,10 @@ pub struct Case {
     pub kernels: &'static str,
     /// The shape, in words.
     pub shape: String,
-    run: Box<dyn Fn(&Trial) -> Result<Found>>,
+    run: Run,
 }
+
+type Run = Box<dyn Fn(&Trial) -> Result<Found>>;
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,7 +51,7 @@ impl Case {
     /// The device is lost, has no room, or refuses the kernel.
     pub fn run(&self, device: &Device) -> Result<Found> {
         let records = device.uniform("records", RECORD_STRIDE)?;
-        (self.run)(&Trial { bench: Bench { device, records: &records } })
+        (self.run)(&Trial { recorder: Recorder { device, records: &records } })
     }
 }
 
@@ -73,36 +75,36 @@ pub fn compile(device: &Device) -> Result<()> {
 
 /// Where a case runs.
 struct Trial<'a> {
-    bench: Bench<'a>,
+    recorder: Recorder<'a>,
 }
 
 impl Trial<'_> {
     /// A buffer with a tensor (B, C, H, W) in quads of channels.
     fn images(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.bench.device.holding("images", &to_quads(shape, numbers))
+        self.recorder.device.holding("images", &to_quads(shape, numbers))
     }
 
     /// A buffer for a tensor of `count` images, with other numbers in it.
     fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
         let len = shape.height * shape.width * quads(shape.channels) * 4 * count;
-        self.bench.device.holding("images", &vec![7.0_f32; len])
+        self.recorder.device.holding("images", &vec![7.0_f32; len])
     }
 
     fn numbers(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.bench.device.holding("numbers", &narrow(numbers))
+        self.recorder.device.holding("numbers", &narrow(numbers))
     }
 
     /// The parameters' offset, and the parameters behind it.
     fn place(&self) -> Result<wgpu::Buffer> {
-        let place = self.bench.device.uniform("place", 16)?;
-        self.bench.device.fill(&place, &[OFFSET as u32, 0, 0, 0]);
+        let place = self.recorder.device.uniform("place", 16)?;
+        self.recorder.device.fill(&place, &[OFFSET as u32, 0, 0, 0]);
         Ok(place)
     }
 
     /// Runs dispatches for a record.
     fn run(&self, record: Record, list: &[Dispatch]) -> Result<()> {
-        let device = self.bench.device;
-        device.fill(self.bench.records, &[record]);
+        let device = self.recorder.device;
+        device.fill(self.recorder.records, &[record]);
         let mut encoder = device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -114,7 +116,7 @@ impl Trial<'_> {
 
     fn read(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
         let mut numbers = vec![0.0; len];
-        self.bench.device.read(&mut [(buffer, &mut numbers)])?;
+        self.recorder.device.read(&mut [(buffer, &mut numbers)])?;
         Ok(numbers)
     }
 

@@ -4,7 +4,7 @@ use super::{Case, Found, Trial, images, random};
 use crate::error::Result;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
-use crate::kernels::{Record, across, parameters, quads, samples};
+use crate::kernels::{Record, across, parameters, peak, quads, samples};
 use valleys_core::landscape::normal;
 use valleys_core::network::{CropFlip, Shape};
 use valleys_core::rng::{Purpose, Stream};
@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
             all.push(Case::new("gemm", gemm, move |t| product(t, gemm)));
         }
     }
+    all.push(Case::new("peak", 64, chained));
     let distances = Gemm { rows: 11, columns: 11, depth: 6, transposed: [false, true], distances: true };
     all.push(Case::new("gemm", distances, move |t| product(t, distances)));
     all
@@ -43,7 +44,7 @@ fn mixed(t: &Trial, terms: usize) -> Result<Found> {
     let theta = t.numbers(&vec![7.0; len])?;
     let mut record = images(1);
     record.mix.iter_mut().zip(&weights).for_each(|(to, &weight)| *to = weight as f32);
-    t.run(record, &parameters::mix(&t.bench, len, &theta, &on_device.iter().collect::<Vec<_>>())?)?;
+    t.run(record, &parameters::mix(&t.recorder, len, &theta, &on_device.iter().collect::<Vec<_>>())?)?;
     Ok(Found { error: t.difference(&theta, 0, &expected)?, terms })
 }
 
@@ -61,7 +62,7 @@ fn stepped(t: &Trial, len: usize) -> Result<Found> {
         weight: weight as f32,
         ..images(1)
     };
-    t.run(record, &[parameters::step(&t.bench, len, [on_g, on_theta, on_c, on_v])?])?;
+    t.run(record, &[parameters::step(&t.recorder, len, [on_g, on_theta, on_c, on_v])?])?;
     Ok(Found { error: t.difference(on_c, 0, &expected)?.max(t.difference(on_v, 0, &moved)?), terms: 4 })
 }
 
@@ -92,8 +93,12 @@ fn projected(t: &Trial, terms: usize) -> Result<Found> {
         t.numbers(&[0.0; 16])?,
     ];
     let [on_theta, on_g, part, found] = &buffers;
-    let list =
-        across::project(&t.bench, len, [on_theta, on_g, part, found], &on_device.iter().collect::<Vec<_>>())?;
+    let list = across::project(
+        &t.recorder,
+        len,
+        [on_theta, on_g, part, found],
+        &on_device.iter().collect::<Vec<_>>(),
+    )?;
     t.run(Record { decay: decay as f32, share: share as f32, ..images(1) }, &list)?;
     Ok(Found { error: t.difference(on_g, 0, &expected)?, terms: len })
 }
@@ -116,12 +121,12 @@ fn gathered(t: &Trial, padding: usize) -> Result<Found> {
             CropFlip { shape, padding, border: &border }.apply(&mut stream(), &image, &mut copy);
             let shifts = 2 * padding as u32 + 1;
             let (down, right) = (codes.below(shifts), codes.below(shifts));
-            code = down | right << 8 | ((codes.bits() & 1) as u32) << 16;
+            code = down | right << 8 | (codes.bits() & 1) << 16;
         }
         order.push([sample as u32, code]);
         expected.extend(copy.iter().map(|&x| f64::from(x)));
     }
-    let device = t.bench.device;
+    let device = t.recorder.device;
     let parts = [t.numbers(&all[..split * shape.len()])?, t.numbers(&all[split * shape.len()..])?];
     let buffers = [
         device.holding("labels", &labels)?,
@@ -133,7 +138,7 @@ fn gathered(t: &Trial, padding: usize) -> Result<Found> {
     let border = (padding > 0).then_some((&border, padding));
     let chunk = |i: usize, first, count| Chunk { samples: &parts[i], first, count };
     let list = [chunk(0, 0, split), chunk(1, split, total - split)]
-        .map(|chunk| samples::gather(&t.bench, shape, chunk, border, buffers.each_ref()));
+        .map(|chunk| samples::gather(&t.recorder, shape, chunk, border, buffers.each_ref()));
     let list = list.into_iter().collect::<Result<Vec<_>>>()?;
     t.run(images(count), &list)?;
     // Labels are whole numbers in the bits of the device's.
@@ -162,6 +167,18 @@ fn product(t: &Trial, gemm: Gemm) -> Result<Found> {
         .map(|(transposed, rows, columns)| Shape::flat(if transposed { rows } else { columns }));
     let on_c = t.numbers(&vec![7.0; rows * quads(columns) * 4])?;
     let [on_a, on_b] = [t.images(of_a, &a)?, t.images(of_b, &b)?];
-    t.run(images(1), &[gemm.dispatch(&t.bench, [&on_a, &on_b, &on_c])?])?;
+    t.run(images(1), &[gemm.dispatch(&t.recorder, [&on_a, &on_b, &on_c])?])?;
     Ok(Found { error: t.error(Shape::flat(columns), &on_c, &c)?, terms: depth })
+}
+
+fn chained(t: &Trial) -> Result<Found> {
+    let threads = 64;
+    let y = t.numbers(&vec![0.0; 4 * threads])?;
+    t.run(images(1), &[peak::peak(&t.recorder, threads, &y)?])?;
+    let sum =
+        |factor: f64| -> f64 { (0..8).map(|i| (0..512).fold(f64::from(i), |s, _| s * factor + 0.5)).sum() };
+    let expected: Vec<f64> = (0..threads)
+        .flat_map(|thread| [sum(f64::from(0.999_f32 + (thread % 2) as f32 * 0.0001)); 4])
+        .collect();
+    Ok(Found { error: t.difference(&y, 0, &expected)?, terms: 512 * 512 })
 }

@@ -1,6 +1,6 @@
 //! The part of a gradient across a simplex, as [`valleys_core::landscape::normal`] says it.
 
-use super::{ACROSS_APPLY, ACROSS_DOTS, ACROSS_SOLVE, Bench, Dispatch, Grid, whole};
+use super::{ACROSS_APPLY, ACROSS_DOTS, ACROSS_SOLVE, Dispatch, Grid, Recorder, whole};
 use crate::error::Result;
 
 /// Control points of a mix whose directions can be removed: what the smallest adapters can bind at once.
@@ -19,9 +19,9 @@ const fn products(terms: usize) -> usize {
 /// g ← g + λ θ, less the record's share of its part along the differences of the centres.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
+/// As [`Recorder::dispatch`].
 pub fn project(
-    bench: &Bench,
+    recorder: &Recorder,
     len: usize,
     [theta, gradient, part, coefficients]: [&wgpu::Buffer; 4],
     centres: &[&wgpu::Buffer],
@@ -34,12 +34,12 @@ pub fn project(
         ("SPLITS", SPLITS as i64),
         ("LENGTH", len as i64),
     ];
-    let (buffers, grid) = (on(&[theta, gradient, part], centres), Grid::fixed(SPLITS, bench.size()));
-    let dots = bench.dispatch(&ACROSS_DOTS, &values, &buffers, grid)?;
+    let (buffers, grid) = (on(&[theta, gradient, part], centres), Grid::fixed(SPLITS, recorder.size()));
+    let dots = recorder.dispatch(&ACROSS_DOTS, &values, &buffers, grid)?;
     let solve = [whole(part), whole(coefficients)];
-    let solve = bench.dispatch(&ACROSS_SOLVE, &values, &solve, Grid::fixed(64, 64))?;
-    let (buffers, grid) = (on(&[coefficients, gradient], centres), Grid::fixed(len, bench.size()));
-    Ok([dots, solve, bench.dispatch(&ACROSS_APPLY, &values, &buffers, grid)?])
+    let solve = recorder.dispatch(&ACROSS_SOLVE, &values, &solve, Grid::fixed(64, 64))?;
+    let (buffers, grid) = (on(&[coefficients, gradient], centres), Grid::fixed(len, recorder.size()));
+    Ok([dots, solve, recorder.dispatch(&ACROSS_APPLY, &values, &buffers, grid)?])
 }
 
 fn on<'a>(first: &[&'a wgpu::Buffer], centres: &[&'a wgpu::Buffer]) -> Vec<wgpu::BufferBinding<'a>> {

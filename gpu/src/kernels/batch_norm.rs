@@ -1,8 +1,8 @@
 //! Batch norms with batch statistics, the additions and ReLUs that follow them, and sums over places.
 
 use super::{
-    Bench, Dispatch, Grid, MOMENTS, MOMENTS_JOIN, NORMALISE, NORMALISE_BACKWARD, STATISTICS, SUMS, SUMS_JOIN,
-    quads, whole,
+    Dispatch, Grid, MOMENTS, MOMENTS_JOIN, NORMALISE, NORMALISE_BACKWARD, Recorder, STATISTICS, SUMS,
+    SUMS_JOIN, quads, whole,
 };
 use crate::error::Result;
 use valleys_core::network::Shape;
@@ -40,14 +40,14 @@ pub struct Back<'a> {
 }
 
 /// Part sums of a channel.
-fn splits(bench: &Bench, shape: Shape, batch: usize) -> usize {
+fn splits(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
     let places = batch * shape.height * shape.width;
-    (bench.threads() / quads(shape.channels)).min(places / 8).clamp(1, 256)
+    (recorder.threads() / quads(shape.channels)).min(places / 8).clamp(1, 256)
 }
 
 /// Numbers of the part sums of all functions of this file.
-pub fn part_len(bench: &Bench, shape: Shape, batch: usize) -> usize {
-    splits(bench, shape, batch) * quads(shape.channels) * 8
+pub fn part_len(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
+    splits(recorder, shape, batch) * quads(shape.channels) * 8
 }
 
 fn area(shape: Shape) -> i64 {
@@ -75,11 +75,11 @@ impl Normalise {
     /// Finds how the batch norm acts on a batch; adds the batch's statistics, by its share, to `statistics`.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     pub fn moments(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         batch: usize,
         x: &wgpu::Buffer,
         part: &wgpu::Buffer,
@@ -88,42 +88,42 @@ impl Normalise {
         norm: &wgpu::Buffer,
         statistics: Option<&wgpu::Buffer>,
     ) -> Result<[Dispatch; 2]> {
-        let splits = splits(bench, self.shape, batch);
+        let splits = splits(recorder, self.shape, batch);
         let quads = quads(self.shape.channels);
         let mut values = self.values(splits);
-        let grid = Grid::fixed(splits * quads, bench.size());
-        let parts = bench.dispatch(&MOMENTS, &values, &[whole(x), whole(part)], grid)?;
+        let grid = Grid::fixed(splits * quads, recorder.size());
+        let parts = recorder.dispatch(&MOMENTS, &values, &[whole(x), whole(part)], grid)?;
         values.push(("STATISTICS", statistics.is_some().into()));
         let mut buffers = vec![whole(place), whole(part), whole(theta), whole(norm)];
         buffers.extend(statistics.map(whole));
-        let join = bench.dispatch(&MOMENTS_JOIN, &values, &buffers, Grid::fixed(quads * 64, 64))?;
+        let join = recorder.dispatch(&MOMENTS_JOIN, &values, &buffers, Grid::fixed(quads * 64, 64))?;
         Ok([parts, join])
     }
 
     /// Finds how the batch norm acts with given statistics.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     pub fn given(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         place: &wgpu::Buffer,
         theta: &wgpu::Buffer,
         statistics: &wgpu::Buffer,
         norm: &wgpu::Buffer,
     ) -> Result<Dispatch> {
         let buffers = [whole(place), whole(theta), whole(statistics), whole(norm)];
-        let grid = Grid::fixed(quads(self.shape.channels), bench.size());
-        bench.dispatch(&STATISTICS, &self.values(1), &buffers, grid)
+        let grid = Grid::fixed(quads(self.shape.channels), recorder.size());
+        recorder.dispatch(&STATISTICS, &self.values(1), &buffers, grid)
     }
 
     /// z = act(x) + other, cut off at 0.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     pub fn forward(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         x: &wgpu::Buffer,
         norm: &wgpu::Buffer,
         other: Option<&wgpu::Buffer>,
@@ -132,23 +132,23 @@ impl Normalise {
         let mut buffers = vec![whole(x), whole(z)];
         buffers.extend(self.norm.then(|| whole(norm)));
         buffers.extend(other.map(whole));
-        bench.dispatch(&NORMALISE, &self.values(1), &buffers, self.places(bench))
+        recorder.dispatch(&NORMALISE, &self.values(1), &buffers, self.places(recorder))
     }
 
     /// The gradient of γ and β, and the means that [`Normalise::backward`] takes.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     pub fn backward_sums(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         batch: usize,
         back: &Back,
         part: &wgpu::Buffer,
         place: &wgpu::Buffer,
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
-        let splits = splits(bench, self.shape, batch);
+        let splits = splits(recorder, self.shape, batch);
         let quads = quads(self.shape.channels);
         let values = self.values(splits);
         let mut buffers = vec![whole(back.dz), whole(part)];
@@ -156,18 +156,19 @@ impl Normalise {
             buffers.extend([whole(back.x), whole(back.norm)]);
         }
         buffers.extend(self.relu.then(|| whole(back.z)));
-        let parts = bench.dispatch(&SUMS, &values, &buffers, Grid::fixed(splits * quads, bench.size()))?;
+        let parts =
+            recorder.dispatch(&SUMS, &values, &buffers, Grid::fixed(splits * quads, recorder.size()))?;
         let mut buffers = vec![whole(place), whole(part), whole(gradient)];
         buffers.extend(self.norm.then(|| whole(back.means)));
-        let join = bench.dispatch(&SUMS_JOIN, &values, &buffers, Grid::fixed(quads * 64, 64))?;
+        let join = recorder.dispatch(&SUMS_JOIN, &values, &buffers, Grid::fixed(quads * 64, 64))?;
         Ok([parts, join])
     }
 
     /// The gradient of the input and of the other branch.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
-    pub fn backward(&self, bench: &Bench, back: &Back) -> Result<Dispatch> {
+    /// As [`Recorder::dispatch`].
+    pub fn backward(&self, recorder: &Recorder, back: &Back) -> Result<Dispatch> {
         let mut values = self.values(1);
         values.push(("ACCUMULATE", back.dx.1.into()));
         values.push(("ACCUMULATE_OTHER", back.dother.is_some_and(|d| d.1).into()));
@@ -177,10 +178,10 @@ impl Normalise {
         }
         buffers.extend(self.relu.then(|| whole(back.z)));
         buffers.extend(back.dother.map(|d| whole(d.0)));
-        bench.dispatch(&NORMALISE_BACKWARD, &values, &buffers, self.places(bench))
+        recorder.dispatch(&NORMALISE_BACKWARD, &values, &buffers, self.places(recorder))
     }
 
-    fn places(&self, bench: &Bench) -> Grid {
-        Grid::images(self.shape.height * self.shape.width * quads(self.shape.channels), bench.size())
+    fn places(&self, recorder: &Recorder) -> Grid {
+        Grid::images(self.shape.height * self.shape.width * quads(self.shape.channels), recorder.size())
     }
 }

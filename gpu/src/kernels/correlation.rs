@@ -3,7 +3,7 @@
 //! A linear layer is a convolution whose kernel is as large as its input. None of them writes a matrix of windows down:
 //! each is a product of matrices whose left one is read where it lies.
 
-use super::{Bench, CORRELATION, Dispatch, Grid, WEIGHTS, WEIGHTS_JOIN, quads, whole};
+use super::{CORRELATION, Dispatch, Grid, Recorder, WEIGHTS, WEIGHTS_JOIN, quads, whole};
 use crate::error::Result;
 use valleys_core::network::{Layer, Row, Shape};
 
@@ -99,8 +99,8 @@ impl Correlation {
         (0..4 * quads(outputs)).map(|o| (o < outputs).then_some(first + o)).collect()
     }
 
-    fn tile(bench: &Bench, quads: usize) -> Tile {
-        match bench.device.is_hardware() {
+    fn tile(recorder: &Recorder, quads: usize) -> Tile {
+        match recorder.device.is_hardware() {
             true => Tile { places: 4, width: width(quads, 2) },
             false => Tile { places: 8, width: width(quads, 4) },
         }
@@ -109,10 +109,10 @@ impl Correlation {
     /// y = x ∗ w, plus the bias if there is one, cut off at 0 if `relu` says so.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     pub fn forward(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         relu: bool,
         x: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
@@ -133,16 +133,16 @@ impl Correlation {
         ];
         let mut buffers = vec![whole(x), weights, whole(y)];
         buffers.extend(bias);
-        self.gather(bench, [input, output], 1, &mut values, &buffers)
+        self.gather(recorder, [input, output], 1, &mut values, &buffers)
     }
 
     /// dx = dy ∗ flipped w, added to what is there if `accumulate` says so.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     pub fn backward_data(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         accumulate: bool,
         dy: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
@@ -160,19 +160,19 @@ impl Correlation {
             ("SIGN", -1),
             ("DIVIDE", stride as i64),
         ];
-        self.gather(bench, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
+        self.gather(recorder, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
     }
 
     /// The kernel `correlation` from a shape to another, for `classes`² classes of places.
     fn gather(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         [from, to]: [Shape; 2],
         classes: usize,
         values: &mut Vec<(&str, i64)>,
         buffers: &[wgpu::BufferBinding],
     ) -> Result<Dispatch> {
-        let tile = Self::tile(bench, quads(to.channels));
+        let tile = Self::tile(recorder, quads(to.channels));
         let blocks = quads(to.channels) / tile.width;
         let places = to.height.div_ceil(classes) * to.width.div_ceil(classes);
         values.extend([
@@ -194,10 +194,10 @@ impl Correlation {
             per_image: places as u64,
             fixed: 0,
             tile: tile.places as u64,
-            size: bench.size(),
+            size: recorder.size(),
             times: (blocks * classes * classes) as u32,
         };
-        bench.dispatch(&CORRELATION, values, buffers, grid)
+        recorder.dispatch(&CORRELATION, values, buffers, grid)
     }
 
     /// Channels of a thread, groups of them; quads of outputs of a thread, blocks of them.
@@ -213,9 +213,9 @@ impl Correlation {
     }
 
     /// In how many runs the rows of `batch` images are split.
-    fn splits(&self, bench: &Bench, batch: usize) -> usize {
+    fn splits(&self, recorder: &Recorder, batch: usize) -> usize {
         let [depth, groups, width, blocks] = self.weights_tile();
-        let wanted = bench.threads() / (self.taps() * groups * blocks);
+        let wanted = recorder.threads() / (self.taps() * groups * blocks);
         // A run is long enough to be worth its sums; all sums together are 64 MiB at most.
         let rows = batch * self.output.height;
         let sums = self.taps() * groups * depth * blocks * width * 16;
@@ -223,19 +223,19 @@ impl Correlation {
     }
 
     /// Numbers of the part sums of [`Correlation::backward_weights`].
-    pub fn part_len(&self, bench: &Bench, batch: usize) -> usize {
+    pub fn part_len(&self, recorder: &Recorder, batch: usize) -> usize {
         let [depth, groups, width, blocks] = self.weights_tile();
-        self.splits(bench, batch) * self.taps() * groups * depth * blocks * width * 4
+        self.splits(recorder, batch) * self.taps() * groups * depth * blocks * width * 4
     }
 
     /// dw = x ∗ dy, as θ has it, in `gradient` from the number in `place` on: part sums, then their sum.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
+    /// As [`Recorder::dispatch`].
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     pub fn backward_weights(
         &self,
-        bench: &Bench,
+        recorder: &Recorder,
         batch: usize,
         x: &wgpu::Buffer,
         dy: &wgpu::Buffer,
@@ -245,7 +245,7 @@ impl Correlation {
     ) -> Result<[Dispatch; 2]> {
         let Self { input, output, .. } = *self;
         let [depth, groups, width, blocks] = self.weights_tile();
-        let splits = self.splits(bench, batch);
+        let splits = self.splits(recorder, batch);
         let values = [
             ("KERNEL_Y", self.kernel[0] as i64),
             ("KERNEL_X", self.kernel[1] as i64),
@@ -264,8 +264,8 @@ impl Correlation {
             ("SPLITS", splits as i64),
         ];
         let threads = splits * self.taps() * groups * blocks;
-        let grid = Grid::fixed(threads, bench.size());
-        let parts = bench.dispatch(&WEIGHTS, &values, &[whole(x), whole(dy), whole(part)], grid)?;
+        let grid = Grid::fixed(threads, recorder.size());
+        let parts = recorder.dispatch(&WEIGHTS, &values, &[whole(x), whole(dy), whole(part)], grid)?;
         let values = [
             ("OUTPUTS", output.channels as i64),
             ("CHANNELS", input.channels as i64),
@@ -274,8 +274,8 @@ impl Correlation {
             ("OUT_QUADS", quads(output.channels) as i64),
             ("SPLITS", splits as i64),
         ];
-        let grid = Grid::fixed(output.channels * input.channels * self.taps(), bench.size());
+        let grid = Grid::fixed(output.channels * input.channels * self.taps(), recorder.size());
         let buffers = [whole(place), whole(part), whole(gradient)];
-        Ok([parts, bench.dispatch(&WEIGHTS_JOIN, &values, &buffers, grid)?])
+        Ok([parts, recorder.dispatch(&WEIGHTS_JOIN, &values, &buffers, grid)?])
     }
 }

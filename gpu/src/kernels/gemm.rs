@@ -1,6 +1,6 @@
 //! Products of matrices, and squared distances of rows.
 
-use super::{Bench, Dispatch, GEMM, Grid, quads, whole};
+use super::{Dispatch, GEMM, Grid, Recorder, quads, whole};
 use crate::error::Result;
 
 /// C = op(A) op(B) with C (rows, columns): A is (rows, depth), or (depth, rows) where it is transposed; B (depth,
@@ -23,9 +23,9 @@ impl Gemm {
     /// The product on three buffers.
     ///
     /// # Errors
-    /// As [`Bench::dispatch`].
-    pub fn dispatch(&self, bench: &Bench, [a, b, c]: [&wgpu::Buffer; 3]) -> Result<Dispatch> {
-        let size = bench.size();
+    /// As [`Recorder::dispatch`].
+    pub fn dispatch(&self, recorder: &Recorder, [a, b, c]: [&wgpu::Buffer; 3]) -> Result<Dispatch> {
+        let size = recorder.size();
         let columns = quads(self.columns);
         // As wide as neighbours in memory allow: few columns, one quad a thread.
         let width = if columns > size as usize { 2 } else { 1 };
@@ -49,6 +49,6 @@ impl Gemm {
             size,
             times: self.rows.div_ceil(tile) as u32,
         };
-        bench.dispatch(&GEMM, &values, &[whole(a), whole(b), whole(c)], grid)
+        recorder.dispatch(&GEMM, &values, &[whole(a), whole(b), whole(c)], grid)
     }
 }

@@ -1,14 +1,14 @@
 //! Softmax cross-entropy, and the sums of a batch.
 
-use super::{Bench, CROSS_ENTROPY, Dispatch, Grid, SCORES, quads, whole};
+use super::{CROSS_ENTROPY, Dispatch, Grid, Recorder, SCORES, quads, whole};
 use crate::error::Result;
 
 /// Loss and error of each image; with `gradient` also d(mean loss)/d(logits).
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
+/// As [`Recorder::dispatch`].
 pub fn cross_entropy(
-    bench: &Bench,
+    recorder: &Recorder,
     classes: usize,
     logits: &wgpu::Buffer,
     labels: &wgpu::Buffer,
@@ -22,13 +22,13 @@ pub fn cross_entropy(
     ];
     let mut buffers = vec![whole(logits), whole(labels), whole(scores)];
     buffers.extend(gradient.map(whole));
-    bench.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, bench.size()))
+    recorder.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, recorder.size()))
 }
 
 /// The sums of a batch's losses and errors, at the record's number.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
-pub fn sums(bench: &Bench, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
-    bench.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
+/// As [`Recorder::dispatch`].
+pub fn sums(recorder: &Recorder, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
+    recorder.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
 }

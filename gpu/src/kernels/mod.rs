@@ -10,6 +10,7 @@ pub mod correlation;
 pub mod gemm;
 pub mod loss;
 pub mod parameters;
+pub mod peak;
 pub mod pool;
 pub mod samples;
 
@@ -73,6 +74,7 @@ kernels! {
     SCORES = "scores" with "tree";
     STEP = "step";
     GEMM = "gemm";
+    PEAK = "peak";
     ACROSS_DOTS = "across_dots";
     ACROSS_SOLVE = "across_solve" with "tree";
     ACROSS_APPLY = "across_apply";
@@ -263,14 +265,14 @@ impl Dispatch {
 
 /// Where dispatches are made: a device, and the records that they read.
 #[derive(Clone, Copy, Debug)]
-pub struct Bench<'a> {
+pub struct Recorder<'a> {
     /// The device.
     pub device: &'a Device,
     /// Records, [`RECORD_STRIDE`] apart.
     pub records: &'a wgpu::Buffer,
 }
 
-impl Bench<'_> {
+impl Recorder<'_> {
     /// A dispatch of a kernel with its numbers, on buffers in the order of its bindings.
     ///
     /// # Errors

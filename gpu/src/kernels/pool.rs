@@ -1,12 +1,12 @@
 //! Pooling, and the ReLU at the end of a convolution, backward.
 
-use super::{AVERAGE_POOL, Bench, Dispatch, Grid, MASK, MAX_POOL, quads, whole};
+use super::{AVERAGE_POOL, Dispatch, Grid, MASK, MAX_POOL, Recorder, quads, whole};
 use crate::error::Result;
 use valleys_core::kernels::Window;
 use valleys_core::network::Shape;
 
 fn max_pool(
-    bench: &Bench,
+    recorder: &Recorder,
     window: &Window,
     channels: usize,
     backward: Option<bool>,
@@ -26,39 +26,39 @@ fn max_pool(
     ];
     let places = if backward.is_some() { window.height * window.width } else { rows * columns };
     let buffers: Vec<_> = buffers.iter().map(|b| whole(b)).collect();
-    bench.dispatch(&MAX_POOL, &values, &buffers, Grid::images(places * quads(channels), bench.size()))
+    recorder.dispatch(&MAX_POOL, &values, &buffers, Grid::images(places * quads(channels), recorder.size()))
 }
 
 /// y = the largest of each window.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
+/// As [`Recorder::dispatch`].
 pub fn max_forward(
-    bench: &Bench,
+    recorder: &Recorder,
     window: &Window,
     channels: usize,
     x: &wgpu::Buffer,
     y: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    max_pool(bench, window, channels, None, &[x, y])
+    max_pool(recorder, window, channels, None, &[x, y])
 }
 
 /// dx = dy at the largest of each window, added to what is there if `accumulate` says so.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
+/// As [`Recorder::dispatch`].
 pub fn max_backward(
-    bench: &Bench,
+    recorder: &Recorder,
     window: &Window,
     channels: usize,
     accumulate: bool,
     [x, dy, dx]: [&wgpu::Buffer; 3],
 ) -> Result<Dispatch> {
-    max_pool(bench, window, channels, Some(accumulate), &[x, dy, dx])
+    max_pool(recorder, window, channels, Some(accumulate), &[x, dy, dx])
 }
 
 fn average(
-    bench: &Bench,
+    recorder: &Recorder,
     shape: Shape,
     backward: Option<bool>,
     x: &wgpu::Buffer,
@@ -72,37 +72,42 @@ fn average(
         ("QUADS", quads(shape.channels) as i64),
     ];
     let units = quads(shape.channels) * if backward.is_some() { area } else { 1 };
-    bench.dispatch(&AVERAGE_POOL, &values, &[whole(x), whole(y)], Grid::images(units, bench.size()))
+    recorder.dispatch(&AVERAGE_POOL, &values, &[whole(x), whole(y)], Grid::images(units, recorder.size()))
 }
 
 /// y = the mean of each channel of an image.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
-pub fn average_forward(bench: &Bench, shape: Shape, x: &wgpu::Buffer, y: &wgpu::Buffer) -> Result<Dispatch> {
-    average(bench, shape, None, x, y)
+/// As [`Recorder::dispatch`].
+pub fn average_forward(
+    recorder: &Recorder,
+    shape: Shape,
+    x: &wgpu::Buffer,
+    y: &wgpu::Buffer,
+) -> Result<Dispatch> {
+    average(recorder, shape, None, x, y)
 }
 
 /// dx = dy / (H·W), added to what is there if `accumulate` says so.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
+/// As [`Recorder::dispatch`].
 pub fn average_backward(
-    bench: &Bench,
+    recorder: &Recorder,
     shape: Shape,
     accumulate: bool,
     dy: &wgpu::Buffer,
     dx: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average(bench, shape, Some(accumulate), dy, dx)
+    average(recorder, shape, Some(accumulate), dy, dx)
 }
 
 /// dz = 0 where z is not above 0, in place.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
-pub fn mask(bench: &Bench, shape: Shape, z: &wgpu::Buffer, dz: &wgpu::Buffer) -> Result<Dispatch> {
+/// As [`Recorder::dispatch`].
+pub fn mask(recorder: &Recorder, shape: Shape, z: &wgpu::Buffer, dz: &wgpu::Buffer) -> Result<Dispatch> {
     let units = shape.height * shape.width * quads(shape.channels);
     let values = [("AREA", (shape.height * shape.width) as i64), ("QUADS", quads(shape.channels) as i64)];
-    bench.dispatch(&MASK, &values, &[whole(z), whole(dz)], Grid::images(units, bench.size()))
+    recorder.dispatch(&MASK, &values, &[whole(z), whole(dz)], Grid::images(units, recorder.size()))
 }

@@ -1,6 +1,6 @@
 //! Batches from the samples on the device.
 
-use super::{Bench, Dispatch, GATHER, Grid, quads, whole};
+use super::{Dispatch, GATHER, Grid, Recorder, quads, whole};
 use crate::error::Result;
 use valleys_core::network::Shape;
 
@@ -18,9 +18,9 @@ pub struct Chunk<'a> {
 /// Gathers the images of a batch that lie in a chunk, and their labels; with a border, shifted by at most its padding.
 ///
 /// # Errors
-/// As [`Bench::dispatch`].
+/// As [`Recorder::dispatch`].
 pub fn gather(
-    bench: &Bench,
+    recorder: &Recorder,
     shape: Shape,
     chunk: Chunk,
     border: Option<(&wgpu::Buffer, usize)>,
@@ -38,5 +38,5 @@ pub fn gather(
     let mut buffers = [chunk.samples, labels, order, x, chosen].map(whole).to_vec();
     buffers.extend(border.map(|(border, _)| whole(border)));
     let units = shape.height * shape.width * quads(shape.channels);
-    bench.dispatch(&GATHER, &values, &buffers, Grid::images(units, bench.size()))
+    recorder.dispatch(&GATHER, &values, &buffers, Grid::images(units, recorder.size()))
 }
