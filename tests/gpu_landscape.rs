@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use valleys_core::error::Error as Wrong;
 use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
-use valleys_core::network::{self, CropFlip, Layer, Network, scores, scratch_len};
+use valleys_core::network::{self, CropFlip, Layer, Network, scores, scratch_len, zoo};
 use valleys_gpu::{Augment, Choice, Error, Gpu, Opener, Shared};
 use valleys_tests::tolerance;
 use valleys_tests::trained::{
@@ -28,6 +28,7 @@ fn cases() -> Vec<Arc<Case>> {
     use Layer::{Add, AveragePool, BatchNorm, Branch, Linear, MaxPool, Relu};
     let mut all = networks();
     let linear = |outputs| Linear { outputs };
+    all.push((zoo::LENET5_INPUT, zoo::LENET5.map(|(_, layer)| layer).to_vec()));
     all.push((shape(13, 1, 1), vec![linear(9), Relu, linear(6), Relu, linear(4)]));
     // Windows that overlap, what several read, a sum of a row with itself, a batch norm in front.
     all.push((
@@ -50,7 +51,7 @@ fn cases() -> Vec<Arc<Case>> {
         ],
     ));
     all.into_iter()
-        .zip([[3, 7], [17, 31], [15, 40], [16, 40], [5, 12], [5, 12], [9, 20], [4, 11]])
+        .zip([[3, 7], [17, 31], [15, 40], [16, 40], [5, 12], [5, 12], [4, 9], [9, 20], [4, 11]])
         .map(|(network, size)| Arc::new(Case::new(network, size)))
         .collect()
 }

@@ -7,10 +7,12 @@ use valleys_core::landscape::{Course, Landscape, Mix, Slots, Step, Supervised};
 use valleys_core::network::{self, CropFlip, Layer, Network, Shape, accumulate, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 
+/// A convolution.
 pub const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
     Layer::Convolution { outputs, kernel, stride, padding, bias }
 }
 
+/// A shape.
 pub const fn shape(channels: usize, height: usize, width: usize) -> Shape {
     Shape { channels, height, width }
 }
@@ -94,6 +96,7 @@ pub struct Case {
 }
 
 impl Case {
+    /// A network with random samples: a batch, and how many training samples.
     pub fn new((input, layers): (Shape, Vec<Layer>), [batch, count]: [usize; 2]) -> Self {
         let network = Network { input, layers: &layers };
         let classes = network.classes() as u32;
@@ -117,6 +120,7 @@ impl Case {
         })
     }
 
+    /// The network.
     pub fn network(&self) -> Network<'_> {
         Network { input: self.input, layers: &self.layers }
     }
@@ -130,6 +134,7 @@ impl Case {
         theta
     }
 
+    /// The processor's engine with the points of the slots.
     pub fn images(&self, slots: u32, augment: Option<(Shape, Vec<f32>)>) -> Images {
         let mut images =
             Images::new(&self.network(), self.data.clone(), self.batch, slots as usize, augment).unwrap();
@@ -181,14 +186,17 @@ impl Case {
     }
 }
 
+/// A mix of slots.
 pub fn mix(terms: &[(u32, f32)]) -> Mix {
     terms.iter().copied().collect()
 }
 
+/// A course with usual numbers.
 pub fn course(trainable: u32, epoch: u32) -> Course {
     Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
 }
 
+/// A control point.
 pub fn centre<L: Landscape>(landscape: &mut L, slot: u32) -> Vec<f32>
 where
     L::Error: std::fmt::Debug,
@@ -206,6 +214,7 @@ pub fn difference(a: &[f32], b: &[f64]) -> f64 {
     norm(&mut a.iter().zip(b).map(|(&a, b)| f64::from(a) - b)) / size.max(f64::MIN_POSITIVE)
 }
 
+/// The same in f64.
 pub fn widen(theta: &[f32]) -> Vec<f64> {
     theta.iter().map(|&x| f64::from(x)).collect()
 }

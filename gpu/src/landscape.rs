@@ -163,6 +163,7 @@ impl Gpu {
     }
 
     fn check_mix(&self, mix: &Mix) -> Result<()> {
+        range("control points of a mix", 1, u64::MAX, mix.len() as u64)?;
         let last = self.slots.len().saturating_sub(1) as u64;
         mix.iter().try_for_each(|&(slot, _)| range("slot", 0, last, slot.into()))
     }
@@ -204,7 +205,7 @@ impl Landscape for Gpu {
             range("batch of the epoch", 0, u64::from(self.epoch_len()) - 1, step.batch.into())?;
             self.check_mix(&step.mix)?;
             if course.across > 0.0 {
-                range("control points of a mix", 0, across::TERMS as u64, step.mix.len() as u64)?;
+                range("control points of a mix", 1, across::TERMS as u64, step.mix.len() as u64)?;
             }
         }
         let train = self.job.train;

@@ -245,6 +245,6 @@ fn stepped(device: &Arc<Device>, name: &'static str, batch: usize) -> Result<Mea
         gpu.advance(&course, &list, &mut losses)?;
         Ok(start.elapsed().as_secs_f64() / steps as f64)
     };
-    let work = Work::Steps(Box::new(step));
+    let work = Work::Steps(Box::new(step), steps);
     Ok(Measured { kernel: "step", shape: format!("{name} b{batch}"), flops, bytes, work })
 }

@@ -20,6 +20,8 @@ pub struct Row {
     pub median_seconds: f64,
     /// The best of them.
     pub best_seconds: f64,
+    /// Processor time of all threads, the best of the repetitions, where a program plays the GPU and Linux tells it.
+    pub processor_seconds: Option<f64>,
     /// 10⁹ floating-point operations a second, by the best; those of padding do not count.
     pub gflops: f64,
     /// 10⁹ bytes a second, by the best; each number counted once.
@@ -40,8 +42,18 @@ pub(crate) struct Measured {
 pub(crate) enum Work {
     /// A list for batches of so many images.
     List(Vec<Dispatch>, u32),
-    /// Steps of a landscape: how many seconds one takes.
-    Steps(Box<dyn FnMut() -> Result<f64>>),
+    /// Steps of a landscape: how many seconds one takes, and how many are taken at once.
+    Steps(Box<dyn FnMut() -> Result<f64>>, usize),
+}
+
+/// Processor time of all threads so far.
+fn processor() -> Option<f64> {
+    let threads = std::fs::read_dir("/proc/self/task").ok()?;
+    let of_thread = |thread: std::io::Result<std::fs::DirEntry>| {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    };
+    Some(threads.filter_map(of_thread).sum::<f64>() * 1e-9)
 }
 
 /// Repetitions of a measurement.
@@ -70,10 +82,10 @@ fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
     let Measured { kernel, shape, flops, bytes, work } = measured;
     let timestamps =
         recorder.device.has_timestamps() && recorder.device.is_hardware() && matches!(work, Work::List(..));
-    let mut seconds: Vec<f64> = match work {
-        Work::Steps(mut step) => {
+    let mut go: Box<dyn FnMut() -> Result<(f64, usize)>> = match work {
+        Work::Steps(mut step, steps) => {
             step()?;
-            (0..REPETITIONS).map(|_| step()).collect::<Result<_>>()?
+            Box::new(move || Ok((step()?, steps)))
         }
         Work::List(list, count) => {
             recorder.device.fill(recorder.records, &[Record { count, ..Record::default() }]);
@@ -81,11 +93,17 @@ fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
             let once = time(recorder, &list, count, 1, false)?;
             let budget = if recorder.device.is_hardware() { 0.05 } else { 0.15 };
             let times = ((budget / once) as usize).clamp(1, 2000);
-            (0..REPETITIONS)
-                .map(|_| time(recorder, &list, count, times, timestamps))
-                .collect::<Result<_>>()?
+            Box::new(move || Ok((time(recorder, &list, count, times, timestamps)?, times)))
         }
     };
+    let (mut seconds, mut least) = (Vec::new(), None::<f64>);
+    for _ in 0..REPETITIONS {
+        let before = processor();
+        let (each, times) = go()?;
+        seconds.push(each);
+        let used = processor().zip(before).map(|(after, before)| (after - before) / times as f64);
+        least = [least, used].into_iter().flatten().reduce(f64::min);
+    }
     seconds.sort_by(f64::total_cmp);
     let (best, median) = (seconds[0], seconds[seconds.len() / 2]);
     Ok(Row {
@@ -93,6 +111,7 @@ fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
         shape,
         median_seconds: median,
         best_seconds: best,
+        processor_seconds: least.filter(|_| !recorder.device.is_hardware()),
         gflops: flops / best * 1e-9,
         gbytes_per_second: bytes / best * 1e-9,
         timestamps,

@@ -1,6 +1,8 @@
 // y[place, o] = Σ x[input under tap t of the place, c] · w[t, c, o] over taps and channels: convolutions and linear
 // layers forward, and, gathered, backward to their inputs. A product of matrices whose left one is never written down.
 //
+// A thread beyond the last place reads what that one reads and writes nothing: see `gemm.wgsl`.
+//
 // A thread owns PIXELS places and WIDTH quads of channels. Along an edge, place p = class + DIVIDE·u reads input
 // i = MULTIPLY·u + SIGN·a + base under its tap first + DIVIDE·a. Forward there is one class; backward through a stride
 // of DIVIDE the places of a class meet the same taps.
@@ -17,9 +19,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let first = thread_of(group, local) * $PIXELS;
     let column = (group.y % $BLOCKS) * $WIDTH;
     let total = record.count * $(ROWS*COLUMNS);
-    if (first >= total) {
-        return;
-    }
     let class_y = i32(group.y / $BLOCKS) / $DIVIDE;
     let class_x = i32(group.y / $BLOCKS) % $DIVIDE;
 #if BACKWARD

@@ -1,8 +1,8 @@
 // θ(t) = Σ weight · centre, in the order of the mix; further terms are added to those before.
 
-@group(0) @binding(1) var<storage, read_write> theta: array<f32>;
+@group(0) @binding(1) var<storage, read_write> theta: array<vec4f>;
 #for i in 0..TERMS
-@group(0) @binding($(2+i)) var<storage, read> centre$i: array<f32>;
+@group(0) @binding($(2+i)) var<storage, read> centre$i: array<vec4f>;
 #end
 
 @compute @workgroup_size($SIZE)
@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #if FIRST
     var value = theta[i];
 #else
-    var value = 0.0;
+    var value = vec4f();
 #end
 #for i in 0..TERMS
     value += record.mix[$((FIRST+i)/4)][$((FIRST+i)%4)] * centre$i[i];

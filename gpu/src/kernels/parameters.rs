@@ -1,6 +1,6 @@
 //! θ: the mix of control points, its weights as kernels read them, the optimiser's step.
 
-use super::{Dispatch, Grid, MIX, PACK, Recorder, STEP, whole};
+use super::{Dispatch, Grid, MIX, PACK, Recorder, STEP, quads, whole};
 use crate::error::Result;
 
 /// Control points of one dispatch: what the smallest adapters can bind at once.
@@ -18,9 +18,9 @@ pub fn mix(
 ) -> Result<Vec<Dispatch>> {
     let parts = centres.chunks(TERMS).enumerate().map(|(i, centres)| {
         let first = (i * TERMS) as i64;
-        let values = [("TERMS", centres.len() as i64), ("FIRST", first), ("LENGTH", len as i64)];
+        let values = [("TERMS", centres.len() as i64), ("FIRST", first), ("LENGTH", quads(len) as i64)];
         let buffers: Vec<_> = std::iter::once(&theta).chain(centres).map(|b| whole(b)).collect();
-        recorder.dispatch(&MIX, &values, &buffers, Grid::fixed(len, recorder.size()))
+        recorder.dispatch(&MIX, &values, &buffers, Grid::fixed(quads(len), recorder.size()))
     });
     parts.collect()
 }
@@ -47,8 +47,8 @@ pub fn pack(
 pub fn step(recorder: &Recorder, len: usize, buffers: [&wgpu::Buffer; 4]) -> Result<Dispatch> {
     recorder.dispatch(
         &STEP,
-        &[("LENGTH", len as i64)],
+        &[("LENGTH", quads(len) as i64)],
         &buffers.map(whole),
-        Grid::fixed(len, recorder.size()),
+        Grid::fixed(quads(len), recorder.size()),
     )
 }

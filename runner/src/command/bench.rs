@@ -33,6 +33,8 @@ struct Row {
     backend: String,
     median_seconds: f64,
     best_seconds: f64,
+    /// Processor time of all threads, where a program plays the GPU.
+    processor_seconds: Option<f64>,
     gflops: f64,
     gbytes_per_second: f64,
     /// Of the most that the device computed and copied in the same run; none where that was not measured.
@@ -69,6 +71,7 @@ pub fn run(args: &Bench) -> Result<()> {
             backend: info.backend.to_string(),
             median_seconds: row.median_seconds,
             best_seconds: row.best_seconds,
+            processor_seconds: row.processor_seconds,
             gflops: row.gflops,
             gbytes_per_second: row.gbytes_per_second,
             share_of_arithmetic: arithmetic.map(|most| row.gflops / most),
