@@ -1,5 +1,6 @@
 //! What the tests of every engine do alike: the same steps, the reference beside it, the exact gradient of a batch.
 
+use std::fmt::Debug;
 use valleys::data::{Dataset, Samples};
 use valleys::reference::with_landscape;
 use valleys_core::error::Error;
@@ -17,7 +18,7 @@ pub fn course(trainable: u32, epoch: u32) -> Course {
 }
 
 /// The control point of a slot.
-pub fn centre(landscape: &mut dyn Landscape<Error = Error>, slot: u32) -> Vec<f32> {
+pub fn centre<L: Landscape<Error: Debug> + ?Sized>(landscape: &mut L, slot: u32) -> Vec<f32> {
     let mut theta = vec![0.0; landscape.dim()];
     landscape.get(slot, &mut theta).unwrap();
     theta
@@ -30,7 +31,7 @@ pub fn widen(theta: &[f32]) -> Vec<f64> {
 
 /// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one. What became
 /// of it, and the losses.
-pub fn train(landscape: &mut dyn Landscape<Error = Error>, rate: f32) -> (Vec<f32>, Vec<f32>) {
+pub fn train<L: Landscape<Error: Debug> + ?Sized>(landscape: &mut L, rate: f32) -> (Vec<f32>, Vec<f32>) {
     let mut all = Vec::new();
     for epoch in 0..2 {
         let steps: Vec<Step> = (0..landscape.epoch_len())
@@ -59,7 +60,7 @@ pub fn reference<R>(
         for (slot, theta) in (0..).zip(centres) {
             landscape.put(slot, theta)?;
         }
-        Ok(f(landscape))
+        Ok::<R, Error>(f(landscape))
     })
     .unwrap()
 }

@@ -6,8 +6,28 @@ pub mod engines;
 pub mod rank;
 pub mod scenarios;
 pub mod tolerance;
+pub mod trained;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A device of this machine for tests, with all checks of indices or with none. Without an adapter: none, or a failure
+/// where the tests must be whole (CI=true).
+pub fn gpu(checked: bool) -> Option<Arc<valleys_gpu::Opener>> {
+    let choice = valleys_gpu::Choice { checked, ..valleys_gpu::Choice::from_environment() };
+    let opener = Arc::new(valleys_gpu::Opener::new(choice));
+    match opener.device() {
+        Ok(_) => Some(opener),
+        Err(error) => {
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "CI=true: what is missing is a failure: {error}"
+            );
+            println!("SKIPPED the GPU: {error}; to have it: apt-get install mesa-vulkan-drivers");
+            None
+        }
+    }
+}
 
 /// The official files, where they are: in VALLEYS_DATA, or in `../shared/data`.
 pub fn official_data() -> Option<PathBuf> {

@@ -87,6 +87,9 @@ tools() {
     for component in rustfmt clippy; do
         cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
     done
+    if ! compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null && ! debian mesa-vulkan-drivers libvulkan1; then
+        skip "the GPU" "apt-get install mesa-vulkan-drivers libvulkan1"
+    fi
     have chromium chromium || skip "the report in a browser" "apt-get install chromium"
     rustc --version
 }

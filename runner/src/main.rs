@@ -3,10 +3,10 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use valleys::command::{barcode, distance, summary, weights};
+use valleys::command::{barcode, bench, device, distance, summary, weights};
 use valleys::config::{Config, preset};
 use valleys::failure::{Failure, Kind, Result};
-use valleys::{evaluate, run, table};
+use valleys::{evaluate, gpu, run, table};
 
 /// The topology of what neural networks learn: trains minima, connects them by curves and triangles, and says by
 /// a barcode how far the loss is from convex.
@@ -38,6 +38,10 @@ enum Command {
     Distance(distance::Distance),
     /// Topology of the weights of a checkpoint (safetensors), layer by layer; several files are a series.
     Weights(weights::Weights),
+    /// The GPUs of this machine: limits, features, driver, and every kernel against the processor.
+    Devices(device::Devices),
+    /// Time, GFLOP/s and GB/s of the kernels of a GPU; or compare two results.
+    Bench(bench::Bench),
     /// Print the commented configuration of a preset.
     Init {
         /// Which preset.
@@ -62,6 +66,12 @@ struct RunArgs {
     /// Directory of the data set's files: the same as --set data.dir=DIR.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// What trains and measures networks: a GPU if there is hardware (auto), the processor, or a GPU.
+    #[arg(long, value_enum)]
+    backend: Option<gpu::Wanted>,
+    /// The GPU, by its number in `valleys devices` or a part of its name.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
     /// Threads; no result depends on it.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
@@ -121,6 +131,8 @@ fn main() -> ExitCode {
         Command::Summary(args) => summary::run(&args),
         Command::Distance(args) => distance::run(&args),
         Command::Weights(args) => weights::run(&args),
+        Command::Devices(args) => device::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
     };
     match done {
@@ -160,7 +172,10 @@ fn main_job(mut args: RunArgs) -> Result<()> {
         // Quoted as TOML has it, whatever the name holds.
         args.overrides.push(format!("data.dir={}", toml::Value::String(dir)));
     }
-    let config = Config::load(args.config.as_deref(), args.preset.as_deref(), &args.overrides)?;
+    let mut config = Config::load(args.config.as_deref(), args.preset.as_deref(), &args.overrides)?;
+    if let Some(wanted) = args.backend {
+        config.backend = wanted.backend();
+    }
     let name = match (&args.preset, &args.config) {
         (Some(preset), _) => preset.clone(),
         (None, Some(path)) => path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned()),
@@ -169,7 +184,7 @@ fn main_job(mut args: RunArgs) -> Result<()> {
     if args.threads == Some(0) {
         return Err(Failure::new(Kind::Usage, "--threads is 0, but must be at least 1"));
     }
-    let options = run::Options { out: args.out, threads: args.threads, quiet: false };
+    let options = run::Options { out: args.out, threads: args.threads, quiet: false, device: args.device };
     let (summary, root) = run::run(config, &name, &options)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is JSON"));

@@ -5,6 +5,7 @@ use crate::cpu::Cpu;
 use crate::cpu::images::Images;
 use crate::data::{self, Dataset, Loaded, Source, Subset, Wanted};
 use crate::failure::{Failure, Kind, Result};
+use crate::fault::{Any, Fault};
 use crate::model::{Model, NamedTensor, State};
 use crate::reference;
 use std::path::Path;
@@ -13,6 +14,7 @@ use valleys_core::error::Error;
 use valleys_core::landscape::{Analytic, EPOCH_LEN, Function, Landscape, Slots, rotate, rotation};
 use valleys_core::network::{Layer, Shape, initialise};
 use valleys_core::rng::{Purpose, Stream};
+use valleys_gpu::{Gpu, Opener, Shared};
 
 /// What a data set is that nobody asked for.
 const NO_DATASET: &str = "a dataset, such as \"digits\"";
@@ -37,6 +39,8 @@ pub enum Objective {
         batch: usize,
         /// What is done to the images of a step.
         augment: Augment,
+        /// The samples on a GPU; none for the processor.
+        gpu: Option<(Arc<Opener>, Arc<Shared>)>,
     },
     /// A function with known critical values.
     Known {
@@ -86,7 +90,24 @@ impl Objective {
         fits(name, &model, dataset, &loaded)?;
         let Loaded { data, shape, source, .. } = loaded;
         let augment = config.train.augment;
-        Ok(Self::Trained { model, data: Arc::new(data), shape, source, batch: config.train.batch, augment })
+        let (data, batch) = (Arc::new(data), config.train.batch);
+        Ok(Self::Trained { model, data, shape, source, batch, augment, gpu: None })
+    }
+
+    /// The same objective, trained and measured on the device of an opener. A function stays on the processor.
+    pub fn on_gpu(mut self, opener: Arc<Opener>) -> Self {
+        if let Self::Trained { data, gpu, .. } = &mut self {
+            *gpu = Some((opener.clone(), Arc::new(Shared::new(opener, data.clone()))));
+        }
+        self
+    }
+
+    /// The GPU that trains and measures, with its driver; none for the processor.
+    pub fn adapter(&self) -> Option<String> {
+        let Self::Trained { gpu: Some((opener, _)), .. } = self else { return None };
+        let device = opener.device().ok()?;
+        let info = device.info();
+        Some(format!("{}, {:?}, {} {}", info.name, info.backend, info.driver, info.driver_info))
     }
 
     fn known(function: Function, parameters: &str, seed: u64) -> Result<Self> {
@@ -111,7 +132,7 @@ impl Objective {
     /// # Errors
     /// A function has no samples; the part has none, or more than there are.
     pub fn on(&self, part: Subset) -> std::result::Result<Self, String> {
-        let Self::Trained { model, data, shape, source, batch, augment } = self else {
+        let Self::Trained { model, data, shape, source, batch, augment, gpu } = self else {
             return Err("a function has no samples".to_owned());
         };
         let numbers = part.numbers(&data.train.labels, model.network().classes());
@@ -120,13 +141,18 @@ impl Objective {
         }
         let data = Dataset { train: data.train.pick(&numbers), test: data.test.clone() };
         let (model, source) = (model.clone(), source.clone());
-        Ok(Self::Trained {
+        let part = Self::Trained {
             model,
             data: Arc::new(data),
             shape: *shape,
             source,
             batch: *batch,
             augment: *augment,
+            gpu: None,
+        };
+        Ok(match gpu {
+            Some((opener, _)) => part.on_gpu(opener.clone()),
+            None => part,
         })
     }
 
@@ -217,29 +243,39 @@ impl Objective {
     pub fn with_landscape<R>(
         &self,
         slots: usize,
-        work: impl FnOnce(&mut dyn Landscape<Error = Error>) -> std::result::Result<R, Error>,
-    ) -> std::result::Result<R, Error> {
+        work: impl FnOnce(&mut dyn Landscape<Error = Fault>) -> std::result::Result<R, Fault>,
+    ) -> std::result::Result<R, Fault> {
         match self {
-            Self::Trained { model, data, shape, source, batch, augment } => {
+            Self::Trained { model, shape, source, batch, augment, gpu: Some((_, shared)), .. } => {
+                let augment = (*augment == Augment::CropFlip).then(|| valleys_gpu::Augment {
+                    shape: *shape,
+                    padding: crate::cpu::images::SHIFT,
+                    border: source.black(*shape),
+                });
+                let mut gpu = Gpu::new(&model.network(), shared.clone(), *batch, slots, augment)?;
+                work(&mut Any(&mut gpu))
+            }
+            Self::Trained { model, data, shape, source, batch, augment, gpu: None } => {
                 let perceptron =
                     model.layers.iter().all(|layer| matches!(layer, Layer::Linear { .. } | Layer::Relu));
                 if perceptron && *augment == Augment::None {
-                    return work(&mut Cpu::new(&model.layers, model.input, data.clone(), *batch, slots)?);
+                    let mut cpu = Cpu::new(&model.layers, model.input, data.clone(), *batch, slots)?;
+                    return work(&mut Any(&mut cpu));
                 }
                 let border = (*augment == Augment::CropFlip).then(|| (*shape, source.black(*shape)));
                 let network = model.network();
                 if let Ok(mut images) = Images::new(&network, data.clone(), *batch, slots, border.clone()) {
-                    return work(&mut images);
+                    return work(&mut Any(&mut images));
                 }
                 // Layers without fast kernels; or what is wrong with the data, said by the reference.
                 let border = border.as_ref().map(|(shape, border)| (*shape, border.as_slice()));
-                reference::with_landscape(&network, data, *batch, slots, border, work)
+                reference::with_landscape(&network, data, *batch, slots, border, |l| work(&mut Any(l)))
             }
             Self::Known { function, rotation, dim } => {
                 let mut memory = vec![0.0; Slots::memory_len(slots, *dim)];
                 let (mut vectors, mut theta) = (vec![0.0; 2 * dim], vec![0.0; 2 * dim]);
                 let slots = Slots::new(&mut memory, *dim)?;
-                work(&mut Analytic::new(*function, rotation, slots, &mut vectors, &mut theta)?)
+                work(&mut Any(&mut Analytic::new(*function, rotation, slots, &mut vectors, &mut theta)?))
             }
         }
     }

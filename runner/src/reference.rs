@@ -17,14 +17,14 @@ const SHIFT: usize = 4;
 ///
 /// # Errors
 /// Those of `work`; lengths that do not fit; a label that is no class.
-pub fn with_landscape<R>(
+pub fn with_landscape<R, E: From<Error>>(
     network: &Network,
     data: &Dataset,
     batch: usize,
     slots: usize,
     border: Option<(Shape, &[f32])>,
-    work: impl FnOnce(&mut dyn Landscape<Error = Error>) -> Result<R, Error>,
-) -> Result<R, Error> {
+    work: impl FnOnce(&mut dyn Landscape<Error = Error>) -> Result<R, E>,
+) -> Result<R, E> {
     let dim = network.parameter_len();
     let mut memory = vec![0.0; Slots::memory_len(slots, dim)];
     let mut floats = vec![0.0; Supervised::floats_len(network, batch)];

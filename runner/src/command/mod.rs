@@ -1,6 +1,8 @@
 //! Commands of the command line that are one answer to one input: their flags, what they print.
 
 pub mod barcode;
+pub mod bench;
+pub mod device;
 pub mod distance;
 mod memory;
 pub mod summary;

@@ -18,6 +18,8 @@ pub struct Config {
     /// The data set; none for an analytic objective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
+    /// What trains and measures networks; without effect on an analytic objective.
+    pub backend: Backend,
     /// What of the data set is used, and how.
     pub data: Data,
     /// Seed of all random numbers.
@@ -43,6 +45,16 @@ pub struct Config {
     /// A study of weights in the place of minima and all that follows.
     #[serde(skip_serializing_if = "Study::is_none")]
     pub study: Study,
+}
+
+/// `backend`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The processor.
+    Cpu,
+    /// The GPU that `--device` or VALLEYS_DEVICE names, or the best one.
+    Gpu,
 }
 
 /// `[data]`

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 /// The recipe of the digits, which is also what a configuration file leaves unsaid.
 const DEFAULTS: &str = r#"
 network = "mlp:64-32-32-10"
+backend = "cpu"
 seed = 1
 index = 1
 data = { limit = 0, take = "stratified" }

@@ -201,3 +201,13 @@ impl Dataset {
         Self { train: of(self.train, wanted.train), test: of(self.test, wanted.test) }
     }
 }
+
+impl valleys_gpu::Data for Dataset {
+    fn train(&self) -> valleys_core::network::Samples<'_, f32> {
+        valleys_core::network::Samples { inputs: &self.train.inputs, labels: &self.train.labels }
+    }
+
+    fn test(&self) -> valleys_core::network::Samples<'_, f32> {
+        valleys_core::network::Samples { inputs: &self.test.inputs, labels: &self.test.labels }
+    }
+}

@@ -7,6 +7,7 @@ use super::stage::Stage;
 use crate::checkpoint;
 use crate::config;
 use crate::failure::{Failure, Kind, Result};
+use crate::fault::Fault;
 use std::fmt::Write;
 use std::ops::Range;
 use valleys_core::descent::{Centres, Epoch, Fit, Memory, Sampling, Sgd};
@@ -81,7 +82,7 @@ impl Run {
                 Ok((file_name(face, &position), bytes))
             })
             .collect::<std::result::Result<_, Error>>()
-            .map_err(|e| self.failed("fit", simplex, e))?;
+            .map_err(|e| self.failed("fit", simplex, e.into()))?;
         let mut csv = "epoch,rate,loss\n".to_owned();
         for Epoch { epoch, rate, loss } in epochs {
             let _ = writeln!(csv, "{},{rate},{loss}", epoch + 1);
@@ -234,9 +235,9 @@ impl Run {
         theta
     }
 
-    fn failed(&self, what: &str, simplex: Simplex, error: Error) -> Failure {
+    fn failed(&self, what: &str, simplex: Simplex, error: Fault) -> Failure {
         let hint = match error {
-            Error::NotFinite { .. } => "; a smaller train.learning_rate may help",
+            Fault::Call(Error::NotFinite { .. }) => "; a smaller train.learning_rate may help",
             _ => "",
         };
         Failure::new(Kind::Jobs, format!("{what} of {simplex}: {error}{hint}"))
@@ -245,14 +246,14 @@ impl Run {
 
 /// Runs a fit in a landscape; gives the control points that it moved, and what [`Fit::descend`] returns.
 fn descend(
-    landscape: &mut dyn Landscape<Error = Error>,
+    landscape: &mut dyn Landscape<Error = Fault>,
     fit: &Fit,
     frame: &Frame,
     start: &[Vec<f32>],
     held: &mut [Value],
     peak: Option<f64>,
     record: impl FnMut(Epoch),
-) -> std::result::Result<(Vec<Vec<f32>>, Option<f64>), Error> {
+) -> std::result::Result<(Vec<Vec<f32>>, Option<f64>), Fault> {
     for (slot, theta) in (0..).zip(start) {
         landscape.put(slot, theta)?;
     }
@@ -272,7 +273,7 @@ fn descend(
         landscape.get(slot, &mut theta)?;
         Ok(theta.clone())
     });
-    Ok((moved.collect::<std::result::Result<_, Error>>()?, peak))
+    Ok((moved.collect::<std::result::Result<_, Fault>>()?, peak))
 }
 
 /// The control points of a simplex.

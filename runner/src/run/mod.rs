@@ -7,7 +7,7 @@ mod stage;
 mod summary;
 
 use crate::checkpoint;
-use crate::config::Config;
+use crate::config::{Backend, Config};
 use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::model::State;
@@ -31,6 +31,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// No progress on stderr.
     pub quiet: bool,
+    /// Number or part of the name of a GPU, where one is asked for; VALLEYS_DEVICE or the best one where there is none.
+    pub device: Option<String>,
 }
 
 /// A run directory with what its jobs need.
@@ -49,7 +51,10 @@ pub struct Run {
 /// # Errors
 /// See [`Kind`]; with [`Kind::Jobs`] all jobs that do not depend on the failed ones are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
-    let objective = Objective::new(&config)?;
+    let mut objective = Objective::new(&config)?;
+    if config.backend == Backend::Gpu && objective.data().is_some() {
+        objective = objective.on_gpu(crate::gpu::opener(options.device.as_deref())?);
+    }
     let state = objective.state();
     let given = given(&config, &state)?;
     if !config.study.is_none() {

@@ -158,6 +158,9 @@ pub struct Provenance {
     pub version: String,
     /// Number of parameters.
     pub parameters: usize,
+    /// The GPU that trained and measured, with its driver; none for the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// Training samples.
     pub train_samples: Option<usize>,
     /// Test samples.
@@ -228,6 +231,7 @@ impl Run {
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 parameters: self.objective.dim(),
+                adapter: self.objective.adapter(),
                 train_samples: data.map(|d| d.train.len()),
                 test_samples: data.map(|d| d.test.len()),
                 data: data.map(|d| d.hash().to_hex().to_string()),

@@ -5,6 +5,7 @@ use crate::checkpoint;
 use crate::config::Config;
 use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
+use crate::fault::Fault;
 use crate::objective::Objective;
 use crate::store::Store;
 use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
@@ -91,7 +92,7 @@ pub fn train(
         landscape.put(0, &theta)?;
         let batches = landscape.epoch_len();
         let here = Mix::from_iter([(0, 1.0)]);
-        let mut measure = |landscape: &mut dyn Landscape<Error = Error>, epoch: f64, ends: bool| {
+        let mut measure = |landscape: &mut dyn Landscape<Error = Fault>, epoch: f64, ends: bool| {
             let mut values = [Value::default(); 2];
             for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
                 landscape.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
@@ -115,7 +116,7 @@ pub fn train(
                 Ok(of_layers) => rows(&mut csv, epoch, &values, of_layers),
                 Err(error) => failed = Some(error),
             }
-            Ok::<(), Error>(())
+            Ok::<(), Fault>(())
         };
         measure(landscape, 0.0, true)?;
         let mut losses = [0.0; CALL];
@@ -142,7 +143,7 @@ pub fn train(
                     landscape.advance(&course, &steps, losses)?;
                     if let Some(i) = losses.iter().position(|loss| !loss.is_finite()) {
                         let at = u64::from(epoch) * u64::from(batches) + u64::from(batch) + i as u64;
-                        return Err(Error::NotFinite { what: "the loss", at });
+                        return Err(Error::NotFinite { what: "the loss", at }.into());
                     }
                     batch += count;
                 }

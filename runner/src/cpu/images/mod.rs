@@ -35,7 +35,7 @@ use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_
 use valleys_core::network::{CropFlip, Network, Shape};
 
 /// The largest shift of an augmented image.
-const SHIFT: usize = 4;
+pub const SHIFT: usize = 4;
 
 /// Mean cross-entropy of a convolutional network over labelled samples.
 #[derive(Debug)]

@@ -1,0 +1,250 @@
+//! What is measured.
+
+use super::{Measured, Work};
+use crate::data::{Data, Shared};
+use crate::device::{Device, Opener};
+use crate::error::Result;
+use crate::kernels::batch_norm::{self, Back, Normalise};
+use crate::kernels::correlation::Correlation;
+use crate::kernels::gemm::Gemm;
+use crate::kernels::{Recorder, parameters, peak, quads, whole};
+use crate::landscape::Gpu;
+use std::sync::Arc;
+use std::time::Instant;
+use valleys_core::landscape::{Course, Landscape, Mix, Step};
+use valleys_core::network::{Layer, Network, Samples, Shape, initialise, zoo};
+use valleys_core::rng::{Purpose, Stream};
+
+/// A name, and what makes the measurement.
+type Case = (String, Make);
+
+type Make = Box<dyn Fn(&Recorder) -> Result<Measured>>;
+
+/// Convolutions by their networks: channels before and after, size of the image, kernel, stride, padding.
+const LAYERS: [(&str, [usize; 6]); 14] = [
+    ("lenet5 conv1", [1, 6, 28, 5, 1, 2]),
+    ("lenet5 conv2", [6, 16, 14, 5, 1, 0]),
+    ("resnet conv1", [3, 16, 32, 3, 1, 1]),
+    ("resnet layer1", [16, 16, 32, 3, 1, 1]),
+    ("resnet layer2.0", [16, 32, 32, 3, 2, 1]),
+    ("resnet layer2", [32, 32, 16, 3, 1, 1]),
+    ("resnet layer2 shortcut", [16, 32, 32, 1, 2, 0]),
+    ("resnet layer3.0", [32, 64, 16, 3, 2, 1]),
+    ("resnet layer3", [64, 64, 8, 3, 1, 1]),
+    ("wrn-2 layer1", [32, 32, 32, 3, 1, 1]),
+    ("wrn-2 layer2", [64, 64, 16, 3, 1, 1]),
+    ("wrn-2 layer3", [128, 128, 8, 3, 1, 1]),
+    ("lenet5 fc1", [400, 120, 1, 1, 1, 0]),
+    ("64 to 64", [64, 64, 32, 3, 1, 1]),
+];
+
+pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
+    let hardware = device.is_hardware();
+    // A program that plays a GPU is some thousand times slower.
+    let (batch, large) = if hardware { (128, 1 << 24) } else { (16, 1 << 22) };
+    let mut all: Vec<Case> = Vec::new();
+    let mut add = |name: String, make: Make| all.push((name, make));
+    add("peak".into(), Box::new(peaked));
+    for kernel in ["copy", "relu", "mix", "step"] {
+        add(format!("{kernel} {large}"), Box::new(move |recorder| streamed(recorder, kernel, large)));
+    }
+    for n in [256, 512, 1024, 2048, 4096].into_iter().filter(|&n| hardware || n <= 1024) {
+        add(format!("gemm {n}"), Box::new(move |recorder| product(recorder, n)));
+    }
+    for (layer, sizes) in LAYERS {
+        let batch = match layer {
+            "64 to 64" => 32,
+            layer if layer.contains("lenet") => 128,
+            _ => batch,
+        };
+        for kernel in ["forward", "backward_data", "backward_weights"] {
+            let name = format!("{kernel} {layer} b{batch}");
+            let shape = format!("{layer} b{batch}");
+            add(name, Box::new(move |recorder| convolved(recorder, kernel, &shape, sizes, batch)));
+        }
+    }
+    for kernel in ["batch_norm_forward", "batch_norm_backward"] {
+        for sizes in [[16, 32], [32, 16], [64, 8]] {
+            let name = format!("{kernel} {sizes:?} b{batch}");
+            add(name, Box::new(move |recorder| normalised(recorder, kernel, sizes, batch)));
+        }
+    }
+    let networks: &[&str] = if hardware {
+        &["lenet5", "resnet20", "resnet56", "resnet110", "wrn56-2"]
+    } else {
+        &["lenet5", "resnet20"]
+    };
+    for &network in networks {
+        let batch = if network == "lenet5" { 128 } else { batch };
+        let device = device.clone();
+        let make = move |_: &Recorder| stepped(&device, network, batch);
+        add(format!("step {network} b{batch}"), Box::new(make));
+    }
+    all
+}
+
+fn random(recorder: &Recorder, len: usize) -> Result<wgpu::Buffer> {
+    let mut stream = Stream::new(1, Purpose::Perturbation, 0, 0, 0);
+    let some: Vec<f32> = (0..4096).map(|_| stream.normal() as f32).collect();
+    recorder.device.holding("numbers", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
+}
+
+fn peaked(recorder: &Recorder) -> Result<Measured> {
+    let threads = 16 * recorder.threads();
+    let list = vec![peak::peak(recorder, threads, &recorder.device.numbers("sums", 4 * threads)?)?];
+    let flops = (threads * peak::FLOPS) as f64;
+    Ok(Measured {
+        kernel: "peak",
+        shape: format!("{threads} threads"),
+        flops,
+        bytes: 0.0,
+        work: Work::List(list, 1),
+    })
+}
+
+fn streamed(recorder: &Recorder, kernel: &'static str, len: usize) -> Result<Measured> {
+    let [a, b, c, d] = [(); 4].map(|()| random(recorder, len));
+    let [a, b, c, d] = [a?, b?, c?, d?];
+    let shape = Shape::flat(4);
+    let relu = Normalise { shape, norm: false, add: false, relu: true };
+    let copy = Normalise { relu: false, ..relu };
+    let (list, reads) = match kernel {
+        "copy" => (vec![copy.forward(recorder, &a, &a, None, &b)?], 2),
+        "relu" => (vec![relu.forward(recorder, &a, &a, None, &b)?], 2),
+        "mix" => (parameters::mix(recorder, len, &a, &[&b, &c, &d])?, 4),
+        _ => (vec![parameters::step(recorder, len, [&a, &b, &c, &d])?], 6),
+    };
+    let shape = format!("{len} numbers");
+    let bytes = (4 * reads * len) as f64;
+    Ok(Measured { kernel, shape, flops: 0.0, bytes, work: Work::List(list, (len / 4) as u32) })
+}
+
+fn product(recorder: &Recorder, n: usize) -> Result<Measured> {
+    let [a, b, c] = [random(recorder, n * n)?, random(recorder, n * n)?, random(recorder, n * n)?];
+    let gemm = Gemm { rows: n, columns: n, depth: n, transposed: [false; 2], distances: false };
+    let list = vec![gemm.dispatch(recorder, [&a, &b, &c])?];
+    let (flops, bytes) = (2.0 * (n as f64).powi(3), (12 * n * n) as f64);
+    Ok(Measured { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
+}
+
+fn len(shape: Shape) -> usize {
+    shape.height * shape.width * quads(shape.channels) * 4
+}
+
+fn convolved(
+    recorder: &Recorder,
+    kernel: &'static str,
+    shape: &str,
+    [channels, outputs, size, edge, stride, padding]: [usize; 6],
+    batch: usize,
+) -> Result<Measured> {
+    let input = Shape { channels, height: size, width: size };
+    let layer = Layer::Convolution { outputs, kernel: edge, stride, padding, bias: false };
+    let output = layer.output(input);
+    let correlation = Correlation { input, output, kernel: [edge; 2], stride, padding, bias: false };
+    let [x, y] = [random(recorder, len(input) * batch)?, random(recorder, len(output) * batch)?];
+    let weights =
+        random(recorder, correlation.forward_table().len().max(correlation.backward_table().len()))?;
+    let list = match kernel {
+        "forward" => vec![correlation.forward(recorder, false, &x, whole(&weights), None, &y)?],
+        "backward_data" => vec![correlation.backward_data(recorder, false, &y, whole(&weights), &x)?],
+        _ => {
+            let part = recorder.device.numbers("part sums", correlation.part_len(recorder, batch))?;
+            let gradient = recorder.device.numbers("gradient", outputs * channels * edge * edge)?;
+            let place = recorder.device.uniform("place", 16)?;
+            correlation.backward_weights(recorder, batch, &x, &y, &part, &place, &gradient)?.to_vec()
+        }
+    };
+    let flops = (correlation.flops() * batch) as f64;
+    let bytes = 4.0 * ((input.len() + output.len()) * batch + outputs * channels * edge * edge) as f64;
+    let work = Work::List(list, batch as u32);
+    Ok(Measured { kernel, shape: shape.to_owned(), flops, bytes, work })
+}
+
+fn normalised(
+    recorder: &Recorder,
+    kernel: &'static str,
+    [channels, size]: [usize; 2],
+    batch: usize,
+) -> Result<Measured> {
+    let shape = Shape { channels, height: size, width: size };
+    let op = Normalise { shape, norm: true, add: false, relu: true };
+    let all = len(shape) * batch;
+    let [x, z, dz, dx] =
+        [random(recorder, all)?, random(recorder, all)?, random(recorder, all)?, random(recorder, all)?];
+    let [act, means] = [random(recorder, op.norm_len())?, random(recorder, op.norm_len())?];
+    let part = recorder.device.numbers("part sums", batch_norm::part_len(recorder, shape, batch))?;
+    let [theta, gradient] = [random(recorder, 2 * channels)?, random(recorder, 2 * channels)?];
+    let place = recorder.device.uniform("place", 16)?;
+    let (mut list, sweeps) = (Vec::new(), if kernel == "batch_norm_forward" { 3 } else { 7 });
+    if kernel == "batch_norm_forward" {
+        list.extend(op.moments(recorder, batch, &x, &part, &place, &theta, &act, None)?);
+        list.push(op.forward(recorder, &x, &act, None, &z)?);
+    } else {
+        let back = Back { dz: &dz, x: &x, norm: &act, means: &means, z: &z, dx: (&dx, false), dother: None };
+        list.extend(op.backward_sums(recorder, batch, &back, &part, &place, &gradient)?);
+        list.push(op.backward(recorder, &back)?);
+    }
+    let bytes = (4 * sweeps * shape.len() * batch) as f64;
+    let work = Work::List(list, batch as u32);
+    Ok(Measured { kernel, shape: format!("{shape} b{batch}"), flops: 0.0, bytes, work })
+}
+
+/// Random images.
+#[derive(Debug)]
+struct Noise {
+    inputs: Vec<f32>,
+    labels: Vec<u8>,
+}
+
+impl Data for Noise {
+    fn train(&self) -> Samples<'_, f32> {
+        Samples { inputs: &self.inputs, labels: &self.labels }
+    }
+
+    fn test(&self) -> Samples<'_, f32> {
+        Samples { inputs: &[], labels: &[] }
+    }
+}
+
+fn stepped(device: &Arc<Device>, name: &'static str, batch: usize) -> Result<Measured> {
+    let (input, layers): (_, Vec<Layer>) = match name {
+        "lenet5" => (zoo::LENET5_INPUT, zoo::LENET5.map(|(_, layer)| layer).to_vec()),
+        name => {
+            let (blocks, width) = match name {
+                "resnet20" => (3, 1),
+                "resnet56" => (9, 1),
+                "resnet110" => (18, 1),
+                _ => (9, 2),
+            };
+            (zoo::RESNET_INPUT, zoo::resnet(blocks, width, true).map(|(_, layer)| layer).collect())
+        }
+    };
+    let network = Network { input, layers: &layers };
+    // As many steps as are submitted at once, so that the host's part is seen as in a run.
+    let steps = if device.is_hardware() { 32 } else { 2 };
+    let mut stream = Stream::new(1, Purpose::Perturbation, 0, 0, 0);
+    let count = batch * steps;
+    let inputs = (0..count * input.len()).map(|_| stream.normal() as f32).collect();
+    let labels = (0..count).map(|_| stream.below(10) as u8).collect();
+    let shared =
+        Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), Arc::new(Noise { inputs, labels })));
+    let mut gpu = Gpu::new(&network, shared, batch, 1, None)?;
+    let mut theta = vec![0.0; network.parameter_len()];
+    initialise(&network, 1, 0, &mut theta);
+    gpu.put(0, &theta)?;
+    let (flops, bytes) = ((3 * network.flops() * batch) as f64, gpu.bytes() as f64);
+    let course =
+        Course { seed: 1, job: 1, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
+    let mix = Mix::from_iter([(0, 1.0)]);
+    let list: Vec<Step> =
+        (0..steps as u32).map(|batch| Step { mix: mix.clone(), rate: 1e-3, batch }).collect();
+    let mut losses = vec![0.0; steps];
+    let step = move || {
+        let start = Instant::now();
+        gpu.advance(&course, &list, &mut losses)?;
+        Ok(start.elapsed().as_secs_f64() / steps as f64)
+    };
+    let work = Work::Steps(Box::new(step), steps);
+    Ok(Measured { kernel: "step", shape: format!("{name} b{batch}"), flops, bytes, work })
+}

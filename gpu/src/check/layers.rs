@@ -1,0 +1,258 @@
+//! Layers, forward and backward.
+
+use super::{Case, Found, OFFSET, Trial, images, random, theta};
+use crate::error::Result;
+use crate::kernels::batch_norm::{self, Back, Normalise};
+use crate::kernels::correlation::Correlation;
+use crate::kernels::{Record, loss, parameters, pool, whole};
+use valleys_core::kernels::Window;
+use valleys_core::kernels::{
+    add, average_pool, batch_norm as norm, convolution, cross_entropy, max_pool, relu,
+};
+use valleys_core::network::Shape;
+
+const fn shape(channels: usize, height: usize, width: usize) -> Shape {
+    Shape { channels, height, width }
+}
+
+/// Shape before, outputs, kernel, stride, padding, bias, images of a batch and of a full one.
+type Convolved = (Shape, usize, usize, usize, usize, bool, [usize; 2]);
+
+const CONVOLUTIONS: [Convolved; 9] = [
+    (shape(1, 8, 7), 6, 5, 1, 2, true, [3, 3]),
+    (shape(6, 9, 9), 16, 5, 1, 0, true, [2, 5]),
+    (shape(3, 6, 6), 16, 3, 1, 1, false, [4, 4]),
+    (shape(16, 5, 8), 16, 3, 1, 1, false, [3, 7]),
+    (shape(8, 7, 9), 12, 3, 2, 1, false, [2, 2]),
+    (shape(16, 8, 8), 32, 1, 2, 0, false, [3, 3]),
+    (shape(5, 4, 3), 7, 2, 1, 1, true, [1, 2]),
+    (shape(2, 9, 10), 3, 3, 3, 2, true, [2, 2]),
+    (shape(33, 1, 1), 10, 1, 1, 0, true, [9, 9]),
+];
+
+pub fn cases() -> Vec<Case> {
+    let mut all: Vec<Case> = CONVOLUTIONS
+        .into_iter()
+        .map(|case| Case::new("pack correlation weights sums", case, move |t| convolved(t, case)))
+        .collect();
+    for (i, s) in [shape(16, 5, 5), shape(3, 4, 7), shape(6, 1, 1)].into_iter().enumerate() {
+        for (add, relu) in [(false, false), (false, true), (true, false), (true, true)] {
+            let norm = Normalise { shape: s, norm: true, add, relu };
+            let plain = Normalise { norm: false, ..norm };
+            let count = 3 + 4 * i;
+            all.push(Case::new("moments normalise sums", norm, move |t| normalised(t, norm, count)));
+            if add || relu {
+                all.push(Case::new("normalise", plain, move |t| normalised(t, plain, count)));
+            }
+        }
+    }
+    let window = |height, width, kernel, stride| Window { height, width, kernel, stride, padding: 0 };
+    for (w, channels) in [(window(6, 6, 2, 2), 16), (window(9, 8, 3, 2), 3), (window(5, 7, 2, 3), 6)] {
+        all.push(Case::new("max_pool", (w, channels), move |t| pooled(t, w, channels)));
+    }
+    for s in [shape(64, 8, 8), shape(5, 3, 2)] {
+        all.push(Case::new("average_pool", s, move |t| averaged(t, s)));
+    }
+    for classes in [10, 3, 8] {
+        all.push(Case::new("cross_entropy scores", classes, move |t| lost(t, classes)));
+    }
+    all
+}
+
+fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
+    let (input, outputs, kernel, stride, padding, bias, [count, batch]) = case;
+    let window = Window { height: input.height, width: input.width, kernel, stride, padding };
+    let (height, width) = window.output();
+    let output = Shape { channels: outputs, height, width };
+    let correlation = Correlation { input, output, kernel: [kernel; 2], stride, padding, bias };
+    let weights = outputs * input.channels * kernel * kernel;
+    let parameters = random(weights + if bias { outputs } else { 0 }, 1);
+    let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
+
+    let mut y = vec![0.0; dy.len()];
+    convolution::forward(&window, &parameters, &x, &mut y, count);
+    let mut dx = random(x.len(), 4);
+    let before = dx.clone();
+    convolution::backward_data(&window, &parameters, &dy, &mut dx, count);
+    let mut gradient = vec![0.0; parameters.len()];
+    convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
+
+    let recorder = &t.recorder;
+    let mut list = Vec::new();
+    let all = t.numbers(&theta(&parameters))?;
+    let mut packed = |table: Vec<Option<usize>>| {
+        let table: Vec<u32> = table.iter().map(|at| at.map_or(u32::MAX, |at| (OFFSET + at) as u32)).collect();
+        let weights = t.numbers(&vec![0.0; table.len()])?;
+        let on_device = recorder.device.holding("table", &table)?;
+        list.push(parameters::pack(recorder, table.len(), &on_device, &all, &weights)?);
+        Result::Ok(weights)
+    };
+    let forward = packed(correlation.forward_table())?;
+    let backward = packed(correlation.backward_table())?;
+    let biases = packed(correlation.bias_table())?;
+    let buffers =
+        [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
+    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    list.push(correlation.forward(
+        recorder,
+        false,
+        on_x,
+        whole(&forward),
+        bias.then(|| whole(&biases)),
+        on_y,
+    )?);
+    list.push(correlation.backward_data(recorder, true, on_dy, whole(&backward), on_dx)?);
+    let part = correlation.part_len(recorder, batch).max(batch_norm::part_len(recorder, output, batch));
+    let [part, on_gradient] = [t.numbers(&vec![0.0; part])?, t.numbers(&theta(&gradient))?];
+    let place = t.place()?;
+    list.extend(correlation.backward_weights(recorder, batch, on_x, on_dy, &part, &place, &on_gradient)?);
+    if bias {
+        let place = recorder.device.uniform("place", 16)?;
+        recorder.device.fill(&place, &[(OFFSET + weights) as u32, 0, 0, 0]);
+        let plain = Normalise { shape: output, norm: false, add: false, relu: false };
+        let back =
+            Back { dz: on_dy, x: on_x, norm: on_x, means: on_x, z: on_y, dx: (on_dx, true), dother: None };
+        list.extend(plain.backward_sums(recorder, batch, &back, &part, &place, &on_gradient)?);
+    }
+    t.run(images(count), &list)?;
+    let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
+    let error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
+    Ok(Found { error, terms: (count * height * width).max(input.channels * kernel * kernel) })
+}
+
+fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
+    let s = op.shape;
+    let (parameters, before) = (random(2 * s.channels, 1), random(s.len() * count, 5));
+    // Far from 0, as the inputs of a deep network may be.
+    let x: Vec<f64> = random(s.len() * count, 2).iter().map(|x| f64::from((x + 3.0) as f32)).collect();
+    let (other, dz) = (random(x.len(), 3), random(x.len(), 4));
+    let mut y = x.clone();
+    if op.norm {
+        norm::forward(&parameters, None, &x, &mut y, count);
+    }
+    let mut sum = y.clone();
+    if op.add {
+        add::forward(&y, &other, &mut sum);
+    }
+    let mut z = sum.clone();
+    if op.relu {
+        relu::forward(&sum, &mut z);
+    }
+    let mut g = if op.relu { vec![0.0; z.len()] } else { dz.clone() };
+    if op.relu {
+        relu::backward(&z, &dz, &mut g);
+    }
+    let mut dx = before.clone();
+    let mut gradient = vec![0.0; 2 * s.channels];
+    let mut statistics = vec![0.0; 2 * s.channels];
+    if op.norm {
+        norm::backward(&parameters, &x, &g, &mut gradient, &mut dx, count);
+        norm::accumulate(&x, count, 0.5, &mut statistics);
+    } else {
+        add::backward(&g, &mut dx);
+    }
+
+    let recorder = &t.recorder;
+    let (place, all) = (t.place()?, t.numbers(&theta(&parameters))?);
+    let half = op.norm_len() / 2;
+    let [act, means, sums] = [2 * half, half, half].map(|len| t.numbers(&vec![0.0; len]));
+    let [act, means, sums] = [act?, means?, sums?];
+    let part = t.numbers(&vec![0.0; batch_norm::part_len(recorder, s, count)])?;
+    let on_gradient = t.numbers(&theta(&gradient))?;
+    let buffers = [t.images(s, &x)?, t.images(s, &other)?, t.room(s, count)?, t.images(s, &dz)?];
+    let [on_x, on_other, on_z, on_dz] = &buffers;
+    let [on_dx, on_dother] = [t.images(s, &before)?, t.room(s, count)?];
+    let mut list = Vec::new();
+    if op.norm {
+        list.extend(op.moments(recorder, count, on_x, &part, &place, &all, &act, Some(&sums))?);
+    }
+    list.push(op.forward(recorder, on_x, &act, op.add.then_some(on_other), on_z)?);
+    let dother = op.add.then_some((&on_dother, false));
+    let back = Back { dz: on_dz, x: on_x, norm: &act, means: &means, z: on_z, dx: (&on_dx, true), dother };
+    if op.norm {
+        list.extend(op.backward_sums(recorder, count, &back, &part, &place, &on_gradient)?);
+    }
+    list.push(op.backward(recorder, &back)?);
+    if op.norm {
+        // Statistics that are given act as those that were found, here from a sum of shares of one half.
+        list.push(op.given(recorder, &place, &all, &sums, &act)?);
+    }
+    t.run(Record { share: 0.5, ..images(count) }, &list)?;
+    let mut error = t.error(s, on_z, &z)?.max(t.error(s, &on_dx, &dx)?);
+    if op.add {
+        error = error.max(t.error(s, &on_dother, &g)?);
+    }
+    if op.norm {
+        error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
+        let of_channels = Shape::flat(s.channels);
+        error = error.max(t.error(of_channels, &sums, &statistics[..s.channels])?);
+        let inverse: Vec<f64> =
+            statistics[s.channels..].iter().map(|variance| 1.0 / (variance + norm::EPSILON).sqrt()).collect();
+        let found = t.read(&act, half)?;
+        let found: Vec<f64> = found[half / 2..][..s.channels].iter().map(|&x| f64::from(x)).collect();
+        let apart = found.iter().zip(&inverse).map(|(f, i)| (f / i - 1.0).abs()).fold(0.0, f64::max);
+        error = error.max(apart);
+    }
+    // Sums of squares around a mean of three times their root, and divisions by their deviation.
+    Ok(Found { error, terms: 10 * count * s.height * s.width })
+}
+
+fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
+    let count = 3;
+    let (rows, columns) = window.output();
+    let input = Shape { channels, height: window.height, width: window.width };
+    let output = Shape { channels, height: rows, width: columns };
+    // Few different numbers: ties.
+    let x: Vec<f64> = random(input.len() * count, 1).iter().map(|x| x.round()).collect();
+    let (dy, before) = (random(output.len() * count, 2), random(x.len(), 3));
+    let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
+    max_pool::forward(&window, &x, &mut y);
+    max_pool::backward(&window, &x, &dy, &mut dx);
+    let buffers =
+        [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
+    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    let forward = pool::max_forward(&t.recorder, &window, channels, on_x, on_y)?;
+    let backward = pool::max_backward(&t.recorder, &window, channels, true, [on_x, on_dy, on_dx])?;
+    t.run(images(count), &[forward, backward])?;
+    let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
+    Ok(Found { error, terms: window.kernel * window.kernel })
+}
+
+fn averaged(t: &Trial, s: Shape) -> Result<Found> {
+    let count = 3;
+    let flat = Shape::flat(s.channels);
+    let (x, dy, before) =
+        (random(s.len() * count, 1), random(s.channels * count, 2), random(s.len() * count, 3));
+    let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
+    average_pool::forward(&x, &mut y);
+    average_pool::backward(&dy, &mut dx);
+    let buffers = [t.images(s, &x)?, t.room(flat, count)?, t.images(flat, &dy)?, t.images(s, &before)?];
+    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    let forward = pool::average_forward(&t.recorder, s, on_x, on_y)?;
+    t.run(images(count), &[forward, pool::average_backward(&t.recorder, s, true, on_dy, on_dx)?])?;
+    Ok(Found { error: t.error(flat, on_y, &y)?.max(t.error(s, on_dx, &dx)?), terms: s.height * s.width })
+}
+
+fn lost(t: &Trial, classes: usize) -> Result<Found> {
+    let count = 70;
+    let flat = Shape::flat(classes);
+    let z = random(classes * count, 1);
+    let labels: Vec<u8> = (0..count).map(|i| (i * i % classes) as u8).collect();
+    let losses: Vec<f64> = cross_entropy::losses(&z, &labels).collect();
+    let mut gradient = vec![0.0; z.len()];
+    cross_entropy::backward(&z, &labels, &mut gradient);
+    let right = |(z, label): (&[f64], &u8)| cross_entropy::arg_max(z) == Some(usize::from(*label));
+    let wrong = z.chunks(classes).zip(&labels).filter(|pair| !right(*pair)).count();
+    let device = t.recorder.device;
+    let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
+    let [on_z, on_gradient] = [t.images(flat, &z)?, t.room(flat, count)?];
+    let [on_labels, scores] = [device.holding("labels", &labels)?, t.numbers(&vec![0.0; 2 * count])?];
+    let sums = t.numbers(&[0.0; 8])?;
+    let losses_of =
+        loss::cross_entropy(&t.recorder, classes, &on_z, &on_labels, &scores, Some(&on_gradient))?;
+    let record = Record { number: 2, ..images(count) };
+    t.run(record, &[losses_of, loss::sums(&t.recorder, &scores, &sums)?])?;
+    let expected = [losses.iter().sum::<f64>(), wrong as f64];
+    let error = t.error(flat, &on_gradient, &gradient)?.max(t.difference(&sums, 4, &expected)?);
+    Ok(Found { error, terms: count + classes })
+}

@@ -1,0 +1,171 @@
+//! Every kernel against the reference kernels of core, in f64, on shapes that are odd: what `valleys devices` and the
+//! tests of this crate run.
+
+mod layers;
+mod parameters;
+
+use crate::device::Device;
+use crate::error::Result;
+use crate::kernels::{Dispatch, RECORD_STRIDE, Record, Recorder, quads};
+use valleys_core::network::Shape;
+use valleys_core::rng::{Purpose, Stream};
+
+/// How far a kernel was from the reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// Norm of the difference, relative to the norm of what the reference gives; the largest of all outputs.
+    pub error: f64,
+    /// Terms of the longest sum.
+    pub terms: usize,
+}
+
+/// A kernel with a shape.
+pub struct Case {
+    /// Names of the kernels.
+    pub kernels: &'static str,
+    /// The shape, in words.
+    pub shape: String,
+    run: Run,
+}
+
+type Run = Box<dyn Fn(&Trial) -> Result<Found>>;
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kernels, self.shape)
+    }
+}
+
+impl Case {
+    fn new(
+        kernels: &'static str,
+        shape: impl std::fmt::Debug,
+        run: impl Fn(&Trial) -> Result<Found> + 'static,
+    ) -> Self {
+        Self { kernels, shape: format!("{shape:?}"), run: Box::new(run) }
+    }
+
+    /// Runs it on a device.
+    ///
+    /// # Errors
+    /// The device is lost, has no room, or refuses the kernel.
+    pub fn run(&self, device: &Device) -> Result<Found> {
+        let records = device.uniform("records", RECORD_STRIDE)?;
+        (self.run)(&Trial { recorder: Recorder { device, records: &records } })
+    }
+}
+
+/// The largest error that a correct kernel makes: sums of `terms` f32 products in any order, with some operations more.
+pub fn tolerance(terms: usize) -> f64 {
+    4.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
+}
+
+/// All cases.
+pub fn cases() -> Vec<Case> {
+    layers::cases().into_iter().chain(parameters::cases()).collect()
+}
+
+/// Makes the programs of all cases; what they compute is not looked at.
+///
+/// # Errors
+/// As [`Case::run`].
+pub fn compile(device: &Device) -> Result<()> {
+    cases().iter().try_for_each(|case| case.run(device).map(|_| ()))
+}
+
+/// Where a case runs.
+struct Trial<'a> {
+    recorder: Recorder<'a>,
+}
+
+impl Trial<'_> {
+    /// A buffer with a tensor (B, C, H, W) in quads of channels.
+    fn images(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
+        self.recorder.device.holding("images", &to_quads(shape, numbers))
+    }
+
+    /// A buffer for a tensor of `count` images, with other numbers in it.
+    fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
+        let len = shape.height * shape.width * quads(shape.channels) * 4 * count;
+        self.recorder.device.holding("images", &vec![7.0_f32; len])
+    }
+
+    fn numbers(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {
+        self.recorder.device.holding("numbers", &narrow(numbers))
+    }
+
+    /// The parameters' offset, and the parameters behind it.
+    fn place(&self) -> Result<wgpu::Buffer> {
+        let place = self.recorder.device.uniform("place", 16)?;
+        self.recorder.device.fill(&place, &[OFFSET as u32, 0, 0, 0]);
+        Ok(place)
+    }
+
+    /// Runs dispatches for a record.
+    fn run(&self, record: Record, list: &[Dispatch]) -> Result<()> {
+        let device = self.recorder.device;
+        device.fill(self.recorder.records, &[record]);
+        let mut encoder = device.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, record.count));
+        }
+        device.queue.submit([encoder.finish()]);
+        device.wait()
+    }
+
+    fn read(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
+        let mut numbers = vec![0.0; len];
+        self.recorder.device.read(&mut [(buffer, &mut numbers)])?;
+        Ok(numbers)
+    }
+
+    /// The error of a tensor (B, C, H, W).
+    fn error(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
+        let expected: Vec<f64> = to_quads(shape, expected).iter().map(|&x| f64::from(x)).collect();
+        self.difference(buffer, 0, &expected)
+    }
+
+    /// The error of the numbers of a buffer from `start` on.
+    fn difference(&self, buffer: &wgpu::Buffer, start: usize, expected: &[f64]) -> Result<f64> {
+        let found = self.read(buffer, start + expected.len())?;
+        let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let apart =
+            found[start..].iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
+        Ok(apart.sqrt() / norm.max(f64::MIN_POSITIVE))
+    }
+}
+
+/// Where parameters begin in θ: not at the beginning.
+const OFFSET: usize = 5;
+
+/// A record of `count` images.
+fn images(count: usize) -> Record {
+    Record { count: count as u32, ..Record::default() }
+}
+
+fn to_quads(shape: Shape, numbers: &[f64]) -> Vec<f32> {
+    let Shape { channels, height, width } = shape;
+    let (area, wide) = (height * width, quads(channels) * 4);
+    let mut to = vec![0.0; numbers.len() / channels * wide];
+    for (i, &number) in numbers.iter().enumerate() {
+        let (image, channel, place) = (i / (channels * area), i / area % channels, i % area);
+        to[(image * area + place) * wide + channel] = number as f32;
+    }
+    to
+}
+
+fn narrow(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|&x| x as f32).collect()
+}
+
+/// Numbers around 0 that an f32 holds.
+fn random(len: usize, seed: u64) -> Vec<f64> {
+    let mut stream = Stream::new(seed, Purpose::Perturbation, 0, 0, 0);
+    (0..len).map(|_| f64::from(stream.normal() as f32)).collect()
+}
+
+/// θ with `parameters` at their place.
+fn theta(parameters: &[f64]) -> Vec<f64> {
+    [&[9.0; OFFSET], parameters, &[9.0; 3]].concat()
+}

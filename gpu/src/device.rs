@@ -1,0 +1,281 @@
+//! One opened GPU: which adapter, what it allows, its programs, and what went wrong on it.
+
+use crate::error::{Error, Result};
+use crate::kernels::{Kernel, Program};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Which adapter, and how its programs are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The number of an adapter in [`adapters`], or a part of its name in any case; none for the best one.
+    pub device: Option<String>,
+    /// Keep the driver's checks of every index. Without them programs are faster, and a wrong index is undefined.
+    pub checked: bool,
+    /// Take the sizes of kernels for hardware, or for a program that plays it; none for what it is.
+    pub as_hardware: Option<bool>,
+}
+
+impl Choice {
+    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any; checked in debug builds.
+    pub fn from_environment() -> Self {
+        Self {
+            device: std::env::var("VALLEYS_DEVICE").ok(),
+            checked: cfg!(debug_assertions),
+            as_hardware: None,
+        }
+    }
+
+    /// This choice with an adapter named by the user, if one was.
+    pub fn or_named(self, device: Option<&str>) -> Self {
+        Self { device: device.map(str::to_owned).or(self.device), ..self }
+    }
+}
+
+/// All adapters of this machine, real GPUs before software ones, in a fixed order.
+///
+/// # Cost
+/// Some tens of milliseconds.
+pub fn adapters() -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let mut all = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    all.sort_by_key(|adapter| rank(adapter.get_info().device_type));
+    all
+}
+
+/// Whether an adapter is hardware, not a program that plays one.
+pub fn is_hardware(info: &wgpu::AdapterInfo) -> bool {
+    rank(info.device_type) < 3
+}
+
+fn rank(kind: wgpu::DeviceType) -> u8 {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+/// The adapter of a choice.
+///
+/// # Errors
+/// None answers to it; the message names all that are there.
+pub fn choose(choice: &Choice) -> Result<wgpu::Adapter> {
+    let mut all = adapters();
+    let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
+    let at = match &choice.device {
+        None => (!all.is_empty()).then_some(0),
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(number) => (number < all.len()).then_some(number),
+            Err(_) => {
+                all.iter().position(|adapter| name(adapter).to_lowercase().contains(&wanted.to_lowercase()))
+            }
+        },
+    };
+    match at {
+        Some(at) => Ok(all.swap_remove(at)),
+        None => {
+            let found: Vec<String> = all.iter().map(name).collect();
+            let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+            let wanted = choice.device.as_ref().map_or("".to_owned(), |wanted| format!("{wanted:?}"));
+            Err(Error::NoDevice { wanted, found })
+        }
+    }
+}
+
+/// What happened to a device behind our back.
+#[derive(Debug, Default)]
+struct Fate {
+    lost: Option<String>,
+    refused: Option<String>,
+    out_of_memory: bool,
+}
+
+/// One opened GPU.
+#[derive(Debug)]
+pub struct Device {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    checked: bool,
+    hardware: bool,
+    fate: Arc<Mutex<Fate>>,
+    programs: Mutex<HashMap<String, Arc<Program>>>,
+}
+
+impl Device {
+    /// Opens the adapter of a choice, with all it allows.
+    ///
+    /// # Errors
+    /// None answers to it, or it cannot be opened.
+    pub fn open(choice: &Choice) -> Result<Self> {
+        Self::of(choose(choice)?, choice)
+    }
+
+    /// A device that does nothing, to which all programs can be given: for tests of their texts without a GPU.
+    #[cfg(feature = "noop")]
+    pub fn imaginary(as_hardware: bool) -> Self {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = wgpu::Backends::NOOP;
+        descriptor.backend_options.noop.enable = true;
+        let instance = wgpu::Instance::new(descriptor);
+        let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP)).remove(0);
+        let choice = Choice { as_hardware: Some(as_hardware), checked: true, device: None };
+        Self::of(adapter, &choice).expect("it is always there")
+    }
+
+    /// The texts of all programs so far, with their kernels' names, in order.
+    pub fn texts(&self) -> Vec<(&'static str, String)> {
+        let programs = open(&self.programs);
+        let mut texts: Vec<_> =
+            programs.iter().map(|(text, program)| (program.name(), text.clone())).collect();
+        texts.sort();
+        texts
+    }
+
+    fn of(adapter: wgpu::Adapter, choice: &Choice) -> Result<Self> {
+        let info = adapter.get_info();
+        let wanted = wgpu::Features::TIMESTAMP_QUERY;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("valleys"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            trace: wgpu::Trace::Off,
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
+            Error::NoDevice { wanted: info.name.clone(), found: format!("{} ({e})", info.name) }
+        })?;
+        let fate = Arc::new(Mutex::new(Fate::default()));
+        let of_loss = fate.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            open(&of_loss).lost.get_or_insert(format!("{reason:?} {message}"));
+        });
+        let of_errors = fate.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let mut fate = open(&of_errors);
+            match error {
+                wgpu::Error::OutOfMemory { .. } => fate.out_of_memory = true,
+                other => _ = fate.refused.get_or_insert(other.to_string()),
+            }
+        }));
+        let (checked, programs) = (choice.checked, Mutex::default());
+        let hardware = choice.as_hardware.unwrap_or(is_hardware(&info));
+        Ok(Self { device, queue, info, checked, hardware, fate, programs })
+    }
+
+    /// Name, driver and kind of the adapter.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.info
+    }
+
+    /// What the adapter allows.
+    pub fn limits(&self) -> wgpu::Limits {
+        self.device.limits()
+    }
+
+    /// Whether dispatches can be timed on the device.
+    pub fn has_timestamps(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// Whether kernels have the sizes for hardware, not for a program that plays a GPU.
+    pub fn is_hardware(&self) -> bool {
+        self.hardware
+    }
+
+    /// Waits until everything submitted is done.
+    ///
+    /// # Errors
+    /// The device was lost, had no room, or refused an operation.
+    pub fn wait(&self) -> Result<()> {
+        self.wait_for(None)
+    }
+
+    pub(crate) fn wait_for(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let polled = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
+        self.check()?;
+        polled.map_err(|e| Error::Lost(e.to_string())).map(|_| ())
+    }
+
+    /// Whether everything went well so far.
+    ///
+    /// # Errors
+    /// The device was lost, had no room, or refused an operation.
+    pub fn check(&self) -> Result<()> {
+        let mut fate = open(&self.fate);
+        if let Some(message) = &fate.lost {
+            return Err(Error::Lost(message.clone()));
+        }
+        if std::mem::take(&mut fate.out_of_memory) {
+            return Err(Error::OutOfMemory { what: "a pass", needed: 0 });
+        }
+        fate.refused.take().map_or(Ok(()), |message| Err(Error::Refused(message)))
+    }
+
+    /// Whether the device is lost.
+    pub fn is_lost(&self) -> bool {
+        open(&self.fate).lost.is_some()
+    }
+
+    /// Destroys the device, as an unplugged cable would: for tests of what happens then.
+    pub fn destroy(&self) {
+        self.device.destroy();
+        // The callback may come late, but nothing works from here on.
+        open(&self.fate).lost.get_or_insert("destroyed".to_owned());
+    }
+
+    /// The program of a kernel with its numbers, made once.
+    ///
+    /// # Errors
+    /// The driver refuses it.
+    pub(crate) fn program(&self, kernel: &Kernel, values: &[(&str, i64)]) -> Result<Arc<Program>> {
+        let text = kernel.text(values);
+        if let Some(program) = open(&self.programs).get(&text) {
+            return Ok(program.clone());
+        }
+        let program = Arc::new(Program::new(&self.device, kernel, &text, self.checked));
+        self.check()?;
+        open(&self.programs).insert(text, program.clone());
+        Ok(program)
+    }
+}
+
+/// Opens a device when one is needed, and another one when that was lost; all who ask share it.
+#[derive(Debug)]
+pub struct Opener {
+    choice: Choice,
+    now: Mutex<Option<Arc<Device>>>,
+}
+
+impl Opener {
+    /// An opener of the adapter of a choice. Nothing is opened yet.
+    pub fn new(choice: Choice) -> Self {
+        Self { choice, now: Mutex::new(None) }
+    }
+
+    /// An opener whose device is open already.
+    pub fn with(device: Arc<Device>) -> Self {
+        Self { choice: Choice::default(), now: Mutex::new(Some(device)) }
+    }
+
+    /// The device that is open.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub fn device(&self) -> Result<Arc<Device>> {
+        let mut now = open(&self.now);
+        match &*now {
+            Some(device) if !device.is_lost() => Ok(device.clone()),
+            _ => Ok(now.insert(Arc::new(Device::open(&self.choice)?)).clone()),
+        }
+    }
+}
+
+/// What a panic elsewhere left is as good as before: every write is one assignment.
+fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

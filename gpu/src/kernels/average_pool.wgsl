@@ -1,0 +1,30 @@
+// The mean of each channel; backward every place gets its share of the gradient.
+
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = thread_of(group, local);
+#if BACKWARD
+    if (i >= record.count * $(AREA*QUADS)) {
+        return;
+    }
+    let g = x[i / $(AREA*QUADS) * $QUADS + i % $QUADS] * (1.0 / $(AREA).0);
+#if ACCUMULATE
+    y[i] += g;
+#else
+    y[i] = g;
+#end
+#else
+    if (i >= record.count * $QUADS) {
+        return;
+    }
+    let first = i / $QUADS * $(AREA*QUADS) + i % $QUADS;
+    var sum = vec4f();
+    for (var p = 0u; p < $AREA; p++) {
+        sum += x[first + p * $QUADS];
+    }
+    y[i] = sum * (1.0 / $(AREA).0);
+#end
+}

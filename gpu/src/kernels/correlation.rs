@@ -1,0 +1,281 @@
+//! Convolutions and linear layers: forward, backward to inputs, backward to weights.
+//!
+//! A linear layer is a convolution whose kernel is as large as its input. None of them writes a matrix of windows down:
+//! each is a product of matrices whose left one is read where it lies.
+
+use super::{CORRELATION, Dispatch, Grid, Recorder, WEIGHTS, WEIGHTS_JOIN, quads, whole};
+use crate::error::Result;
+use valleys_core::network::{Layer, Row, Shape};
+
+/// The shape of a convolution or linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correlation {
+    /// Shape of an image before it.
+    pub input: Shape,
+    /// Shape of an image after it.
+    pub output: Shape,
+    /// Rows and columns of its kernel.
+    pub kernel: [usize; 2],
+    /// From one place to the next.
+    pub stride: usize,
+    /// Zeros around the image.
+    pub padding: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+/// Places and quads of channels of a thread.
+#[derive(Clone, Copy, Debug)]
+struct Tile {
+    places: usize,
+    width: usize,
+}
+
+/// The largest of 1 to 4 that divides a number of quads.
+fn width(quads: usize, most: usize) -> usize {
+    (1..=most).rev().find(|w| quads.is_multiple_of(*w)).unwrap_or(1)
+}
+
+impl Correlation {
+    /// That of a row of a plan; none of other layers.
+    pub fn of(row: &Row) -> Option<Self> {
+        let (input, output) = (row.input, row.output);
+        match row.layer {
+            Layer::Linear { .. } => {
+                let kernel = [input.height, input.width];
+                Some(Self { input, output, kernel, stride: 1, padding: 0, bias: true })
+            }
+            Layer::Convolution { kernel, stride, padding, bias, .. } => {
+                Some(Self { input, output, kernel: [kernel; 2], stride, padding, bias })
+            }
+            _ => None,
+        }
+    }
+
+    /// Taps of the kernel.
+    pub const fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Multiplications and additions for an image, in one of the three directions, without those by padding channels.
+    pub const fn flops(&self) -> usize {
+        2 * self.taps() * self.input.channels * self.output.len()
+    }
+
+    /// Rows of the packed weights of a tap: channels that are multiplied.
+    const fn depth(channels: usize) -> usize {
+        if channels < 4 { channels } else { quads(channels) * 4 }
+    }
+
+    /// Which weight of the layer each packed number is, for the way forward: (taps, inputs, output quads, 4).
+    pub fn forward_table(&self) -> Vec<Option<usize>> {
+        self.table(self.input.channels, self.output.channels, |c, o| (o, c))
+    }
+
+    /// The same for the way back to the inputs: (taps, outputs, input quads, 4).
+    pub fn backward_table(&self) -> Vec<Option<usize>> {
+        self.table(self.output.channels, self.input.channels, |o, c| (o, c))
+    }
+
+    fn table(
+        &self,
+        rows: usize,
+        columns: usize,
+        order: impl Fn(usize, usize) -> (usize, usize),
+    ) -> Vec<Option<usize>> {
+        let (depth, width, taps) = (Self::depth(rows), 4 * quads(columns), self.taps());
+        let place = |i: usize| {
+            let (tap, row, column) = (i / (depth * width), i / width % depth, i % width);
+            let (o, c) = order(row, column);
+            (row < rows && column < columns).then_some((o * self.input.channels + c) * taps + tap)
+        };
+        (0..taps * depth * width).map(place).collect()
+    }
+
+    /// Which bias each packed number is.
+    pub fn bias_table(&self) -> Vec<Option<usize>> {
+        let first = self.output.channels * self.input.channels * self.taps();
+        let outputs = self.output.channels;
+        (0..4 * quads(outputs)).map(|o| (o < outputs).then_some(first + o)).collect()
+    }
+
+    fn tile(recorder: &Recorder, quads: usize) -> Tile {
+        match recorder.device.is_hardware() {
+            true => Tile { places: 4, width: width(quads, 2) },
+            false => Tile { places: 8, width: width(quads, 4) },
+        }
+    }
+
+    /// y = x ∗ w, plus the bias if there is one, cut off at 0 if `relu` says so.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn forward(
+        &self,
+        recorder: &Recorder,
+        relu: bool,
+        x: &wgpu::Buffer,
+        weights: wgpu::BufferBinding,
+        bias: Option<wgpu::BufferBinding>,
+        y: &wgpu::Buffer,
+    ) -> Result<Dispatch> {
+        let Self { input, output, .. } = *self;
+        let mut values = vec![
+            ("BACKWARD", 0),
+            ("BIAS", i64::from(bias.is_some())),
+            ("RELU", i64::from(relu)),
+            ("ACCUMULATE", 0),
+            ("ROWS", output.height as i64),
+            ("COLUMNS", output.width as i64),
+            ("MULTIPLY", self.stride as i64),
+            ("SIGN", 1),
+            ("DIVIDE", 1),
+        ];
+        let mut buffers = vec![whole(x), weights, whole(y)];
+        buffers.extend(bias);
+        self.gather(recorder, [input, output], 1, &mut values, &buffers)
+    }
+
+    /// dx = dy ∗ flipped w, added to what is there if `accumulate` says so.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn backward_data(
+        &self,
+        recorder: &Recorder,
+        accumulate: bool,
+        dy: &wgpu::Buffer,
+        weights: wgpu::BufferBinding,
+        dx: &wgpu::Buffer,
+    ) -> Result<Dispatch> {
+        let Self { input, output, stride, .. } = *self;
+        let mut values = vec![
+            ("BACKWARD", 1),
+            ("BIAS", 0),
+            ("RELU", 0),
+            ("ACCUMULATE", i64::from(accumulate)),
+            ("ROWS", input.height.div_ceil(stride) as i64),
+            ("COLUMNS", input.width.div_ceil(stride) as i64),
+            ("MULTIPLY", 1),
+            ("SIGN", -1),
+            ("DIVIDE", stride as i64),
+        ];
+        self.gather(recorder, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
+    }
+
+    /// The kernel `correlation` from a shape to another, for `classes`² classes of places.
+    fn gather(
+        &self,
+        recorder: &Recorder,
+        [from, to]: [Shape; 2],
+        classes: usize,
+        values: &mut Vec<(&str, i64)>,
+        buffers: &[wgpu::BufferBinding],
+    ) -> Result<Dispatch> {
+        let tile = Self::tile(recorder, quads(to.channels));
+        let blocks = quads(to.channels) / tile.width;
+        let places = to.height.div_ceil(classes) * to.width.div_ceil(classes);
+        values.extend([
+            ("PADDING", self.padding as i64),
+            ("KERNEL_Y", self.kernel[0] as i64),
+            ("KERNEL_X", self.kernel[1] as i64),
+            ("HEIGHT", from.height as i64),
+            ("IN_WIDTH", from.width as i64),
+            ("QUADS", quads(from.channels) as i64),
+            ("DEPTH", from.channels.min(4) as i64),
+            ("OUT_HEIGHT", to.height as i64),
+            ("OUT_WIDTH", to.width as i64),
+            ("OUT_QUADS", quads(to.channels) as i64),
+            ("PIXELS", tile.places as i64),
+            ("WIDTH", tile.width as i64),
+            ("BLOCKS", blocks as i64),
+        ]);
+        let grid = Grid {
+            per_image: places as u64,
+            fixed: 0,
+            tile: tile.places as u64,
+            size: recorder.size(),
+            times: (blocks * classes * classes) as u32,
+        };
+        recorder.dispatch(&CORRELATION, values, buffers, grid)
+    }
+
+    /// Channels of a thread, groups of them; quads of outputs of a thread, blocks of them.
+    fn weights_tile(&self) -> [usize; 4] {
+        let inputs = quads(self.input.channels);
+        let depth = match inputs.is_multiple_of(2) {
+            true => 8,
+            false => self.input.channels.min(4),
+        };
+        let outputs = quads(self.output.channels);
+        let width = width(outputs, 2);
+        [depth, (inputs * 4).div_ceil(depth).min(inputs), width, outputs / width]
+    }
+
+    /// In how many runs the rows of `batch` images are split.
+    fn splits(&self, recorder: &Recorder, batch: usize) -> usize {
+        let [depth, groups, width, blocks] = self.weights_tile();
+        let wanted = recorder.threads() / (self.taps() * groups * blocks);
+        // A run is long enough to be worth its sums; all sums together are 64 MiB at most.
+        let rows = batch * self.output.height;
+        let sums = self.taps() * groups * depth * blocks * width * 16;
+        wanted.min(rows / 4).min((64 << 20) / sums).max(1)
+    }
+
+    /// Numbers of the part sums of [`Correlation::backward_weights`].
+    pub fn part_len(&self, recorder: &Recorder, batch: usize) -> usize {
+        let [depth, groups, width, blocks] = self.weights_tile();
+        self.splits(recorder, batch) * self.taps() * groups * depth * blocks * width * 4
+    }
+
+    /// dw = x ∗ dy, as θ has it, in `gradient` from the number in `place` on: part sums, then their sum.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
+    pub fn backward_weights(
+        &self,
+        recorder: &Recorder,
+        batch: usize,
+        x: &wgpu::Buffer,
+        dy: &wgpu::Buffer,
+        part: &wgpu::Buffer,
+        place: &wgpu::Buffer,
+        gradient: &wgpu::Buffer,
+    ) -> Result<[Dispatch; 2]> {
+        let Self { input, output, .. } = *self;
+        let [depth, groups, width, blocks] = self.weights_tile();
+        let splits = self.splits(recorder, batch);
+        let values = [
+            ("KERNEL_Y", self.kernel[0] as i64),
+            ("KERNEL_X", self.kernel[1] as i64),
+            ("STRIDE", self.stride as i64),
+            ("PADDING", self.padding as i64),
+            ("HEIGHT", input.height as i64),
+            ("IN_WIDTH", input.width as i64),
+            ("QUADS", quads(input.channels) as i64),
+            ("OUT_HEIGHT", output.height as i64),
+            ("OUT_WIDTH", output.width as i64),
+            ("OUT_QUADS", quads(output.channels) as i64),
+            ("DEPTH", depth as i64),
+            ("GROUPS", groups as i64),
+            ("WIDTH", width as i64),
+            ("BLOCKS", blocks as i64),
+            ("SPLITS", splits as i64),
+        ];
+        let threads = splits * self.taps() * groups * blocks;
+        let grid = Grid::fixed(threads, recorder.size());
+        let parts = recorder.dispatch(&WEIGHTS, &values, &[whole(x), whole(dy), whole(part)], grid)?;
+        let values = [
+            ("OUTPUTS", output.channels as i64),
+            ("CHANNELS", input.channels as i64),
+            ("TAPS", self.taps() as i64),
+            ("DEPTHS", (groups * depth) as i64),
+            ("OUT_QUADS", quads(output.channels) as i64),
+            ("SPLITS", splits as i64),
+        ];
+        let grid = Grid::fixed(output.channels * input.channels * self.taps(), recorder.size());
+        let buffers = [whole(place), whole(part), whole(gradient)];
+        Ok([parts, recorder.dispatch(&WEIGHTS_JOIN, &values, &buffers, grid)?])
+    }
+}

@@ -1,0 +1,102 @@
+// y[place, o] = Σ x[input under tap t of the place, c] · w[t, c, o] over taps and channels: convolutions and linear
+// layers forward, and, gathered, backward to their inputs. A product of matrices whose left one is never written down.
+//
+// A thread beyond the last place reads what that one reads and writes nothing: see `gemm.wgsl`.
+//
+// A thread owns PIXELS places and WIDTH quads of channels. Along an edge, place p = class + DIVIDE·u reads input
+// i = MULTIPLY·u + SIGN·a + base under its tap first + DIVIDE·a. Forward there is one class; backward through a stride
+// of DIVIDE the places of a class meet the same taps.
+
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+#if BIAS
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;
+#end
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let first = thread_of(group, local) * $PIXELS;
+    let column = (group.y % $BLOCKS) * $WIDTH;
+    let total = record.count * $(ROWS*COLUMNS);
+    let class_y = i32(group.y / $BLOCKS) / $DIVIDE;
+    let class_x = i32(group.y / $BLOCKS) % $DIVIDE;
+#if BACKWARD
+    let tap_y = (class_y + $PADDING) % $DIVIDE;
+    let tap_x = (class_x + $PADDING) % $DIVIDE;
+    let base_y = (class_y + $PADDING) / $DIVIDE;
+    let base_x = (class_x + $PADDING) / $DIVIDE;
+#else
+    let tap_y = 0i;
+    let tap_x = 0i;
+    let base_y = -$(PADDING)i;
+    let base_x = -$(PADDING)i;
+#end
+#for i in 0..PIXELS
+    let p$i = min(first + $i, total - 1);
+    let u$i = i32(p$i / $COLUMNS % $ROWS);
+    let v$i = i32(p$i % $COLUMNS);
+    let image$i = i32(p$i / $(ROWS*COLUMNS));
+    let row$i = u$i * $MULTIPLY + base_y;
+    let left$i = v$i * $MULTIPLY + base_x;
+#for j in 0..WIDTH
+    var s$(i)_$j = vec4f();
+#end
+#end
+    for (var a = 0i; tap_y + a * $DIVIDE < $KERNEL_Y; a++) {
+#for i in 0..PIXELS
+        let y$i = row$i + $SIGN * a;
+        let in$i = y$i >= 0 && y$i < $HEIGHT;
+        let line$i = (image$i * $HEIGHT + y$i) * $IN_WIDTH;
+#end
+        for (var b = 0i; tap_x + b * $DIVIDE < $KERNEL_X; b++) {
+            let tap = (tap_y + a * $DIVIDE) * $KERNEL_X + tap_x + b * $DIVIDE;
+            var at = u32(tap) * $(DEPTH*QUADS*OUT_QUADS) + column;
+#for i in 0..PIXELS
+            let x$i = left$i + $SIGN * b;
+            let ok$i = in$i && x$i >= 0 && x$i < $IN_WIDTH;
+            let from$i = u32(select(0, line$i + x$i, ok$i)) * $QUADS;
+#end
+            for (var q = 0u; q < $QUADS; q++) {
+#for i in 0..PIXELS
+                let c$i = select(vec4f(), x[from$i + q], ok$i);
+#end
+#for k in 0..DEPTH
+#for j in 0..WIDTH
+                let w$(k)_$j = w[at + $(k*OUT_QUADS+j)];
+#end
+#for i in 0..PIXELS
+#for j in 0..WIDTH
+                s$(i)_$j = fma(vec4f(c$i[$k]), w$(k)_$j, s$(i)_$j);
+#end
+#end
+#end
+                at += $(DEPTH*OUT_QUADS);
+            }
+        }
+    }
+#for i in 0..PIXELS
+#if BACKWARD
+    let to_y$i = u$i * $DIVIDE + class_y;
+    let to_x$i = v$i * $DIVIDE + class_x;
+    if (first + $i < total && to_y$i < $OUT_HEIGHT && to_x$i < $OUT_WIDTH) {
+        let to = u32((image$i * $OUT_HEIGHT + to_y$i) * $OUT_WIDTH + to_x$i) * $OUT_QUADS + column;
+#else
+    if (first + $i < total) {
+        let to = p$i * $OUT_QUADS + column;
+#end
+#for j in 0..WIDTH
+#if BIAS
+        s$(i)_$j += bias[column + $j];
+#end
+#if RELU
+        s$(i)_$j = select(s$(i)_$j, vec4f(), s$(i)_$j < vec4f());
+#end
+#if ACCUMULATE
+        s$(i)_$j += y[to + $j];
+#end
+        y[to + $j] = s$(i)_$j;
+#end
+    }
+#end
+}

@@ -1,0 +1,54 @@
+// The images and labels of a batch in the order drawn, shifted and mirrored as its codes say, channels innermost.
+//
+// An entry of the order is a sample and a code: shift down, shift right, mirrored, in bytes. A shift by PADDING is none.
+// Samples lie in chunks; images that are not in this one are left alone.
+
+@group(0) @binding(1) var<storage, read> samples: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read> order: array<vec2u>;
+@group(0) @binding(4) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> chosen: array<u32>;
+#if PADDING
+@group(0) @binding(6) var<storage, read> border: array<f32>;
+#end
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = thread_of(group, local);
+    let image = i / $(HEIGHT*WIDTH*QUADS);
+    if (image >= record.count) {
+        return;
+    }
+    let entry = order[record.first + image];
+    if (entry.x < $FIRST || entry.x >= $(FIRST+COUNT)) {
+        return;
+    }
+    let quad = i % $QUADS;
+    let place = i / $QUADS % $(HEIGHT*WIDTH);
+    var row = i32(place / $WIDTH);
+    var column = i32(place % $WIDTH);
+#if PADDING
+    if ((entry.y >> 16) != 0) {
+        column = $(WIDTH-1) - column;
+    }
+    row += i32(entry.y & 0xff) - $PADDING;
+    column += i32((entry.y >> 8) & 0xff) - $PADDING;
+    let inside = row >= 0 && row < $HEIGHT && column >= 0 && column < $WIDTH;
+#end
+    let first = (entry.x - $FIRST) * $(CHANNELS*HEIGHT*WIDTH);
+    var value = vec4f();
+    for (var k = 0u; k < 4 && quad * 4 + k < $CHANNELS; k++) {
+        let channel = quad * 4 + k;
+#if PADDING
+        if (!inside) {
+            value[k] = border[channel];
+            continue;
+        }
+#end
+        value[k] = samples[first + channel * $(HEIGHT*WIDTH) + u32(row * $WIDTH + column)];
+    }
+    x[i] = value;
+    if (quad == 0 && place == 0) {
+        chosen[image] = labels[entry.x];
+    }
+}

@@ -1,0 +1,54 @@
+//! Products of matrices, and squared distances of rows.
+
+use super::{Dispatch, GEMM, Grid, Recorder, quads, whole};
+use crate::error::Result;
+
+/// C = op(A) op(B) with C (rows, columns): A is (rows, depth), or (depth, rows) where it is transposed; B (depth,
+/// columns), or (columns, depth). Rows of numbers are filled up to quads with 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gemm {
+    /// Rows of C.
+    pub rows: usize,
+    /// Columns of C.
+    pub columns: usize,
+    /// Terms of each sum.
+    pub depth: usize,
+    /// Whether A, and B, are transposed.
+    pub transposed: [bool; 2],
+    /// Σ (a − b)² instead of Σ a b: squared distances of the rows of A and of a transposed B.
+    pub distances: bool,
+}
+
+impl Gemm {
+    /// The product on three buffers.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn dispatch(&self, recorder: &Recorder, [a, b, c]: [&wgpu::Buffer; 3]) -> Result<Dispatch> {
+        let size = recorder.size();
+        let columns = quads(self.columns);
+        // As wide as neighbours in memory allow: few columns, one quad a thread.
+        let width = if columns > size as usize { 2 } else { 1 };
+        let tile = 8;
+        let values = [
+            ("ROWS", self.rows as i64),
+            ("COLUMNS", self.columns as i64),
+            ("QUADS", columns as i64),
+            ("DEPTH", self.depth as i64),
+            ("REST", i64::from(!self.depth.is_multiple_of(4))),
+            ("TILE", tile as i64),
+            ("WIDTH", width as i64),
+            ("TRANSPOSE_A", self.transposed[0].into()),
+            ("TRANSPOSE_B", self.transposed[1].into()),
+            ("DISTANCES", self.distances.into()),
+        ];
+        let grid = Grid {
+            per_image: 0,
+            fixed: columns as u64,
+            tile: width,
+            size,
+            times: self.rows.div_ceil(tile) as u32,
+        };
+        recorder.dispatch(&GEMM, &values, &[whole(a), whole(b), whole(c)], grid)
+    }
+}

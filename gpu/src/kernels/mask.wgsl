@@ -1,0 +1,12 @@
+// dz = 0 where the ReLU that a convolution or linear layer ends with was not above 0, in place.
+
+@group(0) @binding(1) var<storage, read> z: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dz: array<vec4f>;
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = thread_of(group, local);
+    if (i < record.count * $(AREA*QUADS)) {
+        dz[i] = select(vec4f(), dz[i], z[i] > vec4f());
+    }
+}

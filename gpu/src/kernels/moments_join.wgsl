@@ -1,0 +1,40 @@
+// Mean and variance of each channel from their parts, and with them how its batch norm acts.
+//
+// A workgroup owns one quad of channels. The variance is that of the parts and that between them (Chan et al. 1979).
+
+@group(0) @binding(1) var<uniform> place: vec4u;
+@group(0) @binding(2) var<storage, read> part: array<vec4f>;
+@group(0) @binding(3) var<storage, read> theta: array<f32>;
+@group(0) @binding(4) var<storage, read_write> norm: array<vec4f>;
+#if STATISTICS
+@group(0) @binding(5) var<storage, read_write> statistics: array<vec4f>;
+#end
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let quad = group.x;
+    let places = record.count * $AREA;
+    let number = f32(places);
+    var sum = vec4f();
+    for (var split = local; split < $SPLITS; split += 64u) {
+        let count = (places + $(SPLITS-1) - split) / $SPLITS;
+        sum += f32(count) * part[(split * $QUADS + quad) * 2];
+    }
+    let mean = total(sum, local) / number;
+    var squares = vec4f();
+    for (var split = local; split < $SPLITS; split += 64u) {
+        let count = (places + $(SPLITS-1) - split) / $SPLITS;
+        let at = (split * $QUADS + quad) * 2;
+        let d = part[at] - mean;
+        squares += part[at + 1] + f32(count) * d * d;
+    }
+    let variance = total(squares, local) / number;
+    if (local == 0) {
+        act(quad, mean, variance);
+#if STATISTICS
+        // Sums over batches, by their shares of the samples, of means and unbiased variances.
+        statistics[quad] += record.share * mean;
+        statistics[$QUADS + quad] += record.share * variance * (number / max(number - 1, 1));
+#end
+    }
+}

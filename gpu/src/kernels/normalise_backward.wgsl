@@ -1,0 +1,45 @@
+// Backward through `normalise`: with g = dz where z > 0 (or dz), and m, mx the means of g and g·x̂,
+// dx = γ/√(variance + ε) · (g − m − x̂·mx), or g where there is no batch norm; the other branch gets g.
+
+@group(0) @binding(1) var<storage, read> dz: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+#if NORM
+@group(0) @binding(3) var<storage, read> x: array<vec4f>;
+@group(0) @binding(4) var<storage, read> norm: array<vec4f>;
+@group(0) @binding(5) var<storage, read> means: array<vec4f>;
+#end
+#if RELU
+@group(0) @binding($(3+3*NORM)) var<storage, read> z: array<vec4f>;
+#end
+#if ADD
+@group(0) @binding($(3+3*NORM+RELU)) var<storage, read_write> dother: array<vec4f>;
+#end
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = thread_of(group, local);
+    if (i >= record.count * $(AREA*QUADS)) {
+        return;
+    }
+    var g = dz[i];
+#if RELU
+    g = select(vec4f(), g, z[i] > vec4f());
+#end
+#if ADD
+#if ACCUMULATE_OTHER
+    dother[i] += g;
+#else
+    dother[i] = g;
+#end
+#end
+#if NORM
+    let quad = i % $QUADS;
+    let normalised = (x[i] - norm[quad]) * norm[$QUADS + quad];
+    g = norm[$(2*QUADS) + quad] * (g - (means[quad] + normalised * means[$QUADS + quad]));
+#end
+#if ACCUMULATE
+    dx[i] += g;
+#else
+    dx[i] = g;
+#end
+}

@@ -1,0 +1,19 @@
+// Weights in the order of their kernels, from θ; 0 where channels are filled up to quads.
+
+@group(0) @binding(1) var<storage, read> table: array<u32>;
+@group(0) @binding(2) var<storage, read> theta: array<f32>;
+@group(0) @binding(3) var<storage, read_write> packed: array<f32>;
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = thread_of(group, local);
+    if (i >= $LENGTH) {
+        return;
+    }
+    let weight = table[i];
+    var value = 0.0;
+    if (weight != 0xffffffffu) {
+        value = theta[weight];
+    }
+    packed[i] = value;
+}

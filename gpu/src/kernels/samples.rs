@@ -1,0 +1,42 @@
+//! Batches from the samples on the device.
+
+use super::{Dispatch, GATHER, Grid, Recorder, quads, whole};
+use crate::error::Result;
+use valleys_core::network::Shape;
+
+/// Samples `first..first + count` of a part of the data, in one buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// (count, C, H, W).
+    pub samples: &'a wgpu::Buffer,
+    /// The first.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+}
+
+/// Gathers the images of a batch that lie in a chunk, and their labels; with a border, shifted by at most its padding.
+///
+/// # Errors
+/// As [`Recorder::dispatch`].
+pub fn gather(
+    recorder: &Recorder,
+    shape: Shape,
+    chunk: Chunk,
+    border: Option<(&wgpu::Buffer, usize)>,
+    [labels, order, x, chosen]: [&wgpu::Buffer; 4],
+) -> Result<Dispatch> {
+    let values = [
+        ("CHANNELS", shape.channels as i64),
+        ("HEIGHT", shape.height as i64),
+        ("WIDTH", shape.width as i64),
+        ("QUADS", quads(shape.channels) as i64),
+        ("FIRST", chunk.first as i64),
+        ("COUNT", chunk.count as i64),
+        ("PADDING", border.map_or(0, |(_, padding)| padding as i64)),
+    ];
+    let mut buffers = [chunk.samples, labels, order, x, chosen].map(whole).to_vec();
+    buffers.extend(border.map(|(border, _)| whole(border)));
+    let units = shape.height * shape.width * quads(shape.channels);
+    recorder.dispatch(&GATHER, &values, &buffers, Grid::images(units, recorder.size()))
+}

@@ -1,0 +1,23 @@
+// dw in the order of θ (outputs, channels, taps): the sum of its parts, in their order.
+
+@group(0) @binding(1) var<uniform> place: vec4u;
+@group(0) @binding(2) var<storage, read> part: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+@compute @workgroup_size($SIZE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let thread = thread_of(group, local);
+    if (thread >= $(OUTPUTS*CHANNELS*TAPS)) {
+        return;
+    }
+    let tap = thread % $TAPS;
+    let channel = thread / $TAPS % $CHANNELS;
+    let output = thread / $(TAPS*CHANNELS);
+    var at = (tap * $DEPTHS + channel) * $(4*OUT_QUADS) + output;
+    var sum = 0.0;
+    for (var split = 0u; split < $SPLITS; split++) {
+        sum += part[at];
+        at += $(TAPS*DEPTHS*4*OUT_QUADS);
+    }
+    gradient[place.x + thread] = sum;
+}

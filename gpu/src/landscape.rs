@@ -1,0 +1,271 @@
+//! A network on data behind the contract, on a GPU.
+//!
+//! The host keeps the control points and momenta as they were after the last call. So a lost device loses nothing: the
+//! next one is filled from them, and the call is made again.
+
+use crate::data::Shared;
+use crate::engine::{Engine, Job, Work};
+use crate::error::{Error, Result, length, range};
+use crate::kernels::across;
+use crate::network::Plan;
+use std::sync::Arc;
+use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
+use valleys_core::network::{Network, Shape};
+use valleys_core::rng::{Purpose, Stream};
+
+/// How often a call is made again because a device was lost.
+const TRIES: usize = 3;
+
+/// A control point as the host knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub centre: Vec<f32>,
+    pub momentum: Vec<f32>,
+}
+
+/// What was done on devices so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Dispatches recorded.
+    pub dispatches: u64,
+    /// Submissions to a queue, without those that only read results.
+    pub submissions: u64,
+    /// Devices filled because the one before was lost.
+    pub recoveries: u64,
+}
+
+/// What is done to the images of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Augment {
+    /// Shape of the images.
+    pub shape: Shape,
+    /// The largest shift.
+    pub padding: usize,
+    /// What black is, in each channel.
+    pub border: Vec<f32>,
+}
+
+/// Mean cross-entropy of a network over labelled samples, on a GPU.
+#[derive(Debug)]
+pub struct Gpu {
+    job: Job,
+    shared: Arc<Shared>,
+    slots: Vec<Slot>,
+    engine: Option<Engine>,
+    order: Vec<u32>,
+    counts: Counts,
+    /// Submissions until the device is destroyed, for tests.
+    fuse: Option<u64>,
+    /// Lists of a submission; as many as their work allows where there is none.
+    at_once: Option<usize>,
+}
+
+impl Gpu {
+    /// A landscape with `slots` control points, all 0, that takes batches of `batch` samples, the last of an epoch
+    /// smaller; with `augment` its steps see shifted and mirrored images.
+    ///
+    /// # Errors
+    /// No usable device; no room on it; layers, lengths or labels that do not fit; no training samples.
+    ///
+    /// # Cost
+    /// The data is uploaded with the first landscape on it; programs are made with the first one of their shape.
+    pub fn new(
+        network: &Network,
+        shared: Arc<Shared>,
+        batch: usize,
+        slots: usize,
+        augment: Option<Augment>,
+    ) -> Result<Self> {
+        let plan = Plan::new(network)?;
+        let [train, test] = [shared.data().train(), shared.data().test()];
+        range("samples of a batch", 1, u32::MAX.into(), batch as u64)?;
+        range("training samples", 1, u32::MAX.into(), train.labels.len() as u64)?;
+        for samples in [train, test] {
+            length(
+                "inputs of the samples",
+                network.input.len() * samples.labels.len(),
+                samples.inputs.len(),
+            )?;
+            if let Some(sample) = samples.labels.iter().position(|&label| usize::from(label) >= plan.classes)
+            {
+                let label = samples.labels[sample];
+                return Err(valleys_core::error::Error::Label { sample, label, classes: plan.classes }.into());
+            }
+        }
+        if let Some(augment) = &augment {
+            length("numbers of an image", network.input.len(), augment.shape.len())?;
+            length("numbers of its border", augment.shape.channels, augment.border.len())?;
+            range("shift of an image", 1, 127, augment.padding as u64)?;
+        }
+        let slot = Slot { centre: vec![0.0; plan.dim], momentum: vec![0.0; plan.dim] };
+        let (train, test) = (train.labels.len(), test.labels.len());
+        let batch = batch.min(train);
+        let mut landscape = Self {
+            job: Job { plan, batch, train, test, augment },
+            shared,
+            slots: vec![slot; slots],
+            engine: None,
+            order: vec![0; train.max(test)],
+            counts: Counts::default(),
+            fuse: None,
+            at_once: None,
+        };
+        // What is wrong with the device is said here, not by the first step.
+        landscape.attempt(|_, _| Ok(()))?;
+        Ok(landscape)
+    }
+
+    /// What was done on devices so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes that a step of `batch` images moves at least, if nothing stays in a cache: see [`Plan::bytes`].
+    pub fn bytes(&self) -> u64 {
+        self.job.plan.bytes(self.job.batch)
+    }
+
+    /// Destroys the device before a submission so many from now: for tests of what happens then.
+    pub fn lose_device_after(&mut self, submissions: u64) {
+        self.fuse = Some(submissions);
+    }
+
+    /// Submits every step, and every batch, on its own from now on: for tests of what happens between them.
+    pub fn one_list_a_submission(&mut self) {
+        self.at_once = Some(1);
+    }
+
+    /// Does some work on an engine that knows the slots; on another device if one is lost.
+    fn attempt<R>(&mut self, mut work: impl FnMut(&mut Engine, &mut Work) -> Result<R>) -> Result<R> {
+        let mut tries = 0;
+        loop {
+            let mut account = Work { counts: &mut self.counts, fuse: &mut self.fuse, at_once: self.at_once };
+            let engine = match self.engine.take() {
+                Some(engine) => Ok(engine),
+                None => self.shared.resident().and_then(|there| Engine::new(&self.job, there, &self.slots)),
+            };
+            let done = engine.and_then(|mut engine| {
+                let done = work(&mut engine, &mut account)?;
+                Ok((engine, done))
+            });
+            match done {
+                Ok((engine, done)) => {
+                    self.engine = Some(engine);
+                    return Ok(done);
+                }
+                Err(Error::Lost(_)) if tries < TRIES => {
+                    tries += 1;
+                    self.counts.recoveries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn check_mix(&self, mix: &Mix) -> Result<()> {
+        range("control points of a mix", 1, u64::MAX, mix.len() as u64)?;
+        let last = self.slots.len().saturating_sub(1) as u64;
+        mix.iter().try_for_each(|&(slot, _)| range("slot", 0, last, slot.into()))
+    }
+}
+
+impl Landscape for Gpu {
+    type Error = Error;
+
+    fn dim(&self) -> usize {
+        self.job.plan.dim
+    }
+
+    fn epoch_len(&self) -> u32 {
+        self.job.train.div_ceil(self.job.batch) as u32
+    }
+
+    fn put(&mut self, slot: u32, theta: &[f32]) -> Result<()> {
+        range("slot", 0, self.slots.len().saturating_sub(1) as u64, slot.into())?;
+        length("parameters", self.dim(), theta.len())?;
+        let to = &mut self.slots[slot as usize];
+        to.centre.copy_from_slice(theta);
+        to.momentum.fill(0.0);
+        if let Some(engine) = &mut self.engine {
+            engine.fill(slot as usize, to);
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<()> {
+        range("slot", 0, self.slots.len().saturating_sub(1) as u64, slot.into())?;
+        length("parameters", self.dim(), theta.len())?;
+        theta.copy_from_slice(&self.slots[slot as usize].centre);
+        Ok(())
+    }
+
+    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<()> {
+        length("losses of the steps", steps.len(), losses.len())?;
+        for step in steps {
+            range("batch of the epoch", 0, u64::from(self.epoch_len()) - 1, step.batch.into())?;
+            self.check_mix(&step.mix)?;
+            if course.across > 0.0 {
+                range("control points of a mix", 1, across::TERMS as u64, step.mix.len() as u64)?;
+            }
+        }
+        let train = self.job.train;
+        epoch_order(course, &mut self.order[..train]);
+        let order = std::mem::take(&mut self.order);
+        let entry = |sample: u32| [sample, self.job.code(course, sample)];
+        let entries: Vec<Vec<[u32; 2]>> = steps
+            .iter()
+            .map(|step| {
+                let from = step.batch as usize * self.job.batch;
+                order[from..(from + self.job.batch).min(train)].iter().map(|&sample| entry(sample)).collect()
+            })
+            .collect();
+        self.order = order;
+        let moved = self.attempt(|engine, work| engine.advance(work, course, steps, &entries))?;
+        losses.copy_from_slice(&moved.losses);
+        for (slot, moved) in self.slots[course.trainable as usize..].iter_mut().zip(moved.slots) {
+            *slot = moved;
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<()> {
+        length("values of the points", points.len(), values.len())?;
+        points.iter().try_for_each(|point| self.check_mix(point))?;
+        let total = if split == Split::Test { self.job.test } else { self.job.train };
+        let order = &mut self.order[..total];
+        order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+        let mut count = total;
+        if let Split::Drawn { seed, job, epoch, len } = split {
+            Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
+            count = count.min(len as usize);
+        }
+        range("samples to measure on", 1, u64::MAX, count as u64)?;
+        let chosen = order[..count].to_vec();
+        let found =
+            self.attempt(|engine, work| engine.values(work, split == Split::Test, &chosen, points))?;
+        for (value, [loss, wrong]) in values.iter_mut().zip(found) {
+            *value = Value { loss: loss / count as f64, error: Some(wrong / count as f64) };
+        }
+        Ok(())
+    }
+}
+
+impl Job {
+    /// What a step of a course does to a sample: shift down, shift right, mirrored, in bytes.
+    ///
+    /// The numbers are drawn as [`valleys_core::network::CropFlip::apply`] draws them.
+    fn code(&self, course: &Course, sample: u32) -> u32 {
+        let Some(augment) = &self.augment else { return 0 };
+        let mut stream = Stream::new(course.seed, Purpose::Augment, course.job, course.epoch, sample);
+        let shifts = 2 * augment.padding as u32 + 1;
+        let (down, right) = (stream.below(shifts), stream.below(shifts));
+        let mirrored = stream.bits() & 1;
+        down | right << 8 | mirrored << 16
+    }
+
+    /// The code that leaves a sample as it is.
+    pub(crate) fn plain(&self) -> u32 {
+        let shift = self.augment.as_ref().map_or(0, |augment| augment.padding as u32);
+        shift | shift << 8
+    }
+}

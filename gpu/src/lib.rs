@@ -1,0 +1,25 @@
+//! Networks trained and measured on any GPU that wgpu reaches: Vulkan, Metal, DX12.
+//!
+//! [`device`] opens an adapter, [`kernels`] are WGSL beside their dispatchers, [`network`] turns the plan of a network
+//! into a list of dispatches, and [`landscape`] replays that list behind the contract of
+//! [`valleys_core::landscape::Landscape`]: many steps or many points a submission, with no round trip to the host
+//! between them. No atomics: sums are trees of a fixed order, so a run repeats bit for bit on one device.
+
+pub mod bench;
+pub mod check;
+pub mod data;
+pub mod device;
+mod engine;
+pub mod error;
+pub mod kernels;
+pub mod landscape;
+mod memory;
+pub mod network;
+mod pass;
+pub mod template;
+
+pub use data::{Data, Shared};
+pub use device::{Choice, Device, Opener, adapters, is_hardware};
+pub use error::{Error, Result};
+pub use landscape::{Augment, Counts, Gpu};
+pub use wgpu::Adapter;

@@ -1,0 +1,99 @@
+//! Buffers of a device: made, filled, read back.
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use bytemuck::Pod;
+use wgpu::BufferUsages as Usage;
+
+impl Device {
+    /// A buffer of `bytes` bytes, all 0.
+    ///
+    /// # Errors
+    /// It is above what the adapter binds at once; the device has no room for it.
+    pub(crate) fn buffer(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+        let limits = self.limits();
+        let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        // Whole vectors, and never nothing.
+        let needed = bytes.max(16).next_multiple_of(16);
+        if needed > limit {
+            return Err(Error::TooLarge { what, needed, limit });
+        }
+        self.made(what, needed, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+    }
+
+    /// A buffer of `len` numbers, all 0. See [`Device::buffer`].
+    pub(crate) fn numbers(&self, what: &'static str, len: usize) -> Result<wgpu::Buffer> {
+        self.buffer(what, 4 * len as u64)
+    }
+
+    /// A buffer that holds some numbers. See [`Device::buffer`].
+    pub(crate) fn holding<T: Pod>(&self, what: &'static str, data: &[T]) -> Result<wgpu::Buffer> {
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        let buffer = self.buffer(what, bytes.len() as u64)?;
+        self.fill(&buffer, data);
+        Ok(buffer)
+    }
+
+    /// Small numbers that every thread of a dispatch reads.
+    pub(crate) fn uniform(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+        self.made(what, bytes, Usage::UNIFORM | Usage::COPY_DST)
+    }
+
+    /// Numbers of a query set.
+    pub(crate) fn resolved(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+        self.made(what, bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC)
+    }
+
+    fn made(&self, what: &'static str, size: u64, usage: Usage) -> Result<wgpu::Buffer> {
+        self.check()?;
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let descriptor = wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
+        let buffer = self.device.create_buffer(&descriptor);
+        match pollster::block_on(scope.pop()) {
+            None => self.check().map(|()| buffer),
+            Some(_) => Err(Error::OutOfMemory { what, needed: size }),
+        }
+    }
+
+    /// Writes to the front of a buffer, before everything submitted later.
+    pub(crate) fn fill<T: Pod>(&self, buffer: &wgpu::Buffer, data: &[T]) {
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        // Pieces, so that a large data set does not lie in staging memory as a whole.
+        const PIECE: usize = 32 << 20;
+        for (i, piece) in bytes.chunks(PIECE).enumerate() {
+            self.queue.write_buffer(buffer, (i * PIECE) as u64, piece);
+            if bytes.len() > PIECE {
+                self.queue.submit([]);
+            }
+        }
+    }
+
+    /// Reads the front of some buffers, after everything submitted before.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub(crate) fn read(&self, parts: &mut [(&wgpu::Buffer, &mut [f32])]) -> Result<()> {
+        let size = parts.iter().map(|(_, to)| 4 * to.len() as u64).sum::<u64>();
+        if size == 0 {
+            return self.wait();
+        }
+        let staging = self.made("numbers to read", size, Usage::MAP_READ | Usage::COPY_DST)?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        for (from, to) in parts.iter() {
+            encoder.copy_buffer_to_buffer(from, 0, &staging, at, 4 * to.len() as u64);
+            at += 4 * to.len() as u64;
+        }
+        self.queue.submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |_| ());
+        self.wait()?;
+        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Lost(e.to_string()))?;
+        let mut at = 0;
+        for (_, to) in parts.iter_mut() {
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(to);
+            bytes.copy_from_slice(&view[at..at + bytes.len()]);
+            at += bytes.len();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! A network as a GPU goes through it: its rows joined where one sweep over memory does for several.
+
+use crate::error::Result;
+use crate::kernels::batch_norm::Normalise;
+use crate::kernels::correlation::Correlation;
+use valleys_core::kernels::Window;
+use valleys_core::network::{Layer, Network, Row, Shape};
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A convolution or linear layer, and a ReLU where one follows.
+    Correlate(Correlation, bool),
+    /// A batch norm, an addition, a ReLU: what there is of them in this order.
+    Normalise(Normalise),
+    /// The largest of each window.
+    MaxPool(Window),
+    /// The mean of each channel.
+    AveragePool,
+}
+
+/// One operation on tensors, which are known by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// What is done.
+    pub kind: Kind,
+    /// The tensor that it reads.
+    pub x: usize,
+    /// The tensor that it adds.
+    pub other: Option<usize>,
+    /// The tensor that it makes.
+    pub z: usize,
+    /// Offset of its parameters in θ.
+    pub parameters: usize,
+    /// Offset of its statistics.
+    pub statistics: usize,
+}
+
+/// All operations, and the shapes of all tensors; tensor 0 is the images, the last one the logits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// First to last.
+    pub ops: Vec<Op>,
+    /// Shapes for one image.
+    pub tensors: Vec<Shape>,
+    /// Number of classes.
+    pub classes: usize,
+    /// Length of θ.
+    pub dim: usize,
+    /// Floating-point operations of a forward pass of one image.
+    pub flops: usize,
+}
+
+impl Plan {
+    /// The plan of a network.
+    ///
+    /// # Errors
+    /// Layers that do not fit together.
+    pub fn new(network: &Network) -> Result<Self> {
+        network.check()?;
+        let rows: Vec<Row> = network.rows().collect();
+        let added = |row: &Row| match row.layer {
+            Layer::Add { back } => Some(computed(&rows, row.number - back)),
+            _ => None,
+        };
+        let readers = |at: usize| {
+            let reads = |row: &&Row| !matches!(row.layer, Layer::Branch { .. });
+            let count =
+                |row: &Row| usize::from(row.source == Some(at)) + usize::from(added(row) == Some(Some(at)));
+            rows.iter().filter(reads).map(count).sum::<usize>()
+        };
+        // Whether the row after `at` alone reads it, as its input.
+        let next = |at: usize| rows.get(at + 1).filter(|row| row.source == Some(at) && readers(at) == 1);
+        let mut tensors = vec![network.input];
+        let mut made = vec![0; rows.len()];
+        let tensor = |made: &[usize], row: Option<usize>| row.map_or(0, |row| made[row]);
+        let (mut ops, mut at) = (Vec::new(), 0);
+        while at < rows.len() {
+            let row = &rows[at];
+            if let Layer::Branch { .. } = row.layer {
+                at += 1;
+                continue;
+            }
+            let x = tensor(&made, row.source);
+            let mut other = added(row).map(|row| tensor(&made, row));
+            let kind = if let Some(correlation) = Correlation::of(row) {
+                let relu = next(at).is_some_and(|row| row.layer == Layer::Relu);
+                at += usize::from(relu);
+                Kind::Correlate(correlation, relu)
+            } else if let Layer::MaxPool { .. } = row.layer {
+                Kind::MaxPool(row.layer.window(row.input))
+            } else if row.layer == Layer::AveragePool {
+                Kind::AveragePool
+            } else {
+                let norm = row.layer == Layer::BatchNorm;
+                if let (true, Some(row)) = (norm, next(at)) {
+                    other = added(row).map(|row| tensor(&made, row));
+                    at += usize::from(other.is_some());
+                }
+                let mut relu = row.layer == Layer::Relu;
+                if !relu && next(at).is_some_and(|row| row.layer == Layer::Relu) {
+                    relu = true;
+                    at += 1;
+                }
+                Kind::Normalise(Normalise { shape: row.output, norm, add: other.is_some(), relu })
+            };
+            made[at] = tensors.len();
+            ops.push(Op {
+                kind,
+                x,
+                other,
+                z: tensors.len(),
+                parameters: row.parameter_offset,
+                statistics: row.statistics_offset,
+            });
+            tensors.push(rows[at].output);
+            at += 1;
+        }
+        let (classes, dim, flops) = (network.classes(), network.parameter_len(), network.flops());
+        Ok(Self { ops, tensors, classes, dim, flops })
+    }
+}
+
+impl Plan {
+    /// Bytes that a training step of `batch` images reads and writes, each operation on its own and nothing kept in a
+    /// cache: activations and their gradients in f32, without θ and its gradient.
+    pub fn bytes(&self, batch: usize) -> u64 {
+        let size = |tensor: usize| self.tensors[tensor].len() as u64;
+        let of_op = |op: &Op| {
+            let (x, z, back) = (size(op.x), size(op.z), u64::from(op.x > 0));
+            match op.kind {
+                // Forward; mask; weights; inputs.
+                Kind::Correlate(_, relu) => (x + z) + 3 * z * u64::from(relu) + (x + z) + back * (z + x),
+                Kind::Normalise(n) => {
+                    let [norm, add, relu] = [n.norm, n.add, n.relu].map(u64::from);
+                    // Moments, forward; sums, backward.
+                    let forward = norm * x + x + add * z + z;
+                    let sums = norm * (z + x + relu * z);
+                    forward + sums + z + relu * z + norm * x + x + add * z
+                }
+                Kind::MaxPool(_) => (x + z) + back * (x + z + x),
+                Kind::AveragePool => (x + z) * (1 + back),
+            }
+        };
+        4 * batch as u64 * self.ops.iter().map(of_op).sum::<u64>()
+    }
+}
+
+/// The row behind a branch.
+fn computed(rows: &[Row], mut at: usize) -> Option<usize> {
+    while let Layer::Branch { .. } = rows[at].layer {
+        at = rows[at].source?;
+    }
+    Some(at)
+}

@@ -1,0 +1,389 @@
+//! The lists of dispatches of a network: gather a batch, go forward, go backward.
+
+use crate::data::{Part, Resident};
+use crate::error::Result;
+use crate::kernels::batch_norm::{self, Back, Normalise};
+use crate::kernels::{Dispatch, Recorder, loss, parameters, pool, quads, samples};
+use crate::network::{Kind, Op, Plan};
+use std::collections::HashMap;
+use std::ops::Range;
+use valleys_core::network::Shape;
+
+/// What fills up a quad of channels: no weight.
+const NONE: u32 = u32::MAX;
+
+/// Numbers between the starts of packed tensors: what every adapter allows as an offset.
+const ALIGNMENT: usize = 64;
+
+/// Bytes that a tensor may have where a batch is larger than a step's, because its loss is only measured.
+const WIDE: usize = 4 << 20;
+
+/// The lists of dispatches, and buffers that others need.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    /// Weights from θ(t), once for each θ(t).
+    pub pack: Dispatch,
+    /// A batch of the training samples, of the test samples.
+    pub gather: [Vec<Dispatch>; 2],
+    /// Forward with the batch's statistics, losses, backward.
+    pub train: Vec<Dispatch>,
+    /// Forward with the batch's statistics as far as they are needed; they are added to those of the network.
+    pub accumulate: Vec<Dispatch>,
+    /// How batch norms act with the network's statistics, once for each θ(t).
+    pub fix: Vec<Dispatch>,
+    /// Forward with them, losses.
+    pub measure: Vec<Dispatch>,
+    /// Images of a batch of `measure` at most.
+    pub wide: usize,
+    pub theta: wgpu::Buffer,
+    pub gradient: wgpu::Buffer,
+    /// Of each batch norm.
+    pub statistics: Vec<wgpu::Buffer>,
+}
+
+/// Buffers that are there before a pass.
+pub(crate) struct Outside<'a> {
+    pub resident: &'a Resident,
+    pub order: &'a wgpu::Buffer,
+    pub sums: &'a wgpu::Buffer,
+    /// What black is, and the largest shift, of images that steps shift and mirror.
+    pub border: Option<(&'a wgpu::Buffer, usize)>,
+}
+
+/// How batch norms get their statistics.
+#[derive(Clone, Copy, PartialEq)]
+enum Statistics {
+    Batch,
+    Accumulated,
+    Given,
+}
+
+/// What an operation has for itself.
+struct Own {
+    /// Where its packed weights are: forward, backward, bias.
+    packed: [Range<usize>; 3],
+    /// The offset of its parameters in θ, of its bias.
+    places: [wgpu::Buffer; 2],
+    /// Of a batch norm: how it acts, the means of its gradient, its statistics.
+    norm: Option<[wgpu::Buffer; 3]>,
+}
+
+/// Buffers of a pass while its lists are made.
+struct Maker<'a> {
+    recorder: Recorder<'a>,
+    plan: &'a Plan,
+    batch: usize,
+    tensors: Vec<wgpu::Buffer>,
+    theta: wgpu::Buffer,
+    gradient: wgpu::Buffer,
+    packed: wgpu::Buffer,
+    part: wgpu::Buffer,
+    scores: wgpu::Buffer,
+    labels: wgpu::Buffer,
+    own: Vec<Own>,
+}
+
+/// Numbers of a tensor of one image.
+fn len(shape: Shape) -> usize {
+    shape.height * shape.width * quads(shape.channels) * 4
+}
+
+impl Pass {
+    /// The lists for batches of at most `batch` images.
+    ///
+    /// # Errors
+    /// No room; a buffer above what the adapter binds; a program that the driver refuses.
+    pub fn new(recorder: Recorder, plan: &Plan, batch: usize, outside: &Outside) -> Result<Self> {
+        let largest = plan.tensors.iter().map(|&shape| 4 * len(shape)).max().unwrap_or(1);
+        let wide = (WIDE / largest).min(1024).max(batch);
+        let (table, ranges) = table(plan);
+        let maker = Maker::new(recorder, plan, [batch, wide], table.len(), ranges)?;
+        let weights = recorder.device.holding("table of the weights", &table)?;
+        let pack = parameters::pack(&recorder, table.len(), &weights, &maker.theta, &maker.packed)?;
+        let mut accumulate = maker.forward(Statistics::Accumulated)?;
+        let last = accumulate.iter().rposition(|dispatch| dispatch.kernel() == "moments_join");
+        accumulate.truncate(last.map_or(0, |last| last + 1));
+        Ok(Self {
+            pack,
+            gather: [
+                maker.gather(&outside.resident.train, outside)?,
+                maker.gather(&outside.resident.test, outside)?,
+            ],
+            train: [maker.forward(Statistics::Batch)?, maker.backward(outside.sums)?].concat(),
+            accumulate,
+            fix: maker.fix()?,
+            measure: [maker.forward(Statistics::Given)?, maker.losses(outside.sums)?].concat(),
+            wide,
+            statistics: maker.own.iter().filter_map(|own| Some(own.norm.as_ref()?[2].clone())).collect(),
+            theta: maker.theta,
+            gradient: maker.gradient,
+        })
+    }
+}
+
+/// Which number of θ each packed one is, and where each operation's are: forward, backward, bias.
+fn table(plan: &Plan) -> (Vec<u32>, Vec<[Range<usize>; 3]>) {
+    let mut table = Vec::new();
+    let ranges = plan.ops.iter().map(|op| {
+        let Kind::Correlate(correlation, _) = op.kind else { return [0..0, 0..0, 0..0] };
+        let backward = if op.x == 0 { Vec::new() } else { correlation.backward_table() };
+        let bias = if correlation.bias { correlation.bias_table() } else { Vec::new() };
+        [correlation.forward_table(), backward, bias].map(|part| {
+            let start = table.len();
+            table.extend(part.iter().map(|place| place.map_or(NONE, |place| (op.parameters + place) as u32)));
+            let range = start..table.len();
+            table.resize(range.end.next_multiple_of(ALIGNMENT), NONE);
+            range
+        })
+    });
+    let ranges = ranges.collect();
+    (table, ranges)
+}
+
+impl<'a> Maker<'a> {
+    fn new(
+        recorder: Recorder<'a>,
+        plan: &'a Plan,
+        [batch, wide]: [usize; 2],
+        packed: usize,
+        ranges: Vec<[Range<usize>; 3]>,
+    ) -> Result<Self> {
+        let device = recorder.device;
+        let tensors = plan.tensors.iter().map(|&shape| device.numbers("activations", len(shape) * wide));
+        let part = plan.ops.iter().map(|op| match op.kind {
+            Kind::Correlate(correlation, _) => {
+                let weights = correlation.part_len(&recorder, batch);
+                weights.max(batch_norm::part_len(&recorder, correlation.output, batch))
+            }
+            Kind::Normalise(normalise) => batch_norm::part_len(&recorder, normalise.shape, batch),
+            _ => 0,
+        });
+        let place = |offset: usize| {
+            let place = device.uniform("place", 16)?;
+            device.fill(&place, &[offset as u32, 0, 0, 0]);
+            Ok::<_, crate::error::Error>(place)
+        };
+        let own = plan.ops.iter().zip(ranges).map(|(op, packed)| {
+            let bias = match op.kind {
+                Kind::Correlate(c, _) => c.input.channels * c.output.channels * c.taps(),
+                _ => 0,
+            };
+            let norm = match op.kind {
+                Kind::Normalise(normalise) if normalise.norm => {
+                    let half = normalise.norm_len() / 2;
+                    let [act, means, statistics] = [2 * half, half, half];
+                    Some([
+                        device.numbers("batch norm", act)?,
+                        device.numbers("means of a gradient", means)?,
+                        device.numbers("statistics", statistics)?,
+                    ])
+                }
+                _ => None,
+            };
+            Ok(Own { packed, places: [place(op.parameters)?, place(op.parameters + bias)?], norm })
+        });
+        Ok(Self {
+            tensors: tensors.collect::<Result<_>>()?,
+            theta: device.numbers("parameters", plan.dim)?,
+            gradient: device.numbers("gradient", plan.dim)?,
+            packed: device.numbers("packed weights", packed)?,
+            part: device.numbers("part sums", part.max().unwrap_or(0))?,
+            scores: device.numbers("losses", 2 * wide)?,
+            labels: device.numbers("labels", wide)?,
+            own: own.collect::<Result<_>>()?,
+            recorder,
+            plan,
+            batch,
+        })
+    }
+
+    /// A part of the packed weights.
+    fn weights(&self, range: &Range<usize>) -> wgpu::BufferBinding<'_> {
+        let size = wgpu::BufferSize::new(4 * range.len() as u64);
+        wgpu::BufferBinding { buffer: &self.packed, offset: 4 * range.start as u64, size }
+    }
+
+    fn gather(&self, part: &Part, outside: &Outside) -> Result<Vec<Dispatch>> {
+        let gather = |(samples, first, count): &(wgpu::Buffer, usize, usize)| {
+            let chunk = samples::Chunk { samples, first: *first, count: *count };
+            let buffers = [&part.labels, outside.order, &self.tensors[0], &self.labels];
+            samples::gather(&self.recorder, self.plan.tensors[0], chunk, outside.border, buffers)
+        };
+        part.chunks.iter().map(gather).collect()
+    }
+
+    fn forward(&self, statistics: Statistics) -> Result<Vec<Dispatch>> {
+        let recorder = &self.recorder;
+        let mut list = Vec::new();
+        for (op, own) in self.plan.ops.iter().zip(&self.own) {
+            let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
+            match op.kind {
+                Kind::Correlate(correlation, relu) => {
+                    let [weights, _, bias] = &own.packed;
+                    let bias = correlation.bias.then(|| self.weights(bias));
+                    list.push(correlation.forward(recorder, relu, x, self.weights(weights), bias, z)?);
+                }
+                Kind::Normalise(normalise) => {
+                    if let (Some([norm, _, sums]), true) = (&own.norm, statistics != Statistics::Given) {
+                        let sums = (statistics == Statistics::Accumulated).then_some(sums);
+                        let [place, _] = &own.places;
+                        let [part, theta] = [&self.part, &self.theta];
+                        list.extend(
+                            normalise.moments(recorder, self.batch, x, part, place, theta, norm, sums)?,
+                        );
+                    }
+                    let other = op.other.map(|tensor| &self.tensors[tensor]);
+                    let norm = own.norm.as_ref().map_or(x, |[norm, ..]| norm);
+                    list.push(normalise.forward(recorder, x, norm, other, z)?);
+                }
+                Kind::MaxPool(window) => {
+                    let channels = self.plan.tensors[op.x].channels;
+                    list.push(pool::max_forward(recorder, &window, channels, x, z)?);
+                }
+                Kind::AveragePool => {
+                    list.push(pool::average_forward(recorder, self.plan.tensors[op.x], x, z)?);
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    fn fix(&self) -> Result<Vec<Dispatch>> {
+        let norms = self.plan.ops.iter().zip(&self.own).filter_map(|(op, own)| match op.kind {
+            Kind::Normalise(normalise) => Some((normalise, &own.places[0], own.norm.as_ref()?)),
+            _ => None,
+        });
+        let fix = |(normalise, place, [norm, _, statistics]): (Normalise, _, &[_; 3])| {
+            normalise.given(&self.recorder, place, &self.theta, statistics, norm)
+        };
+        norms.map(fix).collect()
+    }
+
+    fn losses(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
+        let logits = &self.tensors[self.plan.tensors.len() - 1];
+        let [labels, scores] = [&self.labels, &self.scores];
+        let losses = loss::cross_entropy(&self.recorder, self.plan.classes, logits, labels, scores, None)?;
+        Ok(vec![losses, loss::sums(&self.recorder, scores, sums)?])
+    }
+
+    /// Losses and the way back. A tensor's gradient lies in a buffer of its own from its first reader, on the way
+    /// back, to its maker; then another of that size may have it.
+    fn backward(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
+        let recorder = &self.recorder;
+        let mut gradients = Gradients { free: HashMap::new(), held: vec![None; self.plan.tensors.len()] };
+        let last = self.plan.tensors.len() - 1;
+        let (logits, [labels, scores]) = (&self.tensors[last], [&self.labels, &self.scores]);
+        let (dz, _) = gradients.take(self, last)?;
+        let mut list = vec![
+            loss::cross_entropy(recorder, self.plan.classes, logits, labels, scores, Some(&dz))?,
+            loss::sums(recorder, scores, sums)?,
+        ];
+        for (op, own) in self.plan.ops.iter().zip(&self.own).rev() {
+            // What nobody reads has no gradient.
+            let Some(dz) = gradients.held[op.z].take() else { continue };
+            self.back(op, own, &dz, &mut gradients, &mut list)?;
+            gradients.free.entry(dz.size()).or_default().push(dz);
+        }
+        Ok(list)
+    }
+
+    fn back(
+        &self,
+        op: &Op,
+        own: &Own,
+        dz: &wgpu::Buffer,
+        gradients: &mut Gradients,
+        list: &mut Vec<Dispatch>,
+    ) -> Result<()> {
+        let (recorder, shape) = (&self.recorder, self.plan.tensors[op.x]);
+        let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
+        let [place, place_of_bias] = &own.places;
+        match op.kind {
+            Kind::Correlate(correlation, relu) => {
+                if relu {
+                    list.push(pool::mask(recorder, correlation.output, z, dz)?);
+                }
+                let [part, gradient] = [&self.part, &self.gradient];
+                let weights =
+                    correlation.backward_weights(recorder, self.batch, x, dz, part, place, gradient)?;
+                list.extend(weights);
+                if correlation.bias {
+                    let plain = Normalise { shape: correlation.output, norm: false, add: false, relu: false };
+                    let back = Back { dz, x, norm: x, means: x, z, dx: (x, false), dother: None };
+                    list.extend(plain.backward_sums(
+                        recorder,
+                        self.batch,
+                        &back,
+                        part,
+                        place_of_bias,
+                        gradient,
+                    )?);
+                }
+                if op.x > 0 {
+                    let (dx, there) = gradients.take(self, op.x)?;
+                    let weights = self.weights(&own.packed[1]);
+                    list.push(correlation.backward_data(recorder, there, dz, weights, &dx)?);
+                }
+            }
+            Kind::Normalise(normalise) => {
+                let [norm, means] = own.norm.as_ref().map_or([x, x], |[norm, means, _]| [norm, means]);
+                let mut back = Back { dz, x, norm, means, z, dx: (x, false), dother: None };
+                if normalise.norm {
+                    let [part, gradient] = [&self.part, &self.gradient];
+                    list.extend(normalise.backward_sums(recorder, self.batch, &back, part, place, gradient)?);
+                }
+                // The images have no gradient; nor can a buffer be bound twice, where a tensor is added to itself.
+                let other = op.other.filter(|&other| other > 0);
+                let apart = other.is_some_and(|other| other == op.x || op.x == 0);
+                if apart {
+                    let (dx, there) = gradients.take(self, other.unwrap_or(0))?;
+                    let only = Normalise { norm: false, add: false, ..normalise };
+                    list.push(only.backward(recorder, &Back { dx: (&dx, there), ..back })?);
+                }
+                if op.x > 0 {
+                    let (dx, there) = gradients.take(self, op.x)?;
+                    let dother = match other.filter(|_| !apart) {
+                        Some(other) => Some(gradients.take(self, other)?),
+                        None => None,
+                    };
+                    back.dx = (&dx, there);
+                    back.dother = dother.as_ref().map(|(dother, there)| (dother, *there));
+                    let both = Normalise { add: back.dother.is_some(), ..normalise };
+                    list.push(both.backward(recorder, &back)?);
+                }
+            }
+            Kind::MaxPool(_) | Kind::AveragePool if op.x == 0 => {}
+            Kind::MaxPool(window) => {
+                let (dx, there) = gradients.take(self, op.x)?;
+                list.push(pool::max_backward(recorder, &window, shape.channels, there, [x, dz, &dx])?);
+            }
+            Kind::AveragePool => {
+                let (dx, there) = gradients.take(self, op.x)?;
+                list.push(pool::average_backward(recorder, shape, there, dz, &dx)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Buffers for gradients of tensors.
+struct Gradients {
+    free: HashMap<u64, Vec<wgpu::Buffer>>,
+    held: Vec<Option<wgpu::Buffer>>,
+}
+
+impl Gradients {
+    /// The buffer of a tensor's gradient, and whether something is there already, to which more is to be added.
+    fn take(&mut self, maker: &Maker, tensor: usize) -> Result<(wgpu::Buffer, bool)> {
+        if let Some(held) = &self.held[tensor] {
+            return Ok((held.clone(), true));
+        }
+        let bytes = 4 * (len(maker.plan.tensors[tensor]) * maker.batch) as u64;
+        let buffer = match self.free.get_mut(&bytes).and_then(Vec::pop) {
+            Some(buffer) => buffer,
+            None => maker.recorder.device.buffer("gradient of activations", bytes)?,
+        };
+        self.held[tensor] = Some(buffer.clone());
+        Ok((buffer, false))
+    }
+}

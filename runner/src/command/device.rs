@@ -1,0 +1,156 @@
+//! `devices`: the GPUs of this machine, what they allow, whether every kernel computes there what it should.
+
+use super::{json, print};
+use crate::failure::{Failure, Kind, Result};
+use serde::Serialize;
+use std::fmt::Write;
+use valleys_gpu::{Adapter, Choice, Device, adapters, check, is_hardware};
+
+/// `valleys devices`
+#[derive(clap::Args, Debug)]
+pub struct Devices {
+    /// Only this one: its number, or a part of its name.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Do not run the kernels.
+    #[arg(long)]
+    no_check: bool,
+    /// Print one JSON document on stdout instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A GPU.
+#[derive(Debug, Serialize)]
+struct Found {
+    number: usize,
+    name: String,
+    kind: String,
+    backend: String,
+    driver: String,
+    hardware: bool,
+    buffer_bytes: u64,
+    binding_bytes: u64,
+    workgroup_bytes: u32,
+    workgroup_threads: u32,
+    storage_buffers: u32,
+    features: Vec<String>,
+    /// None where the kernels were not run.
+    checks: Option<Vec<Check>>,
+    /// Why it cannot be used; none where it can.
+    refused: Option<String>,
+}
+
+/// A kernel against the reference.
+#[derive(Debug, Serialize)]
+struct Check {
+    kernels: &'static str,
+    shape: String,
+    error: Option<f64>,
+    allowed: f64,
+    passed: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// No usable device.
+pub fn run(args: &Devices) -> Result<()> {
+    let all = adapters();
+    let name = |i: usize| all[i].get_info().name.to_lowercase();
+    let wanted = |i: usize| match &args.device {
+        None => true,
+        Some(device) => match device.parse::<usize>() {
+            Ok(number) => number == i,
+            Err(_) => name(i).contains(&device.to_lowercase()),
+        },
+    };
+    let found: Vec<Found> =
+        (0..all.len()).filter(|&i| wanted(i)).map(|i| look(i, &all[i], !args.no_check)).collect();
+    if args.json {
+        print(&json(&found))?;
+    } else {
+        print(&found.iter().map(text).collect::<String>())?;
+    }
+    match found.iter().any(|found| found.refused.is_none()) {
+        true => Ok(()),
+        false => {
+            let message = match found.first().and_then(|found| found.refused.as_ref()) {
+                Some(refused) => format!("no usable GPU: {refused}"),
+                None => "no usable GPU: no adapter was found".to_owned(),
+            };
+            Err(Failure::new(Kind::Device, message))
+        }
+    }
+}
+
+fn look(number: usize, adapter: &Adapter, checks: bool) -> Found {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    let mut found = Found {
+        number,
+        kind: format!("{:?}", info.device_type),
+        backend: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        hardware: is_hardware(&info),
+        buffer_bytes: limits.max_buffer_size,
+        binding_bytes: limits.max_storage_buffer_binding_size,
+        workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        workgroup_threads: limits.max_compute_invocations_per_workgroup,
+        storage_buffers: limits.max_storage_buffers_per_shader_stage,
+        features: adapter.features().iter_names().map(|(name, _)| name.to_owned()).collect(),
+        checks: None,
+        refused: None,
+        name: info.name,
+    };
+    if checks {
+        let choice = Choice { device: Some(number.to_string()), checked: false, as_hardware: None };
+        match Device::open(&choice).and_then(|device| tested(&device)) {
+            Ok(checks) => {
+                let failed = checks.iter().filter(|check| !check.passed).count();
+                found.refused = (failed > 0).then(|| format!("{failed} kernels compute something else"));
+                found.checks = Some(checks);
+            }
+            Err(error) => found.refused = Some(error.to_string()),
+        }
+    }
+    found
+}
+
+fn tested(device: &Device) -> valleys_gpu::Result<Vec<Check>> {
+    let test = |case: &check::Case| {
+        let found = case.run(device)?;
+        let allowed = check::tolerance(found.terms);
+        let passed = found.error <= allowed;
+        let error = Some(found.error).filter(|error| error.is_finite());
+        Ok(Check { kernels: case.kernels, shape: case.shape.clone(), error, allowed, passed })
+    };
+    check::cases().iter().map(test).collect()
+}
+
+fn text(found: &Found) -> String {
+    let mut text =
+        format!("{} {} ({}, {}, {})\n", found.number, found.name, found.kind, found.backend, found.driver);
+    let _ = writeln!(
+        text,
+        "  buffers of {} bytes, bindings of {}, {} storage buffers; workgroups of {} threads and {} bytes",
+        found.buffer_bytes,
+        found.binding_bytes,
+        found.storage_buffers,
+        found.workgroup_threads,
+        found.workgroup_bytes
+    );
+    let _ = writeln!(text, "  features: {}", found.features.join(" "));
+    for check in found.checks.iter().flatten() {
+        let error = check.error.map_or("not finite".to_owned(), |error| format!("{error:.1e}"));
+        let word = if check.passed { "ok" } else { "WRONG" };
+        let _ = writeln!(
+            text,
+            "  {word:<5} {:<36} {error} of {:.1e}  {}",
+            check.kernels, check.allowed, check.shape
+        );
+    }
+    if let Some(refused) = &found.refused {
+        let _ = writeln!(text, "  cannot be used: {refused}");
+    }
+    text
+}

@@ -1,0 +1,47 @@
+//! Which GPU a run uses, if any.
+
+use crate::config::Backend;
+use crate::failure::{Failure, Kind, Result};
+use std::sync::Arc;
+use valleys_gpu::{Choice, Error, Opener, adapters, is_hardware};
+
+/// What `--backend` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Wanted {
+    /// A GPU of hardware where there is one, or the processor.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A GPU, even one that a program plays.
+    Gpu,
+}
+
+impl Wanted {
+    /// The backend of this machine.
+    pub fn backend(self) -> Backend {
+        match self {
+            Self::Gpu => Backend::Gpu,
+            Self::Auto if adapters().iter().any(|adapter| is_hardware(&adapter.get_info())) => Backend::Gpu,
+            Self::Auto | Self::Cpu => Backend::Cpu,
+        }
+    }
+}
+
+/// An opener of the GPU that was named, or of the best one, which is open.
+///
+/// # Errors
+/// No usable device.
+pub fn opener(device: Option<&str>) -> Result<Arc<Opener>> {
+    let opener = Opener::new(Choice::from_environment().or_named(device));
+    opener.device().map_err(|e| failure(&e))?;
+    Ok(Arc::new(opener))
+}
+
+/// A failure of a device with its exit code.
+pub fn failure(error: &Error) -> Failure {
+    let kind = match error {
+        Error::OutOfMemory { .. } | Error::TooLarge { .. } => Kind::Resources,
+        _ => Kind::Device,
+    };
+    Failure::new(kind, error.to_string())
+}

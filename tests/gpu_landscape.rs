@@ -1,0 +1,283 @@
+//! Networks on a GPU against the reference kernels, f32 and f64, of core.
+
+use std::sync::{Arc, LazyLock};
+use valleys_core::error::Error as Wrong;
+use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
+use valleys_core::network::{self, Layer, Network, scores, zoo};
+use valleys_gpu::{Augment, Choice, Error, Gpu, Opener, Shared};
+use valleys_tests::engines::{centre, course, exact_gradient, mix, train, widen};
+use valleys_tests::tolerance;
+use valleys_tests::trained::{Case, convolution, difference, networks, shape};
+
+/// The device of this run, with all checks; none where there is no adapter.
+fn opener() -> Option<Arc<Opener>> {
+    static OPENER: LazyLock<Option<Arc<Opener>>> = LazyLock::new(|| valleys_tests::gpu(true));
+    OPENER.clone()
+}
+
+fn gpu(case: &Arc<Case>, slots: u32, augment: Option<Augment>) -> Option<Gpu> {
+    let shared = Arc::new(Shared::new(opener()?, case.clone()));
+    let mut gpu = Gpu::new(&case.network(), shared, case.batch, slots as usize, augment).unwrap();
+    (0..slots).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
+    Some(gpu)
+}
+
+/// All networks of the tests, those of linear layers and others with what only the reference had kernels for.
+fn cases() -> Vec<Arc<Case>> {
+    use Layer::{Add, AveragePool, BatchNorm, Branch, Linear, MaxPool, Relu};
+    let mut all = networks();
+    let linear = |outputs| Linear { outputs };
+    all.push((zoo::LENET5_INPUT, zoo::LENET5.map(|(_, layer)| layer).to_vec()));
+    all.push((shape(13, 1, 1), vec![linear(9), Relu, linear(6), Relu, linear(4)]));
+    // Windows that overlap, what several read, a sum of a row with itself, a batch norm in front.
+    all.push((
+        shape(2, 9, 8),
+        vec![
+            BatchNorm,
+            convolution(2, 3, 1, 1, false),
+            Add { back: 2 },
+            Branch { back: 1 },
+            Add { back: 2 },
+            MaxPool { kernel: 3, stride: 2 },
+            Relu,
+            Branch { back: 2 },
+            convolution(2, 3, 1, 1, true),
+            BatchNorm,
+            Add { back: 4 },
+            MaxPool { kernel: 2, stride: 2 },
+            AveragePool,
+            linear(3),
+        ],
+    ));
+    all.into_iter()
+        .zip([[3, 7], [17, 31], [15, 40], [16, 40], [6, 13], [5, 12], [5, 12], [4, 9], [9, 20], [4, 11]])
+        .map(|(network, size)| Arc::new(Case::new(network, size)))
+        .collect()
+}
+
+#[test]
+fn gradient_is_that_of_f64() {
+    for case in cases() {
+        let network = case.network();
+        let Some(mut gpu) = gpu(&case, 2, None) else { return };
+        let mut order = vec![0; case.data.train.labels.len()];
+        let course = Course { weight_decay: 0.0, ..course(1, 0) };
+        epoch_order(&course, &mut order);
+        for (batch, chosen) in order.chunks(case.batch).enumerate() {
+            // Slot 1 is 0, so that a step of rate 2 at half of slot 0 leaves −∇L in it, with no rounding.
+            gpu.put(0, &case.theta(0).iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
+            gpu.put(1, &vec![0.0; network.parameter_len()]).unwrap();
+            let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch: batch as u32 };
+            let mut loss = [0.0];
+            gpu.advance(&course, &[step], &mut loss).unwrap();
+            let gradient: Vec<f32> = centre(&mut gpu, 1).iter().map(|x| -x).collect();
+
+            let (expected_loss, expected) =
+                exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
+            let tolerance = tolerance::sum_f32(case.terms());
+            assert!(difference(&loss, &[expected_loss]) < tolerance, "{loss:?} {expected_loss} {network}");
+            // Piece by piece, so that a small one cannot hide behind a large one.
+            for row in network.rows().filter(|row| !row.parameters().is_empty()) {
+                let (got, wanted) = (&gradient[row.parameters()], &expected[row.parameters()]);
+                let found = difference(got, wanted);
+                // The exact gradient of a bias in front of a batch norm is 0.
+                let whole = wanted.iter().map(|x| x * x).sum::<f64>().sqrt();
+                assert!(
+                    found < tolerance || found * whole < tolerance,
+                    "row {}: {found}\n{network}",
+                    row.number
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn trajectory_is_the_reference_s() {
+    for case in cases() {
+        let Some(mut gpu) = gpu(&case, 3, None) else { return };
+        let (theta, losses) = train(&mut gpu, 0.01);
+        let (expected, expected_losses) = case.reference(3, None, |reference| train(reference, 0.01));
+        let tolerance = tolerance::trajectory_f32(case.network().flops());
+        assert!(difference(&theta, &widen(&expected)) < tolerance, "{}", case.network());
+        assert!(difference(&losses, &widen(&expected_losses)) < tolerance, "{}", case.network());
+    }
+}
+
+#[test]
+fn augmented_and_projected_steps_are_the_reference_s() {
+    let case = cases().swap_remove(3);
+    let border = [0.5, -0.25];
+    let augment = Augment { shape: case.input, padding: 4, border: border.to_vec() };
+    let Some(mut gpu) = gpu(&case, 4, Some(augment)) else { return };
+    // Two trainable centres, one of which is not in every mix; steps across the simplex.
+    fn steps<L: Landscape<Error: std::fmt::Debug> + ?Sized>(landscape: &mut L) -> [Vec<f32>; 3] {
+        let mut losses = vec![0.0; 3];
+        let step = |terms: &[(u32, f32)], batch| Step { mix: mix(terms), rate: 0.01, batch };
+        let steps = [
+            step(&[(0, 0.25), (2, 0.5), (3, 0.25)], 0),
+            step(&[(1, 0.5), (3, 0.5)], 2),
+            step(&[(2, 1.0)], 1),
+        ];
+        landscape.advance(&Course { across: 0.75, ..course(2, 1) }, &steps, &mut losses).unwrap();
+        [centre(landscape, 2), centre(landscape, 3), losses]
+    }
+    let found = steps(&mut gpu);
+    let expected = case.reference(4, Some((case.input, &border[..])), |reference| steps(reference));
+    let tolerance = tolerance::trajectory_f32(case.network().flops());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!(difference(found, &widen(expected)) < tolerance);
+    }
+}
+
+#[test]
+fn values_are_those_of_f64() {
+    for case in cases() {
+        let network = case.network();
+        let Some(mut gpu) = gpu(&case, 2, None) else { return };
+        let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.25), (1, 0.75)])];
+        for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
+            let mut values = [Value::default(); 2];
+            gpu.values(split, &points, &mut values).unwrap();
+            for (point, value) in points.iter().zip(&values) {
+                let mut theta = vec![0.0; network.parameter_len()];
+                for &(slot, weight) in point {
+                    let centre = case.theta(slot);
+                    theta.iter_mut().zip(centre).for_each(|(t, c)| *t += f64::from(weight) * f64::from(c));
+                }
+                let count = samples.labels.len();
+                let expected = scores(
+                    &network,
+                    &theta,
+                    &case.statistics(&theta),
+                    network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
+                    &mut vec![0.0; network.activation_len() * count],
+                )
+                .unwrap();
+                let loss = expected.loss / count as f64;
+                let tolerance = tolerance::sum_f32(case.terms());
+                assert!((value.loss - loss).abs() <= tolerance * loss, "{split:?} {} {loss}", value.loss);
+                assert_eq!(value.error, Some(expected.wrong as f64 / count as f64), "{network}");
+            }
+        }
+    }
+}
+
+#[test]
+fn drawn_samples_are_the_reference_s() {
+    let case = Arc::new(Case::new(networks().swap_remove(3), [16, 90]));
+    let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
+    let Some(mut gpu) = gpu(&case, 2, None) else { return };
+    for (len, epoch) in [(1, 0), (31, 0), (90, 2), (1000, 2)] {
+        let split = Split::Drawn { seed: 5, job: 6, epoch, len };
+        let mut values = [Value::default(); 2];
+        gpu.values(split, &points, &mut values).unwrap();
+        let mut expected = [Value::default(); 2];
+        case.reference(2, None, |reference| reference.values(split, &points, &mut expected)).unwrap();
+        for (value, expected) in values.iter().zip(&expected) {
+            let tolerance = tolerance::sum_f32(case.network().activation_len());
+            assert!((value.loss - expected.loss).abs() <= tolerance * expected.loss, "{split:?}");
+            assert_eq!(value.error, expected.error, "{split:?}");
+        }
+    }
+}
+
+/// What a landscape's calls gave: centres and losses of two epochs, then the loss of a mix.
+fn everything(gpu: &mut Gpu) -> (Vec<f32>, Vec<f32>, Value) {
+    let (theta, losses) = train(gpu, 0.01);
+    let mut value = [Value::default()];
+    gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+    (theta, losses, value[0])
+}
+
+#[test]
+fn repeats_are_identical_and_lost_devices_lose_nothing() {
+    let case = Arc::new(Case::new(networks().swap_remove(3), [5, 27]));
+    let Some(mut first) = gpu(&case, 3, None) else { return };
+    let expected = everything(&mut first);
+    let mut again = gpu(&case, 3, None).unwrap();
+    assert_eq!(everything(&mut again), expected);
+    // The unchecked programs that runs use, on a device of their own, which may be lost.
+    let opener = valleys_tests::gpu(false).unwrap();
+    for lost_at in 0..20 {
+        let shared = Arc::new(Shared::new(opener.clone(), case.clone()));
+        let mut gpu = Gpu::new(&case.network(), shared, case.batch, 3, None).unwrap();
+        (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
+        gpu.one_list_a_submission();
+        gpu.lose_device_after(lost_at);
+        assert_eq!(everything(&mut gpu), expected, "lost at submission {lost_at}");
+        assert_eq!(gpu.counts().recoveries, 1, "lost at submission {lost_at}");
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_seen() {
+    let case = Arc::new(Case::new(networks().swap_remove(0), [8, 20]));
+    let Some(mut gpu) = gpu(&case, 1, None) else { return };
+    for at in [0, 100, 155, 160, case.network().parameter_len() - 1] {
+        let mut theta = case.theta(0);
+        theta[at] = f32::NAN;
+        gpu.put(0, &theta).unwrap();
+        let mut value = [Value::default()];
+        gpu.values(Split::Train, &[mix(&[(0, 1.0)])], &mut value).unwrap();
+        assert!(value[0].loss.is_nan(), "{at}");
+        assert_eq!(value[0].error, Some(1.0));
+    }
+}
+
+#[test]
+fn a_step_is_so_many_dispatches_in_few_submissions() {
+    // ResNet-8: 9 convolutions of which two are projections, 9 batch norms, a linear layer.
+    let case = cases().swap_remove(5);
+    let Some(mut gpu) = gpu(&case, 3, None) else { return };
+    let dispatches = |gpu: &mut Gpu, steps: usize| {
+        let before = gpu.counts();
+        let steps: Vec<Step> = (0..steps)
+            .map(|i| Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 0.01, batch: i as u32 % gpu.epoch_len() })
+            .collect();
+        gpu.advance(&course(2, 0), &steps, &mut vec![0.0; steps.len()]).unwrap();
+        let after = gpu.counts();
+        [after.dispatches - before.dispatches, after.submissions - before.submissions]
+    };
+    // Mix, pack, gather; forward 9 + 1 products, 9 · 3 of batch norms, a pool; losses 2; backward 9 + 1 products for
+    // weights with 1 sum each, 9 of them for inputs, 2 of a bias, 9 · 3 of batch norms, a pool; the step.
+    assert_eq!(dispatches(&mut gpu, 1), [3 + 10 + 27 + 1 + 2 + 20 + 9 + 2 + 27 + 1 + 1, 1]);
+    let [twelve, submissions] = dispatches(&mut gpu, 12);
+    assert_eq!(twelve, 12 * 103);
+    assert!(submissions < 12, "{submissions}");
+}
+
+#[test]
+fn refuses_what_does_not_fit() {
+    let case = Arc::new(Case::new(networks().swap_remove(3), [8, 20]));
+    let Some(opener) = opener() else { return };
+    let make = |layers: &[Layer], batch| {
+        let shared = Arc::new(Shared::new(opener.clone(), case.clone()));
+        Gpu::new(&Network { input: case.input, layers }, shared, batch, 2, None).map(|_| ())
+    };
+    assert_eq!(make(&case.layers, 8), Ok(()));
+    assert!(matches!(make(&case.layers, 0), Err(Error::Call(Wrong::Range { .. }))));
+    assert!(matches!(make(&[], 8), Err(Error::Call(Wrong::Range { .. }))));
+    let mut gpu = gpu(&case, 2, None).unwrap();
+    let theta = case.theta(0);
+    assert!(matches!(gpu.put(2, &theta), Err(Error::Call(Wrong::Range { .. }))));
+    assert!(matches!(gpu.put(0, &theta[1..]), Err(Error::Call(Wrong::Length { .. }))));
+    let late = Step { mix: mix(&[(0, 1.0)]), rate: 0.1, batch: 3 };
+    assert!(matches!(gpu.advance(&course(0, 0), &[late], &mut [0.0]), Err(Error::Call(Wrong::Range { .. }))));
+    assert_eq!(centre(&mut gpu, 0), theta);
+    let choice = Choice { device: Some("no such adapter".to_owned()), ..Choice::default() };
+    assert!(matches!(valleys_gpu::Device::open(&choice), Err(Error::NoDevice { .. })));
+}
+
+#[test]
+fn a_buffer_above_the_limit_is_refused_with_the_number() {
+    let Some(_) = opener() else { return };
+    let layers = [Layer::Linear { outputs: 2 }];
+    let case = Arc::new(Case::new((shape(2, 1, 1), layers.to_vec()), [2, 4]));
+    // A layer of images so large that a batch of them is above any adapter's limit.
+    let huge = [Layer::Convolution { outputs: 1 << 24, kernel: 1, stride: 1, padding: 0, bias: false }];
+    let shared = Arc::new(Shared::new(opener().unwrap(), case.clone()));
+    let made = Gpu::new(&Network { input: case.input, layers: &huge }, shared, 4, 0, None);
+    let Err(Error::TooLarge { needed, limit, .. }) = made else { panic!("{made:?}") };
+    assert!(needed > limit && needed >= 4 << 24);
+}

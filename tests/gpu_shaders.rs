@@ -1,0 +1,90 @@
+//! Every shader, of every network and both families of sizes, without a GPU: naga validates it, translates it to SPIR-V,
+//! MSL and HLSL, and it keeps within the limits that every WebGPU adapter has.
+
+use naga::back::{hlsl, msl, spv};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use std::sync::Arc;
+use valleys_core::landscape::{Course, Landscape, Step};
+use valleys_core::network::Layer;
+use valleys_core::network::zoo;
+use valleys_gpu::kernels::ALL;
+use valleys_gpu::{Augment, Device, Gpu, Opener, Shared};
+use valleys_tests::engines::{course, mix};
+use valleys_tests::trained::{Case, networks, shape};
+
+/// Limits of WebGPU's defaults.
+const INVOCATIONS: u32 = 256;
+const WORKGROUP_BYTES: u32 = 16_384;
+const STORAGE_BUFFERS: usize = 8;
+
+/// The texts of all programs that networks of all kinds need.
+fn texts(as_hardware: bool) -> Vec<(&'static str, String)> {
+    let device = Arc::new(Device::imaginary(as_hardware));
+    let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
+    let resnet = |width| zoo::resnet(2, width, true).map(|(_, layer)| layer).collect::<Vec<_>>();
+    let mlp = vec![Layer::Linear { outputs: 5 }, Layer::Relu, Layer::Linear { outputs: 3 }];
+    let all = networks().into_iter().chain([
+        (zoo::LENET5_INPUT, lenet5),
+        (zoo::RESNET_INPUT, resnet(1)),
+        (zoo::RESNET_INPUT, resnet(2)),
+        (shape(7, 1, 1), mlp),
+    ]);
+    for network in all {
+        let case = Arc::new(Case::new(network, [4, 9]));
+        let shared = Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), case.clone()));
+        let augment = Augment { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
+        for augment in [None, Some(augment)] {
+            let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();
+            for terms in 1..=5 {
+                let mix = mix(&(0..terms).map(|slot| (slot, 1.0 / terms as f32)).collect::<Vec<_>>());
+                let steps = [Step { mix, rate: 0.1, batch: 0 }];
+                // Nothing comes back from a device that does nothing: only the programs count.
+                let _ = gpu.advance(&Course { across: 1.0, ..course(4, 0) }, &steps, &mut [0.0]);
+            }
+        }
+    }
+    valleys_gpu::check::compile(&device).unwrap();
+    device.texts()
+}
+
+#[test]
+fn every_shader_is_portable() {
+    let mut kernels = std::collections::BTreeSet::new();
+    let mut count = 0;
+    for (name, text) in [texts(false), texts(true)].concat() {
+        kernels.insert(name);
+        count += 1;
+        let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
+        let storage = |space| matches!(space, naga::AddressSpace::Storage { .. });
+        let buffers = module.global_variables.iter().filter(|(_, v)| storage(v.space)).count();
+        assert!(buffers <= STORAGE_BUFFERS, "{name} binds {buffers} storage buffers");
+        let layouter = {
+            let mut layouter = naga::proc::Layouter::default();
+            layouter.update(module.to_ctx()).unwrap();
+            layouter
+        };
+        let shared = |v: &naga::GlobalVariable| v.space == naga::AddressSpace::WorkGroup;
+        let bytes: u32 =
+            module.global_variables.iter().filter(|(_, v)| shared(v)).map(|(_, v)| layouter[v.ty].size).sum();
+        assert!(bytes <= WORKGROUP_BYTES, "{name} takes {bytes} bytes of workgroup memory");
+        let threads: u32 = module.entry_points[0].workgroup_size.iter().product();
+        assert!(threads <= INVOCATIONS, "{name} has {threads} threads");
+
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::default());
+        let info = validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}\n{text}"));
+        let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap();
+        assert_eq!(words[0], 0x0723_0203, "{name}: SPIR-V's magic number");
+        let options = msl::Options { fake_missing_bindings: true, ..msl::Options::default() };
+        let (metal, _) =
+            msl::write_string(&module, &info, &options, &msl::PipelineOptions::default()).unwrap();
+        assert!(metal.contains("kernel void"), "{name}");
+        let mut direct = String::new();
+        let options = hlsl::Options { fake_missing_bindings: true, ..hlsl::Options::default() };
+        let pipeline = hlsl::PipelineOptions::default();
+        hlsl::Writer::new(&mut direct, &options, &pipeline).write(&module, &info, None).unwrap();
+        assert!(direct.contains("numthreads"), "{name}");
+    }
+    let all: std::collections::BTreeSet<_> = ALL.iter().map(|kernel| kernel.name).collect();
+    assert_eq!(kernels, all, "a kernel without a case");
+    println!("{count} shaders of {} kernels", all.len());
+}
