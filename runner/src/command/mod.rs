@@ -2,7 +2,10 @@
 
 pub mod barcode;
 pub mod distance;
+pub mod exec;
 mod memory;
+pub mod plan;
+pub mod status;
 pub mod summary;
 pub mod weights;
 

@@ -78,7 +78,7 @@ pub enum Take {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Minima {
-    /// How many, 1 to 32.
+    /// How many, 1 to 64.
     pub count: usize,
     /// Epochs of each, at least 1.
     pub epochs: u32,
@@ -165,7 +165,7 @@ pub struct Fit {
 }
 
 /// `fit.sampling`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sampling {
     /// Uniformly, as in the paper.
@@ -258,14 +258,14 @@ impl Config {
         // Beyond triangles the number of control points explodes: 149 in a tetrahedron of depth 2, 2,065 of depth 3.
         let deepest = if self.index > 1 { 1 } else { valleys_core::simplex::MAX_DEPTH as u64 };
         let integer = [
-            ("minima.count", self.minima.count as u64, 1, 32),
+            ("minima.count", self.minima.count as u64, 1, 64),
             ("minima.epochs", u64::from(self.minima.epochs), 1, 1_000_000),
             ("curves.epochs", u64::from(self.curves.epochs), 0, 1_000_000),
             ("triangles.epochs", u64::from(self.triangles.epochs), 0, 1_000_000),
             ("train.batch", self.train.batch as u64, 1, 1 << 20),
             ("lattice.n", u64::from(self.lattice.n), 1, 10_000),
             ("index", self.index as u64, 0, most_vertices as u64 - 2),
-            ("minima.group", self.minima.group as u64, 0, 32),
+            ("minima.group", self.minima.group as u64, 0, 64),
             ("fit.depth", self.fit.depth as u64, 1, deepest),
             ("tight.depth", self.tight.depth as u64, 0, deepest),
             ("tight.effort", u64::from(self.tight.effort), 1, 1000),
