@@ -350,3 +350,21 @@ fn full_and_read_only_disks() {
     }
     assert!(full >= 6, "{full}");
 }
+
+/// A run calls nobody: of the sockets there is only the pair that tells a thread of signals.
+#[test]
+fn no_network_access() {
+    if !has_strace() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=%network", directory::VALLEYS])
+        .args(RING);
+    let output = strace.args(["--out", folder.path().join("run").to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("AF_UNIX") && !text.contains("AF_INET"), "{text}");
+}

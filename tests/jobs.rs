@@ -190,7 +190,8 @@ fn what_diverges_is_recorded_and_the_rest_is_done() {
     assert!(record["diverged"]["at"].as_u64().unwrap() < 800, "{record}");
     // The same of a job by name: what depends on it is never done.
     let skipped = valleys(&["exec", out.to_str().unwrap(), "uniform-1/0-2"]);
-    assert!(skipped.status.success() && !out.join("uniform-1/0-2.json").exists());
+    assert!(skipped.status.code() == Some(5) && said(&skipped).contains("is skipped: minima/2 diverged"));
+    assert!(!out.join("uniform-1/0-2.json").exists());
     let failed = valleys(&["exec", out.to_str().unwrap(), "minima/2"]);
     assert_eq!(failed.status.code(), Some(5));
 }

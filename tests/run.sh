@@ -87,6 +87,10 @@ tools() {
     for component in rustfmt clippy; do
         cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
     done
+    have make make || skip "the workflow of make" "apt-get install make"
+    have strace strace || skip "kill points and failing calls" "apt-get install strace"
+    python3 -c 'import ensurepip' 2>/dev/null || debian python3 python3-venv ||
+        skip "the workflow of Snakemake" "apt-get install python3-venv"
     have chromium chromium || skip "the report in a browser" "apt-get install chromium"
     rustc --version
 }

@@ -240,6 +240,19 @@ impl Config {
         for text in overrides {
             keys::set(&mut table, text)?;
         }
+        Self::complete(table)
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        Self::complete(table(path, text)?)
+    }
+
+    /// Everything that a table leaves unsaid is as the defaults have it.
+    fn complete(mut table: toml::Table) -> Result<Self> {
         keys::check(&table)?;
         keys::count_files(&mut table);
         let mut complete = preset::defaults();
@@ -322,6 +335,10 @@ impl Config {
 fn read(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Failure::new(Kind::Configuration, format!("cannot read {}: {e}", path.display())))?;
+    table(path, &text)
+}
+
+fn table(path: &Path, text: &str) -> Result<toml::Table> {
     text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let message = e.message().lines().next().unwrap_or_default().to_owned();

@@ -30,6 +30,7 @@ use stage::{Stage, stages};
 use std::path::{Path, PathBuf};
 
 pub use job::{Job, Kind as JobKind, Layer, layers};
+pub use record::Record;
 pub use saved::Saved;
 pub use status::{Count, Status, status};
 pub use stop::Stop;
@@ -104,6 +105,7 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
             return run.finish(failures).map(drop);
         }
         failures.extend(run.failures(&layers));
+        failures.extend(run.skipped(&layers));
         first_of(failures, root)
     })
 }
@@ -242,6 +244,16 @@ impl Run {
         let jobs = layers.iter().flat_map(|layer| &layer.jobs);
         let diverged = jobs.filter_map(|&job| self.records.of(self.store.root(), job)?.diverged);
         diverged.map(|diverged| Failure::new(Kind::Jobs, diverged.to_string())).collect()
+    }
+
+    /// What jobs say that are never done.
+    fn skipped(&self, layers: &[Layer]) -> Vec<Failure> {
+        let root = self.store.root();
+        let jobs = layers.iter().flat_map(|layer| &layer.jobs);
+        let skipped = jobs.filter(|&&job| self.records.of(root, job).is_none());
+        let skipped = skipped.filter_map(|&job| Some((job, self.records.skipped(root, job)?)));
+        let told = |(job, by): (Job, Job)| format!("{} is skipped: {} diverged", job.name(), by.name());
+        skipped.map(|pair| Failure::new(Kind::Jobs, told(pair))).collect()
     }
 
     /// Summary and report, of all jobs that are done.
