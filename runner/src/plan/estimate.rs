@@ -275,8 +275,8 @@ fn memory(config: &Config, objective: &Objective, deepest: f64, rows: f64) -> [f
         activations = 8.0 * (batch.next_multiple_of(16) * model.network().activation_len()) as f64 * 1.5;
     }
     let job = THREAD + COPIES * 4.0 * deepest * dim + activations + 400.0 * lattice;
-    // The report holds four columns of all lattices, and its text.
-    [PROGRAM + samples + 48.0 * rows, job]
+    // The report holds the lattices, and its text.
+    [PROGRAM + samples + 16.0 * rows, job]
 }
 
 /// Seconds of a step, and how many were taken.
