@@ -1,7 +1,7 @@
 //! What a run will take, and the same run as tasks of an engine.
 //!
-//! The tour: [`estimate`] (time, memory, disk, what cannot fit), [`tasks`] (chunks of jobs and what they need),
-//! [`snakemake`] and [`make`] (the tasks as text).
+//! The tour: [`mod@estimate`] (time, memory, disk, what cannot fit), [`Task`] (chunks of jobs and what they need),
+//! [`snakemake()`] and [`make()`] (the tasks as text).
 
 pub mod estimate;
 mod make;
