@@ -175,7 +175,7 @@ fn mutated_files_do_not_panic() {
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let mut refused = 0;
     for round in 0..rounds {
-        let mut stream = Stream::new(78, Purpose::Split, round, 0, 0);
+        let mut stream = Stream::new(78, Purpose::Split, round.into(), 0, 0);
         let mut bytes = whole.clone();
         for _ in 0..=stream.below(4) {
             let most = if stream.below(2) == 0 { header } else { bytes.len() };

@@ -1,46 +1,10 @@
 //! The command line as a user meets it: wrong input, resuming, threads, kills.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
-use valleys_core::rng::{Purpose, Stream};
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod directory;
 
-fn valleys(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_valleys"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// Every file of a run directory but its lock.
-fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().unwrap() != "lock" {
-                all.insert(path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    all
-}
-
-fn same_files(a: &Path, b: &Path) {
-    let (a, b) = (files(a), files(b));
-    assert!(a.contains_key(Path::new("summary.json")) && a.contains_key(Path::new("report.html")));
-    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
-    for (name, bytes) in &a {
-        assert!(*bytes == b[name], "{} differs", name.display());
-    }
-}
+use directory::{command, files, same_files, valleys};
+use std::path::Path;
 
 /// Exit code, the words that the one sentence on stderr must hold, the arguments after `run`.
 const WRONG: &[(i32, &[&str], &[&str])] = &[
@@ -50,8 +14,8 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
     (2, &["a configuration file or --preset, not both"], &["BAD", "--preset", "digits"]),
     (3, &["unknown key \"minimal.count\"", "did you mean \"minima.count\"?"], &["--set", "minimal.count=3"]),
     (3, &["minima.epochs is 0", "1 to 1000000"], &["--set", "minima.epochs=0"]),
-    (3, &["minima.count is 0", "1 to 32"], &["--set", "minima.count=0"]),
-    (3, &["minima.count is 33", "1 to 32"], &["--set", "minima.count=33"]),
+    (3, &["minima.count is 0", "1 to 64"], &["--set", "minima.count=0"]),
+    (3, &["minima.count is 65", "1 to 64"], &["--set", "minima.count=65"]),
     (3, &["minima.count", "-1"], &["--set", "minima.count=-1"]),
     (3, &["train.learning_rate is NaN", "above 0"], &["--set", "train.learning_rate=nan"]),
     (3, &["train.learning_rate is inf"], &["--set", "train.learning_rate=inf"]),
@@ -161,7 +125,7 @@ fn divergence_is_exit_code_5() {
     let output = valleys(&[&["run", "--preset", "himmelblau", "--out", out][..], &set].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(5), "{stderr}");
-    assert!(stderr.contains("fit of 0: the loss is not finite at"), "{stderr}");
+    assert!(stderr.contains("fit of minima/0: the loss is not finite at"), "{stderr}");
     assert!(Path::new(out).join("summary.json").exists());
 }
 
@@ -252,55 +216,6 @@ fn a_report_is_made_anew() {
     std::fs::remove_file(out.join("report.html")).unwrap();
     assert!(valleys(&["report", out.to_str().unwrap()]).status.success());
     assert_eq!(std::fs::read(out.join("report.html")).unwrap(), page);
-}
-
-/// 50 kills at random moments; every run of the directory that is then finished has the uninterrupted bytes.
-#[test]
-#[cfg(unix)]
-fn killed_at_any_moment_it_resumes_to_the_same_bytes() {
-    use std::os::unix::process::ExitStatusExt;
-    let folder = tempfile::tempdir().unwrap();
-    let whole = folder.path().join("whole");
-    let arguments = |out: &Path| {
-        let sets =
-            "minima.count=5 curves.epochs=150 triangles.epochs=150 lattice.n=12 tight.depth=2 tight.effort=1";
-        let mut all = vec!["run".to_owned(), "--preset".into(), "three-well-ring".into()];
-        all.extend(sets.split(' ').flat_map(|set| ["--set".to_owned(), set.to_owned()]));
-        all.extend(["--threads".into(), "2".into(), "--out".into(), out.to_str().unwrap().to_owned()]);
-        all
-    };
-    let run = |out: &Path| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_valleys"));
-        command.args(arguments(out)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    };
-    let start = std::time::Instant::now();
-    assert!(run(&whole).status().unwrap().success());
-    let whole_time = start.elapsed();
-
-    let mut delays = Stream::new(50, Purpose::Point, 0, 0, 0);
-    let (mut kills, mut directory) = (0, 0);
-    while kills < 50 {
-        directory += 1;
-        let out = folder.path().join(format!("killed-{directory}"));
-        loop {
-            let mut child = run(&out).spawn().unwrap();
-            if kills < 50 {
-                std::thread::sleep(Duration::from_secs_f64(delays.unit() * 0.5 * whole_time.as_secs_f64()));
-                child.kill().unwrap();
-            }
-            let status = child.wait().unwrap();
-            if status.success() {
-                break;
-            }
-            assert_eq!(status.signal(), Some(9), "only the kill ends it");
-            kills += 1;
-        }
-        same_files(&whole, &out);
-        let leftovers = files(&out).keys().filter(|f| f.to_string_lossy().contains(".tmp-")).count();
-        assert_eq!(leftovers, 0);
-    }
-    println!("{kills} kills over {directory} runs");
 }
 
 /// A run's own networks: evaluated they have the losses of its summary; as files they are the minima of another run.

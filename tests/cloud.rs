@@ -121,7 +121,7 @@ fn check_host(name: &str, cloud: &[f64], dim: usize) {
 }
 
 fn normal(points: usize, dim: usize) -> Vec<f64> {
-    let mut stream = Stream::new(7, Purpose::Point, points as u32, dim as u32, 0);
+    let mut stream = Stream::new(7, Purpose::Point, points as u64, dim as u32, 0);
     (0..points * dim).map(|_| stream.normal()).collect()
 }
 

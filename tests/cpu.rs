@@ -98,6 +98,33 @@ fn trajectory_is_the_reference_s() {
     }
 }
 
+/// Also where control points coast: saving lands none of them.
+#[test]
+fn a_saved_state_goes_on_with_the_same_bits() {
+    for case in Case::all() {
+        let steps: Vec<Step> = (0..case.cpu(1).epoch_len())
+            .map(|batch| Step { mix: mix(&[(0, 0.5), (1 + batch % 3, 0.5)]), rate: 0.05, batch })
+            .collect();
+        let mut losses = vec![0.0; steps.len()];
+        let mut whole = case.cpu(4);
+        whole.advance(&course(1, 0), &steps, &mut losses).unwrap();
+        let expected = (centre(&mut whole, 1), centre(&mut whole, 2), centre(&mut whole, 3), losses);
+        let mut losses = vec![f32::NAN; steps.len()];
+        let mut state = vec![0.0; case.cpu(4).state_len()];
+        case.cpu(4).save(&mut state).unwrap();
+        for (step, loss) in steps.chunks(1).zip(losses.chunks_mut(1)) {
+            let mut part = Cpu::new(&case.layers, case.input, case.data.clone(), case.batch, 4).unwrap();
+            part.restore(&state).unwrap();
+            part.advance(&course(1, 0), step, loss).unwrap();
+            part.save(&mut state).unwrap();
+        }
+        let mut last = case.cpu(4);
+        last.restore(&state).unwrap();
+        assert!(expected == (centre(&mut last, 1), centre(&mut last, 2), centre(&mut last, 3), losses));
+        assert!(last.restore(&state[1..]).is_err() && last.save(&mut [0.0]).is_err());
+    }
+}
+
 #[test]
 fn gradient_is_that_of_f64() {
     for case in Case::all() {

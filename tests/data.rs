@@ -242,7 +242,7 @@ fn mutated_files_do_not_panic() {
     let path = Path::new("mutated");
     let (mut refused, mut read) = (0, 0);
     for round in 0..rounds {
-        let mut stream = Stream::new(77, Purpose::Split, round, 0, 0);
+        let mut stream = Stream::new(77, Purpose::Split, round.into(), 0, 0);
         let kind = round as usize % sources.len();
         let mut bytes = sources[kind].clone();
         for _ in 0..=stream.below(4) {

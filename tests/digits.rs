@@ -8,7 +8,8 @@ fn result(seed: u32, overrides: &[&str]) -> Summary {
     all.push(format!("seed={seed}"));
     let config = Config::load(None, Some("digits"), &all).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { out: Some(folder.path().join("run")), threads: None, quiet: true, device: None };
+    let options =
+        Options { out: Some(folder.path().join("run")), threads: None, quiet: true, ..Options::default() };
     run(config, "digits", &options).unwrap().0
 }
 

@@ -9,7 +9,8 @@ fn result(preset: &str, overrides: &[&str]) -> Summary {
     let overrides: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();
     let config = Config::load(None, Some(preset), &overrides).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { out: Some(folder.path().join("run")), threads: None, quiet: true, device: None };
+    let options =
+        Options { out: Some(folder.path().join("run")), threads: None, quiet: true, ..Options::default() };
     run(config, preset, &options).unwrap().0
 }
 

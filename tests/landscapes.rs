@@ -1,7 +1,7 @@
 //! The contract: the optimiser's step against the literal formulas, orders and subsets, errors.
 
 use std::ops::Range;
-use valleys_core::descent::{Centres, Epoch, Fit, Memory, Peaked, Sampling, Sgd, schedule};
+use valleys_core::descent::{Begin, Centres, Epoch, Fit, Memory, Peaked, Progress, Sampling, Sgd, schedule};
 use valleys_core::error::Error;
 use valleys_core::landscape::{
     Analytic, Course, Function, Landscape, Mix, Slots, Split, Step, Value, rotate, rotation,
@@ -66,7 +66,7 @@ fn frame(vertices: usize, depth: usize, memory: &mut Vec<Position>) -> Frame<'_>
     Frame::new(vertices, depth, memory).unwrap()
 }
 
-fn fit(mask: u32, centres: Centres, epochs: Range<u32>) -> Fit {
+fn fit(mask: u64, centres: Centres, epochs: Range<u32>) -> Fit {
     let sgd = Sgd { learning_rate: 0.5, momentum: 0.9, weight_decay: 0.25 };
     let simplex = Simplex::new(mask).unwrap();
     Fit { simplex, centres, sampling: Sampling::Uniform, sgd, epochs, seed: 11 }
@@ -409,4 +409,62 @@ fn wrong_calls_say_what_was_needed() {
         "vertices of a simplex: 1 to 8 needed, 9 given"
     );
     assert_eq!(Frame::new(2, 4, &mut []).unwrap_err().to_string(), "depth of a map: 1 to 3 needed, 4 given");
+}
+
+/// A fit that pauses after every call, and goes on in a landscape that holds nothing but the saved state, is the same fit.
+#[test]
+fn pauses_do_not_change_a_bit() {
+    let mut memory = Vec::new();
+    let frame = frame(2, 2, &mut memory);
+    let function = Function::ThreeWellRing;
+    let identity = [1.0, 0.0, 0.0, 1.0];
+    let corners = frame.positions().len();
+    let fits = [Sampling::Uniform, Sampling::Peak(Peaked { across: 0.5, ..Peaked::default() })];
+    for (sampling, call) in fits.into_iter().flat_map(|s| [1, 7, 64].map(|call| (s, call))) {
+        let mut fit = fit(0b11, Centres::Fixed, 3..6);
+        (fit.sampling, fit.sgd.learning_rate) = (sampling, 1e-3);
+        let run = |pausing: bool| {
+            let mut floats = vec![0.0; Slots::memory_len(corners, 2)];
+            let (mut vectors, mut scratch) = ([0.0; 4], [0.0; 4]);
+            let cells = fit.cells_len(&frame);
+            let mut held = vec![Value::default(); cells];
+            let mut cumulative = vec![0.0; cells];
+            let mut start = vec![0.0; fit.start_len(&frame, 2)];
+            let (mut begin, mut saved, mut epochs) = (Begin::First(None), None::<Vec<f32>>, Vec::new());
+            loop {
+                floats.fill(f32::NAN);
+                let slots = Slots::new(&mut floats, 2).unwrap();
+                let mut landscape =
+                    Analytic::new(function, &identity, slots, &mut vectors, &mut scratch).unwrap();
+                match &saved {
+                    Some(state) => landscape.restore(state).unwrap(),
+                    None => (0..corners as u32)
+                        .for_each(|s| landscape.put(s, &[s as f32 - 1.0, 0.3 * s as f32]).unwrap()),
+                }
+                let memory = Memory {
+                    steps: &mut vec![NO_STEP; call],
+                    losses: &mut vec![0.0; call],
+                    drawn: &mut vec![0; call],
+                    points: &mut vec![Mix::new(); cells],
+                    held: &mut held,
+                    cumulative: &mut cumulative,
+                    start: &mut start,
+                };
+                let record = |epoch| epochs.push(epoch);
+                match fit.go_on(&mut landscape, &frame, memory, begin, record, || pausing).unwrap() {
+                    Progress::Paused(at) => {
+                        let mut state = vec![0.0; landscape.state_len()];
+                        landscape.save(&mut state).unwrap();
+                        (begin, saved) = (Begin::Paused(at), Some(state));
+                    }
+                    Progress::Ended(peak) => {
+                        let mut state = vec![0.0; landscape.state_len()];
+                        landscape.save(&mut state).unwrap();
+                        break (state, peak, epochs);
+                    }
+                }
+            }
+        };
+        assert!(run(true) == run(false), "{sampling:?} {call}");
+    }
 }

@@ -109,7 +109,7 @@ fn refinement_leaves_the_map_unchanged() {
             };
             let refined: Vec<f64> =
                 fine.positions().iter().map(|p| value(&coarse.refine(p), &heights)).collect();
-            let mut stream = Stream::new(7, Purpose::Point, vertices as u32, depth as u32, 0);
+            let mut stream = Stream::new(7, Purpose::Point, vertices as u64, depth as u32, 0);
             for _ in 0..10_000 {
                 let t = uniform(&mut stream, vertices);
                 let (old, new) = (value(&coarse.mix(&t), &heights), value(&fine.mix(&t), &refined));
@@ -136,7 +136,7 @@ fn lattices_hold_every_point_once() {
 fn uniform_points_fill_a_simplex_evenly() {
     // Of r + 1 spacings each has mean 1/(r + 1), and exceeds x with probability (1 − x)^r.
     for vertices in 1..=MAX_VERTICES {
-        let mut stream = Stream::new(9, Purpose::Point, vertices as u32, 0, 0);
+        let mut stream = Stream::new(9, Purpose::Point, vertices as u64, 0, 0);
         let draws = 40_000;
         let mut mean = vec![0.0; vertices];
         let mut above = vec![0.0; vertices];

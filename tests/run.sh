@@ -90,6 +90,10 @@ tools() {
     if ! compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null && ! debian mesa-vulkan-drivers libvulkan1; then
         skip "the GPU" "apt-get install mesa-vulkan-drivers libvulkan1"
     fi
+    have make make || skip "the workflow of make" "apt-get install make"
+    have strace strace || skip "kill points and failing calls" "apt-get install strace"
+    python3 -c 'import ensurepip' 2>/dev/null || debian python3 python3-venv ||
+        skip "the workflow of Snakemake" "apt-get install python3-venv"
     have chromium chromium || skip "the report in a browser" "apt-get install chromium"
     rustc --version
 }

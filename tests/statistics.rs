@@ -52,7 +52,7 @@ fn centre(vertex: u32) -> Vec<f32> {
     let mut theta = vec![0.0; DIM];
     initialise(&NETWORK, 1, vertex, &mut theta);
     // Away from γ = 1, β = 0 and tiny last weights.
-    let mut stream = Stream::new(2, Purpose::Perturbation, vertex, 0, 0);
+    let mut stream = Stream::new(2, Purpose::Perturbation, vertex.into(), 0, 0);
     theta.iter_mut().for_each(|x| *x += 0.3 * stream.normal() as f32);
     theta
 }

@@ -112,7 +112,8 @@ fn threads_and_interruptions_do_not_show() {
     let folder = tempfile::tempdir().unwrap();
     let work = |name: &str, threads: usize| {
         let out = folder.path().join(name);
-        let options = Options { out: Some(out.clone()), threads: Some(threads), quiet: true, device: None };
+        let options =
+            Options { out: Some(out.clone()), threads: Some(threads), quiet: true, ..Options::default() };
         run(small(&[]), "study", &options).unwrap();
         files(&out)
     };
@@ -132,7 +133,7 @@ fn threads_and_interruptions_do_not_show() {
 fn measurements_are_of_the_stored_weights() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let options = Options { out: Some(out.clone()), threads: None, quiet: true, device: None };
+    let options = Options { out: Some(out.clone()), threads: None, quiet: true, ..Options::default() };
     let (summary, _) = run(small(&[]), "study", &options).unwrap();
     let study = summary.study.unwrap();
     assert_eq!(study.layers, ["fc1.weight", "fc2.weight", "fc3.weight"]);
@@ -156,7 +157,8 @@ fn measurements_are_of_the_stored_weights() {
 #[test]
 fn mean_lifetime_follows_accuracy_on_the_digits() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { out: Some(folder.path().join("run")), threads: None, quiet: true, device: None };
+    let options =
+        Options { out: Some(folder.path().join("run")), threads: None, quiet: true, ..Options::default() };
     let config = Config::load(None, Some("weights-digits"), &[]).unwrap();
     let study = run(config, "weights-digits", &options).unwrap().0.study.unwrap();
     let of = |metric: &'static str| {
@@ -190,8 +192,12 @@ fn mean_lifetime_follows_accuracy_on_the_digits() {
 
 #[test]
 fn wrong_studies_get_one_sentence() {
-    let options =
-        |folder: &Path| Options { out: Some(folder.join("run")), threads: None, quiet: true, device: None };
+    let options = |folder: &Path| Options {
+        out: Some(folder.join("run")),
+        threads: None,
+        quiet: true,
+        ..Options::default()
+    };
     let folder = tempfile::tempdir().unwrap();
     for (key, part) in [
         ("study.sizes=[20,2000]", "2000: 1 to 1437 training samples"),

@@ -147,7 +147,7 @@ impl Case {
     pub fn theta(&self, vertex: u32) -> Vec<f32> {
         let mut theta = vec![0.0; self.network().parameter_len()];
         initialise(&self.network(), 9, vertex, &mut theta);
-        let mut stream = Stream::new(2, Purpose::Perturbation, vertex, 0, 0);
+        let mut stream = Stream::new(2, Purpose::Perturbation, vertex.into(), 0, 0);
         theta.iter_mut().for_each(|x| *x += 0.05 * stream.normal() as f32);
         theta
     }

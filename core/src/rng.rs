@@ -46,11 +46,12 @@ pub struct Stream {
 
 impl Stream {
     /// The stream of a place: seed of the run, purpose, job (the mask of a simplex), epoch, step.
-    pub const fn new(seed: u64, purpose: Purpose, job: u32, epoch: u32, step: u32) -> Self {
+    pub const fn new(seed: u64, purpose: Purpose, job: u64, epoch: u32, step: u32) -> Self {
         Self {
-            key: [seed as u32, (seed >> 32) as u32],
+            // A mask has more bits than the counter has room for.
+            key: [seed as u32, (seed >> 32) as u32 ^ (job >> 32) as u32],
             // The purpose shares a word with the block number, which may reach 2^24.
-            counter: [(purpose as u32) << 24, step, epoch, job],
+            counter: [(purpose as u32) << 24, step, epoch, job as u32],
             block: [0; 4],
             left: 0,
         }

@@ -20,6 +20,8 @@ pub enum Kind {
     Resources = 8,
     /// The run directory is in use.
     Busy = 9,
+    /// Stopped at a checkpoint, by a signal or a limit of time: call again.
+    Stopped = 75,
 }
 
 /// One sentence and an exit code.

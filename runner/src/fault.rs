@@ -72,4 +72,16 @@ where
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Fault> {
         Ok(self.0.values(split, points, values)?)
     }
+
+    fn state_len(&self) -> usize {
+        self.0.state_len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Fault> {
+        Ok(self.0.save(state)?)
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), Fault> {
+        Ok(self.0.restore(state)?)
+    }
 }

@@ -4,7 +4,7 @@
 //! [`data`], [`cpu`] (networks on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
 //! their order), [`study`] (the jobs of a study of weights), [`store`] (files that are complete or absent),
 //! [`checkpoint`] (θ in files), [`table`] (what is printed),
-//! [`report`] (the page of figures).
+//! [`report`] (the page of figures), [`plan`] (what a run will take, and the same jobs for an engine).
 //!
 //! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`, `weights`), made of [`formats`] (readers of
 //! foreign files), [`barcode`] (which algorithm, counts, the second algorithm) and [`weights`] (layers of checkpoints); [`evaluate`] (loss and error of one
@@ -23,9 +23,11 @@ pub mod formats;
 pub mod gpu;
 pub mod model;
 pub mod objective;
+pub mod plan;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod say;
 pub mod store;
 pub mod study;
 pub mod table;

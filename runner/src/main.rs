@@ -3,10 +3,11 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use valleys::command::{barcode, bench, device, distance, summary, weights};
-use valleys::config::{Config, preset};
-use valleys::failure::{Failure, Kind, Result};
-use valleys::{evaluate, gpu, run, table};
+use valleys::command::{barcode, bench, device, distance, exec, plan, status, summary, weights};
+use valleys::config::preset;
+use valleys::failure::Result;
+use valleys::say::say;
+use valleys::{evaluate, run, table};
 
 /// The topology of what neural networks learn: trains minima, connects them by curves and triangles, and says by
 /// a barcode how far the loss is from convex.
@@ -24,6 +25,12 @@ enum Command {
     Run(RunArgs),
     /// Tell loss and error of one checkpoint (safetensors, PyTorch names) on a data set.
     Evaluate(EvaluateArgs),
+    /// Tell what a run will take, or print it as a workflow for snakemake or make.
+    Plan(plan::Plan),
+    /// Do exactly these jobs of a run directory, or what is left of them; what engines call.
+    Exec(exec::Exec),
+    /// Tell how far a run directory is.
+    Status(status::Status),
     /// Make the figures and report.html of a run directory anew.
     Report {
         /// The run directory.
@@ -52,29 +59,13 @@ enum Command {
 
 #[derive(Args, Default)]
 struct RunArgs {
-    /// Configuration file (TOML).
-    config: Option<PathBuf>,
-    /// A preset instead of a file.
-    #[arg(long)]
-    preset: Option<String>,
+    #[command(flatten)]
+    chosen: plan::Chosen,
     /// Run directory; by default runs/NAME-HASH, where HASH is of the configuration and the data.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Change a key of the configuration: --set minima.count=3. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-    /// Directory of the data set's files: the same as --set data.dir=DIR.
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
-    /// What trains and measures networks: a GPU if there is hardware (auto), the processor, or a GPU.
-    #[arg(long, value_enum)]
-    backend: Option<gpu::Wanted>,
-    /// The GPU, by its number in `valleys devices` or a part of its name.
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
-    /// Threads; no result depends on it.
-    #[arg(short = 'j', long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    how: exec::How,
     /// Print summary.json on stdout instead of the table.
     #[arg(long)]
     json: bool,
@@ -126,6 +117,9 @@ fn main() -> ExitCode {
     let done = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => main_job(args),
         Command::Evaluate(args) => evaluation(args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Exec(args) => exec::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Report { directory } => run::report(&directory).map(|path| println!("{}", path.display())),
         Command::Barcode(what) => barcode::run(&what),
         Command::Summary(args) => summary::run(&args),
@@ -138,7 +132,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("valleys: {failure}");
+            say(format_args!("valleys: {failure}"));
             ExitCode::from(failure.code())
         }
     }
@@ -157,7 +151,7 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
         by_order: args.by_order,
     })?;
     if !answer.source.files.is_empty() {
-        eprintln!("read {}", answer.source.files.join(", "));
+        say(format_args!("read {}", answer.source.files.join(", ")));
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&answer).expect("an answer is JSON"));
@@ -167,24 +161,9 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-fn main_job(mut args: RunArgs) -> Result<()> {
-    if let Some(dir) = args.data.take() {
-        // Quoted as TOML has it, whatever the name holds.
-        args.overrides.push(format!("data.dir={}", toml::Value::String(dir)));
-    }
-    let mut config = Config::load(args.config.as_deref(), args.preset.as_deref(), &args.overrides)?;
-    if let Some(wanted) = args.backend {
-        config.backend = wanted.backend();
-    }
-    let name = match (&args.preset, &args.config) {
-        (Some(preset), _) => preset.clone(),
-        (None, Some(path)) => path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned()),
-        (None, None) => "digits".to_owned(),
-    };
-    if args.threads == Some(0) {
-        return Err(Failure::new(Kind::Usage, "--threads is 0, but must be at least 1"));
-    }
-    let options = run::Options { out: args.out, threads: args.threads, quiet: false, device: args.device };
+fn main_job(args: RunArgs) -> Result<()> {
+    let (config, name) = args.chosen.load()?;
+    let options = run::Options { out: args.out, ..args.how.options()? };
     let (summary, root) = run::run(config, &name, &options)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is JSON"));

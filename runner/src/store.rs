@@ -2,16 +2,26 @@
 //!
 //! A file or a folder is made under a temporary name in the same directory, flushed to disk, renamed, and the
 //! directory flushed. What is there is done; what is not there is to do: there is no other state.
+//!
+//! Any number of processes may work in a directory: each holds `lock` shared, and the lock of each job it works on.
 
 use crate::failure::{Failure, Kind, Result, disk};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Temporary names start with this; a directory that nobody works in may be swept of them.
 const TEMPORARY: &str = ".tmp-";
 
-/// A run directory, locked for this process.
+/// Endings of the names of what a job needs only until it is done.
+const CHECKPOINT: &str = ".checkpoint";
+const LOCK: &str = ".lock";
+
+/// How long an opening process waits for another that tidies up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A run directory, shared by all processes that work in it.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
@@ -20,35 +30,88 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes a run directory for a configuration (as TOML).
+    /// Opens or makes a run directory with these files in it: name, text, and what a directory with another text holds.
     ///
     /// # Errors
-    /// The directory cannot be made or written; another process works in it; it holds another configuration.
-    pub fn open(root: &Path, config: &str) -> Result<Self> {
+    /// The directory cannot be made or written; another process has it for itself; a file has another text.
+    pub fn open(root: &Path, files: &[(&str, &str, &str)]) -> Result<Self> {
         fs::create_dir_all(root).map_err(|e| disk("make the directory", root, &e))?;
         let path = root.join("lock");
         let options = File::options().create(true).append(true).open(&path);
         let lock = options.map_err(|e| disk("write", &path, &e))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        let wrong = |e| disk("lock", &path, &e);
+        let alone = free(lock.try_lock()).map_err(wrong)?;
+        if alone {
+            sweep(root)?;
+            lock.unlock().map_err(wrong)?;
+        }
+        let start = Instant::now();
+        while !free(lock.try_lock_shared()).map_err(wrong)? {
+            if start.elapsed() > PATIENCE {
                 let message = format!("{} is in use by another process", root.display());
                 return Err(Failure::new(Kind::Busy, message));
             }
-            Err(TryLockError::Error(e)) => return Err(disk("lock", &path, &e)),
+            std::thread::sleep(Duration::from_millis(5));
         }
         let store = Self { root: root.to_owned(), _lock: lock };
-        store.sweep(root)?;
-        if !store.has("config.toml") {
-            store.write("config.toml", config.as_bytes())?;
-        } else if store.read("config.toml")? != config.as_bytes() {
-            let message = format!(
-                "{} holds a run of another configuration (see its config.toml); give another --out",
-                root.display()
-            );
-            return Err(Failure::new(Kind::Configuration, message));
+        for (name, text, other) in files {
+            if !store.has(name) {
+                store.write(name, text.as_bytes())?;
+            } else if store.read(name)? != text.as_bytes() {
+                let message =
+                    format!("{} holds {other} (see its {name}); give another --out", root.display());
+                return Err(Failure::new(Kind::Configuration, message));
+            }
         }
         Ok(store)
+    }
+
+    /// Locks a job for this process; none where another works on it.
+    ///
+    /// # Errors
+    /// The lock cannot be made.
+    pub fn claim(&self, job: &str) -> Result<Option<Claim>> {
+        let path = self.root.join(format!("{job}{LOCK}"));
+        self.parent(&path)?;
+        loop {
+            let file = File::options().create(true).append(true).open(&path);
+            let file = file.map_err(|e| disk("write", &path, &e))?;
+            if !free(file.try_lock()).map_err(|e| disk("lock", &path, &e))? {
+                return Ok(None);
+            }
+            // Whoever had it before may have removed it after it was opened here.
+            if is_at(&file, &path) {
+                return Ok(Some(Claim { _file: file, path }));
+            }
+        }
+    }
+
+    /// Whether a process works on a job.
+    pub fn is_claimed(root: &Path, job: &str) -> bool {
+        let file = File::open(root.join(format!("{job}{LOCK}")));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// The name of a job's checkpoint.
+    pub fn checkpoint(job: &str) -> String {
+        format!("{job}{CHECKPOINT}")
+    }
+
+    /// Removes a file or folder, all at once; it may be absent.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.root.join(name);
+        let removed = match (path.is_dir(), path.exists()) {
+            (true, _) => temporary(0o777).tempdir_in(self.parent(&path)?).and_then(|folder| {
+                let away = folder.path().join("removed");
+                fs::rename(&path, away)
+            }),
+            (false, true) => fs::remove_file(&path),
+            (false, false) => Ok(()),
+        };
+        removed.map_err(|e| disk("remove", &path, &e))
     }
 
     /// The directory.
@@ -75,12 +138,28 @@ impl Store {
     /// # Errors
     /// It cannot be written; what was there before is untouched.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.put(name, bytes, true)
+    }
+
+    /// Makes a file that is not there.
+    ///
+    /// # Errors
+    /// It cannot be written; it is there, and untouched.
+    pub fn write_once(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.put(name, bytes, false)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8], replace: bool) -> Result<()> {
         let path = self.root.join(name);
         let parent = self.parent(&path)?;
         let written = temporary(0o666).tempfile_in(parent).and_then(|mut file| {
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
-            file.persist(&path)?;
+            if replace {
+                file.persist(&path)?
+            } else {
+                file.persist_noclobber(&path)?
+            };
             sync(parent)
         });
         written.map_err(|e| disk("write", &path, &e))
@@ -113,26 +192,69 @@ impl Store {
         fs::create_dir_all(parent).map_err(|e| disk("make the directory", parent, &e))?;
         Ok(parent)
     }
+}
 
-    /// Removes what a killed process left half-made.
-    fn sweep(&self, folder: &Path) -> Result<()> {
-        let entries = fs::read_dir(folder).map_err(|e| disk("list", folder, &e))?;
-        for entry in entries {
-            let path = entry.map_err(|e| disk("list", folder, &e))?.path();
-            let temporary = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(TEMPORARY));
-            let removed = match (temporary, path.is_dir()) {
-                (true, true) => fs::remove_dir_all(&path),
-                (true, false) => fs::remove_file(&path),
-                (false, true) => {
-                    self.sweep(&path)?;
-                    Ok(())
-                }
-                (false, false) => Ok(()),
-            };
-            removed.map_err(|e| disk("remove", &path, &e))?;
+/// A job that this process has for itself.
+#[derive(Debug)]
+pub struct Claim {
+    /// The lock is held as long as the file is open.
+    _file: File,
+    path: PathBuf,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Elsewhere it cannot be told whether a lock is of the file that is there, so that it must stay.
+        if cfg!(unix) {
+            let _ = fs::remove_file(&self.path);
         }
-        Ok(())
     }
+}
+
+/// Whether a lock was free.
+fn free(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
+    match lock {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+/// Whether an open file is the one that is there.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let [here, there] = [file.metadata(), fs::metadata(path)].map(|m| m.map(|m| (m.dev(), m.ino())).ok());
+        here.is_some() && here == there
+    }
+    #[cfg(not(unix))]
+    true
+}
+
+/// Removes what killed processes left half-made, and what jobs no longer need. Nobody else works in the directory.
+fn sweep(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| disk("list", folder, &e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| disk("list", folder, &e))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
+        let done = |job: &str| path.with_file_name(format!("{job}.json")).exists();
+        let old = name.ends_with(LOCK) || name.strip_suffix(CHECKPOINT).is_some_and(done);
+        let removed = match (name.starts_with(TEMPORARY), is_folder) {
+            (true, true) => fs::remove_dir_all(&path),
+            (true, false) => fs::remove_file(&path),
+            (false, false) if old => fs::remove_file(&path),
+            (false, true) => {
+                sweep(&path)?;
+                Ok(())
+            }
+            (false, false) => Ok(()),
+        };
+        removed.map_err(|e| disk("remove", &path, &e))?;
+    }
+    Ok(())
 }
 
 /// A temporary name with the permissions of ordinary files, less the user's mask.

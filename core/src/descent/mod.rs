@@ -56,6 +56,40 @@ pub struct Epoch {
     pub loss: f64,
 }
 
+/// Where a fit begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Begin {
+    /// At its first step; with the peak, if `held` of its memory has the losses of its cells.
+    First(Option<f64>),
+    /// Where it paused.
+    Paused(Pause),
+}
+
+/// Where a fit paused. With the landscape's [state](Landscape::save) and `held`, `cumulative` and `start` of the
+/// memory it is all that the fit needs to go on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pause {
+    /// The epoch of the next step.
+    pub epoch: u32,
+    /// The batch of the next step.
+    pub batch: u32,
+    /// Sum of the losses of the epoch's steps.
+    pub sum: f64,
+    /// The peak before the first step.
+    pub before: f64,
+    /// Steps since the probabilities of the cells were set.
+    pub steps: u32,
+}
+
+/// How a call of [`Fit::go_on`] ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Progress {
+    /// All steps are taken; what [`Fit::descend`] returns.
+    Ended(Option<f64>),
+    /// Some are left.
+    Paused(Pause),
+}
+
 /// The memory of a fit.
 #[derive(Debug)]
 pub struct Memory<'m> {
@@ -125,8 +159,28 @@ impl Fit {
         frame: &Frame,
         memory: Memory,
         peak: Option<f64>,
-        mut record: impl FnMut(Epoch),
+        record: impl FnMut(Epoch),
     ) -> Result<Option<f64>, L::Error> {
+        match self.go_on(landscape, frame, memory, Begin::First(peak), record, || false)? {
+            Progress::Ended(peak) => Ok(peak),
+            Progress::Paused(_) => Ok(None),
+        }
+    }
+
+    /// [`descend`](Self::descend), from where it paused and to where `pause`, which is asked after every call of the
+    /// landscape, says so. Pauses do not change a bit.
+    ///
+    /// # Errors
+    /// As [`descend`](Self::descend).
+    pub fn go_on<L: Landscape + ?Sized>(
+        &self,
+        landscape: &mut L,
+        frame: &Frame,
+        memory: Memory,
+        begin: Begin,
+        mut record: impl FnMut(Epoch),
+        mut pause: impl FnMut() -> bool,
+    ) -> Result<Progress, L::Error> {
         let Memory { steps, losses, drawn, points, held, cumulative, start } = memory;
         range("steps of a call", 1, usize::MAX, steps.len())?;
         length("losses of a call", steps.len(), losses.len())?;
@@ -138,27 +192,35 @@ impl Fit {
         length("control points at the start", self.start_len(frame, landscape.dim()), start.len())?;
 
         let peaked = self.peaked(frame);
-        let mut draw = Draw::new(Cells::new(frame.vertices(), peaked.map_or(1, |p| p.cells)), cumulative);
+        let all = Cells::new(frame.vertices(), peaked.map_or(1, |p| p.cells));
         let first = self.trainable(frame);
-        let mut before = f64::INFINITY;
-        if let Some(peaked) = &peaked {
-            for (cell, point) in points.iter_mut().enumerate() {
-                *point = frame.mix(&draw.cells().centre(cell));
-            }
-            before = match peak {
-                Some(peak) => peak,
-                None => self.measure(landscape, peaked, points, held)?,
-            };
-            draw.measured(peaked, held);
-            for (slot, theta) in (first..).zip(start.chunks_exact_mut(landscape.dim())) {
-                landscape.get(slot, theta)?;
-            }
+        for (cell, point) in points.iter_mut().enumerate() {
+            *point = frame.mix(&all.centre(cell));
         }
+        let (mut draw, mut at) = match begin {
+            Begin::Paused(at) => (Draw::resume(all, cumulative, at.steps), at),
+            Begin::First(peak) => {
+                let mut draw = Draw::new(all, cumulative);
+                let mut before = f64::INFINITY;
+                if let Some(peaked) = &peaked {
+                    before = match peak {
+                        Some(peak) => peak,
+                        None => self.measure(landscape, peaked, points, held)?,
+                    };
+                    draw.measured(peaked, held);
+                    for (slot, theta) in (first..).zip(start.chunks_exact_mut(landscape.dim())) {
+                        landscape.get(slot, theta)?;
+                    }
+                }
+                (draw, Pause { epoch: self.epochs.start, batch: 0, sum: 0.0, before, steps: 0 })
+            }
+        };
         let batches = landscape.epoch_len();
         // The probabilities must not depend on how many steps the caller has memory for.
         let ahead = peaked.map_or(batches, |_| AHEAD);
         let total = self.epochs.end - self.epochs.start;
-        for epoch in self.epochs.clone() {
+        while at.epoch < self.epochs.end {
+            let epoch = at.epoch;
             let course = Course {
                 seed: self.seed,
                 job: self.simplex.mask(),
@@ -170,9 +232,8 @@ impl Fit {
             };
             let factor = schedule(epoch - self.epochs.start, total);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;
-            let mut sum = 0.0;
-            let mut batch = 0;
-            while batch < batches {
+            while at.batch < batches {
+                let batch = at.batch;
                 let count = steps.len().min((batches - batch).min(ahead - batch % ahead) as usize);
                 let (steps, losses, drawn) = (&mut steps[..count], &mut losses[..count], &mut drawn[..count]);
                 for ((step, cell), batch) in steps.iter_mut().zip(&mut *drawn).zip(batch..) {
@@ -187,27 +248,35 @@ impl Fit {
                         let at = u64::from(epoch) * u64::from(batches) + u64::from(batch);
                         return Err(Error::NotFinite { what: "the loss", at }.into());
                     }
-                    sum += f64::from(*loss);
+                    at.sum += f64::from(*loss);
                 }
-                batch += count as u32;
+                at.batch += count as u32;
                 if let Some(peaked) = &peaked {
                     draw.stepped(peaked, drawn, losses, held);
-                    if batch.is_multiple_of(ahead) || batch == batches {
+                    if at.batch.is_multiple_of(ahead) || at.batch == batches {
                         draw.renew(peaked, held);
                     }
                 }
+                at.steps = draw.steps();
+                if at.batch < batches && pause() {
+                    return Ok(Progress::Paused(at));
+                }
             }
-            record(Epoch { epoch, rate, loss: sum / f64::from(batches) });
+            record(Epoch { epoch, rate, loss: at.sum / f64::from(batches) });
+            at = Pause { epoch: epoch + 1, batch: 0, sum: 0.0, ..at };
+            if pause() {
+                return Ok(Progress::Paused(at));
+            }
         }
-        let Some(peaked) = &peaked else { return Ok(None) };
+        let Some(peaked) = &peaked else { return Ok(Progress::Ended(None)) };
         let after = self.measure(landscape, peaked, points, held)?;
-        if after < before {
-            return Ok(Some(after));
+        if after < at.before {
+            return Ok(Progress::Ended(Some(after)));
         }
         for (slot, theta) in (first..).zip(start.chunks_exact(landscape.dim())) {
             landscape.put(slot, theta)?;
         }
-        Ok(None)
+        Ok(Progress::Ended(None))
     }
 
     /// Measures the cells, always on the same samples of a simplex, so that measurements can be compared; returns the

@@ -59,9 +59,14 @@ impl<'m> Draw<'m> {
         Self { cells, cumulative, steps: 0 }
     }
 
-    /// The cells.
-    pub const fn cells(&self) -> &Cells {
-        &self.cells
+    /// Goes on with the probabilities in `cumulative`, set so many steps ago.
+    pub fn resume(cells: Cells, cumulative: &'m mut [f64], steps: u32) -> Self {
+        Self { cells, cumulative, steps }
+    }
+
+    /// Steps since the probabilities were set.
+    pub const fn steps(&self) -> u32 {
+        self.steps
     }
 
     /// Sets the probabilities from the losses that the cells are held to have.

@@ -96,4 +96,17 @@ impl Landscape for Analytic<'_> {
         }
         Ok(())
     }
+    fn state_len(&self) -> usize {
+        self.slots.state().len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Error> {
+        length("saved state", self.slots.state().len(), state.len())?;
+        state.copy_from_slice(self.slots.state());
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        self.slots.restore(state)
+    }
 }

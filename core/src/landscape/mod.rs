@@ -11,6 +11,8 @@ mod rotation;
 mod slots;
 mod supervised;
 
+use crate::error::length;
+
 pub use crate::simplex::Mix;
 pub use analytic::{Analytic, EPOCH_LEN};
 pub use function::Function;
@@ -35,7 +37,7 @@ pub struct Course {
     /// Seed of the run.
     pub seed: u64,
     /// The mask of the simplex that is fitted.
-    pub job: u32,
+    pub job: u64,
     /// Epoch, from 0: with seed and job it decides the order of the samples.
     pub epoch: u32,
     /// The slots from this one on are trained, those before are fixed.
@@ -61,7 +63,7 @@ pub enum Split {
         /// Seed of the run.
         seed: u64,
         /// The mask of the simplex that is fitted.
-        job: u32,
+        job: u64,
         /// The epoch before which they are drawn.
         epoch: u32,
         /// How many.
@@ -115,4 +117,26 @@ pub trait Landscape {
     /// # Errors
     /// As the implementation says.
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Self::Error>;
+
+    /// Elements of a saved [state](Self::save); 0 where it cannot be saved.
+    fn state_len(&self) -> usize {
+        0
+    }
+
+    /// Everything that the next step depends on: control points, momenta, whatever else there is. The bits are the
+    /// implementation's own.
+    ///
+    /// # Errors
+    /// Wrong length.
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Self::Error> {
+        Ok(length("saved state", self.state_len(), state.len())?)
+    }
+
+    /// Goes back to a state that a landscape of the same kind saved: steps from there have the same bits.
+    ///
+    /// # Errors
+    /// Wrong length.
+    fn restore(&mut self, state: &[f32]) -> Result<(), Self::Error> {
+        Ok(length("saved state", self.state_len(), state.len())?)
+    }
 }

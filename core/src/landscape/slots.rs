@@ -127,6 +127,21 @@ impl<'m> Slots<'m> {
         }
     }
 
+    /// All centres and momenta.
+    pub const fn state(&self) -> &[f32] {
+        self.memory
+    }
+
+    /// Sets all centres and momenta.
+    ///
+    /// # Errors
+    /// Wrong length.
+    pub fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        length("saved state", self.memory.len(), state.len())?;
+        self.memory.copy_from_slice(state);
+        Ok(())
+    }
+
     fn centre(&self, slot: usize) -> &[f32] {
         &self.memory[2 * slot * self.dim..][..self.dim]
     }

@@ -17,7 +17,7 @@ pub fn epoch_order(course: &Course, order: &mut [u32]) {
 }
 
 /// The order whose first samples a [`Split::Drawn`] holds: every implementation's, for the same bits.
-pub fn drawn_order(seed: u64, job: u32, epoch: u32, order: &mut [u32]) {
+pub fn drawn_order(seed: u64, job: u64, epoch: u32, order: &mut [u32]) {
     order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
     Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
 }
@@ -230,5 +230,18 @@ impl Landscape for Supervised<'_> {
             *value = Value { loss: sum.loss / total as f64, error: Some(sum.wrong as f64 / total as f64) };
         }
         Ok(())
+    }
+    fn state_len(&self) -> usize {
+        self.slots.state().len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Error> {
+        length("saved state", self.slots.state().len(), state.len())?;
+        state.copy_from_slice(self.slots.state());
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        self.slots.restore(state)
     }
 }

@@ -15,30 +15,30 @@ pub use sampling::uniform;
 /// Most vertices of a simplex with a map: lattices of more than seven dimensions are out of reach anyway.
 pub const MAX_VERTICES: usize = 8;
 
-/// A non-empty set of minima `{0, …, 31}`: bit `i` stands for minimum `i` (method: face S).
+/// A non-empty set of minima `{0, …, 63}`: bit `i` stands for minimum `i` (method: face S).
 ///
 /// Its faces are its non-empty sub-masks. Ordered by dimension, then lexicographically by vertices,
 /// which is the tie order of a filtration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Simplex(u32);
+pub struct Simplex(u64);
 
 impl Simplex {
     /// The simplex of a mask; `None` for the empty set.
-    pub const fn new(mask: u32) -> Option<Self> {
+    pub const fn new(mask: u64) -> Option<Self> {
         if mask == 0 { None } else { Some(Self(mask)) }
     }
 
-    /// The vertex `{i}`, `i` < 32.
+    /// The vertex `{i}`, `i` < 64.
     ///
     /// # Panics
-    /// If `i` is 32 or more.
+    /// If `i` is 64 or more.
     pub const fn vertex(i: u32) -> Self {
-        assert!(i < 32, "a simplex has vertices 0 to 31");
+        assert!(i < 64, "a simplex has vertices 0 to 63");
         Self(1 << i)
     }
 
     /// The bit mask.
-    pub const fn mask(self) -> u32 {
+    pub const fn mask(self) -> u64 {
         self.0
     }
 
@@ -49,7 +49,7 @@ impl Simplex {
 
     /// Vertices in ascending order.
     pub fn vertices(self) -> impl DoubleEndedIterator<Item = u32> + Clone {
-        (0..32).filter(move |i| self.0 >> i & 1 == 1)
+        (0..64).filter(move |i| self.0 >> i & 1 == 1)
     }
 
     /// Whether every vertex of `self` is one of `other`.
@@ -59,7 +59,7 @@ impl Simplex {
 
     /// All non-empty sub-masks, itself included, ascending by mask. 2^(dimension+1) − 1 of them.
     pub fn faces(self) -> impl Iterator<Item = Self> + Clone {
-        let mut next = Some(0u32);
+        let mut next = Some(0u64);
         core::iter::from_fn(move || {
             let sub = next?.wrapping_sub(self.0) & self.0;
             next = if sub == self.0 { None } else { Some(sub) };

@@ -4,7 +4,10 @@ pub mod barcode;
 pub mod bench;
 pub mod device;
 pub mod distance;
+pub mod exec;
 mod memory;
+pub mod plan;
+pub mod status;
 pub mod summary;
 pub mod weights;
 

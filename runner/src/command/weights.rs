@@ -76,7 +76,7 @@ pub fn run(args: &Weights) -> Result<()> {
     };
     let files = files(&args.files)?;
     let read = files.iter().map(|file| weights::read(file, &wanted)).collect::<Result<Vec<_>>>()?;
-    for file in read.iter().filter(|file| file.layers.is_empty()) {
+    if let Some(file) = read.iter().find(|file| file.layers.is_empty()) {
         let reason = file.skipped.first().map_or("it holds no tensor".to_owned(), |first| {
             let others = file.skipped.len() - 1;
             let others = if others > 0 { format!("; {others} more are skipped") } else { String::new() };

@@ -24,7 +24,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("data.mean", "of each channel, or one for all, in the place of the usual ones"),
     ("data.std", "likewise the standard deviations"),
-    ("minima.count", "networks to train, 1 to 32"),
+    ("minima.count", "networks to train, 1 to 64"),
     ("minima.epochs", "passes over the training data for each minimum"),
     (
         "minima.group",

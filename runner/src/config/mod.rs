@@ -90,7 +90,7 @@ pub enum Take {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Minima {
-    /// How many, 1 to 32.
+    /// How many, 1 to 64.
     pub count: usize,
     /// Epochs of each, at least 1.
     pub epochs: u32,
@@ -177,7 +177,7 @@ pub struct Fit {
 }
 
 /// `fit.sampling`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sampling {
     /// Uniformly, as in the paper.
@@ -252,6 +252,19 @@ impl Config {
         for text in overrides {
             keys::set(&mut table, text)?;
         }
+        Self::complete(table)
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        Self::complete(table(path, text)?)
+    }
+
+    /// Everything that a table leaves unsaid is as the defaults have it.
+    fn complete(mut table: toml::Table) -> Result<Self> {
         keys::check(&table)?;
         keys::count_files(&mut table);
         let mut complete = preset::defaults();
@@ -270,14 +283,14 @@ impl Config {
         // Beyond triangles the number of control points explodes: 149 in a tetrahedron of depth 2, 2,065 of depth 3.
         let deepest = if self.index > 1 { 1 } else { valleys_core::simplex::MAX_DEPTH as u64 };
         let integer = [
-            ("minima.count", self.minima.count as u64, 1, 32),
+            ("minima.count", self.minima.count as u64, 1, 64),
             ("minima.epochs", u64::from(self.minima.epochs), 1, 1_000_000),
             ("curves.epochs", u64::from(self.curves.epochs), 0, 1_000_000),
             ("triangles.epochs", u64::from(self.triangles.epochs), 0, 1_000_000),
             ("train.batch", self.train.batch as u64, 1, 1 << 20),
             ("lattice.n", u64::from(self.lattice.n), 1, 10_000),
             ("index", self.index as u64, 0, most_vertices as u64 - 2),
-            ("minima.group", self.minima.group as u64, 0, 32),
+            ("minima.group", self.minima.group as u64, 0, 64),
             ("fit.depth", self.fit.depth as u64, 1, deepest),
             ("tight.depth", self.tight.depth as u64, 0, deepest),
             ("tight.effort", u64::from(self.tight.effort), 1, 1000),
@@ -334,6 +347,10 @@ impl Config {
 fn read(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Failure::new(Kind::Configuration, format!("cannot read {}: {e}", path.display())))?;
+    table(path, &text)
+}
+
+fn table(path: &Path, text: &str) -> Result<toml::Table> {
     text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let message = e.message().lines().next().unwrap_or_default().to_owned();

@@ -140,6 +140,18 @@ impl Landscape for Cpu {
         });
         Ok(())
     }
+
+    fn state_len(&self) -> usize {
+        self.slots.state_len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Error> {
+        self.slots.save(state)
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        self.slots.restore(state)
+    }
 }
 
 /// Checks that the samples are those of a network.

@@ -169,6 +169,38 @@ impl Slots {
         }
     }
 
+    /// Elements of a saved state: centres and momenta, the steps coasted, the pace.
+    pub fn state_len(&self) -> usize {
+        self.memory.get().len() + self.coasting.len() + self.pace.len()
+    }
+
+    /// Copies the state. Nothing lands: a landing rounds, and a fit that is looked at must not differ from one that is not.
+    pub fn save(&self, state: &mut [f32]) -> Result<(), Error> {
+        self.check_state(state.len())?;
+        let (memory, rest) = state.split_at_mut(self.memory.get().len());
+        let (coasting, pace) = rest.split_at_mut(self.coasting.len());
+        memory.copy_from_slice(self.memory.get());
+        coasting.iter_mut().zip(&self.coasting).for_each(|(to, &steps)| *to = f32::from_bits(steps));
+        pace.copy_from_slice(&self.pace);
+        Ok(())
+    }
+
+    /// Goes back to a saved state.
+    pub fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        self.check_state(state.len())?;
+        let (memory, rest) = state.split_at(self.memory.get().len());
+        let (coasting, pace) = rest.split_at(self.coasting.len());
+        self.memory.get_mut().copy_from_slice(memory);
+        self.coasting.iter_mut().zip(coasting).for_each(|(steps, from)| *steps = from.to_bits());
+        self.pace.copy_from_slice(pace);
+        Ok(())
+    }
+
+    fn check_state(&self, given: usize) -> Result<(), Error> {
+        let needed = self.state_len();
+        if given == needed { Ok(()) } else { Err(Error::Length { what: "saved state", needed, given }) }
+    }
+
     fn check(&self, slot: u32, dim: usize) -> Result<(), Error> {
         if slot as usize >= self.coasting.len() {
             let most = self.coasting.len().saturating_sub(1) as u64;

@@ -63,7 +63,7 @@ fn draw(labels: &[u8], classes: usize, total: usize, seed: u64, place: u32) -> V
     }
     let mut drawn = vec![false; labels.len()];
     for (class, members) in by_class.iter_mut().enumerate() {
-        Stream::new(seed, Purpose::Split, class as u32, place, 0).shuffle(members);
+        Stream::new(seed, Purpose::Split, class as u64, place, 0).shuffle(members);
         members[..counts[class]].iter().for_each(|&i| drawn[i] = true);
     }
     drawn

@@ -1,26 +1,43 @@
 //! The main job: data → minima → curves → triangles → filtration → barcode → report. Each arrow is a file.
+//!
+//! The tour: `job` (names, inputs, layers), `record` (which jobs are done), `work` (all of them, side by side),
+//! `fit` and `measure` (one of them), `saved` and [`Stop`] (its checkpoints, when it stops), `summary`, `status`.
 
+mod divergence;
+mod fit;
 mod job;
+mod measure;
 mod points;
 mod progress;
+mod record;
+mod saved;
 mod stage;
+mod status;
+mod stop;
 mod summary;
+mod work;
 
 use crate::checkpoint;
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, nearest};
 use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::model::State;
 use crate::objective::Objective;
+use crate::say::say;
 use crate::store::Store;
-use crate::study::{self, Job};
-use progress::Progress;
-use rayon::prelude::*;
+use record::{ORIGIN, Records};
 use stage::{Stage, stages};
 use std::path::{Path, PathBuf};
-use valleys_core::simplex::Simplex;
 
+pub use job::{Job, Kind as JobKind, Layer, layers};
+pub use record::Record;
+pub use saved::Saved;
+pub use status::{Count, Status, status};
+pub use stop::Stop;
 pub use summary::{FitSummary, Minimum, Segment, Summary};
+
+/// The name of the last job, which needs all others: summary and report.
+pub const REPORT: &str = "report";
 
 /// Where a run works and how it talks.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +50,8 @@ pub struct Options {
     pub quiet: bool,
     /// Number or part of the name of a GPU, where one is asked for; VALLEYS_DEVICE or the best one where there is none.
     pub device: Option<String>,
+    /// When to stop before the end.
+    pub stop: Stop,
 }
 
 /// A run directory with what its jobs need.
@@ -44,54 +63,88 @@ pub struct Run {
     /// The minima that files give; none where they are trained here.
     given: Vec<Vec<f32>>,
     store: Store,
+    records: Records,
 }
 
 /// Does everything of a configuration that is not yet done; gives the summary and the run directory.
 ///
+/// Other processes may work in the same directory.
+///
 /// # Errors
 /// See [`Kind`]; with [`Kind::Jobs`] all jobs that do not depend on the failed ones are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
-    let mut objective = Objective::new(&config)?;
-    if config.backend == Backend::Gpu && objective.data().is_some() {
-        objective = objective.on_gpu(crate::gpu::opener(options.device.as_deref())?);
-    }
-    let state = objective.state();
-    let given = given(&config, &state)?;
-    if !config.study.is_none() {
-        // Before any work: every size can be had, and the objective has samples.
-        for &count in &config.study.sizes {
-            let part = Subset::Stratified { count, seed: config.seed };
-            let wrong = |what| Failure::new(Kind::Configuration, format!("study.sizes: {count}: {what}"));
-            objective.on(part).map_err(wrong)?;
-        }
-    }
-    let root = options
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("runs").join(address(&config, &objective, &given, name)));
-    if !options.quiet {
-        let told = objective.data().zip(objective.source()).and_then(|(data, source)| data.told(source));
-        told.into_iter().for_each(|told| eprintln!("{told}"));
-        eprintln!("run directory {}", root.display());
-    }
-    let store = Store::open(&root, &config.to_toml())?;
-    let run = Run { state, given, config, objective, store };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|e| Failure::new(Kind::Resources, format!("cannot start threads: {e}")))?;
-    let failures = pool.install(|| run.work(options.quiet));
+    let run = Run::open(config, options.out.as_deref(), name, options)?;
+    let summary = on_threads(options, || {
+        let failures = run.work(&layers(&run.config), &options.stop, options.quiet);
+        run.finish(failures)
+    })?;
+    Ok((summary, run.store.root().to_owned()))
+}
 
-    let summary = pool.install(|| run.summary())?;
-    let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
-    run.store.write("summary.json", (json + "\n").as_bytes())?;
-    write_report(&run.store)?;
-    match failures.first() {
-        None => Ok((summary, root)),
-        Some(first) => {
-            let message =
-                format!("{} jobs failed, the rest is done in {}: {first}", failures.len(), root.display());
-            Err(Failure::new(Kind::Jobs, message))
+/// Does these jobs of a run directory: a job that is done stays, one that another process works on is waited for.
+/// [`REPORT`] is the last one.
+///
+/// # Errors
+/// No run directory; an unknown job; a job that needs one that is not done; as [`run`].
+pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
+    let options = &Options { quiet: true, ..options.clone() };
+    let run = Run::open(configuration(root)?, Some(root), "", options)?;
+    let mut layers = layers(&run.config);
+    for name in names {
+        let mut all = layers.iter().flat_map(|layer| &layer.jobs).map(|job| job.name());
+        if name != REPORT && !all.any(|job| job == *name) {
+            let all: Vec<String> =
+                layers.iter().flat_map(|layer| &layer.jobs).map(|job| job.name()).collect();
+            let hint = nearest(name, all.iter().map(String::as_str));
+            let message = format!("{} has no job {name:?}{hint}", root.display());
+            return Err(Failure::new(Kind::Usage, message));
         }
     }
+    let asked: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
+    layers.iter_mut().for_each(|layer| layer.jobs.retain(|job| asked.contains(job.name().as_str())));
+    on_threads(options, || {
+        let mut failures = run.work(&layers, &options.stop, options.quiet);
+        if asked.contains(REPORT) {
+            return run.finish(failures).map(drop);
+        }
+        failures.extend(run.failures(&layers));
+        failures.extend(run.skipped(&layers));
+        first_of(failures, root)
+    })
+}
+
+fn on_threads<R: Send>(options: &Options, work: impl FnOnce() -> R + Send) -> R {
+    match rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build() {
+        Ok(pool) => pool.install(work),
+        // A machine that has no more threads still has this one.
+        Err(_) => work(),
+    }
+}
+
+/// What a run ends with, where some jobs failed.
+fn first_of(failures: Vec<Failure>, root: &Path) -> Result<()> {
+    let count = failures.len();
+    let severe = failures.iter().find(|f| !matches!(f.kind, Kind::Jobs | Kind::Stopped));
+    let Some(first) = severe.or_else(|| failures.iter().find(|f| f.kind == Kind::Stopped)) else {
+        return match failures.first() {
+            None => Ok(()),
+            Some(first) => {
+                let message = format!("{count} jobs failed, the rest is done in {}: {first}", root.display());
+                Err(Failure::new(Kind::Jobs, message))
+            }
+        };
+    };
+    Err(first.clone())
+}
+
+/// The configuration of a run directory.
+fn configuration(root: &Path) -> Result<Config> {
+    let path = root.join("config.toml");
+    if !path.exists() {
+        let message = format!("{} is no run directory: it has no config.toml", root.display());
+        return Err(Failure::new(Kind::Data, message));
+    }
+    Config::load(Some(&path), None, &[])
 }
 
 /// Makes the report of a finished run directory anew; gives its path.
@@ -102,7 +155,7 @@ pub fn report(root: &Path) -> Result<PathBuf> {
     let path = root.join("config.toml");
     let config = std::fs::read_to_string(&path)
         .map_err(|e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display())))?;
-    write_report(&Store::open(root, &config)?)?;
+    write_report(&Store::open(root, &[("config.toml", &config, "")])?)?;
     Ok(root.join("report.html"))
 }
 
@@ -131,17 +184,55 @@ fn address(config: &Config, objective: &Objective, given: &[Vec<f32>], name: &st
     format!("{name}-{}", &hasher.finalize().to_hex()[..12])
 }
 
+/// What a run is made from beside its configuration, as the text of `origin.json`.
+fn origin(objective: &Objective, given: &[Vec<f32>]) -> String {
+    let data = objective.data().map(|data| data.hash().to_hex().to_string());
+    let mut hasher = blake3::Hasher::new();
+    given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
+    let given = (!given.is_empty()).then(|| hasher.finalize().to_hex().to_string());
+    // Another version may compute other bits: it does not go on with what this one began.
+    let origin = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "data": data, "given": given });
+    serde_json::to_string_pretty(&origin).expect("words are JSON") + "\n"
+}
+
+/// What a configuration is about, and its run directory.
+///
+/// # Errors
+/// As [`run`], before any work.
+pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Objective, PathBuf)> {
+    let objective = Objective::new(config)?;
+    let given = given(config, &objective.state())?;
+    let address = || Path::new("runs").join(address(config, &objective, &given, name));
+    let directory = out.map_or_else(address, Path::to_owned);
+    Ok((objective, directory))
+}
+
 impl Run {
-    /// All simplices with `rank` + 1 vertices that are to be fitted.
-    fn simplices(&self, rank: usize) -> Vec<Simplex> {
-        let minima = &self.config.minima;
-        let mut all: Vec<Simplex> = subsets(minima.count as u32, rank + 1);
-        if minima.group > 0 {
-            let group = |v: u32| v as usize / minima.group;
-            all.retain(|s| s.vertices().all(|v| Some(group(v)) == s.vertices().next().map(group)));
+    /// Everything that jobs need, and the run directory.
+    fn open(config: Config, out: Option<&Path>, name: &str, options: &Options) -> Result<Self> {
+        let (mut objective, root) = prepare(&config, out, name)?;
+        if config.backend == Backend::Gpu && objective.data().is_some() {
+            objective = objective.on_gpu(crate::gpu::opener(options.device.as_deref())?);
         }
-        all.sort();
-        all
+        let state = objective.state();
+        let given = given(&config, &state)?;
+        // Before any work: every size of a study can be had, and the objective has samples.
+        for &count in &config.study.sizes {
+            let part = Subset::Stratified { count, seed: config.seed };
+            let wrong = |what| Failure::new(Kind::Configuration, format!("study.sizes: {count}: {what}"));
+            objective.on(part).map_err(wrong)?;
+        }
+        if !options.quiet {
+            let told = objective.data().zip(objective.source()).and_then(|(data, source)| data.told(source));
+            told.into_iter().for_each(say);
+            say(format_args!("run directory {}", root.display()));
+        }
+        let files = [
+            ("config.toml", &*config.to_toml(), "a run of another configuration"),
+            (ORIGIN, &*origin(&objective, &given), "a run of other data or of another version"),
+        ];
+        let store = Store::open(&root, &files)?;
+        Ok(Self { state, given, config, objective, store, records: Records::default() })
     }
 
     /// The main fit.
@@ -149,91 +240,48 @@ impl Run {
         stages(&self.config).remove(0)
     }
 
-    /// Fits and measures the minima, then fit after fit all higher simplices.
-    fn work(&self, quiet: bool) -> Vec<Failure> {
-        if !self.config.study.is_none() {
-            return self.study(quiet);
-        }
-        let mut failures = self.rank(&self.main_stage(), 0, "minima", quiet);
-        for stage in stages(&self.config) {
-            for rank in 1..=self.config.index + 1 {
-                let word = match rank {
-                    1 => "curves",
-                    2 => "triangles",
-                    _ => "simplices",
-                };
-                failures.extend(self.rank(&stage, rank, &format!("{word} {}", stage.name()), quiet));
-            }
-        }
-        failures
+    /// The fit of a job.
+    fn stage_of(&self, job: Job) -> Stage {
+        if let Job::Simplex(stage, _) = job { stage } else { self.main_stage() }
     }
 
-    /// Trains and measures the networks of a study.
-    fn study(&self, quiet: bool) -> Vec<Failure> {
-        let open: Vec<Job> =
-            study::jobs(&self.config).into_iter().filter(|job| !self.store.has(&job.folder())).collect();
-        let batches = |job: &Job| job.size.div_ceil(self.config.train.batch) as u64;
-        let total = open.iter().map(|job| batches(job) * u64::from(self.config.minima.epochs)).sum();
-        let title = |open: usize| format!("train {open} networks");
-        let train = |job: Job, told: &dyn Fn(u64)| {
-            study::train(&self.config, &self.objective, &self.store, job, told)
-        };
-        self.each(open, title, quiet, total, train)
+    /// What diverged jobs say.
+    fn failures(&self, layers: &[Layer]) -> Vec<Failure> {
+        let jobs = layers.iter().flat_map(|layer| &layer.jobs);
+        let diverged = jobs.filter_map(|&job| self.records.of(self.store.root(), job)?.diverged);
+        diverged.map(|diverged| Failure::new(Kind::Jobs, diverged.to_string())).collect()
     }
 
-    /// Fits and measures the simplices of a rank.
-    fn rank(&self, stage: &Stage, rank: usize, word: &str, quiet: bool) -> Vec<Failure> {
-        let simplices = self.simplices(rank);
-        let ready = |s: &Simplex| s.facets().all(|face| self.is_fitted(stage, face));
-        let open: Vec<Simplex> =
-            simplices.iter().filter(|s| !self.is_fitted(stage, **s) && ready(s)).copied().collect();
-        let title = |open: usize| format!("fit {open} {word}");
-        let effort = if rank == 0 { 1 } else { u64::from(stage.effort) };
-        let units = |s| u64::from(self.epochs(s)) * effort;
-        let units = open.iter().map(|&s| units(s)).sum();
-        let mut failures = self.each(open, title, quiet, units, |s, told| self.fit(stage, s, told));
-
-        let measured = |s: Simplex| self.store.has(&self.lattice_file(stage, s));
-        let open: Vec<Simplex> =
-            simplices.iter().filter(|s| self.is_fitted(stage, **s) && !measured(**s)).copied().collect();
-        let title = |open: usize| format!("measure {open} {word}");
-        let units = open.len() as u64;
-        failures.extend(self.each(open, title, quiet, units, |s, told| self.measure(stage, s, told)));
-        failures
+    /// What jobs say that are never done.
+    fn skipped(&self, layers: &[Layer]) -> Vec<Failure> {
+        let root = self.store.root();
+        let jobs = layers.iter().flat_map(|layer| &layer.jobs);
+        let skipped = jobs.filter(|&&job| self.records.of(root, job).is_none());
+        let skipped = skipped.filter_map(|&job| Some((job, self.records.skipped(root, job)?)));
+        let told = |(job, by): (Job, Job)| format!("{} is skipped: {} diverged", job.name(), by.name());
+        skipped.map(|pair| Failure::new(Kind::Jobs, told(pair))).collect()
     }
 
-    /// Does one job for everything that is open, side by side; one that fails does not stop the others. All of them are
-    /// `units` of work.
-    fn each<T: Copy + Send + Sync>(
-        &self,
-        open: Vec<T>,
-        title: impl Fn(usize) -> String,
-        quiet: bool,
-        units: u64,
-        job: impl Fn(T, &dyn Fn(u64)) -> Result<()> + Sync,
-    ) -> Vec<Failure> {
-        if open.is_empty() {
-            return Vec::new();
+    /// Summary and report, of all jobs that are done.
+    fn finish(&self, mut failures: Vec<Failure>) -> Result<Summary> {
+        let root = self.store.root();
+        let (mild, severe) = failures.into_iter().partition(|f| f.kind == Kind::Jobs);
+        failures = mild;
+        first_of(severe, root)?;
+        let layers = layers(&self.config);
+        let left =
+            |&&job: &&Job| self.records.of(root, job).is_none() && self.records.skipped(root, job).is_none();
+        let left = layers.iter().flat_map(|layer| &layer.jobs).filter(left).count();
+        if left > failures.len() {
+            let message = format!("{REPORT} needs all jobs, but {left} of {} are not done", root.display());
+            return Err(Failure::new(Kind::Data, message));
         }
-        let progress = Progress::new(&title(open.len()), units, quiet);
-        let failures = open.par_iter().filter_map(|&s| job(s, &|units| progress.add(units)).err()).collect();
-        progress.finish(quiet);
-        failures
+        let summary = self.summary()?;
+        let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
+        self.store.write("summary.json", (json + "\n").as_bytes())?;
+        write_report(&self.store)?;
+        failures.extend(self.failures(&layers));
+        first_of(failures, root)?;
+        Ok(summary)
     }
-}
-
-/// The sets of `size` of the first `count` minima.
-fn subsets(count: u32, size: usize) -> Vec<Simplex> {
-    fn grow(from: u32, count: u32, size: usize, mask: u32, all: &mut Vec<Simplex>) {
-        if size == 0 {
-            all.extend(Simplex::new(mask));
-            return;
-        }
-        for vertex in from..count {
-            grow(vertex + 1, count, size - 1, mask | 1 << vertex, all);
-        }
-    }
-    let mut all = Vec::new();
-    grow(0, count, size, 0, &mut all);
-    all
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use valleys_core::descent::{self, Peaked};
 
 /// One way of fitting all curves, triangles and higher simplices between the minima.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stage {
     /// How t is drawn.
     pub sampling: Sampling,

@@ -1,6 +1,7 @@
 //! From lattice values to segments, a filtration, bars and W∞: what a run found.
 
 use super::Run;
+use super::job::simplices;
 use super::stage::{Stage, stages};
 use crate::data::Source;
 use crate::failure::{Failure, Kind, Result};
@@ -188,7 +189,7 @@ impl Run {
         let study = if self.config.study.is_none() { None } else { Some(self.study_summary()?) };
         // A study has networks, and no simplices.
         let mut minima = Vec::new();
-        for simplex in self.simplices(0) {
+        for simplex in simplices(&self.config, 0) {
             if let Some(row) = self.measured(&stage, simplex)?.and_then(|mut rows| rows.pop()) {
                 minima.push(Minimum {
                     id: simplex.mask().trailing_zeros(),
@@ -294,7 +295,7 @@ impl Run {
         let mut evaluations = 0;
         let (mut curves, mut segments) = (Vec::new(), Vec::new());
         for rank in 0..=self.config.index + 1 {
-            for simplex in self.simplices(rank) {
+            for simplex in simplices(&self.config, rank) {
                 let Some(rows) = self.measured(stage, simplex)? else { continue };
                 let losses: Vec<f64> = rows.iter().map(|r| r.train_loss).collect();
                 let own = losses.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));

@@ -7,17 +7,16 @@ use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::fault::Fault;
 use crate::objective::Objective;
+use crate::run::{Saved, Stop};
 use crate::store::Store;
 use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
 use std::fmt::Write;
+use std::time::Instant;
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
-
-/// The steps of a call.
-const CALL: usize = 64;
+use valleys_core::landscape::{Landscape, Mix, Split, Step, Value};
 
 /// A network to train.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Job {
     /// Training samples.
     pub size: usize,
@@ -68,17 +67,35 @@ pub fn jobs(config: &Config) -> Vec<Job> {
         .collect()
 }
 
-/// Trains a network, measures it at the start, inside the first epoch, and after every epoch, and stores both.
+/// How a network's training begins, stops, and tells of itself.
+pub struct Course<'a> {
+    /// Its checkpoint, where there is one.
+    pub saved: Option<Saved>,
+    /// What checkpoints are made from.
+    pub inputs: String,
+    /// Writes a checkpoint.
+    pub save: &'a dyn Fn(&Saved) -> Result<()>,
+    /// When to stop.
+    pub stop: &'a Stop,
+    /// Steps of a call.
+    pub call: usize,
+    /// Is told of steps.
+    pub told: &'a dyn Fn(u64),
+}
+
+/// Trains a network, measures it at the start, inside the first epoch, and after every epoch, and stores both; gives the
+/// error of a loss that is not finite.
 ///
 /// # Errors
-/// A loss that is not finite; the disk.
+/// A stop; the disk.
 pub fn train(
     config: &Config,
     objective: &Objective,
     store: &Store,
     job: Job,
-    told: &dyn Fn(u64),
-) -> Result<()> {
+    course: Course,
+) -> Result<std::result::Result<(), Fault>> {
+    let Course { saved, inputs, save, stop, call, told } = course;
     let seed = config.seed + u64::from(job.replicate);
     let of_job = objective
         .on(Subset::Stratified { count: job.size, seed })
@@ -86,42 +103,51 @@ pub fn train(
     let state = of_job.state();
     let layers: Vec<_> = state.parameters.iter().filter(|t| t.shape.len() > 1).collect();
     let mut theta = of_job.start(seed, 0);
-    let mut csv = header();
-    let mut failed = None;
+    let (mut csv, mut failed, mut stopped) = (header(), None, None);
     let done = of_job.with_landscape(1, |landscape| {
         landscape.put(0, &theta)?;
         let batches = landscape.epoch_len();
         let here = Mix::from_iter([(0, 1.0)]);
-        let mut measure = |landscape: &mut dyn Landscape<Error = Fault>, epoch: f64, ends: bool| {
-            let mut values = [Value::default(); 2];
-            for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
-                landscape.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
+        let mut measure =
+            |landscape: &mut dyn Landscape<Error = Fault>, csv: &mut String, epoch: f64, ends: bool| {
+                let mut values = [Value::default(); 2];
+                for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
+                    landscape.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
+                }
+                landscape.get(0, &mut theta)?;
+                let of_layers = layers.iter().enumerate().map(|(number, tensor)| {
+                    let inputs = tensor.shape[1..].iter().product();
+                    let mut matrix = Matrix { rows: theta[tensor.range.clone()].to_vec(), bias: None };
+                    // The networks are side by side already.
+                    let how = How { metric: Metric::Euclidean, threads: 1, spectrum: ends };
+                    let own = matrix.statistics(inputs, how)?;
+                    let shuffled = if ends {
+                        Baseline::Shuffle.apply(&mut matrix, inputs, own.frobenius_norm, seed, number as u32);
+                        Some(matrix.statistics(inputs, How { spectrum: false, ..how })?)
+                    } else {
+                        None
+                    };
+                    Ok((own, shuffled))
+                });
+                match of_layers.collect::<std::result::Result<Vec<_>, valleys_core::topology::Error>>() {
+                    Ok(of_layers) => rows(csv, epoch, &values, of_layers),
+                    Err(error) => failed = Some(error),
+                }
+                Ok::<(), Fault>(())
+            };
+        // The epoch, the part of it, the batch to begin with.
+        let mut at = [0, 1, 0];
+        match saved.and_then(|saved| restore(saved, &inputs)) {
+            Some((place, text, state)) => {
+                (at, csv) = (place, text);
+                landscape.restore(&state)?;
+                told(u64::from(batches) * u64::from(at[0]));
             }
-            landscape.get(0, &mut theta)?;
-            let of_layers = layers.iter().enumerate().map(|(number, tensor)| {
-                let inputs = tensor.shape[1..].iter().product();
-                let mut matrix = Matrix { rows: theta[tensor.range.clone()].to_vec(), bias: None };
-                // The networks are side by side already.
-                let how = How { metric: Metric::Euclidean, threads: 1, spectrum: ends };
-                let own = matrix.statistics(inputs, how)?;
-                let shuffled = if ends {
-                    Baseline::Shuffle.apply(&mut matrix, inputs, own.frobenius_norm, seed, number as u32);
-                    Some(matrix.statistics(inputs, How { spectrum: false, ..how })?)
-                } else {
-                    None
-                };
-                Ok((own, shuffled))
-            });
-            match of_layers.collect::<std::result::Result<Vec<_>, valleys_core::topology::Error>>() {
-                Ok(of_layers) => rows(&mut csv, epoch, &values, of_layers),
-                Err(error) => failed = Some(error),
-            }
-            Ok::<(), Fault>(())
-        };
-        measure(landscape, 0.0, true)?;
-        let mut losses = [0.0; CALL];
-        for epoch in 0..config.minima.epochs {
-            let course = Course {
+            None => measure(landscape, &mut csv, 0.0, true)?,
+        }
+        let (mut last, mut losses) = (Instant::now(), vec![0.0; call]);
+        for epoch in at[0]..config.minima.epochs {
+            let course = valleys_core::landscape::Course {
                 seed,
                 job: 1,
                 epoch,
@@ -132,11 +158,11 @@ pub fn train(
             };
             let rate = config.train.learning_rate as f32;
             let parts = if epoch == 0 { config.study.early.min(batches) } else { 1 };
-            let mut batch = 0;
-            for part in 1..=parts {
+            let mut batch = at[2];
+            for part in at[1]..=parts {
                 let end = batches * part / parts;
                 while batch < end {
-                    let count = (end - batch).min(CALL as u32);
+                    let count = (end - batch).min(call as u32);
                     let steps: Vec<Step> =
                         (batch..batch + count).map(|batch| Step { mix: here.clone(), rate, batch }).collect();
                     let losses = &mut losses[..count as usize];
@@ -146,10 +172,28 @@ pub fn train(
                         return Err(Error::NotFinite { what: "the loss", at }.into());
                     }
                     batch += count;
+                    if stop.due(last) {
+                        let mut state = vec![0.0; landscape.state_len()];
+                        landscape.save(&mut state)?;
+                        let saved = Saved {
+                            inputs: inputs.clone(),
+                            text: csv.clone(),
+                            place: vec![epoch.into(), part.into(), batch.into()],
+                            doubles: Vec::new(),
+                            floats: vec![state],
+                        };
+                        let saved = if landscape.state_len() > 0 { save(&saved) } else { Ok(()) };
+                        stopped = saved.and(if stop.now() { Err(Stop::failure()) } else { Ok(()) }).err();
+                        if stopped.is_some() {
+                            return Ok(());
+                        }
+                        last = Instant::now();
+                    }
                 }
                 let last = epoch + 1 == config.minima.epochs && part == parts;
-                measure(landscape, f64::from(epoch) + f64::from(end) / f64::from(batches), last)?;
+                measure(landscape, &mut csv, f64::from(epoch) + f64::from(end) / f64::from(batches), last)?;
             }
+            at = [epoch + 1, 1, 0];
             told(u64::from(batches));
         }
         Ok(())
@@ -157,14 +201,28 @@ pub fn train(
     let wrong = |e: &dyn std::fmt::Display| {
         Failure::new(Kind::Jobs, format!("network of {} samples, replicate {}: {e}", job.size, job.replicate))
     };
-    done.map_err(|e| wrong(&e))?;
+    match done {
+        Err(error @ (Fault::Call(Error::NotFinite { .. }) | Fault::Device(_))) => return Ok(Err(error)),
+        done => done.map_err(|e| wrong(&e))?,
+    }
+    if let Some(stopped) = stopped {
+        return Err(stopped);
+    }
     if let Some(error) = failed {
         return Err(wrong(&error));
     }
     let statistics = of_job.statistics(&theta).map_err(|e| wrong(&e))?;
     let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.epoch_len());
     let files = [("measured.csv".to_owned(), csv.into_bytes()), ("theta.safetensors".to_owned(), checkpoint)];
-    store.write_folder(&job.folder(), &files)
+    store.write_folder(&job.folder(), &files)?;
+    Ok(Ok(()))
+}
+
+/// Place, table and state of a checkpoint of these inputs.
+fn restore(saved: Saved, inputs: &str) -> Option<([u32; 3], String, Vec<f32>)> {
+    let place: Vec<u32> = saved.place.iter().filter_map(|&x| u32::try_from(x).ok()).collect();
+    let [state] = saved.floats.try_into().ok()?;
+    (saved.inputs == inputs).then_some((place.try_into().ok()?, saved.text, state))
 }
 
 fn header() -> String {

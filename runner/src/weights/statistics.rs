@@ -185,13 +185,14 @@ impl Baseline {
         for (entries, width, place) in std::iter::once((matrix.rows.as_mut_slice(), inputs, 0)).chain(bias) {
             match self {
                 Self::Shuffle => {
-                    Stream::new(seed, Purpose::Perturbation, number, place, 0).shuffle(entries);
+                    Stream::new(seed, Purpose::Perturbation, number.into(), place, 0).shuffle(entries);
                 }
                 Self::Gaussian => {
                     let norm = |entries: &[T]| moments(entries.iter().map(|&x| x.into())).0;
                     let wanted = if place == 0 { frobenius } else { norm(entries) };
                     for (row, entries) in (0..).zip(entries.chunks_mut(width)) {
-                        let mut stream = Stream::new(seed, Purpose::Perturbation, number, 2 + place, row);
+                        let mut stream =
+                            Stream::new(seed, Purpose::Perturbation, number.into(), 2 + place, row);
                         entries.fill_with(|| T::nearest(stream.normal()));
                     }
                     let scale = wanted / norm(entries);

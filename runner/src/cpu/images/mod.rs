@@ -259,4 +259,16 @@ impl Landscape for Images {
         dispatch!(self.level, simd => self.slots.arrive_all(simd));
         self.measure(split == Split::Test, count, points, values)
     }
+
+    fn state_len(&self) -> usize {
+        self.slots.state_len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Error> {
+        self.slots.save(state)
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        self.slots.restore(state)
+    }
 }

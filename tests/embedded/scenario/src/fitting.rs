@@ -107,7 +107,7 @@ fn barcode(
     record.put("death", found.death);
 
     let peaks = memory.peaks;
-    let cells = (1..=FACES as u32).filter_map(Simplex::new);
+    let cells = (1..=FACES as u64).filter_map(Simplex::new);
     let cells = cells.map(|simplex| (simplex.vertices(), peaks[simplex.mask() as usize - 1]));
     let filtration = Filtration::build(cells, &mut memory.lattice, &mut memory.words)?;
     tell(&reduce(&filtration, Matrix::Boundary, 1, &mut memory.scratch, &mut memory.partner)?, record);

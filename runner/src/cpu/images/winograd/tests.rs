@@ -79,7 +79,7 @@ fn taps() -> impl Iterator<Item = (isize, isize, usize)> {
 #[test]
 fn outputs_and_gradients_are_those_of_sums_one_by_one() {
     for (number, [inputs, outputs, height, width]) in CASES.into_iter().enumerate() {
-        let mut stream = Stream::new(4, Purpose::Init, number as u32, 0, 0);
+        let mut stream = Stream::new(4, Purpose::Init, number as u64, 0, 0);
         let window = Window { height, width, kernel: 3, stride: 1, padding: 1 };
         let forward = Winograd::forward(&window, inputs, outputs, 0).unwrap();
         let backward = Winograd::backward(&window, inputs, outputs, forward.packed_len()).unwrap();

@@ -1,0 +1,375 @@
+//! What a run will take: steps and points are counted, what one of them takes is measured on this machine, memory and
+//! disk are sums of what is allocated and written.
+
+use crate::config::{Config, Sampling};
+use crate::failure::{Failure, Kind, Result};
+use crate::fault::Fault;
+use crate::objective::Objective;
+use crate::run::{Job, JobKind, Layer};
+use serde::Serialize;
+use std::path::Path;
+use std::time::Instant;
+use valleys_core::landscape::{Course, Mix, Split, Step, Value};
+use valleys_core::peak::search_len;
+use valleys_core::simplex::{Lattice, control_len};
+
+/// The calibration takes steps for so long, at least one.
+const CALIBRATION: f64 = 0.1;
+
+/// Operations up to which a point is measured as it is; above, it is told from a step.
+const MEASURED: f64 = 1e9;
+
+/// Rounds of a search for a peak: what searches on networks and functions have taken.
+const ROUNDS: f64 = 8.0;
+
+/// Files that a job writes and flushes.
+const FILES: f64 = 7.0;
+
+/// Of the program itself, and of each thread.
+const PROGRAM: f64 = 24e6;
+const THREAD: f64 = 2e6;
+
+/// Copies of all control points that a job has: in the landscape with momenta, at the start, at the last depth, in a
+/// checkpoint, in its bytes.
+const COPIES: f64 = 10.0;
+
+/// A block of a file system.
+const BLOCK: f64 = 4096.0;
+
+/// Jobs of a kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// Which.
+    pub kind: &'static str,
+    /// How many.
+    pub jobs: usize,
+    /// Steps of the optimiser, of all of them.
+    pub steps: u64,
+    /// Points at which losses are told, of all of them.
+    pub points: u64,
+    /// Seconds of all of them, one after the other.
+    pub seconds: f64,
+}
+
+/// What a run will take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The run directory.
+    pub directory: String,
+    /// How many jobs.
+    pub jobs: usize,
+    /// By kind.
+    pub kinds: Vec<Part>,
+    /// Jobs side by side.
+    pub threads: usize,
+    /// Seconds with so many jobs side by side.
+    pub seconds: f64,
+    /// Bytes of memory with so many jobs side by side.
+    pub memory_bytes: u64,
+    /// Bytes of memory there are.
+    pub memory_available: u64,
+    /// Bytes of the run directory.
+    pub disk_bytes: u64,
+    /// Bytes free where it will be; none where it cannot be told.
+    pub disk_free: Option<u64>,
+    /// What the times are from.
+    pub basis: String,
+    /// Of a step, a point, the files of a job.
+    #[serde(skip)]
+    rates: Rates,
+    /// Memory without jobs, and of one job.
+    #[serde(skip)]
+    memory: [f64; 2],
+    #[serde(skip)]
+    sizes: Sizes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rates {
+    step: f64,
+    point: f64,
+    files: f64,
+}
+
+/// What the numbers of a job depend on.
+#[derive(Clone, Debug, PartialEq)]
+struct Sizes {
+    config: Config,
+    epoch_len: u64,
+    dim: f64,
+    has_data: bool,
+}
+
+/// Steps, points and bytes of a job.
+#[derive(Clone, Copy, Debug, Default)]
+struct Work {
+    steps: f64,
+    points: f64,
+    disk: f64,
+}
+
+impl Sizes {
+    fn work(&self, job: Job) -> Work {
+        let c = &self.config;
+        let (vertices, depth, epochs, peaked) = match job {
+            Job::Minimum(_) => {
+                (1, 1, if c.minima.files.is_empty() { c.minima.epochs } else { 0 }.into(), false)
+            }
+            Job::Simplex(stage, simplex) => {
+                let epochs = if simplex.dimension() == 1 { c.curves.epochs } else { c.triangles.epochs };
+                let effort = u64::from(stage.effort);
+                (
+                    simplex.dimension() + 1,
+                    stage.depth,
+                    u64::from(epochs) * effort,
+                    stage.sampling == Sampling::Peak,
+                )
+            }
+            Job::Network(network) => {
+                let steps = network.size.div_ceil(c.train.batch) as f64 * f64::from(c.minima.epochs);
+                let measured = f64::from(c.minima.epochs + c.study.early);
+                // A row a layer, of which no network has more than a few hundred.
+                return Work {
+                    steps,
+                    points: measured,
+                    disk: 4.0 * self.dim + 2.0 * BLOCK + 2000.0 * measured,
+                };
+            }
+        };
+        let lattice = Lattice::new(vertices, c.lattice.n).len() as f64;
+        let search = if vertices > 1 { ROUNDS * search_len(vertices) as f64 } else { 0.0 };
+        // Two measurements of the cells on few samples, depth by depth.
+        let cells = if peaked { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
+        // Points inside of the simplex: all but those of its facets, at most all.
+        let own = control_len(vertices, depth) as f64;
+        let row = 20.0 * (vertices as f64 + if self.has_data { 4.0 } else { 1.0 });
+        let disk = own * (4.0 * self.dim + BLOCK) + lattice * row + 32.0 * epochs as f64 + 4.0 * BLOCK;
+        Work { steps: (epochs * self.epoch_len) as f64, points: lattice + search + cells, disk }
+    }
+}
+
+impl Estimate {
+    /// Seconds of jobs one after the other.
+    pub fn seconds_of(&self, jobs: &[Job]) -> f64 {
+        jobs.iter().map(|&job| self.rates.of(self.sizes.work(job))).sum()
+    }
+
+    /// Megabytes of a process with so many jobs side by side.
+    pub fn megabytes(&self, threads: usize) -> u64 {
+        ((self.memory[0] + self.memory[1] * threads as f64) / 1e6).ceil() as u64
+    }
+
+    /// Refuses what cannot fit.
+    ///
+    /// # Errors
+    /// More memory or disk than there is, with both numbers.
+    pub fn check(&self) -> Result<()> {
+        fits("memory", self.memory_bytes, self.memory_available, LESS_MEMORY)?;
+        self.disk_free.map_or(Ok(()), |free| fits("disk", self.disk_bytes, free, LESS_DISK))
+    }
+}
+
+const LESS_MEMORY: &str = "fewer --threads, a smaller network or fewer samples need less";
+const LESS_DISK: &str = "fewer minima, a smaller lattice.n or another --out need less";
+
+fn fits(what: &str, needed: u64, there: u64, hint: &str) -> Result<()> {
+    if needed <= there {
+        return Ok(());
+    }
+    let [needed, there] = [needed, there].map(|bytes| bytes as f64 / 1e9);
+    let message = format!("{what}: {needed:.3} GB needed, {there:.3} GB available; {hint}");
+    Err(Failure::new(Kind::Resources, message))
+}
+
+impl Rates {
+    fn of(&self, work: Work) -> f64 {
+        work.steps * self.step + work.points * self.point + self.files
+    }
+}
+
+/// What a run with these layers will take in `directory`, with `threads` jobs side by side.
+///
+/// # Errors
+/// The objective cannot take a step.
+///
+/// # Cost
+/// A tenth of a second of steps, or one step.
+pub fn estimate(
+    config: &Config,
+    objective: &Objective,
+    layers: &[Layer],
+    directory: &Path,
+    threads: usize,
+    memory_available: usize,
+) -> Result<Estimate> {
+    let wrong = |e: Fault| Failure::new(Kind::Configuration, format!("the calibration failed: {e}"));
+    let (mut deepest, mut rows) = (1.0_f64, 0.0);
+    for &job in layers.iter().flat_map(|layer| &layer.jobs) {
+        if let Job::Simplex(stage, simplex) = job {
+            deepest = deepest.max(control_len(simplex.dimension() + 1, stage.depth) as f64);
+            rows += Lattice::new(simplex.dimension() + 1, config.lattice.n).len() as f64;
+        }
+    }
+    let memory = memory(config, objective, deepest, rows);
+    let memory_bytes = (memory[0] + memory[1] * threads as f64) as u64;
+    // Before anything is allocated to take steps with.
+    fits("memory", memory_bytes, memory_available as u64, LESS_MEMORY)?;
+    let (step, steps) = step_seconds(config, objective).map_err(wrong)?;
+    let (point, how) = point_seconds(config, objective, step).map_err(wrong)?;
+    let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let rates = Rates { step, point, files: FILES * file_seconds(there) };
+    let sizes = Sizes {
+        config: config.clone(),
+        epoch_len: objective.epoch_len(),
+        dim: objective.dim() as f64,
+        has_data: objective.data().is_some(),
+    };
+    let mut kinds: Vec<Part> = Vec::new();
+    let (mut disk, mut seconds) = (0.0, 0.0);
+    for layer in layers {
+        let kind = layer.jobs.first().map_or(JobKind::Minima, |job| job.kind()).name();
+        let at = kinds.iter().position(|part| part.kind == kind).unwrap_or_else(|| {
+            kinds.push(Part { kind, jobs: 0, steps: 0, points: 0, seconds: 0.0 });
+            kinds.len() - 1
+        });
+        let mut longest = 0.0_f64;
+        let mut all = 0.0;
+        for &job in &layer.jobs {
+            let work = sizes.work(job);
+            let part = &mut kinds[at];
+            part.jobs += 1;
+            part.steps += work.steps as u64;
+            part.points += work.points as u64;
+            part.seconds += rates.of(work);
+            longest = longest.max(rates.of(work));
+            all += rates.of(work);
+            disk += work.disk;
+        }
+        seconds += longest.max(all / threads as f64);
+    }
+    Ok(Estimate {
+        directory: directory.display().to_string(),
+        jobs: kinds.iter().map(|part| part.jobs).sum(),
+        kinds,
+        threads,
+        seconds,
+        memory_bytes,
+        memory_available: memory_available as u64,
+        disk_bytes: (disk + 5e6) as u64,
+        disk_free: disk_free(there),
+        basis: format!("measured here: {steps} steps of {step:.2e} s, {how} of {point:.2e} s, files"),
+        rates,
+        memory,
+        sizes,
+    })
+}
+
+/// Bytes without jobs, and of one job.
+fn memory(config: &Config, objective: &Objective, deepest: f64, rows: f64) -> [f64; 2] {
+    let dim = objective.dim() as f64;
+    let lattice = Lattice::new((config.index + 2).min(3), config.lattice.n).len() as f64;
+    let (mut samples, mut activations) = (0.0, 0.0);
+    if let Objective::Trained { model, data, batch, .. } = objective {
+        samples = 4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64;
+        // Values and gradients, of samples in whole panels of at most 16.
+        activations = 8.0 * (batch.next_multiple_of(16) * model.network().activation_len()) as f64 * 1.5;
+    }
+    let job = THREAD + COPIES * 4.0 * deepest * dim + activations + 400.0 * lattice;
+    // The report holds the lattices, and its text.
+    [PROGRAM + samples + 16.0 * rows, job]
+}
+
+/// Seconds of a step, and how many were taken.
+fn step_seconds(config: &Config, objective: &Objective) -> std::result::Result<(f64, usize), Fault> {
+    let theta = objective.start(config.seed, 0);
+    objective.with_landscape(1, |landscape| {
+        landscape.put(0, &theta)?;
+        let course = Course {
+            seed: config.seed,
+            job: 1,
+            epoch: 0,
+            trainable: 0,
+            momentum: config.train.momentum as f32,
+            weight_decay: 0.0,
+            across: 0.0,
+        };
+        let mix = Mix::from_iter([(0, 1.0)]);
+        // A rate of 0: where it is measured nothing diverges.
+        let all = |count: u32| -> Vec<Step> {
+            let batches = landscape_batches(count, objective);
+            batches.map(|batch| Step { mix: mix.clone(), rate: 0.0, batch }).collect()
+        };
+        // The first step brings memory and code to where they stay.
+        let mut losses = [0.0; 64];
+        landscape.advance(&course, &all(1), &mut losses[..1])?;
+        let (start, mut count) = (Instant::now(), 0);
+        let mut call = 1;
+        while count == 0 || start.elapsed().as_secs_f64() < CALIBRATION {
+            let steps = all(call);
+            landscape.advance(&course, &steps, &mut losses[..steps.len()])?;
+            count += steps.len();
+            call = (2 * call).min(64);
+        }
+        Ok((start.elapsed().as_secs_f64() / count as f64, count))
+    })
+}
+
+fn landscape_batches(count: u32, objective: &Objective) -> impl Iterator<Item = u32> {
+    0..count.min(objective.epoch_len() as u32)
+}
+
+/// Seconds to tell losses at a point, on all parts of the data, and how that is known.
+fn point_seconds(
+    config: &Config,
+    objective: &Objective,
+    step: f64,
+) -> std::result::Result<(f64, &'static str), Fault> {
+    let mut splits = vec![Split::Train];
+    if let Objective::Trained { model, data, batch, .. } = objective {
+        splits.push(Split::Test);
+        let samples = (data.train.labels.len() + data.test.labels.len()) as f64;
+        let network = model.network();
+        if samples * network.flops() as f64 > MEASURED {
+            // A step goes forward and back, which is three times forward; statistics of batch norms are a pass of their own.
+            let norms = if network.statistics_len() > 0 { 2.0 * data.train.labels.len() as f64 } else { 0.0 };
+            return Ok((step / 3.0 * (samples + norms) / *batch as f64, "points told from steps"));
+        }
+    }
+    let theta = objective.start(config.seed, 0);
+    objective.with_landscape(1, |landscape| {
+        landscape.put(0, &theta)?;
+        let points = vec![Mix::from_iter([(0, 1.0)]); 32];
+        let mut values = vec![Value::default(); 32];
+        landscape.values(Split::Train, &points[..1], &mut values[..1])?;
+        let start = Instant::now();
+        for split in splits {
+            landscape.values(split, &points, &mut values)?;
+        }
+        Ok((start.elapsed().as_secs_f64() / 32.0, "32 points"))
+    })
+}
+
+/// Seconds to write a small file for good; 0 where nothing can be written.
+fn file_seconds(folder: &Path) -> f64 {
+    let start = Instant::now();
+    let written = (0..3).try_for_each(|_| {
+        let mut file = tempfile::tempfile_in(folder)?;
+        std::io::Write::write_all(&mut file, b"valleys")?;
+        file.sync_all()
+    });
+    if written.is_ok() { start.elapsed().as_secs_f64() / 3.0 } else { 0.0 }
+}
+
+/// Bytes free in a folder.
+fn disk_free(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let system = rustix::fs::statvfs(folder).ok()?;
+        Some(system.f_bavail.saturating_mul(system.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}

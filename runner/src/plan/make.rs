@@ -1,0 +1,43 @@
+//! A run as a makefile.
+
+use super::Workflow;
+use crate::run::REPORT;
+use std::fmt::Write;
+
+/// Text of a makefile for GNU make. As for Snakemake, its empty files in `tasks/` are the engine's own.
+pub fn make(workflow: &Workflow) -> String {
+    // For the shell in single quotes, for make with double dollars.
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''").replace('$', "$$"));
+    let mut text = format!(
+        "# A run of valleys as a workflow: make -j8 -f FILE\n\
+         #   another binary or directory: make VALLEYS=PATH OUT=DIR\n\
+         VALLEYS ?= valleys\nOUT ?= {}\nTHREADS ?= 1\n\n\
+         .PHONY: all\n.DELETE_ON_ERROR:\nall: $(OUT)/tasks/report\n\n",
+        workflow.directory.display().to_string().replace('$', "$$")
+    );
+    let settings: Vec<String> = workflow.config.to_toml().lines().map(quoted).collect();
+    let _ = writeln!(
+        text,
+        "$(OUT)/config.toml:\n\t@mkdir -p $(OUT)/tasks\n\t@printf '%s\\n' {} > $(OUT)/.config\n\t@mv $(OUT)/.config $@\n",
+        settings.join(" ")
+    );
+    for task in workflow.tasks {
+        let needs: Vec<String> = task.needs.iter().map(|task| format!(" $(OUT)/tasks/{task}")).collect();
+        let jobs: Vec<String> = task.jobs.iter().map(|job| job.name()).collect();
+        let _ = writeln!(
+            text,
+            "$(OUT)/tasks/{}: | $(OUT)/config.toml{}\n\t@$(VALLEYS) exec -j $(THREADS) $(OUT) {} || [ $$? -eq 5 ]\n\t@mkdir -p $(@D) && touch $@\n",
+            task.name(),
+            needs.concat(),
+            jobs.join(" ")
+        );
+    }
+    let all: Vec<String> =
+        workflow.tasks.iter().map(|task| format!(" $(OUT)/tasks/{}", task.name())).collect();
+    let _ = writeln!(
+        text,
+        "$(OUT)/tasks/report: |{}\n\t@$(VALLEYS) exec $(OUT) {REPORT}\n\t@touch $@",
+        all.concat()
+    );
+    text
+}

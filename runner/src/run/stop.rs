@@ -1,0 +1,100 @@
+//! When a run stops before its end: at a signal, or when its time is over.
+
+use crate::failure::{Failure, Kind, Result};
+use crate::say::say;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Time from a request to the end of the process, whether or not all jobs have come to a checkpoint by then.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Time between two checkpoints of a job, unless something else is said.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Whether to stop, and how often to write checkpoints.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    interval: Duration,
+}
+
+impl Default for Stop {
+    /// Never stops by itself.
+    fn default() -> Self {
+        Self { asked: Arc::default(), interval: INTERVAL }
+    }
+}
+
+impl Stop {
+    /// Writes a checkpoint of a job so often.
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Stops at SIGTERM, SIGINT and SIGUSR1; a second SIGTERM or SIGINT ends the process at once, with 128 + its number.
+    ///
+    /// # Errors
+    /// The signals cannot be caught.
+    #[cfg(unix)]
+    pub fn at_signals(self) -> Result<Self> {
+        use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+        let wrong = |e| Failure::new(Kind::Resources, format!("cannot catch signals: {e}"));
+        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGUSR1]).map_err(wrong)?;
+        let stop = self.clone();
+        std::thread::spawn(move || {
+            for signal in signals.forever() {
+                if stop.now() && signal != SIGUSR1 {
+                    std::process::exit(128 + signal);
+                }
+                stop.ask();
+            }
+        });
+        Ok(self)
+    }
+
+    /// Where there are no such signals.
+    #[cfg(not(unix))]
+    pub fn at_signals(self) -> Result<Self> {
+        Ok(self)
+    }
+
+    /// Stops after a time.
+    pub fn after(self, time: Duration) -> Self {
+        let (stop, end) = (self.clone(), Instant::now() + time);
+        std::thread::spawn(move || {
+            std::thread::sleep(end.saturating_duration_since(Instant::now()));
+            stop.ask();
+        });
+        self
+    }
+
+    /// Asks all jobs to stop. A job in the middle of a long call of its landscape cannot hear it: after [`GRACE`] the
+    /// process ends all the same, and what is lost is what came after the last checkpoint.
+    fn ask(&self) {
+        if self.asked.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        std::thread::spawn(|| {
+            std::thread::sleep(GRACE);
+            say(format_args!("valleys: stopped; call again to go on from the last checkpoints"));
+            std::process::exit(i32::from(Kind::Stopped as u8));
+        });
+    }
+
+    /// Whether to stop now.
+    pub fn now(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Whether a job is to write a checkpoint, or to stop.
+    pub fn due(&self, last: Instant) -> bool {
+        self.now() || last.elapsed() >= self.interval
+    }
+
+    /// What a job that stopped says.
+    pub fn failure() -> Failure {
+        Failure::new(Kind::Stopped, "stopped at a checkpoint; call again to go on")
+    }
+}

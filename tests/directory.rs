@@ -1,0 +1,53 @@
+//! Run directories, for the tests that work on them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The binary.
+pub const VALLEYS: &str = env!("CARGO_BIN_EXE_valleys");
+
+/// `valleys` with arguments.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(VALLEYS);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// What it says.
+pub fn valleys(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// Every file of a run directory but its lock and what engines keep.
+pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap();
+            if path.is_dir() && name != "tasks" {
+                folders.push(path);
+            } else if name != "lock" && name != "tasks" {
+                all.insert(path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+/// Two finished runs have the same files.
+pub fn same_files(a: &Path, b: &Path) {
+    let (a, b) = (files(a), files(b));
+    assert!(a.contains_key(Path::new("summary.json")) && a.contains_key(Path::new("report.html")));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        assert!(*bytes == b[name], "{} differs", name.display());
+    }
+}
+
+/// The words of stderr.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
