@@ -14,7 +14,7 @@ fn summary(backend: Backend, folder: &str) -> Summary {
         Config::load(None, Some("digits"), &[&changes[..], &["lattice.n=12".to_owned()]].concat()).unwrap();
     config.backend = backend;
     let out = Some(root.path().join(folder));
-    let options = Options { out, threads: Some(2), quiet: true, device: None };
+    let options = Options { out, threads: Some(2), quiet: true, ..Options::default() };
     run(config, "digits", &options).unwrap().0
 }
 
