@@ -4,18 +4,15 @@
 //! (`lenet5,resnet20`), `VALLEYS_ROUNDS` a number of rounds. Other programs disturb medians; least times tell more.
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
 use valleys::model::Model;
+use valleys_benches::{Failure, Peer, median_of};
 use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
 use valleys_core::network::initialise;
 use valleys_core::rng::{Purpose, Stream};
-
-type Failure = Box<dyn std::error::Error>;
 
 const BATCH: usize = 128;
 /// Batches of the training set.
@@ -28,7 +25,7 @@ const POINTS: usize = 2;
 fn main() -> Result<(), Failure> {
     let names = std::env::var("VALLEYS_NETWORKS").unwrap_or_else(|_| "lenet5,resnet20".to_owned());
     let rounds: usize = std::env::var("VALLEYS_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
-    let mut peer = std::env::var("VALLEYS_PYTHON").ok().map(|python| Peer::new(&python)).transpose()?;
+    let mut peer = Peer::start("images_torch.py")?;
     println!("{:<28} {:>9} {:>9} {:>9}", "", "min", "median", "GFLOP/s");
     for name in names.split(',') {
         let mut jobs = [Job::new(name, 1)?, Job::new(name, 3)?];
@@ -44,30 +41,25 @@ fn main() -> Result<(), Failure> {
             note(format!("{name}, ms a curve step"), jobs[1].steps()?, step);
             note(format!("{name}, us a sample"), jobs[0].values()?, flops / 1e3);
             if let Some(peer) = &mut peer {
-                note(format!("{name}, torch, ms a step"), peer.ask("step", name)?, step);
-                let batch = peer.ask("values", name)?;
+                note(format!("{name}, torch, ms a step"), torch(peer, "step", name)?, step);
+                let batch = torch(peer, "values", name)?;
                 let sample = batch.map(|ms| ms * 1e3 / BATCH as f64);
                 note(format!("{name}, torch, us a sample"), sample, flops / 1e3);
             }
         }
         for (row, times, flops) in &rows {
             let least = times.iter().map(|t| t[0]).fold(f64::INFINITY, f64::min);
-            let middle = median(times.iter().map(|t| t[1]).collect());
+            let middle = median_of(times.iter().map(|t| t[1]).collect());
             println!("{row:<28} {least:>9.3} {middle:>9.3} {:>9.0}", flops / least * 1e-6);
         }
         for (ours, theirs) in [(0, 3), (2, 4)].into_iter().filter(|_| peer.is_some()) {
             let ratio = |i: usize| {
-                median(rows[ours].1.iter().zip(&rows[theirs].1).map(|(a, b)| b[i] / a[i]).collect())
+                median_of(rows[ours].1.iter().zip(&rows[theirs].1).map(|(a, b)| b[i] / a[i]).collect())
             };
             println!("{:<28} {:>9.2} {:>9.2}", "torch / ours", ratio(0), ratio(1));
         }
     }
     Ok(())
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// A network to train, or a curve.
@@ -137,29 +129,13 @@ fn measure(warm: usize, mut run: impl FnMut() -> Result<(), Failure>) -> Result<
         run()?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median(times)])
+    Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median_of(times)])
 }
 
-/// PyTorch in a process of its own, that times when it is asked to.
-struct Peer {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Peer {
-    fn new(python: &str) -> Result<Self, Failure> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/images_torch.py");
-        let mut child =
-            Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let out = child.stdout.take().ok_or("no output of the peer")?;
-        Ok(Self { child, lines: BufReader::new(out).lines() })
-    }
-
-    /// Least and median milliseconds.
-    fn ask(&mut self, kind: &str, name: &str) -> Result<[f64; 2], Failure> {
-        writeln!(self.child.stdin.as_mut().ok_or("no input of the peer")?, "{kind} {name}")?;
-        let line = self.lines.next().ok_or("the peer ended")??;
-        let (least, median) = line.split_once(' ').ok_or("two numbers expected")?;
-        Ok([least.parse()?, median.parse()?])
-    }
+/// PyTorch's least and median milliseconds.
+fn torch(peer: &mut Peer, kind: &str, name: &str) -> Result<[f64; 2], Failure> {
+    peer.ask(&format!("{kind} {name}"))?;
+    let line = peer.line()?;
+    let (least, median) = line.split_once(' ').ok_or("two numbers expected")?;
+    Ok([least.parse()?, median.parse()?])
 }

@@ -5,17 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
+use valleys_benches::{Failure, Peer, median_of};
 use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
 use valleys_core::network::{Network, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Least and median microseconds of one round, by name.
 type Round = BTreeMap<String, [f64; 2]>;
@@ -27,7 +24,7 @@ const WIDE: &[usize] = &[784, 512, 256, 10];
 const POINTS: usize = 64;
 
 fn main() -> Result<(), Failure> {
-    let mut peer = std::env::var("VALLEYS_PYTHON").ok().map(|python| Peer::new(&python)).transpose()?;
+    let mut peer = Peer::start("mlp_torch.py")?;
     let mut jobs = [
         Job::new("plain", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
         // Half of the way on either side of the bend, slot 2.
@@ -50,7 +47,7 @@ fn main() -> Result<(), Failure> {
         }
         round.insert("values, a point".to_owned(), jobs[2].values()?);
         if let Some(peer) = &mut peer {
-            peer.round(&mut round)?;
+            torch(peer, &mut round)?;
         }
         rounds.push(round);
     }
@@ -58,7 +55,7 @@ fn main() -> Result<(), Failure> {
     for name in rounds[0].keys() {
         let least = rounds.iter().map(|round| round[name][0]);
         let middle = rounds.iter().map(|round| round[name][1]).collect();
-        print(name, least.fold(f64::INFINITY, f64::min), median(middle));
+        print(name, least.fold(f64::INFINITY, f64::min), median_of(middle));
     }
     for name in ["curve", "triangle"] {
         ratio(&format!("{name} / plain"), &rounds, |round, i| round[name][i]);
@@ -74,17 +71,12 @@ fn main() -> Result<(), Failure> {
 
 /// Prints the medians over the rounds of the ratios of least and of median times.
 fn ratio(name: &str, rounds: &[Round], of: impl Fn(&Round, usize) -> f64) {
-    let ratio = |i| median(rounds.iter().map(|round| of(round, i) / round["plain"][i]).collect());
+    let ratio = |i| median_of(rounds.iter().map(|round| of(round, i) / round["plain"][i]).collect());
     print(name, ratio(0), ratio(1));
 }
 
 fn print(name: &str, least: f64, median: f64) {
     println!("{name:<24} {least:>10.3} {median:>10.3}");
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// One simplex to fit.
@@ -139,7 +131,7 @@ impl Job {
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;
             times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(batches));
         }
-        Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median(times)])
+        Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median_of(times)])
     }
 
     /// Least and median microseconds of a point on all training and test samples.
@@ -154,32 +146,17 @@ impl Job {
             }
             times.push(start.elapsed().as_secs_f64() * 1e6 / POINTS as f64);
         }
-        Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median(times)])
+        Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median_of(times)])
     }
 }
 
-/// PyTorch in a process of its own, that times when it is asked to.
-struct Peer {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Peer {
-    fn new(python: &str) -> Result<Self, Failure> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/mlp_torch.py");
-        let mut child =
-            Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let out = child.stdout.take().ok_or("no output of the peer")?;
-        Ok(Self { child, lines: BufReader::new(out).lines() })
-    }
-
-    fn round(&mut self, round: &mut Round) -> Result<(), Failure> {
-        writeln!(self.child.stdin.as_mut().ok_or("no input of the peer")?, "round")?;
-        loop {
-            let line = self.lines.next().ok_or("the peer ended")??;
-            let words: Vec<&str> = line.split(' ').collect();
-            let [name, least, median] = words[..] else { return Ok(()) };
-            round.insert(format!("torch {name}"), [least.parse()?, median.parse()?]);
-        }
+/// Adds PyTorch's times of a round.
+fn torch(peer: &mut Peer, round: &mut Round) -> Result<(), Failure> {
+    peer.ask("round")?;
+    loop {
+        let line = peer.line()?;
+        let words: Vec<&str> = line.split(' ').collect();
+        let [name, least, median] = words[..] else { return Ok(()) };
+        round.insert(format!("torch {name}"), [least.parse()?, median.parse()?]);
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Slots, Split, Step, Supervised, Value, epoch_order};
-use valleys_core::network::{self, Layer, Network, Shape, initialise, scores, scratch_len, zoo};
+use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
+use valleys_core::network::{self, Layer, Network, Shape, initialise, scores, zoo};
 use valleys_core::rng::{Purpose, Stream};
+use valleys_tests::engines::{centre, course, exact_gradient, mix, reference, train, widen};
 use valleys_tests::tolerance;
 
 /// Widths, batch, training samples: odd sizes around the vector widths, more than one panel, a last batch of one.
@@ -73,47 +74,10 @@ impl Case {
     }
 
     /// Calls `f` with the reference on the same slots.
-    fn reference<R>(&self, slots: u32, f: impl FnOnce(&mut Supervised) -> R) -> R {
-        fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
-            network::Samples { inputs: &samples.inputs, labels: &samples.labels }
-        }
-        let network = self.network();
-        let dim = network.parameter_len();
-        let mut memory = vec![0.0; Slots::memory_len(slots as usize, dim)];
-        let mut floats = vec![0.0; Supervised::floats_len(&network, self.batch)];
-        let mut order = vec![0; self.data.train.labels.len()];
-        let mut labels = vec![0; self.batch];
-        let mut reference = Supervised::new(
-            network,
-            borrow(&self.data.train),
-            borrow(&self.data.test),
-            self.batch,
-            Slots::new(&mut memory, dim).unwrap(),
-            &mut floats,
-            &mut order,
-            &mut labels,
-        )
-        .unwrap();
-        (0..slots).for_each(|slot| reference.put(slot, &self.theta(slot)).unwrap());
-        f(&mut reference)
+    fn reference<R>(&self, slots: u32, f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R) -> R {
+        let centres: Vec<_> = (0..slots).map(|slot| self.theta(slot)).collect();
+        reference(&self.network(), &self.data, self.batch, &centres, None, f)
     }
-}
-
-fn mix(terms: &[(u32, f32)]) -> Mix {
-    terms.iter().copied().collect()
-}
-
-fn course(trainable: u32, epoch: u32) -> Course {
-    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
-}
-
-fn centre<L: Landscape>(landscape: &mut L, slot: u32) -> Vec<f32>
-where
-    L::Error: std::fmt::Debug,
-{
-    let mut theta = vec![0.0; landscape.dim()];
-    landscape.get(slot, &mut theta).unwrap();
-    theta
 }
 
 /// The largest difference, relative to the largest number of `b`.
@@ -123,35 +87,11 @@ fn difference(a: &[f32], b: &[f64]) -> f64 {
     a.iter().zip(b).fold(0.0f64, |m, (&a, &b)| m.max((f64::from(a) - b).abs())) / size.max(f64::MIN_POSITIVE)
 }
 
-fn widen(theta: &[f32]) -> Vec<f64> {
-    theta.iter().map(|&x| f64::from(x)).collect()
-}
-
-/// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one.
-fn train<L: Landscape>(landscape: &mut L) -> (Vec<f32>, Vec<f32>)
-where
-    L::Error: std::fmt::Debug,
-{
-    let mut all = Vec::new();
-    for epoch in 0..2 {
-        let steps: Vec<Step> = (0..landscape.epoch_len())
-            .map(|batch| {
-                let t = 0.1 + 0.8 * batch as f32 / landscape.epoch_len() as f32;
-                Step { mix: mix(&[(batch % 2, 1.0 - t), (2, t)]), rate: 0.05, batch }
-            })
-            .collect();
-        let mut losses = vec![0.0; steps.len()];
-        landscape.advance(&course(2, epoch), &steps, &mut losses).unwrap();
-        all.extend(losses);
-    }
-    (centre(landscape, 2), all)
-}
-
 #[test]
 fn trajectory_is_the_reference_s() {
     for case in Case::all() {
-        let (theta, losses) = train(&mut case.cpu(3));
-        let (expected, expected_losses) = case.reference(3, |reference| train(reference));
+        let (theta, losses) = train(&mut case.cpu(3), 0.05);
+        let (expected, expected_losses) = case.reference(3, |reference| train(reference, 0.05));
         let tolerance = tolerance::trajectory_f32(case.network().flops());
         assert!(difference(&theta, &widen(&expected)) < tolerance, "{}", case.network());
         assert!(difference(&losses, &widen(&expected_losses)) < tolerance, "{}", case.network());
@@ -175,22 +115,9 @@ fn gradient_is_that_of_f64() {
             cpu.advance(&course, &[step], &mut loss).unwrap();
             let gradient: Vec<f32> = centre(&mut cpu, 1).iter().map(|x| -x).collect();
 
-            let features = case.input.len();
-            let train = &case.data.train;
-            let inputs: Vec<f64> = (chosen.iter())
-                .flat_map(|&i| widen(&train.inputs[i as usize * features..][..features]))
-                .collect();
-            let labels: Vec<u8> = chosen.iter().map(|&i| train.labels[i as usize]).collect();
-            let mut expected = vec![0.0; network.parameter_len()];
-            let expected_loss = network::gradient(
-                &network,
-                &widen(&case.theta(0)),
-                network::Samples { inputs: &inputs, labels: &labels },
-                &mut vec![0.0; scratch_len(&network, chosen.len())],
-                &mut expected,
-            )
-            .unwrap();
-            let terms = network.activation_len() + features + case.batch;
+            let (expected_loss, expected) =
+                exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
+            let terms = network.activation_len() + case.input.len() + case.batch;
             assert!(difference(&loss, &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
             assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
         }
@@ -254,7 +181,7 @@ fn drawn_samples_are_the_reference_s() {
 #[test]
 fn bits_repeat() {
     for case in Case::all() {
-        assert_eq!(train(&mut case.cpu(3)), train(&mut case.cpu(3)), "{}", case.network());
+        assert_eq!(train(&mut case.cpu(3), 0.05), train(&mut case.cpu(3), 0.05), "{}", case.network());
     }
 }
 
@@ -415,7 +342,7 @@ fn runs_on_another_thread() {
     let case = Case::new(&[6, 5, 4], 8, 50);
     let mut cpu = case.cpu(3);
     sendable(&cpu);
-    let here = train(&mut case.cpu(3));
-    let there = std::thread::spawn(move || train(&mut cpu)).join().unwrap();
+    let here = train(&mut case.cpu(3), 0.05);
+    let there = std::thread::spawn(move || train(&mut cpu, 0.05)).join().unwrap();
     assert_eq!(here, there);
 }

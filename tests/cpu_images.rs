@@ -5,9 +5,10 @@ use valleys::cpu::images::Images;
 use valleys::data::Dataset;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
-use valleys_core::network::{self, CropFlip, Layer, Network, scores, scratch_len};
+use valleys_core::network::{self, Layer, Network, scores, zoo};
+use valleys_tests::engines::{centre, course, exact_gradient, mix, train, widen};
 use valleys_tests::tolerance;
-use valleys_tests::trained::{Case, centre, convolution, course, difference, mix, networks, train, widen};
+use valleys_tests::trained::{Case, convolution, difference, networks};
 
 #[test]
 fn gradient_is_that_of_f64() {
@@ -26,23 +27,13 @@ fn gradient_is_that_of_f64() {
             images.advance(&course, &[step], &mut loss).unwrap();
             let gradient: Vec<f32> = centre(&mut images, 1).iter().map(|x| -x).collect();
 
-            let features = case.input.len();
-            let train = &case.data.train;
-            let inputs: Vec<f64> = (chosen.iter())
-                .flat_map(|&i| widen(&train.inputs[i as usize * features..][..features]))
-                .collect();
-            let labels: Vec<u8> = chosen.iter().map(|&i| train.labels[i as usize]).collect();
-            let mut expected = vec![0.0; network.parameter_len()];
-            let expected_loss = network::gradient(
-                &network,
-                &widen(&case.theta(0)),
-                network::Samples { inputs: &inputs, labels: &labels },
-                &mut vec![0.0; scratch_len(&network, chosen.len())],
-                &mut expected,
-            )
-            .unwrap();
-            let tolerance = tolerance::sum_f32(case.terms());
+            let (expected_loss, expected) =
+                exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
+            let mut tolerance = tolerance::sum_f32(case.terms());
             assert!(difference(&loss, &[expected_loss]) < tolerance, "{network}");
+            if case.input == zoo::RESNET_INPUT {
+                tolerance += tolerance::KINKS;
+            }
             // Piece by piece, so that a small one cannot hide behind a large one.
             for row in network.rows().filter(|row| !row.parameters().is_empty()) {
                 let (got, wanted) = (&gradient[row.parameters()], &expected[row.parameters()]);
@@ -62,8 +53,8 @@ fn gradient_is_that_of_f64() {
 #[test]
 fn trajectory_is_the_reference_s() {
     for case in Case::all().filter(|case| case.batch > 1) {
-        let (theta, losses) = train(&mut case.images(3, None));
-        let (expected, expected_losses) = case.reference(3, None, |reference| train(reference));
+        let (theta, losses) = train(&mut case.images(3, None), 0.01);
+        let (expected, expected_losses) = case.reference(3, None, |reference| train(reference, 0.01));
         let tolerance = tolerance::trajectory_f32(case.network().flops());
         assert!(difference(&theta, &widen(&expected)) < tolerance, "{}", case.network());
         assert!(difference(&losses, &widen(&expected_losses)) < tolerance, "{}", case.network());
@@ -74,14 +65,14 @@ fn trajectory_is_the_reference_s() {
 fn augmented_samples_are_the_reference_s() {
     let case = Case::new(networks().swap_remove(3), [17, 40]);
     let border = [0.5, -0.25];
-    let (theta, losses) = train(&mut case.images(3, Some((case.input, border.to_vec()))));
-    let augment = CropFlip { shape: case.input, padding: 4, border: &border };
-    let (expected, expected_losses) = case.reference(3, Some(augment), |reference| train(reference));
+    let (theta, losses) = train(&mut case.images(3, Some((case.input, border.to_vec()))), 0.01);
+    let augment = Some((case.input, &border[..]));
+    let (expected, expected_losses) = case.reference(3, augment, |reference| train(reference, 0.01));
     let tolerance = tolerance::trajectory_f32(case.network().flops());
     assert!(difference(&theta, &widen(&expected)) < tolerance);
     assert!(difference(&losses, &widen(&expected_losses)) < tolerance);
     // It is seen at all.
-    let (_, plain) = train(&mut case.images(3, None));
+    let (_, plain) = train(&mut case.images(3, None), 0.01);
     assert!(difference(&plain, &widen(&expected_losses)) > 10.0 * tolerance::sum_f32(case.terms()));
 }
 
@@ -167,12 +158,12 @@ fn drawn_samples_are_the_reference_s() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for case in [3, 4, 5].map(|i| Case::new(networks().swap_remove(i), [100, 130])) {
+    for case in [3, 4, 5, 6].map(|i| Case::new(networks().swap_remove(i), [100, 130])) {
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mut images = case.images(3, None);
-                let trained = train(&mut images);
+                let trained = train(&mut images, 0.01);
                 let mut values = [Value::default(); 2];
                 images.values(Split::Train, &[mix(&[(2, 1.0)])], &mut values[..1]).unwrap();
                 images.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut values[1..]).unwrap();

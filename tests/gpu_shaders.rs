@@ -9,7 +9,8 @@ use valleys_core::network::Layer;
 use valleys_core::network::zoo;
 use valleys_gpu::kernels::ALL;
 use valleys_gpu::{Augment, Device, Gpu, Opener, Shared};
-use valleys_tests::trained::{Case, course, mix, networks, shape};
+use valleys_tests::engines::{course, mix};
+use valleys_tests::trained::{Case, networks, shape};
 
 /// Limits of WebGPU's defaults.
 const INVOCATIONS: u32 = 256;

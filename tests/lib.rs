@@ -2,6 +2,7 @@
 
 pub mod complexes;
 pub mod differences;
+pub mod engines;
 pub mod rank;
 pub mod scenarios;
 pub mod tolerance;

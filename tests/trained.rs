@@ -1,10 +1,12 @@
 //! Networks of odd sizes with random data, for comparisons of an engine with the reference kernels of core.
 
+use crate::engines::{reference, widen};
 use std::sync::Arc;
 use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
-use valleys_core::landscape::{Course, Landscape, Mix, Slots, Step, Supervised};
-use valleys_core::network::{self, CropFlip, Layer, Network, Shape, accumulate, initialise, zoo};
+use valleys_core::error::Error;
+use valleys_core::landscape::Landscape;
+use valleys_core::network::{self, Layer, Network, Shape, accumulate, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 
 /// A convolution.
@@ -67,6 +69,22 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
                 Add { back: 4 },
                 Relu,
                 convolution(9, 3, 1, 1, false),
+                BatchNorm,
+                Add { back: 3 },
+                Relu,
+                AveragePool,
+                Linear { outputs: 3 },
+            ],
+        ),
+        (
+            shape(8, 5, 9),
+            vec![
+                convolution(11, 3, 1, 1, true),
+                Relu,
+                convolution(8, 3, 1, 1, false),
+                BatchNorm,
+                Relu,
+                convolution(8, 3, 1, 1, false),
                 BatchNorm,
                 Add { back: 3 },
                 Relu,
@@ -146,25 +164,11 @@ impl Case {
     pub fn reference<R>(
         &self,
         slots: u32,
-        augment: Option<CropFlip>,
-        f: impl FnOnce(&mut Supervised) -> R,
+        border: Option<(Shape, &[f32])>,
+        f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R,
     ) -> R {
-        let network = self.network();
-        let dim = network.parameter_len();
-        let mut memory = vec![0.0; Slots::memory_len(slots as usize, dim)];
-        let mut floats = vec![0.0; Supervised::floats_len(&network, self.batch)];
-        let mut order = vec![0; self.data.train.labels.len()];
-        let mut labels = vec![0; self.batch];
-        let (train, test) = (borrow(&self.data.train), borrow(&self.data.test));
-        let slots_of = Slots::new(&mut memory, dim).unwrap();
-        let mut reference =
-            Supervised::new(network, train, test, self.batch, slots_of, &mut floats, &mut order, &mut labels)
-                .unwrap();
-        if let Some(augment) = augment {
-            reference = reference.augmented(augment).unwrap();
-        }
-        (0..slots).for_each(|slot| reference.put(slot, &self.theta(slot)).unwrap());
-        f(&mut reference)
+        let centres: Vec<_> = (0..slots).map(|slot| self.theta(slot)).collect();
+        reference(&self.network(), &self.data, self.batch, &centres, border, f)
     }
 
     /// The statistics of batch norms at θ in f64.
@@ -186,26 +190,6 @@ impl Case {
     }
 }
 
-/// A mix of slots.
-pub fn mix(terms: &[(u32, f32)]) -> Mix {
-    terms.iter().copied().collect()
-}
-
-/// A course with usual numbers.
-pub fn course(trainable: u32, epoch: u32) -> Course {
-    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
-}
-
-/// A control point.
-pub fn centre<L: Landscape>(landscape: &mut L, slot: u32) -> Vec<f32>
-where
-    L::Error: std::fmt::Debug,
-{
-    let mut theta = vec![0.0; landscape.dim()];
-    landscape.get(slot, &mut theta).unwrap();
-    theta
-}
-
 /// The norm of the difference, relative to the norm of `b`.
 pub fn difference(a: &[f32], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
@@ -214,41 +198,12 @@ pub fn difference(a: &[f32], b: &[f64]) -> f64 {
     norm(&mut a.iter().zip(b).map(|(&a, b)| f64::from(a) - b)) / size.max(f64::MIN_POSITIVE)
 }
 
-/// The same in f64.
-pub fn widen(theta: &[f32]) -> Vec<f64> {
-    theta.iter().map(|&x| f64::from(x)).collect()
-}
-
-/// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one.
-pub fn train<L: Landscape>(landscape: &mut L) -> (Vec<f32>, Vec<f32>)
-where
-    L::Error: std::fmt::Debug,
-{
-    let mut all = Vec::new();
-    for epoch in 0..2 {
-        let steps: Vec<Step> = (0..landscape.epoch_len())
-            .map(|batch| {
-                let t = 0.1 + 0.8 * batch as f32 / landscape.epoch_len() as f32;
-                Step { mix: mix(&[(batch % 2, 1.0 - t), (2, t)]), rate: 0.01, batch }
-            })
-            .collect();
-        let mut losses = vec![0.0; steps.len()];
-        landscape.advance(&course(2, epoch), &steps, &mut losses).unwrap();
-        all.extend(losses);
-    }
-    (centre(landscape, 2), all)
-}
-
-fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
-    network::Samples { inputs: &samples.inputs, labels: &samples.labels }
-}
-
 impl valleys_gpu::Data for Case {
     fn train(&self) -> network::Samples<'_, f32> {
-        borrow(&self.data.train)
+        network::Samples { inputs: &self.data.train.inputs, labels: &self.data.train.labels }
     }
 
     fn test(&self) -> network::Samples<'_, f32> {
-        borrow(&self.data.test)
+        network::Samples { inputs: &self.data.test.inputs, labels: &self.data.test.labels }
     }
 }

@@ -1,14 +1,17 @@
 //! Loss and error of one checkpoint.
 
 use crate::checkpoint;
-use crate::data::{self, Source, Subset, Wanted};
+use crate::cpu::images::Images;
+use crate::data::{self, Dataset, Source, Subset, Wanted};
 use crate::failure::{Failure, Kind, Result};
 use crate::model::Model;
 use crate::objective::fits;
 use crate::reference;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use valleys_core::error::Error;
+use valleys_core::network::{Network, Scores};
 
 /// What is to be evaluated.
 #[derive(Clone, Debug)]
@@ -69,26 +72,38 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         mean: None,
         std: None,
     };
-    let mut loaded = data::load(&question.dataset, &wanted)?;
+    let loaded = data::load(&question.dataset, &wanted)?;
     fits(&question.network, &model, &question.dataset, &loaded)?;
     let read = checkpoint::read(&question.weights, &model.state(), question.by_order)?;
     let wrong = |what: String| Failure::new(Kind::Data, format!("{}: {what}", question.weights.display()));
     let failed = |e: Error| wrong(e.to_string());
-    let statistics = if recompute {
-        reference::statistics(&network, &read.theta, &loaded.data.train, question.batch).map_err(failed)?
-    } else {
-        read.statistics.ok_or_else(|| {
-            wrong("the running statistics are missing; --recompute-statistics computes them".to_owned())
-        })?
+    let Dataset { train, test } = loaded.data;
+    let (mut samples, others) = match (question.train, recompute) {
+        (false, _) => (test, train),
+        (true, false) => (train, test),
+        (true, true) => (train.clone(), train),
     };
-    let samples = if question.train { &mut loaded.data.train } else { &mut loaded.data.test };
     let count = question.limit.unwrap_or(usize::MAX).min(samples.len());
     samples.inputs.truncate(count * network.input.len());
     samples.labels.truncate(count);
     if count == 0 {
         return Err(Failure::new(Kind::Usage, "no samples to evaluate on"));
     }
-    let sum = reference::total(&network, &read.theta, &statistics, samples).map_err(failed)?;
+    let stored = match (recompute, read.statistics) {
+        (true, _) => None,
+        (false, Some(statistics)) => Some(statistics),
+        (false, None) => {
+            let missing = "the running statistics are missing; --recompute-statistics computes them";
+            return Err(wrong(missing.to_owned()));
+        }
+    };
+    // Without anything to recompute, samples of either part stand for the training part.
+    let data = if recompute {
+        Dataset { train: others, test: samples }
+    } else {
+        Dataset { train: samples, test: others }
+    };
+    let sum = total(&network, &read.theta, stored, data, recompute, question.batch).map_err(failed)?;
     if !sum.loss.is_finite() {
         return Err(wrong("the loss is not finite".to_owned()));
     }
@@ -102,4 +117,25 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         },
         source: loaded.source,
     })
+}
+
+/// Losses and errors summed over the test part, or else the training part; by the fast kernels, where the network has
+/// them.
+fn total(
+    network: &Network,
+    theta: &[f32],
+    statistics: Option<Vec<f32>>,
+    data: Dataset,
+    test: bool,
+    batch: usize,
+) -> std::result::Result<Scores, Error> {
+    let data = Arc::new(data);
+    if let Ok(mut images) = Images::new(network, data.clone(), batch, 0, None) {
+        let statistics = statistics.map_or_else(|| images.statistics(theta), Ok)?;
+        let sum = images.total(theta, &statistics, test)?;
+        return Ok(Scores { loss: sum.loss, wrong: sum.wrong });
+    }
+    let recomputed = || reference::statistics(network, theta, &data.train, batch);
+    let statistics = statistics.map_or_else(recomputed, Ok)?;
+    reference::total(network, theta, &statistics, if test { &data.test } else { &data.train })
 }

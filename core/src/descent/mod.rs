@@ -86,7 +86,7 @@ impl Fit {
 
     /// Number of cells whose losses decide where t is drawn; none for a vertex or uniform sampling.
     pub fn cells_len(&self, frame: &Frame) -> usize {
-        self.peaked(frame).map_or(0, |(_, cells)| cells.len())
+        self.peaked(frame).map_or(0, |peaked| Cells::new(frame.vertices(), peaked.cells).len())
     }
 
     /// Elements of the memory of the control points at the start.
@@ -95,11 +95,9 @@ impl Fit {
         self.peaked(frame).map_or(0, |_| moving * dim)
     }
 
-    fn peaked(&self, frame: &Frame) -> Option<(Peaked, Cells)> {
+    fn peaked(&self, frame: &Frame) -> Option<Peaked> {
         match self.sampling {
-            Sampling::Peak(peaked) if frame.vertices() > 1 => {
-                Some((peaked, Cells::new(frame.vertices(), peaked.cells)))
-            }
+            Sampling::Peak(peaked) if frame.vertices() > 1 => Some(peaked),
             _ => None,
         }
     }
@@ -139,7 +137,7 @@ impl Fit {
         length("probabilities of the cells", cells, cumulative.len())?;
         length("control points at the start", self.start_len(frame, landscape.dim()), start.len())?;
 
-        let peaked = self.peaked(frame).map(|(peaked, _)| peaked);
+        let peaked = self.peaked(frame);
         let mut draw = Draw::new(Cells::new(frame.vertices(), peaked.map_or(1, |p| p.cells)), cumulative);
         let first = self.trainable(frame);
         let mut before = f64::INFINITY;

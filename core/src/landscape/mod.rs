@@ -16,7 +16,7 @@ pub use analytic::{Analytic, EPOCH_LEN};
 pub use function::Function;
 pub use rotation::{rotate, rotation};
 pub use slots::Slots;
-pub use supervised::{Supervised, epoch_order};
+pub use supervised::{Supervised, drawn_order, epoch_order};
 
 /// One optimiser step: where, how far, with which batch.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,6 +16,12 @@ pub fn epoch_order(course: &Course, order: &mut [u32]) {
     Stream::new(course.seed, Purpose::Shuffle, course.job, course.epoch, 0).shuffle(order);
 }
 
+/// The order whose first samples a [`Split::Drawn`] holds: every implementation's, for the same bits.
+pub fn drawn_order(seed: u64, job: u32, epoch: u32, order: &mut [u32]) {
+    order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+    Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
+}
+
 /// Mean cross-entropy of a network over labelled samples, in caller's memory.
 #[derive(Debug)]
 pub struct Supervised<'m> {
@@ -207,8 +213,7 @@ impl Landscape for Supervised<'_> {
             Split::Train => self.train.labels.len(),
             Split::Test => self.test.labels.len(),
             Split::Drawn { seed, job, epoch, len } => {
-                self.order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
-                Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(self.order);
+                drawn_order(seed, job, epoch, self.order);
                 self.order.len().min(len as usize)
             }
         };

@@ -76,6 +76,14 @@ pub fn run(args: &Weights) -> Result<()> {
     };
     let files = files(&args.files)?;
     let read = files.iter().map(|file| weights::read(file, &wanted)).collect::<Result<Vec<_>>>()?;
+    for file in read.iter().filter(|file| file.layers.is_empty()) {
+        let reason = file.skipped.first().map_or("it holds no tensor".to_owned(), |first| {
+            let others = file.skipped.len() - 1;
+            let others = if others > 0 { format!("; {others} more are skipped") } else { String::new() };
+            format!("{} is skipped: {}{others}", first.name, first.reason)
+        });
+        return Err(Failure::new(Kind::Data, format!("{}: no layer is left: {reason}", file.file)));
+    }
     if let Some(page) = &args.html {
         let text = report::weights::page(&read, args.metric == Metric::Cosine);
         let text = text.map_err(|e| Failure::new(Kind::Data, format!("{e:#}")))?;

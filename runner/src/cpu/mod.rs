@@ -31,9 +31,8 @@ use plan::Plan;
 use slots::{Slots, stride};
 use std::sync::Arc;
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
+use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, drawn_order, epoch_order};
 use valleys_core::network::{Layer, Network, Shape};
-use valleys_core::rng::{Purpose, Stream};
 
 /// Mean cross-entropy of a multilayer perceptron over labelled samples.
 #[derive(Debug)]
@@ -189,11 +188,12 @@ fn check_mixes(slots: &Slots, points: &[Mix], values: &[Value]) -> Result<(), Er
 fn chosen_by(split: Split, data: &Dataset, order: &mut [u32]) -> Result<usize, Error> {
     let samples = if split == Split::Test { &data.test } else { &data.train };
     let order = &mut order[..samples.labels.len()];
-    order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
     let mut count = order.len();
     if let Split::Drawn { seed, job, epoch, len } = split {
-        Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
+        drawn_order(seed, job, epoch, order);
         count = count.min(len as usize);
+    } else {
+        order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
     }
     check("samples to measure on", count)?;
     Ok(count)
@@ -208,9 +208,10 @@ fn check(what: &'static str, given: usize) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use valleys_core::network::{initialise, zoo};
+    use valleys_core::rng::{Purpose, Stream};
 
     /// The instruction sets of this machine, best first.
     pub fn levels() -> Vec<Level> {

@@ -101,23 +101,34 @@ pub trait Rows<S: Simd> {
     fn rows<const R: usize>(&mut self, simd: S, first: usize);
 }
 
+/// Whether there are 32 vector registers, not 16.
+pub const fn many_registers<S: Simd>() -> bool {
+    S::f32s::LEN == 16 || cfg!(target_arch = "aarch64")
+}
+
 /// Does the work for rows `0..count`, in tiles as equal as can be: of up to eight rows where there are 32
 /// registers, of up to six where there are 16.
 #[inline(always)]
 pub fn each<S: Simd>(simd: S, count: usize, mut work: impl Rows<S>) {
-    let most = if S::f32s::LEN == 16 || cfg!(target_arch = "aarch64") { 8 } else { 6 };
+    let most = if const { many_registers::<S>() } { 8 } else { 6 };
     let mut first = 0;
     for left in (1..=count.div_ceil(most)).rev() {
         let rows = (count - first).div_ceil(left);
-        match rows {
-            8 if most == 8 => work.rows::<8>(simd, first),
-            7 if most == 8 => work.rows::<7>(simd, first),
-            6 => work.rows::<6>(simd, first),
-            5 => work.rows::<5>(simd, first),
-            4 => work.rows::<4>(simd, first),
-            3 => work.rows::<3>(simd, first),
-            2 => work.rows::<2>(simd, first),
-            _ => work.rows::<1>(simd, first),
+        // The condition is one of the compiler's, which else makes tiles that no machine of this kind uses.
+        if const { many_registers::<S>() } && rows > 6 {
+            match rows {
+                8 => work.rows::<8>(simd, first),
+                _ => work.rows::<7>(simd, first),
+            }
+        } else {
+            match rows {
+                6 => work.rows::<6>(simd, first),
+                5 => work.rows::<5>(simd, first),
+                4 => work.rows::<4>(simd, first),
+                3 => work.rows::<3>(simd, first),
+                2 => work.rows::<2>(simd, first),
+                _ => work.rows::<1>(simd, first),
+            }
         }
         first += rows;
     }

@@ -4,9 +4,6 @@ use super::floats::{LANES, Line};
 use fearless_simd::{f32x16, prelude::*};
 
 /// to(c, r) = from(r, c), for 32 lines.
-///
-/// Element (r, c) of a 16 × 16 tile has address r·16 + c. One perfect shuffle of the 256 elements rotates the
-/// address by one bit; four of them swap row and column.
 #[inline(always)]
 pub fn transpose<S: Simd>(simd: S, from: &[Line], to: &mut [Line]) {
     let (from, to) = (&from[..LANES], &mut to[..LANES]);
@@ -16,12 +13,21 @@ pub fn transpose<S: Simd>(simd: S, from: &[Line], to: &mut [Line]) {
             for i in 0..16 {
                 tile[i] = f32x16::from_slice(simd, &from[r + i][c..][..16]);
             }
-            tile = shuffle(shuffle(shuffle(shuffle(tile))));
+            tile = turn(tile);
             for i in 0..16 {
                 tile[i].store_slice(&mut to[c + i][r..][..16]);
             }
         }
     }
+}
+
+/// A 16 × 16 tile, rows and columns swapped.
+///
+/// Element (r, c) has address r·16 + c. One perfect shuffle of the 256 elements rotates the address by one bit; four of
+/// them swap row and column.
+#[inline(always)]
+pub fn turn<S: Simd>(tile: [f32x16<S>; 16]) -> [f32x16<S>; 16] {
+    shuffle(shuffle(shuffle(shuffle(tile))))
 }
 
 /// The first half of the elements interleaved with the second.

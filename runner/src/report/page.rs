@@ -29,7 +29,10 @@ pub fn compose(run: &Run) -> Result<String> {
     filled(include_str!("template.html"), values(run))
 }
 
-/// A page from its template; `style` and `layout` are its styles.
+/// What all pages have in common: a head with the styles, and a body.
+const FRAME: &str = include_str!("frame.html");
+
+/// A page from its template, which fills [`FRAME`].
 pub fn filled(template: &str, values: Cell) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -40,7 +43,8 @@ pub fn filled(template: &str, values: Cell) -> Result<String> {
     environment.add_filter("simplex", simplex);
     environment.add_global("style", svg::STYLE);
     environment.add_global("layout", LAYOUT);
-    // The name ends in html, so that texts are escaped.
+    // The names end in html, so that texts are escaped.
+    environment.add_template("frame.html", FRAME)?;
     environment.add_template("page.html", template)?;
     let template = environment.get_template("page.html")?;
     template.render(values).context("the report's template failed")

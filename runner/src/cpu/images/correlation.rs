@@ -25,13 +25,41 @@ pub struct Correlation {
     size: [usize; 2],
     first: [usize; 2],
     stride: usize,
-    /// The element of w for an output, an input, a row and a column: strides of the first two, first tap and step of
-    /// the others.
-    weight: [usize; 2],
-    taps: [[isize; 2]; 2],
-    edge: usize,
+    taps: Taps,
     /// Where its weights lie among the packed ones.
     packed: usize,
+}
+
+/// Where the weights of a window lie in θ, (O, I, K, K).
+#[derive(Clone, Copy, Debug)]
+pub struct Taps {
+    /// Rows, and columns, of w.
+    edge: usize,
+    /// From one output to the next, and from one input.
+    channels: [usize; 2],
+    /// Of rows and columns: the first tap, and from one to the next.
+    steps: [[isize; 2]; 2],
+}
+
+impl Taps {
+    /// Those of a convolution.
+    pub const fn forward(inputs: usize, edge: usize) -> Self {
+        Self { edge, channels: [inputs * edge * edge, edge * edge], steps: [[0, 1]; 2] }
+    }
+
+    /// Those of its gradient, for stride 1: inputs become outputs, and the last tap is the first.
+    pub const fn mirrored(inputs: usize, edge: usize) -> Self {
+        let channels = [edge * edge, inputs * edge * edge];
+        Self { edge, channels, steps: [[edge as isize - 1, -1]; 2] }
+    }
+
+    /// The weight of an output, an input, a row and a column of the window.
+    pub const fn at(&self, output: usize, input: usize, tap: [usize; 2]) -> usize {
+        let [[first, step], [left, right]] = self.steps;
+        let row = (first + step * tap[0] as isize) as usize;
+        let column = (left + right * tap[1] as isize) as usize;
+        output * self.channels[0] + input * self.channels[1] + row * self.edge + column
+    }
 }
 
 impl Correlation {
@@ -48,9 +76,7 @@ impl Correlation {
             size: [rows, columns],
             first: [0; 2],
             stride: 1,
-            weight: [inputs * edge * edge, edge * edge],
-            taps: [[0, 1]; 2],
-            edge,
+            taps: Taps::forward(inputs, edge),
             packed,
         }
     }
@@ -73,9 +99,7 @@ impl Correlation {
                 ],
                 first: [a, b],
                 stride: window.stride,
-                weight: [window.kernel * window.kernel, inputs * window.kernel * window.kernel],
-                taps: [rows.2, columns.2],
-                edge: window.kernel,
+                taps: Taps { steps: [rows.2, columns.2], ..Taps::mirrored(inputs, window.kernel) },
                 packed: end,
             };
             end += correlation.packed_len();
@@ -101,16 +125,14 @@ impl Correlation {
     /// `weight` as θ has it, (O, I, K, K); packed (tiles of outputs; rows, inputs, columns; outputs of the tile).
     pub fn pack(&self, weight: &[f32], packed: &mut [f32]) {
         let mut to = packed[self.packed..][..self.packed_len()].iter_mut();
-        let tap = |[first, step]: [isize; 2], i: usize| (first + step * i as isize) as usize;
         let mut output = 0;
         while output < self.outputs {
             let high = height(output, self.outputs);
             for a in 0..self.kernel[0] {
                 for input in 0..self.inputs {
                     for b in 0..self.kernel[1] {
-                        let at = tap(self.taps[0], a) * self.edge + tap(self.taps[1], b);
                         for (o, to) in (output..output + high).zip(&mut to) {
-                            *to = weight[o * self.weight[0] + input * self.weight[1] + at];
+                            *to = weight[self.taps.at(o, input, [a, b])];
                         }
                     }
                 }

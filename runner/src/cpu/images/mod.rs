@@ -10,6 +10,7 @@
 
 mod batch_norm;
 mod correlation;
+mod filter;
 mod measure;
 mod panel;
 mod plan;
@@ -17,6 +18,7 @@ mod planes;
 mod pool;
 mod tiles;
 mod weights;
+mod winograd;
 
 use super::floats::{Floats, LANES};
 use super::slots::{Slots, each, stride, vectors};
@@ -180,7 +182,7 @@ impl Pass {
         for op in self.plan.convolutions() {
             let weight = &theta[op.weight.clone()];
             op.forward.pack(weight, packed);
-            op.backward.iter().for_each(|phase| phase.pack(weight, packed));
+            op.backward.iter().for_each(|part| part.pack(weight, packed));
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Panel {
     chosen: Vec<u32>,
     /// One changed image.
     image: Vec<f32>,
+    /// What filters work in.
+    scratch: Floats,
 }
 
 /// At most [`SAMPLES`] samples.
@@ -73,6 +75,7 @@ impl Panel {
             scores: Scores::default(),
             chosen: Vec::with_capacity(LANES),
             image: vec![0.0; input.channels * input.height * input.width],
+            scratch: Floats::new(plan.scratch_len() * SAMPLES),
         }
     }
 
@@ -99,7 +102,10 @@ impl Panel {
                     match step {
                         Step::Read => self.read(job, i),
                         _ if self.halves[i].count == 0 => {}
-                        _ => self.halves[i].step(simd, job, step, self.gradient.get_mut()),
+                        _ => {
+                            let scratch = pixels_mut(&mut self.scratch);
+                            self.halves[i].step(simd, job, step, self.gradient.get_mut(), scratch);
+                        }
                     }
                 }
             }
@@ -176,10 +182,10 @@ impl Panel {
 
 impl Half {
     #[inline(always)]
-    fn step<S: Simd>(&mut self, simd: S, job: &Job, step: Step, gradient: &mut [f32]) {
+    fn step<S: Simd>(&mut self, simd: S, job: &Job, step: Step, gradient: &mut [f32], scratch: &mut [Pixel]) {
         match step {
-            Step::Forward(i) => self.forward(simd, job, &job.plan.ops[i]),
-            Step::Backward(i) => self.backward(simd, job, &job.plan.ops[i], gradient),
+            Step::Forward(i) => self.forward(simd, job, &job.plan.ops[i], scratch),
+            Step::Backward(i) => self.backward(simd, job, &job.plan.ops[i], gradient, scratch),
             Step::Moments(i) => {
                 let Op::Normalise(op) = &job.plan.ops[i] else { return };
                 let z = (pixels(&self.buffers[op.z]), &job.plan.buffers[op.z]);
@@ -199,14 +205,14 @@ impl Half {
     }
 
     #[inline(always)]
-    fn forward<S: Simd>(&mut self, simd: S, job: &Job, op: &Op) {
+    fn forward<S: Simd>(&mut self, simd: S, job: &Job, op: &Op, scratch: &mut [Pixel]) {
         let planes = &job.plan.buffers;
         match op {
             Op::Convolve(op) => {
                 let [x, y] = several(&mut self.buffers, [op.x, op.y]);
                 let end = End { bias: &job.theta[op.bias.clone()], relu: op.relu, add: false };
                 let (x, y) = ((pixels(x), &planes[op.x]), (pixels_mut(y), &planes[op.y]));
-                op.forward.run(simd, job.packed, x, y, end);
+                op.forward.run(simd, job.packed, x, y, end, scratch);
             }
             Op::Normalise(op) => {
                 let channels = &job.channels[op.channels.clone()];
@@ -235,7 +241,14 @@ impl Half {
     }
 
     #[inline(always)]
-    fn backward<S: Simd>(&mut self, simd: S, job: &Job, op: &Op, gradient: &mut [f32]) {
+    fn backward<S: Simd>(
+        &mut self,
+        simd: S,
+        job: &Job,
+        op: &Op,
+        gradient: &mut [f32],
+        scratch: &mut [Pixel],
+    ) {
         let planes = &job.plan.buffers;
         match op {
             Op::Convolve(op) => {
@@ -245,14 +258,15 @@ impl Half {
                 }
                 let x = (pixels(&self.buffers[op.x]), &planes[op.x]);
                 let dy = (pixels(&self.buffers[op.dy]), &planes[op.dy]);
-                weights::gradient(simd, &op.window, x, dy, &mut gradient[op.weight.clone()]);
+                let weights = &mut gradient[op.weight.clone()];
+                op.forward.gradient(simd, &op.window, x, dy, weights, scratch);
                 weights::bias_gradient(simd, dy, &mut gradient[op.bias.clone()]);
                 if let Some(at) = op.dx {
                     let [dy, dx] = several(&mut self.buffers, [op.dy, at]);
                     let (dy, dx) = ((pixels(dy), &planes[op.dy]), pixels_mut(dx));
-                    for phase in &op.backward {
+                    for part in &op.backward {
                         let end = End { bias: &[], relu: false, add: op.add };
-                        phase.run(simd, job.packed, dy, (&mut *dx, &planes[at]), end);
+                        part.run(simd, job.packed, dy, (&mut *dx, &planes[at]), end, scratch);
                     }
                 }
             }

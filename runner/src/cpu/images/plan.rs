@@ -3,7 +3,7 @@
 //! A batch norm needs sums over the whole batch. So a pass is a list of *sweeps*: in a sweep every panel goes through
 //! some operations by itself, between sweeps what they summed is joined.
 
-use super::correlation::Correlation;
+use super::filter::Filter;
 use super::planes::Planes;
 use crate::cpu::plan::Plan as Head;
 use std::ops::Range;
@@ -26,8 +26,8 @@ pub struct Convolve {
     pub weight: Range<usize>,
     pub bias: Range<usize>,
     pub relu: bool,
-    pub forward: Correlation,
-    pub backward: Vec<Correlation>,
+    pub forward: Filter,
+    pub backward: Vec<Filter>,
 }
 
 /// A batch norm, with the addition of a shortcut and the ReLU that follow it.
@@ -150,6 +150,12 @@ impl Plan {
     /// The batch norms.
     pub fn norms(&self) -> impl Iterator<Item = &Normalise> {
         self.ops.iter().filter_map(|op| if let Op::Normalise(norm) = op { Some(norm) } else { None })
+    }
+
+    /// Pixels of scratch memory.
+    pub fn scratch_len(&self) -> usize {
+        let filters = self.convolutions().flat_map(|op| op.backward.iter().chain([&op.forward]));
+        filters.map(Filter::scratch_len).max().unwrap_or(0)
     }
 
     /// The convolutions.
@@ -284,18 +290,18 @@ impl Draft<'_> {
         let (inputs, outputs) = (row.input.channels, row.output.channels);
         let weight =
             row.parameter_offset..row.parameter_offset + outputs * inputs * window.kernel * window.kernel;
-        let forward = Correlation::forward(&window, inputs, outputs, self.packed);
+        let forward = Filter::forward(&window, inputs, outputs, self.packed);
         self.packed += forward.packed_len();
-        let widen = |planes: &mut Planes, correlation: &Correlation| {
-            planes.halo = planes.halo.max(correlation.halo(planes.width));
+        let widen = |planes: &mut Planes, filter: &Filter| {
+            planes.halo = planes.halo.max(filter.halo(planes.width));
         };
         widen(&mut self.buffers[x.buffer], &forward);
         let (mut dx, mut backward) = (None, Vec::new());
         if x.buffer != self.input.buffer {
             dx = Some(x.gradient);
-            backward = Correlation::backward(&window, inputs, outputs, self.packed);
-            self.packed += backward.iter().map(Correlation::packed_len).sum::<usize>();
-            backward.iter().for_each(|correlation| widen(&mut self.buffers[y.gradient], correlation));
+            backward = Filter::backward(&window, inputs, outputs, self.packed);
+            self.packed += backward.iter().map(Filter::packed_len).sum::<usize>();
+            backward.iter().for_each(|filter| widen(&mut self.buffers[y.gradient], filter));
         }
         self.ops.push(Op::Convolve(Convolve {
             x: x.buffer,

@@ -1,5 +1,6 @@
 //! Tiles of sums that stay in registers, their size known to the compiler.
 
+use crate::cpu::tile::many_registers;
 use fearless_simd::prelude::*;
 
 /// Does something for i = 0, 1, ... below a constant of at most six, each i a literal.
@@ -38,20 +39,26 @@ pub const fn height(row: usize, count: usize) -> usize {
 /// registers, up to three where there are 16.
 #[inline(always)]
 pub fn cover<S: Simd>(simd: S, rows: usize, columns: usize, work: &mut impl Tiled<S>) {
-    let most = if S::f32s::LEN == 16 || cfg!(target_arch = "aarch64") { 6 } else { 3 };
+    let most = if const { many_registers::<S>() } { 6 } else { 3 };
     let mut column = 0;
     for left in (1..=columns.div_ceil(most)).rev() {
         let wide = (columns - column).div_ceil(left);
         let mut row = 0;
         while row < rows {
             let high = height(row, rows);
-            match wide {
-                6 if most == 6 => tall::<S, 6>(simd, high, row, column, work),
-                5 if most == 6 => tall::<S, 5>(simd, high, row, column, work),
-                4 if most == 6 => tall::<S, 4>(simd, high, row, column, work),
-                3 => tall::<S, 3>(simd, high, row, column, work),
-                2 => tall::<S, 2>(simd, high, row, column, work),
-                _ => tall::<S, 1>(simd, high, row, column, work),
+            // The condition is one of the compiler's, which else makes tiles that no machine of this kind uses.
+            if const { many_registers::<S>() } && wide > 3 {
+                match wide {
+                    6 => tall::<S, 6>(simd, high, row, column, work),
+                    5 => tall::<S, 5>(simd, high, row, column, work),
+                    _ => tall::<S, 4>(simd, high, row, column, work),
+                }
+            } else {
+                match wide {
+                    3 => tall::<S, 3>(simd, high, row, column, work),
+                    2 => tall::<S, 2>(simd, high, row, column, work),
+                    _ => tall::<S, 1>(simd, high, row, column, work),
+                }
             }
             row += high;
         }

@@ -1,0 +1,94 @@
+//! What the tests of every engine do alike: the same steps, the reference beside it, the exact gradient of a batch.
+
+use std::fmt::Debug;
+use valleys::data::{Dataset, Samples};
+use valleys::reference::with_landscape;
+use valleys_core::error::Error;
+use valleys_core::landscape::{Course, Landscape, Mix, Step};
+use valleys_core::network::{self, Network, Shape, scratch_len};
+
+/// A mix of slots.
+pub fn mix(terms: &[(u32, f32)]) -> Mix {
+    terms.iter().copied().collect()
+}
+
+/// A course with momentum and weight decay.
+pub fn course(trainable: u32, epoch: u32) -> Course {
+    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
+}
+
+/// The control point of a slot.
+pub fn centre<L: Landscape + ?Sized>(landscape: &mut L, slot: u32) -> Vec<f32>
+where
+    L::Error: Debug,
+{
+    let mut theta = vec![0.0; landscape.dim()];
+    landscape.get(slot, &mut theta).unwrap();
+    theta
+}
+
+/// The same numbers in f64.
+pub fn widen(theta: &[f32]) -> Vec<f64> {
+    theta.iter().map(|&x| f64::from(x)).collect()
+}
+
+/// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one. What became
+/// of it, and the losses.
+pub fn train<L: Landscape + ?Sized>(landscape: &mut L, rate: f32) -> (Vec<f32>, Vec<f32>)
+where
+    L::Error: Debug,
+{
+    let mut all = Vec::new();
+    for epoch in 0..2 {
+        let steps: Vec<Step> = (0..landscape.epoch_len())
+            .map(|batch| {
+                let t = 0.1 + 0.8 * batch as f32 / landscape.epoch_len() as f32;
+                Step { mix: mix(&[(batch % 2, 1.0 - t), (2, t)]), rate, batch }
+            })
+            .collect();
+        let mut losses = vec![0.0; steps.len()];
+        landscape.advance(&course(2, epoch), &steps, &mut losses).unwrap();
+        all.extend(losses);
+    }
+    (centre(landscape, 2), all)
+}
+
+/// Calls `f` with the reference kernels' landscape on these control points; see [`with_landscape`] for the border.
+pub fn reference<R>(
+    network: &Network,
+    data: &Dataset,
+    batch: usize,
+    centres: &[Vec<f32>],
+    border: Option<(Shape, &[f32])>,
+    f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R,
+) -> R {
+    with_landscape(network, data, batch, centres.len(), border, |landscape| {
+        for (slot, theta) in (0..).zip(centres) {
+            landscape.put(slot, theta)?;
+        }
+        Ok::<R, Error>(f(landscape))
+    })
+    .unwrap()
+}
+
+/// Loss and gradient of chosen samples at θ in f64, batch norms with the statistics of these samples.
+pub fn exact_gradient(
+    network: &Network,
+    theta: &[f32],
+    samples: &Samples,
+    chosen: &[u32],
+) -> (f64, Vec<f64>) {
+    let features = network.input.len();
+    let inputs: Vec<f64> =
+        (chosen.iter()).flat_map(|&i| widen(&samples.inputs[i as usize * features..][..features])).collect();
+    let labels: Vec<u8> = chosen.iter().map(|&i| samples.labels[i as usize]).collect();
+    let mut gradient = vec![0.0; network.parameter_len()];
+    let loss = network::gradient(
+        network,
+        &widen(theta),
+        network::Samples { inputs: &inputs, labels: &labels },
+        &mut vec![0.0; scratch_len(network, chosen.len())],
+        &mut gradient,
+    );
+    (loss.unwrap(), gradient)
+}
