@@ -6,7 +6,7 @@ use valleys::data::Dataset;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
 use valleys_core::network::{self, Layer, Network, scores, zoo};
-use valleys_tests::engines::{centre, course, exact_gradient, mix, train, widen};
+use valleys_tests::engines::{assert_resumes, centre, course, exact_gradient, mix, train, widen};
 use valleys_tests::tolerance;
 use valleys_tests::trained::{Case, convolution, difference, networks};
 
@@ -173,6 +173,13 @@ fn bits_do_not_depend_on_threads() {
         let one = run(1);
         assert_eq!(one, run(2), "{}", case.network());
         assert_eq!(one, run(3), "{}", case.network());
+    }
+}
+
+#[test]
+fn a_saved_state_goes_on_with_the_same_bits() {
+    for case in [1, 3, 4].map(|i| Case::new(networks().swap_remove(i), [33, 67])) {
+        assert_resumes(&mut case.images(3, None), &mut case.images(3, None));
     }
 }
 

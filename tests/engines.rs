@@ -47,6 +47,17 @@ pub fn train<L: Landscape<Error: Debug> + ?Sized>(landscape: &mut L, rate: f32) 
     (centre(landscape, 2), all)
 }
 
+/// What was trained goes on, in a landscape that knows nothing but the saved state, with the same bits.
+pub fn assert_resumes<L: Landscape<Error: Debug> + ?Sized>(trained: &mut L, other: &mut L) {
+    train(trained, 0.01);
+    let mut state = vec![0.0; trained.state_len()];
+    assert!(!state.is_empty());
+    trained.save(&mut state).unwrap();
+    other.restore(&state).unwrap();
+    assert_eq!(train(trained, 0.01), train(other, 0.01));
+    assert!(other.restore(&state[1..]).is_err());
+}
+
 /// Calls `f` with the reference kernels' landscape on these control points; see [`with_landscape`] for the border.
 pub fn reference<R>(
     network: &Network,

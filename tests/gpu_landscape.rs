@@ -5,7 +5,7 @@ use valleys_core::error::Error as Wrong;
 use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
 use valleys_core::network::{self, Layer, Network, scores, zoo};
 use valleys_gpu::{Augment, Choice, Error, Gpu, Opener, Shared};
-use valleys_tests::engines::{centre, course, exact_gradient, mix, train, widen};
+use valleys_tests::engines::{assert_resumes, centre, course, exact_gradient, mix, train, widen};
 use valleys_tests::tolerance;
 use valleys_tests::trained::{Case, convolution, difference, networks, shape};
 
@@ -49,10 +49,9 @@ fn cases() -> Vec<Arc<Case>> {
             linear(3),
         ],
     ));
-    all.into_iter()
-        .zip([[3, 7], [17, 31], [15, 40], [16, 40], [6, 13], [5, 12], [5, 12], [4, 9], [9, 20], [4, 11]])
-        .map(|(network, size)| Arc::new(Case::new(network, size)))
-        .collect()
+    let sizes = [[3, 7], [17, 31], [15, 40], [16, 40], [5, 12], [5, 12], [5, 12], [4, 9], [9, 20], [4, 11]];
+    assert_eq!(all.len(), sizes.len());
+    all.into_iter().zip(sizes).map(|(network, size)| Arc::new(Case::new(network, size))).collect()
 }
 
 #[test]
@@ -280,4 +279,12 @@ fn a_buffer_above_the_limit_is_refused_with_the_number() {
     let made = Gpu::new(&Network { input: case.input, layers: &huge }, shared, 4, 0, None);
     let Err(Error::TooLarge { needed, limit, .. }) = made else { panic!("{made:?}") };
     assert!(needed > limit && needed >= 4 << 24);
+}
+
+#[test]
+fn a_saved_state_goes_on_with_the_same_bits() {
+    let case = cases().swap_remove(3);
+    let Some(mut trained) = gpu(&case, 3, None) else { return };
+    let Some(mut other) = gpu(&case, 3, None) else { return };
+    assert_resumes(&mut trained, &mut other);
 }

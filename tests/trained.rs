@@ -198,16 +198,12 @@ pub fn difference(a: &[f32], b: &[f64]) -> f64 {
     norm(&mut a.iter().zip(b).map(|(&a, b)| f64::from(a) - b)) / size.max(f64::MIN_POSITIVE)
 }
 
-fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
-    network::Samples { inputs: &samples.inputs, labels: &samples.labels }
-}
-
 impl valleys_gpu::Data for Case {
     fn train(&self) -> network::Samples<'_, f32> {
-        borrow(&self.data.train)
+        network::Samples { inputs: &self.data.train.inputs, labels: &self.data.train.labels }
     }
 
     fn test(&self) -> network::Samples<'_, f32> {
-        borrow(&self.data.test)
+        network::Samples { inputs: &self.data.test.inputs, labels: &self.data.test.labels }
     }
 }

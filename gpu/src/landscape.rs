@@ -248,6 +248,31 @@ impl Landscape for Gpu {
         }
         Ok(())
     }
+
+    fn state_len(&self) -> usize {
+        2 * self.slots.len() * self.dim()
+    }
+
+    /// Of each slot the control point, then its momentum.
+    fn save(&mut self, state: &mut [f32]) -> Result<()> {
+        length("saved state", self.state_len(), state.len())?;
+        let parts = self.slots.iter().flat_map(|slot| [&slot.centre, &slot.momentum]);
+        state.chunks_exact_mut(self.dim()).zip(parts).for_each(|(to, part)| to.copy_from_slice(part));
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<()> {
+        length("saved state", self.state_len(), state.len())?;
+        let dim = self.dim();
+        for (number, (slot, parts)) in self.slots.iter_mut().zip(state.chunks_exact(2 * dim)).enumerate() {
+            slot.centre.copy_from_slice(&parts[..dim]);
+            slot.momentum.copy_from_slice(&parts[dim..]);
+            if let Some(engine) = &mut self.engine {
+                engine.fill(number, slot);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Job {
