@@ -110,9 +110,12 @@ fn table(estimate: &Estimate) -> String {
     }
     let gigabytes = |bytes: u64| format!("{:.3} GB", bytes as f64 / 1e9);
     let free = estimate.disk_free.map_or("unknown".to_owned(), gigabytes);
+    let moved = estimate.gpu_step_bytes.map_or(String::new(), |bytes| {
+        format!("a step on a GPU that keeps nothing in a cache moves {}\n", gigabytes(bytes))
+    });
     text + &format!(
         "{} jobs, {} of one core, {} with {} side by side\nmemory {}, available {}\ndisk {}, free {free}\n\
-         times: {}\nrun directory {}\n",
+         {moved}times: {}\nrun directory {}\n",
         estimate.jobs,
         time(estimate.kinds.iter().map(|part| part.seconds).sum()),
         time(estimate.seconds),

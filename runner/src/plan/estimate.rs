@@ -72,6 +72,8 @@ pub struct Estimate {
     pub disk_bytes: u64,
     /// Bytes free where it will be; none where it cannot be told.
     pub disk_free: Option<u64>,
+    /// Bytes that a step would move on a GPU that keeps nothing in a cache; none for a function.
+    pub gpu_step_bytes: Option<u64>,
     /// What the times are from.
     pub basis: String,
     /// Of a step, a point, the files of a job.
@@ -257,6 +259,7 @@ pub fn estimate(
         memory_available: memory_available as u64,
         disk_bytes: (disk + 5e6) as u64,
         disk_free: disk_free(there),
+        gpu_step_bytes: gpu_step_bytes(objective),
         basis: format!("measured here: {steps} steps of {step:.2e} s, {how} of {point:.2e} s, files"),
         rates,
         memory,
@@ -277,6 +280,11 @@ fn memory(config: &Config, objective: &Objective, deepest: f64, rows: f64) -> [f
     let job = THREAD + COPIES * 4.0 * deepest * dim + activations + 400.0 * lattice;
     // The report holds the lattices, and its text.
     [PROGRAM + samples + 16.0 * rows, job]
+}
+
+fn gpu_step_bytes(objective: &Objective) -> Option<u64> {
+    let Objective::Trained { model, batch, .. } = objective else { return None };
+    Some(valleys_gpu::network::Plan::new(&model.network()).ok()?.bytes(*batch))
 }
 
 /// Seconds of a step, and how many were taken.
