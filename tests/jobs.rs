@@ -214,18 +214,22 @@ fn stopped_and_gone_on_with_it_is_the_same_run() {
     let folder = tempfile::tempdir().unwrap();
     for (name, what) in [("digits", DIGITS), ("study", STUDY)] {
         let [whole, parts] = ["whole", "parts"].map(|part| folder.path().join(format!("{name}-{part}")));
+        let start = Instant::now();
         assert!(run(what, &whole, &["-j", "2"]).status.success());
+        // So that every machine stops a few times, and gets somewhere in between.
+        let span = (start.elapsed() / 4).clamp(Duration::from_millis(60), Duration::from_millis(250));
+        let limit = span.as_secs_f64().to_string();
         let arguments =
             [&["run"], what, &["--out", parts.to_str().unwrap(), "-j", "1", "--checkpoint", "0.05"]];
         let (mut stops, mut checkpoints) = (0, 0);
         for signal in ["TERM", "INT", "USR1", ""].into_iter().cycle() {
             let mut command = command(&arguments.concat());
             if signal.is_empty() || stops > 40 {
-                command.args(["--max-time", if stops > 40 { "5m" } else { "0.3" }]);
+                command.args(["--max-time", if stops > 40 { "5m" } else { &limit }]);
             }
             let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
             if !signal.is_empty() && stops <= 40 {
-                std::thread::sleep(Duration::from_millis(250));
+                std::thread::sleep(span);
                 let kill = ["-s", signal, &child.id().to_string()];
                 assert!(std::process::Command::new("kill").args(kill).status().unwrap().success());
             }

@@ -37,7 +37,7 @@ impl<'a> Filtration<'a> {
     ///
     /// ```
     /// use valleys_core::{simplex::Simplex, topology::{Filtration, filtration_len}};
-    /// let peaks = [0b01, 0b10, 0b11].map(|mask| (Simplex::new(mask).unwrap(), f64::from(mask)));
+    /// let peaks = [(0b01, 1.0), (0b10, 2.0), (0b11, 3.0)].map(|(mask, loss)| (Simplex::new(mask).unwrap(), loss));
     /// let (mut values, mut words) = ([0.0; 3], [0; filtration_len(3, 4)]);
     /// let cells = peaks.iter().map(|(simplex, value)| (simplex.vertices(), *value));
     /// let filtration = Filtration::build(cells, &mut values, &mut words)?;
