@@ -160,7 +160,7 @@ impl Case {
         images
     }
 
-    /// Calls `f` with the reference on the same slots; see [`reference`] for the border.
+    /// Calls `f` with the reference on the same slots; see [`reference()`] for the border.
     pub fn reference<R>(
         &self,
         slots: u32,
