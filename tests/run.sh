@@ -26,6 +26,9 @@ finish() {
     fi
 }
 trap finish EXIT
+# Else the last status would count, and a script that was killed say that it passed.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # stage TITLE COMMAND...: if no stages were asked for, or this one was.
 asked=" $* "
