@@ -5,10 +5,13 @@ use std::sync::Arc;
 use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
-use valleys_core::network::{self, Layer, Network, Shape, initialise, scores, zoo};
+use valleys_core::landscape::{Landscape, Mix, Split, Step, Value};
+use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
-use valleys_tests::engines::{centre, course, exact_gradient, mix, reference, train, widen};
+use valleys_tests::engines::{
+    assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix, mixed, reference,
+    train, widen,
+};
 use valleys_tests::tolerance;
 
 /// Widths, batch, training samples: odd sizes around the vector widths, more than one panel, a last batch of one.
@@ -128,24 +131,13 @@ fn a_saved_state_goes_on_with_the_same_bits() {
 #[test]
 fn gradient_is_that_of_f64() {
     for case in Case::all() {
-        let network = case.network();
+        let (network, theta) = (case.network(), case.theta(0));
         let mut cpu = case.cpu(2);
-        let mut order = vec![0; case.data.train.labels.len()];
-        let course = Course { weight_decay: 0.0, ..course(1, 0) };
-        epoch_order(&course, &mut order);
-        for (batch, chosen) in order.chunks(case.batch).enumerate() {
-            // Slot 1 is 0, so that a step of rate 2 at half of slot 0 leaves −∇L in it, with no rounding.
-            cpu.put(0, &case.theta(0).iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
-            cpu.put(1, &vec![0.0; network.parameter_len()]).unwrap();
-            let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch: batch as u32 };
-            let mut loss = [0.0];
-            cpu.advance(&course, &[step], &mut loss).unwrap();
-            let gradient: Vec<f32> = centre(&mut cpu, 1).iter().map(|x| -x).collect();
-
-            let (expected_loss, expected) =
-                exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
+        for (batch, chosen) in (0..).zip(batches(&case.data, case.batch)) {
+            let (loss, gradient) = gradient_at(&mut cpu, &theta, batch);
+            let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen);
             let terms = network.activation_len() + case.input.len() + case.batch;
-            assert!(difference(&loss, &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
+            assert!(difference(&[loss], &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
             assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
         }
     }
@@ -162,27 +154,13 @@ fn values_are_those_of_f64() {
         for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
             let mut values = vec![Value::default(); points.len()];
             cpu.values(split, &points, &mut values).unwrap();
-            for (point, value) in points.iter().zip(&values) {
-                let mut theta = vec![0.0; network.parameter_len()];
-                for &(slot, weight) in point {
-                    let centre = case.theta(slot);
-                    theta.iter_mut().zip(centre).for_each(|(t, c)| *t += f64::from(weight) * f64::from(c));
-                }
-                let count = samples.labels.len();
-                let expected = scores(
-                    &network,
-                    &theta,
-                    &[],
-                    network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
-                    &mut vec![0.0; network.activation_len() * count],
-                )
-                .unwrap();
-                let terms = network.activation_len() + case.input.len();
-                let loss = expected.loss / count as f64;
-                assert!((value.loss - loss).abs() <= tolerance::sum_f32(terms) * loss, "{network}");
-                // No two logits of these samples are so near that rounding could swap them.
-                assert_eq!(value.error, Some(expected.wrong as f64 / count as f64), "{network}");
-            }
+            let expected: Vec<Value> = points
+                .iter()
+                .map(|point| exact_value(&network, &mixed(point, |slot| case.theta(slot)), &[], samples))
+                .collect();
+            // No two logits of these samples are so near that rounding could swap them.
+            let terms = network.activation_len() + case.input.len();
+            assert_values(&values, &expected, tolerance::sum_f32(terms), &network);
         }
     }
 }
@@ -197,11 +175,8 @@ fn drawn_samples_are_the_reference_s() {
         case.cpu(2).values(split, &points, &mut values).unwrap();
         let mut expected = [Value::default(); 2];
         case.reference(2, |reference| reference.values(split, &points, &mut expected)).unwrap();
-        for (value, expected) in values.iter().zip(&expected) {
-            let tolerance = tolerance::sum_f32(case.network().activation_len());
-            assert!((value.loss - expected.loss).abs() <= tolerance * expected.loss, "{split:?}");
-            assert_eq!(value.error, expected.error, "{split:?}");
-        }
+        let tolerance = tolerance::sum_f32(case.network().activation_len());
+        assert_values(&values, &expected, tolerance, &format!("{split:?}"));
     }
 }
 

@@ -4,48 +4,29 @@ use std::sync::Arc;
 use valleys::cpu::images::Images;
 use valleys::data::Dataset;
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Split, Step, Value, epoch_order};
+use valleys_core::landscape::{Landscape, Split, Step, Value};
 use valleys_core::network::{self, Layer, Network, scores, zoo};
-use valleys_tests::engines::{assert_resumes, centre, course, exact_gradient, mix, train, widen};
+use valleys_tests::engines::{
+    assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
+    mixed, train, widen,
+};
 use valleys_tests::tolerance;
-use valleys_tests::trained::{Case, convolution, difference, networks};
+use valleys_tests::trained::{Case, assert_gradient, convolution, difference, networks};
 
 #[test]
 fn gradient_is_that_of_f64() {
     for case in Case::all() {
-        let network = case.network();
+        let (network, theta) = (case.network(), case.theta(0));
         let mut images = case.images(2, None);
-        let mut order = vec![0; case.data.train.labels.len()];
-        let course = Course { weight_decay: 0.0, ..course(1, 0) };
-        epoch_order(&course, &mut order);
-        for (batch, chosen) in order.chunks(case.batch).enumerate() {
-            // Slot 1 is 0, so that a step of rate 2 at half of slot 0 leaves −∇L in it, with no rounding.
-            images.put(0, &case.theta(0).iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
-            images.put(1, &vec![0.0; network.parameter_len()]).unwrap();
-            let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch: batch as u32 };
-            let mut loss = [0.0];
-            images.advance(&course, &[step], &mut loss).unwrap();
-            let gradient: Vec<f32> = centre(&mut images, 1).iter().map(|x| -x).collect();
-
-            let (expected_loss, expected) =
-                exact_gradient(&network, &case.theta(0), &case.data.train, chosen);
+        for (batch, chosen) in (0..).zip(batches(&case.data, case.batch)) {
+            let (loss, gradient) = gradient_at(&mut images, &theta, batch);
+            let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen);
             let mut tolerance = tolerance::sum_f32(case.terms());
-            assert!(difference(&loss, &[expected_loss]) < tolerance, "{network}");
+            assert!(difference(&[loss], &[expected_loss]) < tolerance, "{network}");
             if case.input == zoo::RESNET_INPUT {
                 tolerance += tolerance::KINKS;
             }
-            // Piece by piece, so that a small one cannot hide behind a large one.
-            for row in network.rows().filter(|row| !row.parameters().is_empty()) {
-                let (got, wanted) = (&gradient[row.parameters()], &expected[row.parameters()]);
-                let found = difference(got, wanted);
-                // The exact gradient of a bias in front of a batch norm is 0.
-                let whole = wanted.iter().map(|x| x * x).sum::<f64>().sqrt();
-                assert!(
-                    found < tolerance || found * whole < tolerance,
-                    "row {}: {found}\n{network}",
-                    row.number
-                );
-            }
+            assert_gradient(&network, &gradient, &expected, tolerance);
         }
     }
 }
@@ -86,30 +67,11 @@ fn values_are_those_of_f64() {
         for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
             let mut values = [Value::default(); 2];
             images.values(split, &points, &mut values).unwrap();
-            for (point, value) in points.iter().zip(&values) {
-                let mut theta = vec![0.0; network.parameter_len()];
-                for &(slot, weight) in point {
-                    let centre = case.theta(slot);
-                    theta.iter_mut().zip(centre).for_each(|(t, c)| *t += f64::from(weight) * f64::from(c));
-                }
-                let count = samples.labels.len();
-                let expected = scores(
-                    &network,
-                    &theta,
-                    &case.statistics(&theta),
-                    network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
-                    &mut vec![0.0; network.activation_len() * count],
-                )
-                .unwrap();
-                let loss = expected.loss / count as f64;
-                let tolerance = tolerance::sum_f32(case.terms());
-                assert!(
-                    (value.loss - loss).abs() <= tolerance * loss,
-                    "{split:?} {} {loss}\n{network}",
-                    value.loss
-                );
-                assert_eq!(value.error, Some(expected.wrong as f64 / count as f64), "{network}");
-            }
+            let expected = points.each_ref().map(|point| {
+                let theta = mixed(point, |slot| case.theta(slot));
+                exact_value(&network, &theta, &case.statistics(&theta), samples)
+            });
+            assert_values(&values, &expected, tolerance::sum_f32(case.terms()), &network);
         }
     }
 }
@@ -148,11 +110,8 @@ fn drawn_samples_are_the_reference_s() {
         case.images(2, None).values(split, &points, &mut values).unwrap();
         let mut expected = [Value::default(); 2];
         case.reference(2, None, |reference| reference.values(split, &points, &mut expected)).unwrap();
-        for (value, expected) in values.iter().zip(&expected) {
-            let tolerance = tolerance::sum_f32(case.network().activation_len());
-            assert!((value.loss - expected.loss).abs() <= tolerance * expected.loss, "{split:?}");
-            assert_eq!(value.error, expected.error, "{split:?}");
-        }
+        let tolerance = tolerance::sum_f32(case.network().activation_len());
+        assert_values(&values, &expected, tolerance, &format!("{split:?}"));
     }
 }
 

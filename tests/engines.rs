@@ -1,11 +1,11 @@
 //! What the tests of every engine do alike: the same steps, the reference beside it, the exact gradient of a batch.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use valleys::data::{Dataset, Samples};
 use valleys::reference::with_landscape;
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Step};
-use valleys_core::network::{self, Network, Shape, scratch_len};
+use valleys_core::landscape::{Course, Landscape, Mix, Step, Value, epoch_order};
+use valleys_core::network::{self, Network, Shape, scores, scratch_len};
 
 /// A mix of slots.
 pub fn mix(terms: &[(u32, f32)]) -> Mix {
@@ -74,6 +74,63 @@ pub fn reference<R>(
         Ok::<R, Error>(f(landscape))
     })
     .unwrap()
+}
+
+/// Loss and gradient of a batch of epoch 0 at θ, by a landscape of two slots: slot 1 is 0, so that a step of rate 2 at
+/// half of slot 0 leaves −∇L in it, with no rounding.
+pub fn gradient_at<L: Landscape<Error: Debug> + ?Sized>(
+    landscape: &mut L,
+    theta: &[f32],
+    batch: u32,
+) -> (f32, Vec<f32>) {
+    landscape.put(0, &theta.iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
+    landscape.put(1, &vec![0.0; theta.len()]).unwrap();
+    let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch };
+    let mut loss = [0.0];
+    landscape.advance(&Course { weight_decay: 0.0, ..course(1, 0) }, &[step], &mut loss).unwrap();
+    (loss[0], centre(landscape, 1).iter().map(|x| -x).collect())
+}
+
+/// The samples of the batches of epoch 0.
+pub fn batches(data: &Dataset, batch: usize) -> Vec<Vec<u32>> {
+    let mut order = vec![0; data.train.labels.len()];
+    epoch_order(&course(1, 0), &mut order);
+    order.chunks(batch).map(<[u32]>::to_vec).collect()
+}
+
+/// The point of a mix in f64.
+pub fn mixed(point: &Mix, centre: impl Fn(u32) -> Vec<f32>) -> Vec<f64> {
+    let mut theta = Vec::new();
+    for &(slot, weight) in point {
+        let centre = centre(slot);
+        theta.resize(centre.len(), 0.0);
+        theta.iter_mut().zip(centre).for_each(|(t, c)| *t += f64::from(weight) * f64::from(c));
+    }
+    theta
+}
+
+/// Mean loss and error of samples at θ in f64, batch norms with these statistics.
+pub fn exact_value(network: &Network, theta: &[f64], statistics: &[f64], samples: &Samples) -> Value {
+    let count = samples.labels.len();
+    let sum = scores(
+        network,
+        theta,
+        statistics,
+        network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
+        &mut vec![0.0; network.activation_len() * count],
+    );
+    let sum = sum.unwrap();
+    Value { loss: sum.loss / count as f64, error: Some(sum.wrong as f64 / count as f64) }
+}
+
+/// The same errors, and losses that differ by no more than a share.
+pub fn assert_values(found: &[Value], expected: &[Value], tolerance: f64, what: &dyn Display) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        let near = (found.loss - expected.loss).abs() <= tolerance * expected.loss;
+        assert!(near, "{} {}\n{what}", found.loss, expected.loss);
+        assert_eq!(found.error, expected.error, "{what}");
+    }
 }
 
 /// Loss and gradient of chosen samples at θ in f64, batch norms with the statistics of these samples.

@@ -190,6 +190,17 @@ impl Case {
     }
 }
 
+/// Gradients are near, piece by piece, so that a small one cannot hide behind a large one.
+pub fn assert_gradient(network: &Network, found: &[f32], expected: &[f64], tolerance: f64) {
+    for row in network.rows().filter(|row| !row.parameters().is_empty()) {
+        let (got, wanted) = (&found[row.parameters()], &expected[row.parameters()]);
+        let found = difference(got, wanted);
+        // The exact gradient of a bias in front of a batch norm is 0.
+        let whole = wanted.iter().map(|x| x * x).sum::<f64>().sqrt();
+        assert!(found < tolerance || found * whole < tolerance, "row {}: {found}\n{network}", row.number);
+    }
+}
+
 /// The norm of the difference, relative to the norm of `b`.
 pub fn difference(a: &[f32], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());

@@ -58,6 +58,14 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
     }
 }
 
+/// Whether an adapter is the one that a user names: by its number in [`adapters`], or by a part of its name in any case.
+pub fn answers(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
+    match wanted.parse::<usize>() {
+        Ok(wanted) => wanted == number,
+        Err(_) => adapter.get_info().name.to_lowercase().contains(&wanted.to_lowercase()),
+    }
+}
+
 /// The adapter of a choice.
 ///
 /// # Errors
@@ -67,12 +75,7 @@ pub fn choose(choice: &Choice) -> Result<wgpu::Adapter> {
     let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
     let at = match &choice.device {
         None => (!all.is_empty()).then_some(0),
-        Some(wanted) => match wanted.parse::<usize>() {
-            Ok(number) => (number < all.len()).then_some(number),
-            Err(_) => {
-                all.iter().position(|adapter| name(adapter).to_lowercase().contains(&wanted.to_lowercase()))
-            }
-        },
+        Some(wanted) => (0..all.len()).find(|&number| answers(wanted, number, &all[number])),
     };
     match at {
         Some(at) => Ok(all.swap_remove(at)),

@@ -6,11 +6,11 @@
 use crate::data::Shared;
 use crate::engine::{Engine, Job, Work};
 use crate::error::{Error, Result, length, range};
-use crate::kernels::across;
+use crate::kernels::{across, samples};
 use crate::network::Plan;
 use std::sync::Arc;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
-use valleys_core::network::{Network, Shape};
+use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, drawn_order, epoch_order};
+use valleys_core::network::{Change, Network, Shape};
 use valleys_core::rng::{Purpose, Stream};
 
 /// How often a call is made again because a device was lost.
@@ -233,11 +233,12 @@ impl Landscape for Gpu {
         points.iter().try_for_each(|point| self.check_mix(point))?;
         let total = if split == Split::Test { self.job.test } else { self.job.train };
         let order = &mut self.order[..total];
-        order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
         let mut count = total;
         if let Split::Drawn { seed, job, epoch, len } = split {
-            Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
+            drawn_order(seed, job, epoch, order);
             count = count.min(len as usize);
+        } else {
+            order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
         }
         range("samples to measure on", 1, u64::MAX, count as u64)?;
         let chosen = order[..count].to_vec();
@@ -276,21 +277,16 @@ impl Landscape for Gpu {
 }
 
 impl Job {
-    /// What a step of a course does to a sample: shift down, shift right, mirrored, in bytes.
-    ///
-    /// The numbers are drawn as [`valleys_core::network::CropFlip::apply`] draws them.
+    /// What a step of a course does to a sample.
     fn code(&self, course: &Course, sample: u32) -> u32 {
         let Some(augment) = &self.augment else { return 0 };
         let mut stream = Stream::new(course.seed, Purpose::Augment, course.job, course.epoch, sample);
-        let shifts = 2 * augment.padding as u32 + 1;
-        let (down, right) = (stream.below(shifts), stream.below(shifts));
-        let mirrored = stream.bits() & 1;
-        down | right << 8 | mirrored << 16
+        samples::code(Change::draw(&mut stream, augment.padding))
     }
 
     /// The code that leaves a sample as it is.
     pub(crate) fn plain(&self) -> u32 {
         let shift = self.augment.as_ref().map_or(0, |augment| augment.padding as u32);
-        shift | shift << 8
+        samples::code(Change { down: shift, right: shift, mirrored: false })
     }
 }

@@ -19,7 +19,7 @@ mod pass;
 pub mod template;
 
 pub use data::{Data, Shared};
-pub use device::{Choice, Device, Opener, adapters, is_hardware};
+pub use device::{Choice, Device, Opener, adapters, answers, is_hardware};
 pub use error::{Error, Result};
 pub use landscape::{Augment, Counts, Gpu};
 pub use wgpu::Adapter;

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Analytic, EPOCH_LEN, Function, Landscape, Slots, rotate, rotation};
-use valleys_core::network::{Layer, Shape, initialise};
+use valleys_core::network::{CropFlip, Layer, Shape, initialise};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_gpu::{Gpu, Opener, Shared};
 
@@ -249,7 +249,7 @@ impl Objective {
             Self::Trained { model, shape, source, batch, augment, gpu: Some((_, shared)), .. } => {
                 let augment = (*augment == Augment::CropFlip).then(|| valleys_gpu::Augment {
                     shape: *shape,
-                    padding: crate::cpu::images::SHIFT,
+                    padding: CropFlip::PADDING,
                     border: source.black(*shape),
                 });
                 let mut gpu = Gpu::new(&model.network(), shared.clone(), *batch, slots, augment)?;

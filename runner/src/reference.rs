@@ -9,9 +9,6 @@ use valleys_core::network::{self, CropFlip, Network, Scores, Shape, accumulate, 
 /// Samples of a forward pass with given statistics: the result does not depend on it.
 const PART: usize = 16;
 
-/// The largest shift of an augmented image.
-const SHIFT: usize = 4;
-
 /// Calls `work` with a landscape that has `slots` slots; with images of a shape and the border to shift them into, its
 /// steps see shifted and mirrored ones.
 ///
@@ -34,7 +31,7 @@ pub fn with_landscape<R, E: From<Error>>(
     let mut landscape =
         Supervised::new(*network, train, test, batch, slots, &mut floats, &mut order, &mut labels)?;
     if let Some((shape, border)) = border {
-        landscape = landscape.augmented(CropFlip { shape, padding: SHIFT, border })?;
+        landscape = landscape.augmented(CropFlip { shape, padding: CropFlip::PADDING, border })?;
     }
     work(&mut landscape)
 }

@@ -127,9 +127,19 @@ impl<'m> Slots<'m> {
         }
     }
 
+    /// Elements of a saved state.
+    pub const fn state_len(&self) -> usize {
+        self.memory.len()
+    }
+
     /// All centres and momenta.
-    pub const fn state(&self) -> &[f32] {
-        self.memory
+    ///
+    /// # Errors
+    /// Wrong length.
+    pub fn save(&self, state: &mut [f32]) -> Result<(), Error> {
+        length("saved state", self.memory.len(), state.len())?;
+        state.copy_from_slice(self.memory);
+        Ok(())
     }
 
     /// Sets all centres and momenta.

@@ -231,14 +231,13 @@ impl Landscape for Supervised<'_> {
         }
         Ok(())
     }
+
     fn state_len(&self) -> usize {
-        self.slots.state().len()
+        self.slots.state_len()
     }
 
     fn save(&mut self, state: &mut [f32]) -> Result<(), Error> {
-        length("saved state", self.slots.state().len(), state.len())?;
-        state.copy_from_slice(self.slots.state());
-        Ok(())
+        self.slots.save(state)
     }
 
     fn restore(&mut self, state: &[f32]) -> Result<(), Error> {

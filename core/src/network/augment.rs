@@ -15,7 +15,31 @@ pub struct CropFlip<'a> {
     pub border: &'a [f32],
 }
 
+/// What is done to an image: how far it is cropped from the top and from the left of its border, and whether it is
+/// mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Rows from the top, 0 to twice the border.
+    pub down: u32,
+    /// Columns from the left.
+    pub right: u32,
+    /// Left to right.
+    pub mirrored: bool,
+}
+
+impl Change {
+    /// Draws the change of an image with a border of this width: every implementation's, for the same images.
+    pub fn draw(stream: &mut Stream, padding: usize) -> Self {
+        let shifts = 2 * padding as u32 + 1;
+        let (down, right) = (stream.below(shifts), stream.below(shifts));
+        Self { down, right, mirrored: stream.bits() & 1 == 1 }
+    }
+}
+
 impl CropFlip<'_> {
+    /// The border that images are trained with here.
+    pub const PADDING: usize = 4;
+
     /// Writes a changed copy of `image` to `copy`. The stream belongs to the image and the epoch.
     ///
     /// # Panics
@@ -25,9 +49,8 @@ impl CropFlip<'_> {
         assert!(
             image.len() == self.shape.len() && copy.len() == image.len() && self.border.len() == channels
         );
-        let shifts = 2 * self.padding as u32 + 1;
-        let (down, right) = (stream.below(shifts) as usize, stream.below(shifts) as usize);
-        let mirrored = stream.bits() & 1 == 1;
+        let Change { down, right, mirrored } = Change::draw(stream, self.padding);
+        let (down, right) = (down as usize, right as usize);
         for (i, pixel) in copy.iter_mut().enumerate() {
             let (channel, row, column) = (i / (height * width), i / width % height, i % width);
             let column = if mirrored { width - 1 - column } else { column };

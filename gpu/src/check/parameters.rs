@@ -6,7 +6,7 @@ use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
 use crate::kernels::{Record, across, parameters, peak, quads, samples};
 use valleys_core::landscape::normal;
-use valleys_core::network::{CropFlip, Shape};
+use valleys_core::network::{Change, CropFlip, Shape};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_core::simplex::MAX_VERTICES;
 
@@ -113,15 +113,13 @@ fn gathered(t: &Trial, padding: usize) -> Result<Found> {
     for i in 0..count {
         let sample = (i * 5 + 3) % total;
         let stream = || Stream::new(7, Purpose::Augment, 0, 0, sample as u32);
-        let (mut codes, image) = (stream(), &all[sample * shape.len()..][..shape.len()]);
+        let image = &all[sample * shape.len()..][..shape.len()];
         let image: Vec<f32> = image.iter().map(|&x| x as f32).collect();
         let mut copy = image.clone();
         let mut code = 0;
         if padding > 0 {
             CropFlip { shape, padding, border: &border }.apply(&mut stream(), &image, &mut copy);
-            let shifts = 2 * padding as u32 + 1;
-            let (down, right) = (codes.below(shifts), codes.below(shifts));
-            code = down | right << 8 | (codes.bits() & 1) << 16;
+            code = samples::code(Change::draw(&mut stream(), padding));
         }
         order.push([sample as u32, code]);
         expected.extend(copy.iter().map(|&x| f64::from(x)));

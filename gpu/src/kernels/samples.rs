@@ -2,7 +2,7 @@
 
 use super::{Dispatch, GATHER, Grid, Recorder, quads, whole};
 use crate::error::Result;
-use valleys_core::network::Shape;
+use valleys_core::network::{Change, Shape};
 
 /// Samples `first..first + count` of a part of the data, in one buffer.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,11 @@ pub struct Chunk<'a> {
     pub first: usize,
     /// How many.
     pub count: usize,
+}
+
+/// A change of an image as the kernel reads it: shift down, shift right, mirrored, in bytes.
+pub fn code(change: Change) -> u32 {
+    change.down | change.right << 8 | u32::from(change.mirrored) << 16
 }
 
 /// Gathers the images of a batch that lie in a chunk, and their labels; with a border, shifted by at most its padding.

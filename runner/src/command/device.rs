@@ -4,7 +4,7 @@ use super::{json, print};
 use crate::failure::{Failure, Kind, Result};
 use serde::Serialize;
 use std::fmt::Write;
-use valleys_gpu::{Adapter, Choice, Device, adapters, check, is_hardware};
+use valleys_gpu::{Adapter, Choice, Device, adapters, answers, check, is_hardware};
 
 /// `valleys devices`
 #[derive(clap::Args, Debug)]
@@ -57,14 +57,7 @@ struct Check {
 /// No usable device.
 pub fn run(args: &Devices) -> Result<()> {
     let all = adapters();
-    let name = |i: usize| all[i].get_info().name.to_lowercase();
-    let wanted = |i: usize| match &args.device {
-        None => true,
-        Some(device) => match device.parse::<usize>() {
-            Ok(number) => number == i,
-            Err(_) => name(i).contains(&device.to_lowercase()),
-        },
-    };
+    let wanted = |i: usize| args.device.as_ref().is_none_or(|device| answers(device, i, &all[i]));
     let found: Vec<Found> =
         (0..all.len()).filter(|&i| wanted(i)).map(|i| look(i, &all[i], !args.no_check)).collect();
     if args.json {

@@ -90,15 +90,11 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     let options = &Options { quiet: true, ..options.clone() };
     let run = Run::open(configuration(root)?, Some(root), "", options)?;
     let mut layers = layers(&run.config);
-    for name in names {
-        let mut all = layers.iter().flat_map(|layer| &layer.jobs).map(|job| job.name());
-        if name != REPORT && !all.any(|job| job == *name) {
-            let all: Vec<String> =
-                layers.iter().flat_map(|layer| &layer.jobs).map(|job| job.name()).collect();
-            let hint = nearest(name, all.iter().map(String::as_str));
-            let message = format!("{} has no job {name:?}{hint}", root.display());
-            return Err(Failure::new(Kind::Usage, message));
-        }
+    let all: Vec<String> = layers.iter().flat_map(|layer| &layer.jobs).map(|job| job.name()).collect();
+    if let Some(name) = names.iter().find(|&name| name != REPORT && !all.contains(name)) {
+        let hint = nearest(name, all.iter().map(String::as_str));
+        let message = format!("{} has no job {name:?}{hint}", root.display());
+        return Err(Failure::new(Kind::Usage, message));
     }
     let asked: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
     layers.iter_mut().for_each(|layer| layer.jobs.retain(|job| asked.contains(job.name().as_str())));

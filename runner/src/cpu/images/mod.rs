@@ -34,9 +34,6 @@ use valleys_core::error::Error;
 use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
 use valleys_core::network::{CropFlip, Network, Shape};
 
-/// The largest shift of an augmented image.
-pub const SHIFT: usize = 4;
-
 /// Mean cross-entropy of a convolutional network over labelled samples.
 #[derive(Debug)]
 pub struct Images {
@@ -116,8 +113,11 @@ impl Images {
             slots.arrive(simd, &step.mix);
             slots.mix(simd, &step.mix, 0, theta.get_mut());
         });
-        let augment =
-            augment.as_ref().map(|(shape, border)| CropFlip { shape: *shape, padding: SHIFT, border });
+        let augment = augment.as_ref().map(|(shape, border)| CropFlip {
+            shape: *shape,
+            padding: CropFlip::PADDING,
+            border,
+        });
         let augment = augment.map(|augment| (augment, course));
         pass.pack(theta.get());
         pass.choose(chosen);
