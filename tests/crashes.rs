@@ -4,9 +4,12 @@
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "each test uses a part of it")]
+mod binary;
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod directory;
 
-use directory::{command, files, said, same_files, valleys};
+use binary::{command, said, valleys};
+use directory::{files, same_files};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
@@ -167,6 +170,8 @@ const NEW: &[u8] = &[2; 9000];
 fn traced(root: &Path, plain: bool, arguments: &[&str]) -> Output {
     let here = std::env::current_exe().unwrap();
     let example = here.ancestors().nth(2).unwrap().join("examples/commit");
+    // Where tests of one name are asked for, cargo makes no examples.
+    assert!(example.exists(), "cargo build -p valleys --example commit");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-y"]).args(arguments).arg(example).arg(root).args(plain.then_some("plain"));
     strace.stdin(Stdio::null()).output().unwrap()
@@ -361,7 +366,7 @@ fn no_network_access() {
     let log = folder.path().join("log");
     let mut strace = Command::new("strace");
     strace
-        .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=%network", directory::VALLEYS])
+        .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=%network", binary::VALLEYS])
         .args(RING);
     let output = strace.args(["--out", folder.path().join("run").to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));

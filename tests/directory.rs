@@ -2,22 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-
-/// The binary.
-pub const VALLEYS: &str = env!("CARGO_BIN_EXE_valleys");
-
-/// `valleys` with arguments.
-pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(VALLEYS);
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// What it says.
-pub fn valleys(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
-}
 
 /// Every file of a run directory but its lock and what engines keep.
 pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -45,9 +29,4 @@ pub fn same_files(a: &Path, b: &Path) {
     for (name, bytes) in &a {
         assert!(*bytes == b[name], "{} differs", name.display());
     }
-}
-
-/// The words of stderr.
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,10 +1,10 @@
 //! `valleys devices` and `valleys bench`, as a user types them.
 
-use std::process::{Command, Output};
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod binary;
 
-fn valleys(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_valleys")).args(arguments).output().unwrap()
-}
+use binary::valleys;
+use std::process::Output;
 
 fn document(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()

@@ -1,35 +1,27 @@
 //! Topology of weights on the command line: what scipy says, every form of output, series, wrong input.
 
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod binary;
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod tolerance;
+
+use binary::{json_in, refused, said};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use tempfile::TempDir;
-
-#[allow(dead_code)]
-#[path = "tolerance.rs"]
-mod tolerance;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_valleys"))
-        .arg("weights")
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
 fn text(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = binary::run(folder, &[&["weights"], arguments].concat(), b"");
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Value {
-    serde_json::from_str(&text(folder, &[arguments, &["--json"]].concat())).unwrap()
+    json_in(folder, &[&["weights"], arguments, &["--json"]].concat())
 }
 
 /// A folder with the recorded checkpoint under some names.
@@ -154,11 +146,6 @@ fn wrong_input_gets_one_sentence_and_an_exit_code() {
         (&["good.safetensors", "--html", "no/such/page.html"], 8, &["page.html"]),
         (&[], 2, &["FILE"]),
     ] {
-        let output = run(folder.path(), arguments);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-        assert!(output.stdout.is_empty(), "{arguments:?}");
-        assert!(words.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
-        assert!(code == 2 || message.lines().count() == 1, "{arguments:?}: {message}");
+        refused(folder.path(), code, words, &[&["weights"], arguments].concat());
     }
 }
