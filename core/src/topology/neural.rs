@@ -55,12 +55,6 @@ impl Bipartite {
         let mut newest = 0;
         for _ in 1..vertices {
             keys[newest] = f64::NEG_INFINITY;
-            let raise = |key: &mut f64, w: T| {
-                let length = w.into().abs();
-                if *key < length && *key >= -1.0 {
-                    *key = length;
-                }
-            };
             if newest < inputs {
                 let column = weights[newest..].iter().step_by(inputs);
                 keys[inputs..].iter_mut().zip(column).for_each(|(key, &w)| raise(key, w));
@@ -68,12 +62,8 @@ impl Bipartite {
                 let row = &weights[(newest - inputs) * inputs..][..inputs];
                 keys[..inputs].iter_mut().zip(row).for_each(|(key, &w)| raise(key, w));
             }
-            let first = (0, f64::NEG_INFINITY);
-            let (next, length) = keys
-                .iter()
-                .enumerate()
-                .fold(first, |best, (i, &key)| if key > best.1 { (i, key) } else { best });
-            newest = next;
+            let length = largest(keys);
+            newest = keys.iter().position(|&key| key == length).unwrap_or(0);
             tree.sum += length;
             tree.squares += length * length;
             tree.largest = tree.largest.max(length);
@@ -94,4 +84,21 @@ impl Bipartite {
         let edges = self.vertices.saturating_sub(1);
         self.persistence(largest).filter(|_| edges > 0).map(|p| p / math::sqrt(edges as f64))
     }
+}
+
+/// The key of a vertex outside the tree, now that this weight reaches it.
+fn raise<T: Coordinate>(key: &mut f64, w: T) {
+    let length = w.into().abs();
+    *key = if (*key < length) & (*key >= -1.0) { length } else { *key };
+}
+
+/// In eight parts that do not wait for each other.
+fn largest(keys: &[f64]) -> f64 {
+    let more = |a: f64, b: f64| if b > a { b } else { a };
+    let mut parts = [f64::NEG_INFINITY; 8];
+    let (eights, rest) = keys.as_chunks::<8>();
+    for eight in eights {
+        (0..8).for_each(|lane| parts[lane] = more(parts[lane], eight[lane]));
+    }
+    parts.iter().chain(rest).copied().fold(f64::NEG_INFINITY, more)
 }

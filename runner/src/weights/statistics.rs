@@ -138,7 +138,7 @@ impl<T: Narrow> Matrix<T> {
                 lifetimes(&with, inputs + 1, how.metric, how.threads)?
             }
         };
-        let (frobenius_norm, skewness, kurtosis) = moments(rows.iter().map(|&w| w.into()));
+        let (frobenius_norm, skewness, kurtosis) = moments(rows);
         let spectral_norm = how.spectrum.then(|| spectral_norm(rows, inputs));
         let mut statistics = Statistics {
             bars: l.bars,
@@ -188,14 +188,13 @@ impl Baseline {
                     Stream::new(seed, Purpose::Perturbation, number.into(), place, 0).shuffle(entries);
                 }
                 Self::Gaussian => {
-                    let norm = |entries: &[T]| moments(entries.iter().map(|&x| x.into())).0;
-                    let wanted = if place == 0 { frobenius } else { norm(entries) };
+                    let wanted = if place == 0 { frobenius } else { moments(entries).0 };
                     for (row, entries) in (0..).zip(entries.chunks_mut(width)) {
                         let mut stream =
                             Stream::new(seed, Purpose::Perturbation, number.into(), 2 + place, row);
                         entries.fill_with(|| T::nearest(stream.normal()));
                     }
-                    let scale = wanted / norm(entries);
+                    let scale = wanted / moments(entries).0;
                     entries.iter_mut().for_each(|x| *x = T::nearest((*x).into() * scale));
                 }
             }

@@ -1,0 +1,61 @@
+//! Buffers are planned once: a step of training asks for no memory.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use valleys::cpu::Cpu;
+use valleys::data::{Dataset, Samples};
+use valleys_core::error::Error;
+use valleys_core::landscape::{Landscape, Step};
+use valleys_core::network::{Shape, initialise, zoo};
+use valleys_tests::engines::{course, mix};
+use valleys_tests::trained::{Case, networks};
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// What `of` asks for, on all threads.
+fn allocations(of: impl FnOnce()) -> u64 {
+    let before = dhat::HeapStats::get().total_blocks;
+    of();
+    dhat::HeapStats::get().total_blocks - before
+}
+
+/// Of an epoch of a curve's fit, the second of its kind: in the first, threads' queues grow to what they need.
+fn of_an_epoch(landscape: &mut dyn Landscape<Error = Error>) -> u64 {
+    let steps: Vec<Step> = (0..landscape.epoch_len())
+        .map(|batch| Step { mix: mix(&[(0, 0.25), (1, 0.5), (2, 0.25)]), rate: 0.01, batch })
+        .collect();
+    let mut losses = vec![0.0; steps.len()];
+    landscape.advance(&course(2, 0), &steps, &mut losses).unwrap();
+    allocations(|| landscape.advance(&course(2, 1), &steps, &mut losses).unwrap())
+}
+
+/// One test, for the counter counts all threads.
+#[test]
+fn a_step_asks_for_no_memory() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    pool.install(|| {
+        assert_eq!(allocations(|| drop(black_box(vec![1]))), 1, "the counter counts");
+
+        let layers = zoo::mlp::<4>(&[17, 40, 10]).unwrap();
+        let samples = Samples { inputs: vec![0.5; 17 * 70], labels: vec![3; 70] };
+        let data = Arc::new(Dataset { train: samples.clone(), test: samples });
+        let mut mlp = Cpu::new(&layers, Shape::flat(17), data, 33, 3).unwrap();
+        assert_eq!(of_an_epoch(&mut mlp), 0, "a multilayer perceptron");
+
+        for network in networks() {
+            let border = vec![0.0; network.0.channels];
+            let case = Case::new(network, [33, 70]);
+            for augment in [None, Some((case.input, border))] {
+                let mut images = case.images(3, augment);
+                let mut theta = vec![0.0; images.dim()];
+                for slot in 0..3 {
+                    initialise(&case.network(), 1, slot, &mut theta);
+                    images.put(slot, &theta).unwrap();
+                }
+                assert_eq!(of_an_epoch(&mut images), 0, "{}", case.network());
+            }
+        }
+    });
+}
