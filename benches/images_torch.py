@@ -57,6 +57,7 @@ NETWORKS = {
     "lenet5": (lenet5, (1, 28, 28)),
     "resnet20": (lambda: resnet(3, 1), (3, 32, 32)),
     "resnet56": (lambda: resnet(9, 1), (3, 32, 32)),
+    "resnet110": (lambda: resnet(18, 1), (3, 32, 32)),
     "wrn56-2": (lambda: resnet(9, 2), (3, 32, 32)),
 }
 

@@ -1,4 +1,4 @@
-//! Training steps of multilayer perceptrons on one thread, and losses at many points.
+//! Training steps of multilayer perceptrons, and losses at many points.
 //!
 //! `VALLEYS_PYTHON` names a Python with PyTorch: then its rounds alternate with ours, and the ratio to its fastest
 //! variant is printed. Other programs disturb medians; least times and ratios within a round tell more.
@@ -22,22 +22,22 @@ const ROUNDS: usize = 8;
 const TINY: &[usize] = &[64, 32, 32, 10];
 const WIDE: &[usize] = &[784, 512, 256, 10];
 const POINTS: usize = 64;
+/// What PyTorch does, too.
+const PEERS: [&str; 3] = ["tiny", "wide", "wide_curve"];
 
 fn main() -> Result<(), Failure> {
     let mut peer = Peer::start("mlp_torch.py")?;
     let mut jobs = [
-        Job::new("plain", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
+        Job::new("tiny", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
         // Half of the way on either side of the bend, slot 2.
-        Job::new("curve", TINY, 32, [3, 2], |t| {
-            let end = (1.0 - 2.0 * t).abs();
-            Mix::from_iter([(u32::from(t > 0.5), end), (2, 1.0 - end)])
-        })?,
+        Job::new("tiny_curve", TINY, 32, [3, 2], curve)?,
         // A vertex, an edge's centre and the triangle's: four of seven centres move.
-        Job::new("triangle", TINY, 32, [7, 3], |t| {
+        Job::new("tiny_triangle", TINY, 32, [7, 3], |t| {
             let which = (3.0 * t) as u32;
             Mix::from_iter([(which, 0.4 * t), (3 + which, 0.6 * t), (6, 1.0 - t)])
         })?,
         Job::new("wide", WIDE, 128, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
+        Job::new("wide_curve", WIDE, 128, [3, 2], curve)?,
     ];
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -51,32 +51,39 @@ fn main() -> Result<(), Failure> {
         }
         rounds.push(round);
     }
-    println!("{:<24} {:>10} {:>10}", "us", "min", "median");
+    println!("{:<32} {:>10} {:>10}", "us", "min", "median");
     for name in rounds[0].keys() {
         let least = rounds.iter().map(|round| round[name][0]);
         let middle = rounds.iter().map(|round| round[name][1]).collect();
         print(name, least.fold(f64::INFINITY, f64::min), median_of(middle));
     }
-    for name in ["curve", "triangle"] {
-        ratio(&format!("{name} / plain"), &rounds, |round, i| round[name][i]);
+    for name in ["tiny_curve", "tiny_triangle"] {
+        ratio(&format!("{name} / tiny"), &rounds, |round, i| round[name][i] / round["tiny"][i]);
     }
-    if peer.is_some() {
-        ratio("fastest torch / plain", &rounds, |round, i| {
-            let torch = round.iter().filter(|(name, _)| name.starts_with("torch"));
-            torch.map(|(_, times)| times[i]).fold(f64::INFINITY, f64::min)
+    for name in PEERS.iter().filter(|_| peer.is_some()) {
+        ratio(&format!("fastest torch / {name}"), &rounds, |round, i| {
+            let of = format!("torch {name} ");
+            let torch = round.iter().filter(|(name, _)| name.starts_with(&of));
+            torch.map(|(_, times)| times[i]).fold(f64::INFINITY, f64::min) / round[*name][i]
         });
     }
     Ok(())
 }
 
+/// The middle of a curve, slot 2, and the end that is nearer.
+fn curve(t: f32) -> Mix {
+    let end = (1.0 - 2.0 * t).abs();
+    Mix::from_iter([(u32::from(t > 0.5), end), (2, 1.0 - end)])
+}
+
 /// Prints the medians over the rounds of the ratios of least and of median times.
 fn ratio(name: &str, rounds: &[Round], of: impl Fn(&Round, usize) -> f64) {
-    let ratio = |i| median_of(rounds.iter().map(|round| of(round, i) / round["plain"][i]).collect());
+    let ratio = |i| median_of(rounds.iter().map(|round| of(round, i)).collect());
     print(name, ratio(0), ratio(1));
 }
 
 fn print(name: &str, least: f64, median: f64) {
-    println!("{name:<24} {least:>10.3} {median:>10.3}");
+    println!("{name:<32} {least:>10.3} {median:>10.3}");
 }
 
 /// One simplex to fit.
@@ -152,11 +159,14 @@ impl Job {
 
 /// Adds PyTorch's times of a round.
 fn torch(peer: &mut Peer, round: &mut Round) -> Result<(), Failure> {
-    peer.ask("round")?;
-    loop {
-        let line = peer.line()?;
-        let words: Vec<&str> = line.split(' ').collect();
-        let [name, least, median] = words[..] else { return Ok(()) };
-        round.insert(format!("torch {name}"), [least.parse()?, median.parse()?]);
+    for step in PEERS {
+        peer.ask(step)?;
+        loop {
+            let line = peer.line()?;
+            let words: Vec<&str> = line.split(' ').collect();
+            let [name, least, median] = words[..] else { break };
+            round.insert(format!("torch {step} {name}"), [least.parse()?, median.parse()?]);
+        }
     }
+    Ok(())
 }

@@ -1,9 +1,11 @@
-"""Times a training step of mlp:64-32-32-10, batch 32, in PyTorch: the peer of mlp.rs.
+"""Times training steps of multilayer perceptrons in PyTorch: the peer of mlp.rs.
 
 A step is forward pass, cross-entropy, zero_grad, backward pass, SGD (momentum 0.9, weight decay 1e-3); batches are
-ready in memory. For every line on standard input it times each variant once and prints `variant min median` in
+ready in memory. A curve step trains the middle of a curve: its parameters and the ends' are mixed first. For every line on
+standard input, `tiny`, `wide` or `wide_curve`, it times each variant once and prints `variant min median` in
 microseconds, then `end`.
 """
+import random
 import statistics
 import sys
 import time
@@ -13,14 +15,43 @@ from torch import nn
 import torch.nn.functional as F
 
 SECONDS = 0.4
+# Widths and batch.
+SIZES = {"tiny": ([64, 32, 32, 10], 32), "wide": ([784, 512, 256, 10], 128)}
 
 
-def make_step(threads, compiled=False, **options):
+def forward_at(theta, widths, x):
+    at = 0
+    for i, (a, b) in enumerate(zip(widths, widths[1:])):
+        weight, bias = theta[at : at + a * b].view(b, a), theta[at + a * b : at + a * b + b]
+        at += a * b + b
+        x = F.linear(x, weight, bias)
+        if i + 2 < len(widths):
+            x = F.relu(x)
+    return x
+
+
+def make_step(name, threads, compiled=False, **options):
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
-    optimiser = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=1e-3, **options)
-    batches = [(torch.rand(32, 64), torch.randint(0, 10, (32,))) for _ in range(8)]
-    forward = torch.compile(model) if compiled else model
+    widths, batch = SIZES[name.removesuffix("_curve")]
+    layers = []
+    for a, b in zip(widths, widths[1:]):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    if name.endswith("_curve"):
+        ends = [torch.cat([p.detach().flatten() for p in model.parameters()]) for _ in range(2)]
+        middle = nn.Parameter(ends[0].clone())
+        trained = [middle]
+
+        def forward(x):
+            t = random.random()
+            end, share = ends[t > 0.5], abs(1 - 2 * t)
+            return forward_at(share * end + (1 - share) * middle, widths, x)
+    else:
+        trained, forward = model.parameters(), model
+    if compiled:
+        forward = torch.compile(forward)
+    optimiser = torch.optim.SGD(trained, lr=1e-2, momentum=0.9, weight_decay=1e-3, **options)
+    batches = [(torch.rand(batch, widths[0]), torch.randint(0, 10, (batch,))) for _ in range(8)]
     count = 0
 
     def step():
@@ -57,17 +88,23 @@ def main():
         "eager_fused": {"fused": True},
         "compile_fused": {"fused": True, "compiled": True},
     }
-    variants = {}
-    for name, options in kinds.items():
-        for threads in (1, 2):
-            try:
-                variants[f"{name}_{threads}"] = make_step(threads, **options)
-            except Exception as error:  # torch.compile needs a C++ compiler
-                print(f"{name}, {threads} threads: {type(error).__name__}", file=sys.stderr)
-    for _ in sys.stdin:
-        for name, variant in variants.items():
-            low, middle = measure(*variant)
-            print(f"{name} {low} {middle}", flush=True)
+    made = {}
+    for line in sys.stdin:
+        name = line.strip()
+        if name not in made:
+            made[name] = {}
+            for kind, options in kinds.items():
+                # A choice at random is nothing to compile.
+                if name.endswith("_curve") and "compiled" in options:
+                    continue
+                for threads in (1, 2):
+                    try:
+                        made[name][f"{kind}_{threads}"] = make_step(name, threads, **options)
+                    except Exception as error:  # torch.compile needs a C++ compiler
+                        print(f"{kind}, {threads} threads: {type(error).__name__}", file=sys.stderr)
+        for variant, step in made[name].items():
+            low, middle = measure(*step)
+            print(f"{variant} {low} {middle}", flush=True)
         print("end", flush=True)
 
 

@@ -38,12 +38,13 @@ fn a_step_asks_for_no_memory() {
     pool.install(|| {
         assert_eq!(allocations(|| drop(black_box(vec![1]))), 1, "the counter counts");
 
-        let layers = zoo::mlp::<4>(&[17, 40, 10]).unwrap();
-        let samples = Samples { inputs: vec![0.5; 17 * 70], labels: vec![3; 70] };
-        let data = Arc::new(Dataset { train: samples.clone(), test: samples });
-        let mut mlp = Cpu::new(&layers, Shape::flat(17), data, 33, 3).unwrap();
-        assert_eq!(of_an_epoch(&mut mlp), 0, "a multilayer perceptron");
-
+        for widths in [&[17, 40, 10], &[331, 210, 7]] {
+            let layers = zoo::mlp::<4>(widths).unwrap();
+            let samples = Samples { inputs: vec![0.5; widths[0] * 70], labels: vec![3; 70] };
+            let data = Arc::new(Dataset { train: samples.clone(), test: samples });
+            let mut mlp = Cpu::new(&layers, Shape::flat(widths[0]), data, 70, 3).unwrap();
+            assert_eq!(of_an_epoch(&mut mlp), 0, "{widths:?}");
+        }
         for network in networks() {
             let border = vec![0.0; network.0.channels];
             let case = Case::new(network, [33, 70]);

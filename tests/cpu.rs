@@ -14,7 +14,8 @@ use valleys_tests::engines::{
 };
 use valleys_tests::tolerance;
 
-/// Widths, batch, training samples: odd sizes around the vector widths, more than one panel, a last batch of one.
+/// Widths, batch, training samples: odd sizes around the vector widths, more than one panel, a last batch of one; the last so
+/// large that threads share a step.
 const CASES: &[(&[usize], usize, usize)] = &[
     (&[64, 32, 32, 10], 32, 93),
     (&[1, 1], 1, 3),
@@ -26,6 +27,7 @@ const CASES: &[(&[usize], usize, usize)] = &[
     (&[33, 65, 31, 1, 4], 70, 141),
     (&[2, 200], 16, 40),
     (&[97, 40, 10], 128, 300),
+    (&[331, 210, 7], 70, 141),
 ];
 
 fn samples(features: usize, classes: usize, count: usize, seed: u64) -> Samples {
@@ -185,6 +187,24 @@ fn bits_repeat() {
     for case in Case::all() {
         assert_eq!(train(&mut case.cpu(3), 0.05), train(&mut case.cpu(3), 0.05), "{}", case.network());
     }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    let case = Case::all().last().unwrap();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut cpu = case.cpu(3);
+            let trained = train(&mut cpu, 0.01);
+            let mut values = [Value::default(); 2];
+            cpu.values(Split::Train, &[mix(&[(2, 1.0)]), mix(&[(1, 0.5), (2, 0.5)])], &mut values).unwrap();
+            (trained, values)
+        })
+    };
+    let one = run(1);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(5));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Networks on data behind the contract, fast on one core.
 //!
-//! One [`Cpu`] runs one job on one thread; jobs run side by side, so no bit depends on the number of threads. The
-//! vector width is chosen when the program runs, from one source for all instruction sets.
+//! One [`Cpu`] runs one job; jobs run side by side, and what is large is shared between threads, in parts that do not
+//! depend on their number: no bit does. The vector width is chosen when the program runs, from one source for all
+//! instruction sets.
 //!
 //! Samples lie side by side in a vector (`floats`), parameters stay as θ has them. So every product of matrices is
 //! the same micro kernel (`tile`), whose scalars come from θ or from gradients with any strides:
-//! `linear` puts it to work, `pass` goes through all layers, `slots` mixes control points and moves them,
-//! `measure` tells the loss at many points. [`cloud`] puts it to work on distances: spanning trees of weights.
+//! `linear` puts it to work, `pass` goes through all layers with a `panel` of samples, `slots` mixes control points and
+//! moves them, `measure` tells the loss at many points. [`cloud`] puts it to work on distances: spanning trees of weights.
 
 mod across;
 pub mod cloud;
@@ -16,6 +17,7 @@ mod floats;
 pub mod images;
 mod linear;
 mod measure;
+mod panel;
 mod pass;
 mod plan;
 mod slots;
@@ -23,11 +25,12 @@ mod tile;
 mod transpose;
 
 use crate::data::{Dataset, Samples};
-use fearless_simd::{Level, dispatch, prelude::*};
+use fearless_simd::{Level, dispatch};
 use floats::{Floats, LANES};
-use measure::Group;
-use pass::Pass;
+use panel::Panel;
+use pass::weight_gradient;
 use plan::Plan;
+use rayon::prelude::*;
 use slots::{Slots, stride};
 use std::sync::Arc;
 use valleys_core::error::Error;
@@ -38,14 +41,16 @@ use valleys_core::network::{Layer, Network, Shape};
 #[derive(Debug)]
 pub struct Cpu {
     level: Level,
+    plan: Plan,
     data: Arc<Dataset>,
     batch: usize,
     slots: Slots,
-    pass: Pass,
+    panels: Vec<Panel>,
     /// θ(t) of a step.
     theta: Floats,
     gradient: Floats,
-    group: Group,
+    /// θ(t) of points that are measured together.
+    thetas: Floats,
     order: Vec<u32>,
 }
 
@@ -73,32 +78,66 @@ impl Cpu {
             slots: Slots::new(slots, plan.dim),
             theta: Floats::new(stride(plan.dim)),
             gradient: Floats::new(stride(plan.dim)),
-            group: Group::new(&plan, slots),
-            pass: Pass::new(plan, batch.div_ceil(LANES)),
+            thetas: measure::thetas(plan.dim),
+            panels: (0..batch.div_ceil(LANES)).map(|_| Panel::new(&plan, slots)).collect(),
+            plan,
         })
     }
 
-    #[inline(always)]
-    fn steps<S: Simd>(&mut self, simd: S, course: &Course, steps: &[Step], losses: &mut [f32]) {
-        let theta = self.theta.get_mut();
-        for (step, loss) in steps.iter().zip(losses) {
-            let order = &self.order[..self.data.train.labels.len()];
-            let chosen = &order[step.batch as usize * self.batch..];
-            let chosen = &chosen[..chosen.len().min(self.batch)];
-            for (panel, chosen) in chosen.chunks(LANES).enumerate() {
-                self.pass.gather(simd, panel, &self.data.train, chosen);
+    /// Takes a step; gives the loss before it.
+    fn step(&mut self, course: &Course, step: &Step) -> f64 {
+        let Self { level, plan, data, batch, slots, panels, theta, gradient, order, .. } = self;
+        let level = *level;
+        let order = &order[..data.train.labels.len()];
+        let chosen = &order[step.batch as usize * *batch..];
+        let chosen = &chosen[..chosen.len().min(*batch)];
+        slots.arrive(level, &step.mix);
+        slots.mix(level, &step.mix, theta.get_mut());
+        let (count, wide) = (chosen.len(), is_wide(plan.dim, chosen.len()));
+        let panels = &mut panels[..count.div_ceil(LANES)];
+        let (theta, gradient) = (theta.get(), gradient.get_mut());
+        each(panels, wide, |i, panel| {
+            let chosen = &chosen[i * LANES..count.min((i + 1) * LANES)];
+            dispatch!(level, simd => panel.learn(simd, &data.train, chosen, 1.0 / count as f32, theta));
+        });
+        for block in &plan.blocks {
+            let (weight, bias) = block.split(gradient);
+            let rows = |(i, (weight, bias)): (usize, (&mut [f32], &mut [f32]))| {
+                dispatch!(level, simd => weight_gradient(simd, panels, block, i * ROWS, weight, bias));
+            };
+            if wide {
+                let parts = weight.par_chunks_mut(ROWS * block.inputs).zip(bias.par_chunks_mut(ROWS));
+                parts.enumerate().for_each(rows);
+            } else {
+                rows((0, (weight, bias)));
             }
-            self.slots.arrive(simd, &step.mix);
-            self.slots.mix(simd, &step.mix, 0, theta);
-            *loss = self.pass.gradient(simd, chosen.len(), theta, self.gradient.get_mut()) as f32;
-            let mut course = *course;
-            if course.across > 0.0 {
-                let gradient = &mut self.gradient.get_mut()[..theta.len()];
-                across::project(simd, &self.slots, &course, &step.mix, theta, gradient);
-                course.weight_decay = 0.0;
-            }
-            self.slots.step(simd, &course, &step.mix, step.rate, theta, self.gradient.get());
         }
+        let mut course = *course;
+        if course.across > 0.0 {
+            let gradient = &mut gradient[..theta.len()];
+            dispatch!(level, simd => across::project(simd, slots, &course, &step.mix, theta, gradient));
+            course.weight_decay = 0.0;
+        }
+        slots.step(level, &course, &step.mix, step.rate, theta, gradient);
+        panels.iter().map(|panel| panel.scores.loss).sum::<f64>() / count as f64
+    }
+}
+
+/// Rows of a layer's weights whose gradient a thread sums at a time: tiles of eight and of six divide it.
+const ROWS: usize = 24;
+
+/// Whether a pass of so many samples through a network of `dim` parameters takes long enough to share it between threads:
+/// a tenth of a millisecond.
+const fn is_wide(dim: usize, samples: usize) -> bool {
+    dim * samples >= 1 << 22
+}
+
+/// Does something with each of the items, with their numbers.
+fn each<T: Send>(items: &mut [T], wide: bool, work: impl Fn(usize, &mut T) + Sync) {
+    if wide {
+        items.par_iter_mut().enumerate().for_each(|(i, item)| work(i, item));
+    } else {
+        items.iter_mut().enumerate().for_each(|(i, item)| work(i, item));
     }
 }
 
@@ -118,7 +157,7 @@ impl Landscape for Cpu {
     }
 
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
-        dispatch!(self.level, simd => self.slots.arrive_all(simd));
+        self.slots.arrive_all(self.level);
         self.slots.get(slot, theta)
     }
 
@@ -126,7 +165,9 @@ impl Landscape for Cpu {
         check_steps(&self.slots, self.epoch_len(), steps, losses)?;
         let train = self.data.train.labels.len();
         epoch_order(course, &mut self.order[..train]);
-        dispatch!(self.level, simd => self.steps(simd, course, steps, losses));
+        for (step, loss) in steps.iter().zip(losses) {
+            *loss = self.step(course, step) as f32;
+        }
         Ok(())
     }
 
@@ -134,10 +175,8 @@ impl Landscape for Cpu {
         check_mixes(&self.slots, points, values)?;
         let count = chosen_by(split, &self.data, &mut self.order)?;
         let test = split == Split::Test;
-        dispatch!(self.level, simd => {
-            self.slots.arrive_all(simd);
-            self.measure(simd, test, count, points, values);
-        });
+        self.slots.arrive_all(self.level);
+        self.measure(test, count, points, values);
         Ok(())
     }
 

@@ -1,19 +1,19 @@
-//! Panels of samples through all blocks, there and back.
+//! A panel of samples through all blocks, there and back.
 
 use super::cross_entropy::{self, NOBODY, Scores};
 use super::floats::{Floats, LANES, Line, padded};
 use super::linear;
-use super::plan::Plan;
+use super::plan::{Block, Plan};
 use super::tile::copy;
 use super::transpose::transpose;
 use crate::data::Samples;
 use fearless_simd::prelude::*;
 use valleys_core::landscape::Mix;
 
-/// Activations and their gradients of a number of panels.
+/// Activations of a panel, and their gradients.
 ///
 /// # Layout
-/// Each array (panels, lines of a panel); see [`Plan`].
+/// Each array (lines of a panel); see [`Plan`].
 #[derive(Debug)]
 pub struct Pass {
     plan: Plan,
@@ -24,28 +24,27 @@ pub struct Pass {
     /// Gradients of the outputs.
     dy: Floats,
     /// Labels as numbers, [`NOBODY`] in lanes without a sample.
-    labels: Vec<Line>,
+    labels: Line,
 }
 
 impl Pass {
-    /// Memory for `panels` panels.
-    pub fn new(plan: Plan, panels: usize) -> Self {
+    /// Memory for a panel.
+    pub fn new(plan: Plan) -> Self {
         Self {
-            x: Floats::of_lines(panels * plan.x_len),
-            rows: Floats::of_lines(panels * plan.x_len),
-            dy: Floats::of_lines(panels * plan.dy_len),
-            labels: vec![[NOBODY; LANES]; panels],
+            x: Floats::of_lines(plan.x_len),
+            rows: Floats::of_lines(plan.x_len),
+            dy: Floats::of_lines(plan.dy_len),
+            labels: [NOBODY; LANES],
             plan,
         }
     }
 
-    /// Reads the chosen samples, at most [`LANES`], into a panel; the other lanes become 0.
+    /// Reads the chosen samples, at most [`LANES`]; the other lanes become 0.
     #[inline(always)]
-    pub fn gather<S: Simd>(&mut self, simd: S, panel: usize, samples: &Samples, chosen: &[u32]) {
+    pub fn gather<S: Simd>(&mut self, simd: S, samples: &Samples, chosen: &[u32]) {
         let inputs = self.plan.blocks[0].inputs;
-        let rows = &mut self.rows.lines_mut()[panel * self.plan.x_len..][..padded(inputs)];
-        let labels = &mut self.labels[panel];
-        for (lane, label) in labels.iter_mut().enumerate() {
+        let rows = &mut self.rows.lines_mut()[..padded(inputs)];
+        for (lane, label) in self.labels.iter_mut().enumerate() {
             match chosen.get(lane) {
                 Some(&sample) => {
                     *label = samples.labels[sample as usize].into();
@@ -65,16 +64,15 @@ impl Pass {
                 }
             }
         }
-        let x = &mut self.x.lines_mut()[panel * self.plan.x_len..];
-        for (rows, x) in rows.chunks_exact(LANES).zip(x.chunks_exact_mut(LANES)) {
+        for (rows, x) in rows.chunks_exact(LANES).zip(self.x.lines_mut().chunks_exact_mut(LANES)) {
             transpose(simd, rows, x);
         }
     }
 
-    /// Fills the activations of a panel, from the inputs of block `first` on.
+    /// Fills the activations, from the inputs of block `first` on.
     #[inline(always)]
-    fn forward<S: Simd>(&mut self, simd: S, panel: usize, first: usize, theta: &[f32]) {
-        let x = &mut self.x.lines_mut()[panel * self.plan.x_len..][..self.plan.x_len];
+    fn forward<S: Simd>(&mut self, simd: S, first: usize, theta: &[f32]) {
+        let x = self.x.lines_mut();
         for block in &self.plan.blocks[first..] {
             let (x, y) = x[block.x..].split_at_mut(padded(block.inputs));
             let weight = &theta[block.weight..block.bias];
@@ -83,7 +81,7 @@ impl Pass {
         }
     }
 
-    /// What the first block makes of the first panel at the centre of a slot, before the ReLU.
+    /// What the first block makes of the samples at the centre of a slot, before the ReLU.
     ///
     /// # Layout
     /// `products` (slots, outputs, lanes).
@@ -95,49 +93,38 @@ impl Pass {
         linear::forward(simd, weight, bias, &self.x.lines()[..block.inputs], y, false);
     }
 
-    /// The first element of θ that [`scores`](Self::scores) reads.
-    pub fn mixed_from(&self) -> usize {
-        self.plan.blocks.get(1).map_or(self.plan.dim, |block| block.weight)
-    }
-
-    /// Scores of the first panel at a mix of slots, from their [products](Self::product) and `theta`.
+    /// Scores of the samples at a mix of slots, from their [products](Self::product) and `theta`.
     #[inline(always)]
     pub fn scores<S: Simd>(&mut self, simd: S, mix: &Mix, products: &[Line], theta: &[f32]) -> Scores {
         let block = &self.plan.blocks[0];
         let y = &mut self.x.lines_mut()[padded(block.inputs)..][..block.outputs];
         linear::mixed(simd, mix, products, y, block.relu);
-        self.forward(simd, 0, 1, theta);
+        self.forward(simd, 1, theta);
         let logits = &self.x.lines()[self.plan.logits..][..self.plan.classes];
-        cross_entropy::scores(simd, logits, &self.labels[0])
+        cross_entropy::scores(simd, logits, &self.labels)
     }
 
-    /// Scores of the gathered panels at `theta`, and the gradient of the mean loss of their `count` samples.
+    /// Scores of the samples at `theta`; readies what [`weight_gradient`] needs for `share` of the sum over them.
     #[inline(always)]
-    pub fn gradient<S: Simd>(&mut self, simd: S, count: usize, theta: &[f32], gradient: &mut [f32]) -> f64 {
-        let panels = count.div_ceil(LANES);
-        let mut loss = 0.0;
-        for panel in 0..panels {
-            self.forward(simd, panel, 0, theta);
-            loss += self.backward(simd, panel, theta, 1.0 / count as f32).loss;
-        }
-        self.weight_gradients(simd, panels, gradient);
-        loss / count as f64
+    pub fn learn<S: Simd>(&mut self, simd: S, share: f32, theta: &[f32]) -> Scores {
+        self.forward(simd, 0, theta);
+        self.backward(simd, theta, share)
     }
 
-    /// The inputs of the first panel, and its labels, for others to fill.
+    /// The inputs and the labels, for others to fill.
     pub fn inputs_mut(&mut self) -> (&mut [Line], &mut Line) {
-        (&mut self.x.lines_mut()[..self.plan.blocks[0].inputs], &mut self.labels[0])
+        (&mut self.x.lines_mut()[..self.plan.blocks[0].inputs], &mut self.labels)
     }
 
-    /// Scores of the first panel at `theta`.
+    /// Scores of the samples at `theta`.
     #[inline(always)]
     pub fn evaluate<S: Simd>(&mut self, simd: S, theta: &[f32]) -> Scores {
-        self.forward(simd, 0, 0, theta);
+        self.forward(simd, 0, theta);
         let logits = &self.x.lines()[self.plan.logits..][..self.plan.classes];
-        cross_entropy::scores(simd, logits, &self.labels[0])
+        cross_entropy::scores(simd, logits, &self.labels)
     }
 
-    /// Scores of the first panel at `theta`, and its part of a gradient: `share` of the sum over its samples.
+    /// Scores of the samples at `theta`, and their part of a gradient: `share` of the sum over its samples.
     #[inline(always)]
     pub fn slope<S: Simd>(&mut self, simd: S, share: f32, theta: &[f32], gradient: &mut [f32]) -> Scores {
         let inputs = padded(self.plan.blocks[0].inputs);
@@ -145,13 +132,15 @@ impl Pass {
         for (x, rows) in blocks.zip(self.rows.lines_mut().chunks_exact_mut(LANES)) {
             transpose(simd, x, rows);
         }
-        self.forward(simd, 0, 0, theta);
-        let scores = self.backward(simd, 0, theta, share);
-        self.weight_gradients(simd, 1, gradient);
+        let scores = self.learn(simd, share, theta);
+        for block in &self.plan.blocks {
+            let (weight, bias) = block.split(gradient);
+            weight_gradient(simd, std::slice::from_ref(self), block, 0, weight, bias);
+        }
         scores
     }
 
-    /// The gradient of the inputs of the first panel, after its [slope](Self::slope). It takes their place.
+    /// The gradient of the inputs, after a [slope](Self::slope). It takes their place.
     #[inline(always)]
     pub fn input_gradient<S: Simd>(&mut self, simd: S, theta: &[f32]) -> &[Line] {
         let block = &self.plan.blocks[0];
@@ -162,27 +151,14 @@ impl Pass {
         dx
     }
 
+    /// Fills the gradients, and the transposed inputs of the blocks.
     #[inline(always)]
-    fn weight_gradients<S: Simd>(&self, simd: S, panels: usize, gradient: &mut [f32]) {
-        let (x_len, dy_len) = (self.plan.x_len, self.plan.dy_len);
-        for block in &self.plan.blocks {
-            let (weight, bias) = gradient[block.weight..].split_at_mut(block.bias - block.weight);
-            let dy = self.dy.lines().chunks_exact(dy_len).map(|dy| &dy[block.dy..]);
-            let rows = self.rows.lines().chunks_exact(x_len).map(|x| &x[block.x..]);
-            linear::weight_gradient(simd, dy.zip(rows).take(panels), weight, &mut bias[..block.outputs]);
-        }
-    }
-
-    /// Fills the gradients of a panel, and the transposed inputs of its blocks.
-    #[inline(always)]
-    fn backward<S: Simd>(&mut self, simd: S, panel: usize, theta: &[f32], share: f32) -> Scores {
-        let plan = &self.plan;
-        let x = &self.x.lines()[panel * plan.x_len..][..plan.x_len];
-        let rows = &mut self.rows.lines_mut()[panel * plan.x_len..][..plan.x_len];
-        let dy = &mut self.dy.lines_mut()[panel * plan.dy_len..][..plan.dy_len];
+    fn backward<S: Simd>(&mut self, simd: S, theta: &[f32], share: f32) -> Scores {
+        let Self { plan, x, rows, dy, labels } = self;
+        let (x, rows, dy) = (x.lines(), rows.lines_mut(), dy.lines_mut());
         let last = plan.dy_len - plan.classes;
         let logits = &x[plan.logits..][..plan.classes];
-        let scores = cross_entropy::backward(simd, logits, &self.labels[panel], share, &mut dy[last..]);
+        let scores = cross_entropy::backward(simd, logits, labels, share, &mut dy[last..]);
         for pair in plan.blocks.windows(2).rev() {
             let [before, block] = pair else { continue };
             let x = &x[block.x..][..padded(block.inputs)];
@@ -195,5 +171,52 @@ impl Pass {
             linear::data_gradient(simd, weight, &dy[..block.outputs], x, dx, before.relu);
         }
         scores
+    }
+}
+
+impl AsRef<Self> for Pass {
+    #[inline(always)]
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// The gradient of the weights (rows, inputs) and biases of some rows of a block, from row `first` on: sums over the samples
+/// of all panels, which have [learnt](Pass::learn).
+#[inline(always)]
+pub fn weight_gradient<S: Simd, P: AsRef<Pass>>(
+    simd: S,
+    panels: &[P],
+    block: &Block,
+    first: usize,
+    weight: &mut [f32],
+    bias: &mut [f32],
+) {
+    let panels = Lines { panels: panels.iter(), block, first };
+    linear::weight_gradient(simd, panels, weight, bias);
+}
+
+/// Of each panel the gradients of a block's outputs, from one on, and its inputs.
+struct Lines<'a, P> {
+    panels: std::slice::Iter<'a, P>,
+    block: &'a Block,
+    first: usize,
+}
+
+impl<P> Clone for Lines<'_, P> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        Self { panels: self.panels.clone(), ..*self }
+    }
+}
+
+/// By hand, for the adapters of iterators become calls where this is used: in the innermost loops.
+impl<'a, P: AsRef<Pass>> Iterator for Lines<'a, P> {
+    type Item = (&'a [Line], &'a [Line]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let pass = self.panels.next()?.as_ref();
+        Some((&pass.dy.lines()[self.block.dy + self.first..], &pass.rows.lines()[self.block.x..]))
     }
 }

@@ -23,6 +23,14 @@ pub struct Block {
     pub dy: usize,
 }
 
+impl Block {
+    /// Its weights and its biases in something that is laid out as θ is.
+    pub fn split<'a>(&self, theta: &'a mut [f32]) -> (&'a mut [f32], &'a mut [f32]) {
+        let (weight, bias) = theta[self.weight..].split_at_mut(self.bias - self.weight);
+        (weight, &mut bias[..self.outputs])
+    }
+}
+
 /// The blocks of a network, first to last.
 ///
 /// # Layout
@@ -46,6 +54,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The first element of θ after the first block's.
+    pub fn mixed_from(&self) -> usize {
+        self.blocks.get(1).map_or(self.dim, |block| block.weight)
+    }
+
     /// Fuses the layers.
     ///
     /// # Errors

@@ -5,15 +5,20 @@
 //! that it mixes, and a fit at depth 3, of which 97 move, costs little more than one at depth 1.
 
 use super::floats::Floats;
-use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, prelude::*};
+use rayon::prelude::*;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Course, Mix};
 
 /// Momenta smaller than this become 0: where a gradient vanishes they would decay to denormals, and those are slow.
 const LEAST: f32 = 1e-30;
 
-/// Elements of θ that a step moves in all centres before it goes on.
-const PART: usize = 1024;
+/// Elements of θ that a thread takes at a time, where there are a few times as many.
+const PART: usize = 1 << 14;
+
+/// Elements that one thread alone moves in all centres before it goes on: then θ and ∇L come from the first-level cache for
+/// every centre but the first.
+const NEAR: usize = 1 << 10;
 
 /// Control points and momenta.
 ///
@@ -63,12 +68,20 @@ impl Slots {
         mix.iter().try_for_each(|&(slot, _)| self.check(slot, self.dim))
     }
 
-    /// θ(t) = Σ weight · centre, summed in the order of the mix, from element `first` or a few before it on; `theta` has
-    /// the length of the stride.
+    /// θ(t) = Σ weight · centre, summed in the order of the mix; `theta` has the length of the stride.
+    pub fn mix(&self, level: Level, mix: &Mix, theta: &mut [f32]) {
+        if theta.len() < 4 * PART {
+            dispatch!(level, simd => self.mix_part(simd, mix, 0, theta));
+        } else {
+            theta.par_chunks_mut(PART).enumerate().for_each(|(i, theta)| {
+                dispatch!(level, simd => self.mix_part(simd, mix, i * PART, theta));
+            });
+        }
+    }
+
+    /// The elements of θ(t) from `first` on; both ends are whole vectors.
     #[inline(always)]
-    pub fn mix<S: Simd>(&self, simd: S, mix: &Mix, first: usize, theta: &mut [f32]) {
-        let first = first / S::f32s::LEN * S::f32s::LEN;
-        let theta = &mut theta[first..];
+    pub fn mix_part<S: Simd>(&self, simd: S, mix: &Mix, first: usize, theta: &mut [f32]) {
         let mut terms = mix.iter();
         match terms.next() {
             None => theta.fill(0.0),
@@ -90,19 +103,13 @@ impl Slots {
     }
 
     /// Moves the centres of a mix by the steps that they have coasted.
-    #[inline(always)]
-    pub fn arrive<S: Simd>(&mut self, simd: S, mix: &Mix) {
-        for &(slot, _) in mix {
-            self.land(simd, slot as usize);
-        }
+    pub fn arrive(&mut self, level: Level, mix: &Mix) {
+        dispatch!(level, simd => mix.iter().for_each(|&(slot, _)| self.land(simd, slot as usize)));
     }
 
     /// Moves all centres by the steps that they have coasted.
-    #[inline(always)]
-    pub fn arrive_all<S: Simd>(&mut self, simd: S) {
-        for slot in 0..self.coasting.len() {
-            self.land(simd, slot);
-        }
+    pub fn arrive_all(&mut self, level: Level) {
+        dispatch!(level, simd => (0..self.coasting.len()).for_each(|slot| self.land(simd, slot)));
     }
 
     #[inline(always)]
@@ -128,10 +135,9 @@ impl Slots {
 
     /// Moves every trainable centre: with g = ∇L + λθ, v ← μ v + weight · g, centre ← centre − rate · v. Those of the
     /// mix have [arrived](Self::arrive); the others coast.
-    #[inline(always)]
-    pub fn step<S: Simd>(
+    pub fn step(
         &mut self,
-        simd: S,
+        level: Level,
         course: &Course,
         mix: &Mix,
         rate: f32,
@@ -139,33 +145,31 @@ impl Slots {
         gradient: &[f32],
     ) {
         if self.pace != [course.momentum, rate] {
-            self.arrive_all(simd);
+            self.arrive_all(level);
             self.pace = [course.momentum, rate];
         }
         let trainable = course.trainable as usize..self.coasting.len();
         self.coasting[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
-        let splat = |x| S::f32s::splat(simd, x);
-        let (mu, lambda, rate) = (splat(course.momentum), splat(course.weight_decay), splat(-rate));
-        let (zero, least) = (splat(0.0), splat(LEAST));
-        // Part by part, so that θ and ∇L come from the first-level cache for every centre but the first.
-        for (part, (theta, gradient)) in theta.chunks(PART).zip(gradient.chunks(PART)).enumerate() {
-            for &(slot, weight) in mix.iter().filter(|(slot, _)| trainable.contains(&(*slot as usize))) {
-                let (slot, weight) = (slot as usize, splat(weight));
-                self.coasting[slot] = 0;
-                let (centre, momentum) = self.pair(slot);
-                let (centre, momentum) = (&mut centre[part * PART..], &mut momentum[part * PART..]);
-                let moved = each::<S>(centre).zip(each::<S>(momentum));
-                for ((centre, momentum), (theta, gradient)) in
-                    moved.zip(vectors::<S>(theta).zip(vectors::<S>(gradient)))
-                {
-                    let load = |x: &[f32]| S::f32s::from_slice(simd, x);
-                    let g = lambda.mul_add(load(theta), load(gradient));
-                    let v = weight.mul_add(g, mu * load(momentum));
-                    let v = v.abs().simd_lt(least).select(zero, v);
-                    v.store_slice(momentum);
-                    rate.mul_add(v, load(centre)).store_slice(centre);
+        let moved = mix.iter().filter(|(slot, _)| trainable.contains(&(*slot as usize)));
+        moved.clone().for_each(|&(slot, _)| self.coasting[slot as usize] = 0);
+        if theta.len() < 4 * PART {
+            dispatch!(level, simd => {
+                for (part, source) in theta.chunks(NEAR).zip(gradient.chunks(NEAR)).enumerate() {
+                    for &(slot, weight) in moved.clone() {
+                        let (centre, momentum) = self.pair(slot as usize);
+                        let centre = (&mut centre[part * NEAR..], &mut momentum[part * NEAR..]);
+                        step_part(simd, course, weight, rate, (centre, source));
+                    }
                 }
-            }
+            });
+            return;
+        }
+        for &(slot, weight) in moved {
+            let (centre, momentum) = self.pair(slot as usize);
+            let centre = centre.par_chunks_mut(PART).zip(momentum.par_chunks_mut(PART));
+            centre.zip(theta.par_chunks(PART).zip(gradient.par_chunks(PART))).for_each(|part| {
+                dispatch!(level, simd => step_part(simd, course, weight, rate, part));
+            });
         }
     }
 
@@ -226,6 +230,28 @@ impl Slots {
     }
 }
 
+/// Some elements of centre and momentum, of θ and ∇L.
+type Part<'a> = ((&'a mut [f32], &'a mut [f32]), (&'a [f32], &'a [f32]));
+
+/// Moves a part of a centre.
+#[inline(always)]
+fn step_part<S: Simd>(simd: S, course: &Course, weight: f32, rate: f32, part: Part<'_>) {
+    let ((centre, momentum), (theta, gradient)) = part;
+    let splat = |x| S::f32s::splat(simd, x);
+    let (mu, lambda, rate) = (splat(course.momentum), splat(course.weight_decay), splat(-rate));
+    let (weight, zero, least) = (splat(weight), splat(0.0), splat(LEAST));
+    let moved = each::<S>(centre).zip(each::<S>(momentum));
+    for ((centre, momentum), (theta, gradient)) in moved.zip(vectors::<S>(theta).zip(vectors::<S>(gradient)))
+    {
+        let load = |x: &[f32]| S::f32s::from_slice(simd, x);
+        let g = lambda.mul_add(load(theta), load(gradient));
+        let v = weight.mul_add(g, mu * load(momentum));
+        let v = v.abs().simd_lt(least).select(zero, v);
+        v.store_slice(momentum);
+        rate.mul_add(v, load(centre)).store_slice(centre);
+    }
+}
+
 /// Elements from one θ in memory to the next.
 pub const fn stride(dim: usize) -> usize {
     dim.next_multiple_of(16)
@@ -244,7 +270,6 @@ pub fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fearless_simd::{Level, dispatch};
 
     #[test]
     fn momenta_decay_to_nought_and_never_to_denormals() {
@@ -254,10 +279,8 @@ mod tests {
             Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
-            dispatch!(Level::new(), simd => {
-                slots.step(simd, &course, mix, 0.1, &theta, &theta);
-                slots.arrive_all(simd);
-            });
+            slots.step(Level::new(), &course, mix, 0.1, &theta, &theta);
+            slots.arrive_all(Level::new());
             slots.pair(0).1[0]
         };
         assert_eq!(push(&Mix::from_iter([(0, 1.0)])), 1.0);
@@ -273,17 +296,16 @@ mod tests {
             Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
         let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
         let (mut once, mut singly) = (Slots::new(2, 20), Slots::new(2, 20));
-        dispatch!(Level::new(), simd => {
-            for slots in [&mut once, &mut singly] {
-                slots.step(simd, &course, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);
-            }
-            for _ in 0..25 {
-                singly.step(simd, &course, &Mix::new(), 0.1, &theta, &theta);
-                singly.arrive_all(simd);
-                once.step(simd, &course, &Mix::new(), 0.1, &theta, &theta);
-            }
-            once.arrive(simd, &Mix::from_iter([(1, 0.5)]));
-        });
+        let level = Level::new();
+        for slots in [&mut once, &mut singly] {
+            slots.step(level, &course, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);
+        }
+        for _ in 0..25 {
+            singly.step(level, &course, &Mix::new(), 0.1, &theta, &theta);
+            singly.arrive_all(level);
+            once.step(level, &course, &Mix::new(), 0.1, &theta, &theta);
+        }
+        once.arrive(level, &Mix::from_iter([(1, 0.5)]));
         let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 25.0 * f32::EPSILON * b.abs();
         let ((centre, momentum), (centre_singly, momentum_singly)) = (once.pair(1), singly.pair(1));
         assert!(centre.iter().zip(&*centre_singly).all(near));

@@ -6,7 +6,7 @@ use super::plan::Step;
 use super::{Images, Pass, run};
 use crate::cpu::floats::LANES;
 use crate::data::Samples;
-use fearless_simd::{Level, dispatch};
+use fearless_simd::Level;
 use rayon::prelude::*;
 use valleys_core::error::Error;
 use valleys_core::landscape::{Mix, Value};
@@ -26,7 +26,7 @@ impl Images {
         let Self { level, data, batch, slots, order, theta, pass, .. } = self;
         let samples = if test { &data.test } else { &data.train };
         for (point, value) in points.iter().zip(values) {
-            dispatch!(*level, simd => slots.mix(simd, point, 0, theta.get_mut()));
+            slots.mix(*level, point, theta.get_mut());
             pass.pack(theta.get());
             let statistics = pass.statistics(*level, theta.get(), &data.train, *batch);
             pass.settle(theta.get(), &statistics);

@@ -109,10 +109,8 @@ impl Images {
         let order = &order[..data.train.labels.len()];
         let chosen = &order[step.batch as usize * *batch..];
         let chosen = &chosen[..chosen.len().min(*batch)];
-        dispatch!(*level, simd => {
-            slots.arrive(simd, &step.mix);
-            slots.mix(simd, &step.mix, 0, theta.get_mut());
-        });
+        slots.arrive(*level, &step.mix);
+        slots.mix(*level, &step.mix, theta.get_mut());
         let augment = augment.as_ref().map(|(shape, border)| CropFlip {
             shape: *shape,
             padding: CropFlip::PADDING,
@@ -152,13 +150,12 @@ impl Images {
             dispatch!(*level, simd => add(simd, panel.gradient.get(), gradient.get_mut()));
         }
         let mut course = *course;
-        dispatch!(*level, simd => {
-            if course.across > 0.0 {
-                across::project(simd, slots, &course, &step.mix, theta.get(), gradient.get_mut());
-                course.weight_decay = 0.0;
-            }
-            slots.step(simd, &course, &step.mix, step.rate, theta.get(), gradient.get());
-        });
+        if course.across > 0.0 {
+            let gradient = gradient.get_mut();
+            dispatch!(*level, simd => across::project(simd, slots, &course, &step.mix, theta.get(), gradient));
+            course.weight_decay = 0.0;
+        }
+        slots.step(*level, &course, &step.mix, step.rate, theta.get(), gradient.get());
         loss / count as f64
     }
 }
@@ -240,7 +237,7 @@ impl Landscape for Images {
     }
 
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
-        dispatch!(self.level, simd => self.slots.arrive_all(simd));
+        self.slots.arrive_all(self.level);
         self.slots.get(slot, theta)
     }
 
@@ -256,7 +253,7 @@ impl Landscape for Images {
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
         check_mixes(&self.slots, points, values)?;
         let count = chosen_by(split, &self.data, &mut self.order)?;
-        dispatch!(self.level, simd => self.slots.arrive_all(simd));
+        self.slots.arrive_all(self.level);
         self.measure(split == Split::Test, count, points, values)
     }
 

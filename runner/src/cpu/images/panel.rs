@@ -70,7 +70,7 @@ impl Panel {
         let input = plan.buffers[plan.input];
         Self {
             halves: [half(), half()],
-            head: Pass::new(plan.head.clone(), 1),
+            head: Pass::new(plan.head.clone()),
             gradient: Floats::new(dim),
             scores: Scores::default(),
             chosen: Vec::with_capacity(LANES),
