@@ -119,7 +119,7 @@ study = { sizes = [10, 20, 40, 80, 160, 320, 455] }
     ),
     (
         "weights-fashion",
-        "the same on FashionMNIST, whose files are in --data DIR; half an hour on two cores",
+        "the same on FashionMNIST, whose files are in --data DIR; four minutes on two cores",
         r#"
 network = "mlp:784-512-512-512-10"
 dataset = "fashion-mnist"
