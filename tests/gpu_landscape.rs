@@ -1,6 +1,7 @@
 //! Networks on a GPU against the reference kernels, f32 and f64, of core.
 
 use std::sync::{Arc, LazyLock};
+use valleys::data::Dataset;
 use valleys_core::error::Error as Wrong;
 use valleys_core::landscape::{Course, Landscape, Split, Step, Value};
 use valleys_core::network::{Layer, Network, zoo};
@@ -19,7 +20,7 @@ fn opener() -> Option<Arc<Opener>> {
 }
 
 fn gpu(case: &Arc<Case>, slots: u32, augment: Option<Augment>) -> Option<Gpu> {
-    let shared = Arc::new(Shared::new(opener()?, case.clone()));
+    let shared = Arc::new(Shared::new(opener()?, case.clone(), case.input.channels));
     let mut gpu = Gpu::new(&case.network(), shared, case.batch, slots as usize, augment).unwrap();
     (0..slots).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
     Some(gpu)
@@ -162,7 +163,7 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
     // The unchecked programs that runs use, on a device of their own, which may be lost.
     let opener = valleys_tests::gpu(false).unwrap();
     for lost_at in 0..20 {
-        let shared = Arc::new(Shared::new(opener.clone(), case.clone()));
+        let shared = Arc::new(Shared::new(opener.clone(), case.clone(), case.input.channels));
         let mut gpu = Gpu::new(&case.network(), shared, case.batch, 3, None).unwrap();
         (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
         gpu.one_list_a_submission();
@@ -170,6 +171,29 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
         assert_eq!(everything(&mut gpu), expected, "lost at submission {lost_at}");
         assert_eq!(gpu.counts().recoveries, 1, "lost at submission {lost_at}");
     }
+}
+
+/// Images have few different numbers, which the device then holds as bytes.
+#[test]
+fn bytes_give_the_bits_of_numbers() {
+    let Some(opener) = opener() else { return };
+    let mut case = Case::new(networks().swap_remove(2), [7, 23]);
+    let mut data = Dataset { train: case.data.train.clone(), test: case.data.test.clone() };
+    for samples in [&mut data.train, &mut data.test] {
+        samples.inputs.iter_mut().for_each(|x| *x = (*x * 30.0).round() / 30.0);
+    }
+    case.data = Arc::new(data);
+    let case = Arc::new(case);
+    let border = vec![0.5; case.input.channels];
+    let augment = Augment { shape: case.input, padding: 2, border };
+    // Numbers that do not fall into so many planes stay numbers.
+    let [bytes, numbers] = [case.input.channels, case.input.len() + 1].map(|planes| {
+        let shared = Arc::new(Shared::new(opener.clone(), case.clone(), planes));
+        let mut gpu = Gpu::new(&case.network(), shared, case.batch, 3, Some(augment.clone())).unwrap();
+        (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
+        everything(&mut gpu)
+    });
+    assert_eq!(bytes, numbers);
 }
 
 #[test]
@@ -214,7 +238,7 @@ fn refuses_what_does_not_fit() {
     let case = Arc::new(Case::new(networks().swap_remove(3), [8, 20]));
     let Some(opener) = opener() else { return };
     let make = |layers: &[Layer], batch| {
-        let shared = Arc::new(Shared::new(opener.clone(), case.clone()));
+        let shared = Arc::new(Shared::new(opener.clone(), case.clone(), case.input.channels));
         Gpu::new(&Network { input: case.input, layers }, shared, batch, 2, None).map(|_| ())
     };
     assert_eq!(make(&case.layers, 8), Ok(()));
@@ -238,7 +262,7 @@ fn a_buffer_above_the_limit_is_refused_with_the_number() {
     let case = Arc::new(Case::new((shape(2, 1, 1), layers.to_vec()), [2, 4]));
     // A layer of images so large that a batch of them is above any adapter's limit.
     let huge = [Layer::Convolution { outputs: 1 << 24, kernel: 1, stride: 1, padding: 0, bias: false }];
-    let shared = Arc::new(Shared::new(opener().unwrap(), case.clone()));
+    let shared = Arc::new(Shared::new(opener().unwrap(), case.clone(), case.input.channels));
     let made = Gpu::new(&Network { input: case.input, layers: &huge }, shared, 4, 0, None);
     let Err(Error::TooLarge { needed, limit, .. }) = made else { panic!("{made:?}") };
     assert!(needed > limit && needed >= 4 << 24);

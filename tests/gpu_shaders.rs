@@ -31,7 +31,8 @@ fn texts(as_hardware: bool) -> Vec<(&'static str, String)> {
     ]);
     for network in all {
         let case = Arc::new(Case::new(network, [4, 9]));
-        let shared = Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), case.clone()));
+        let shared =
+            Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), case.clone(), case.input.channels));
         let augment = Augment { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
         for augment in [None, Some(augment)] {
             let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();

@@ -2,6 +2,8 @@
 
 use crate::device::{Device, Opener};
 use crate::error::{Result, length};
+use crate::palette::Palette;
+use bytemuck::Pod;
 use std::sync::{Arc, Mutex, PoisonError};
 use valleys_core::network::Samples;
 
@@ -18,26 +20,42 @@ pub trait Data: Send + Sync + std::fmt::Debug {
 pub(crate) struct Part {
     /// Samples from a first one on, as many as a buffer may hold.
     pub chunks: Vec<(wgpu::Buffer, usize, usize)>,
+    /// What their bytes stand for, and the numbers of a plane; none where they are numbers themselves.
+    pub palette: Option<(wgpu::Buffer, usize)>,
     pub labels: wgpu::Buffer,
 }
 
 impl Part {
-    fn new(device: &Device, samples: Samples<f32>) -> Result<Self> {
+    fn new(device: &Device, samples: Samples<f32>, planes: usize) -> Result<Self> {
         let len = samples.labels.len();
         let numbers = samples.inputs.len() / len.max(1);
         length("inputs of the samples", numbers * len, samples.inputs.len())?;
-        let limits = device.limits();
-        let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
-        let per = (most as usize / numbers.max(1)).max(1);
-        let chunks = samples
-            .inputs
-            .chunks(per * numbers.max(1))
-            .enumerate()
-            .map(|(i, inputs)| Ok((device.holding("samples", inputs)?, i * per, inputs.len() / numbers)));
-        let chunks = chunks.collect::<Result<_>>()?;
+        let plane = numbers / planes.max(1);
         let labels: Vec<u32> = samples.labels.iter().map(|&label| label.into()).collect();
-        Ok(Self { chunks, labels: device.holding("labels", &labels)? })
+        let labels = device.holding("labels", &labels)?;
+        let palette =
+            if plane * planes == numbers { Palette::of(samples.inputs, numbers, plane) } else { None };
+        let Some(palette) = palette else {
+            return Ok(Self { chunks: chunks(device, samples.inputs, numbers)?, palette: None, labels });
+        };
+        let chunks = chunks(device, &palette.bytes, numbers)?;
+        let palette = Some((device.holding("numbers of the samples", &palette.numbers)?, plane));
+        Ok(Self { chunks, palette, labels })
     }
+}
+
+/// Whole samples of so many numbers or bytes in each buffer.
+fn chunks<T: Pod>(
+    device: &Device,
+    samples: &[T],
+    numbers: usize,
+) -> Result<Vec<(wgpu::Buffer, usize, usize)>> {
+    let limits = device.limits();
+    let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) as usize / size_of::<T>();
+    let per = (most / numbers.max(1)).max(1);
+    let chunk =
+        |(i, chunk): (usize, &[T])| Ok((device.holding("samples", chunk)?, i * per, chunk.len() / numbers));
+    samples.chunks(per * numbers.max(1)).enumerate().map(chunk).collect()
 }
 
 /// The data on one device.
@@ -53,13 +71,17 @@ pub(crate) struct Resident {
 pub struct Shared {
     opener: Arc<Opener>,
     data: Arc<dyn Data>,
+    planes: usize,
     resident: Mutex<Option<Arc<Resident>>>,
 }
 
 impl Shared {
     /// Data for landscapes on the devices of an opener. Nothing is uploaded yet.
-    pub fn new(opener: Arc<Opener>, data: Arc<dyn Data>) -> Self {
-        Self { opener, data, resident: Mutex::new(None) }
+    ///
+    /// A sample falls into `planes` of equally many numbers, as an image into its channels. Where none of them has more than
+    /// 256 different numbers over all samples, the device holds bytes, and looks the numbers up.
+    pub fn new(opener: Arc<Opener>, data: Arc<dyn Data>, planes: usize) -> Self {
+        Self { opener, data, planes, resident: Mutex::new(None) }
     }
 
     /// The data on the host.
@@ -74,8 +96,8 @@ impl Shared {
             return Ok(there.clone());
         }
         let device = self.opener.device()?;
-        let train = Part::new(&device, self.data.train())?;
-        let test = Part::new(&device, self.data.test())?;
+        let train = Part::new(&device, self.data.train(), self.planes)?;
+        let test = Part::new(&device, self.data.test(), self.planes)?;
         let there = Arc::new(Resident { device, train, test });
         *resident = Some(there.clone());
         Ok(there)

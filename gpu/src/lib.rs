@@ -15,6 +15,7 @@ pub mod kernels;
 pub mod landscape;
 mod memory;
 pub mod network;
+mod palette;
 mod pass;
 pub mod template;
 

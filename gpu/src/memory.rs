@@ -61,7 +61,15 @@ impl Device {
         // Pieces, so that a large data set does not lie in staging memory as a whole.
         const PIECE: usize = 32 << 20;
         for (i, piece) in bytes.chunks(PIECE).enumerate() {
-            self.queue.write_buffer(buffer, (i * PIECE) as u64, piece);
+            let at = (i * PIECE) as u64;
+            // Whole words, for a copy has no others.
+            let (words, rest) = piece.split_at(piece.len() / 4 * 4);
+            self.queue.write_buffer(buffer, at, words);
+            if !rest.is_empty() {
+                let mut last = [0; 4];
+                last[..rest.len()].copy_from_slice(rest);
+                self.queue.write_buffer(buffer, at + words.len() as u64, &last);
+            }
             if bytes.len() > PIECE {
                 self.queue.submit([]);
             }

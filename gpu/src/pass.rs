@@ -205,7 +205,8 @@ impl<'a> Maker<'a> {
 
     fn gather(&self, part: &Part, outside: &Outside) -> Result<Vec<Dispatch>> {
         let gather = |(samples, first, count): &(wgpu::Buffer, usize, usize)| {
-            let chunk = samples::Chunk { samples, first: *first, count: *count };
+            let palette = part.palette.as_ref().map(|(palette, plane)| (palette, *plane));
+            let chunk = samples::Chunk { samples, palette, first: *first, count: *count };
             let buffers = [&part.labels, outside.order, &self.tensors[0], &self.labels];
             samples::gather(&self.recorder, self.plan.tensors[0], chunk, outside.border, buffers)
         };

@@ -96,8 +96,8 @@ impl Objective {
 
     /// The same objective, trained and measured on the device of an opener. A function stays on the processor.
     pub fn on_gpu(mut self, opener: Arc<Opener>) -> Self {
-        if let Self::Trained { data, gpu, .. } = &mut self {
-            *gpu = Some((opener.clone(), Arc::new(Shared::new(opener, data.clone()))));
+        if let Self::Trained { data, shape, gpu, .. } = &mut self {
+            *gpu = Some((opener.clone(), Arc::new(Shared::new(opener, data.clone(), shape.channels))));
         }
         self
     }
@@ -199,23 +199,24 @@ impl Objective {
         }
     }
 
-    /// The statistics of the batch norms at θ, recomputed over the training data.
+    /// The statistics of the batch norms at some points, recomputed over the training data.
     ///
     /// # Errors
     /// Lengths that do not fit.
-    pub fn statistics(&self, theta: &[f32]) -> std::result::Result<Vec<f32>, Error> {
-        match self {
-            Self::Trained { model, data, batch, .. } => {
-                let network = model.network();
-                if network.statistics_len() == 0 {
-                    return Ok(Vec::new());
-                }
-                match Images::new(&network, data.clone(), *batch, 0, None) {
-                    Ok(mut images) => images.statistics(theta),
-                    Err(_) => reference::statistics(&network, theta, &data.train, *batch),
-                }
+    pub fn statistics(&self, points: &[&[f32]]) -> std::result::Result<Vec<Vec<f32>>, Error> {
+        let Self::Trained { model, data, batch, .. } = self else {
+            return Ok(vec![Vec::new(); points.len()]);
+        };
+        let network = model.network();
+        if network.statistics_len() == 0 {
+            return Ok(vec![Vec::new(); points.len()]);
+        }
+        match Images::new(&network, data.clone(), *batch, 0, None) {
+            Ok(mut images) => points.iter().map(|theta| images.statistics(theta)).collect(),
+            Err(_) => {
+                let of = |theta: &&[f32]| reference::statistics(&network, theta, &data.train, *batch);
+                points.iter().map(of).collect()
             }
-            Self::Known { .. } => Ok(Vec::new()),
         }
     }
 

@@ -228,7 +228,7 @@ fn stepped(device: &Arc<Device>, name: &'static str, batch: usize) -> Result<Mea
     let inputs = (0..count * input.len()).map(|_| stream.normal() as f32).collect();
     let labels = (0..count).map(|_| stream.below(10) as u8).collect();
     let shared =
-        Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), Arc::new(Noise { inputs, labels })));
+        Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), Arc::new(Noise { inputs, labels }), 1));
     let mut gpu = Gpu::new(&network, shared, batch, 1, None)?;
     let mut theta = vec![0.0; network.parameter_len()];
     initialise(&network, 1, 0, &mut theta);

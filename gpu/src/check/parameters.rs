@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
 use crate::kernels::{Record, across, parameters, peak, quads, samples};
+use crate::palette::Palette;
 use valleys_core::landscape::normal;
 use valleys_core::network::{Change, CropFlip, Shape};
 use valleys_core::rng::{Purpose, Stream};
@@ -19,8 +20,9 @@ pub fn cases() -> Vec<Case> {
     for terms in [2, 3, 5] {
         all.push(Case::new("across_dots across_solve across_apply", terms, move |t| projected(t, terms)));
     }
-    for padding in [0, 4] {
-        all.push(Case::new("gather", padding, move |t| gathered(t, padding)));
+    for (padding, bytes) in [(0, false), (4, false), (0, true), (4, true)] {
+        let what = format!("padding {padding}, {}", if bytes { "bytes" } else { "numbers" });
+        all.push(Case::new("gather", what, move |t| gathered(t, padding, bytes)));
     }
     for transposed in [[false, false], [false, true], [true, false], [true, true]] {
         for [rows, columns, depth] in [[17, 13, 10], [64, 300, 32], [1, 1, 1], [9, 4, 7]] {
@@ -103,10 +105,14 @@ fn projected(t: &Trial, terms: usize) -> Result<Found> {
     Ok(Found { error: t.difference(on_g, 0, &expected)?, terms: len })
 }
 
-fn gathered(t: &Trial, padding: usize) -> Result<Found> {
-    let shape = Shape { channels: 3, height: 5, width: 6 };
+fn gathered(t: &Trial, padding: usize, bytes: bool) -> Result<Found> {
+    // An odd number of numbers: the bytes of a sample begin anywhere in a word.
+    let shape = Shape { channels: 3, height: 5, width: 7 };
     let (count, total, split) = (7, 12, 5);
-    let all = random(shape.len() * total, 1);
+    let mut all = random(shape.len() * total, 1);
+    if bytes {
+        all.iter_mut().for_each(|x| *x = (*x * 100.0).round() / 7.0);
+    }
     let border = [0.5_f32, -1.0, 0.25];
     let labels: Vec<u32> = (0..total as u32).map(|i| i % 4).collect();
     let (mut order, mut expected) = (Vec::new(), Vec::new());
@@ -125,7 +131,17 @@ fn gathered(t: &Trial, padding: usize) -> Result<Found> {
         expected.extend(copy.iter().map(|&x| f64::from(x)));
     }
     let device = t.recorder.device;
-    let parts = [t.numbers(&all[..split * shape.len()])?, t.numbers(&all[split * shape.len()..])?];
+    let plane = shape.height * shape.width;
+    let narrow: Vec<f32> = all.iter().map(|&x| x as f32).collect();
+    let palette = Palette::of(&narrow, shape.len(), plane).filter(|_| bytes);
+    let on_device =
+        palette.as_ref().map(|palette| device.holding("numbers", &palette.numbers)).transpose()?;
+    let parts = [0..split * shape.len(), split * shape.len()..narrow.len()].map(|part| match &palette {
+        Some(palette) => device.holding("samples", &palette.bytes[part]),
+        None => device.holding("samples", &narrow[part]),
+    });
+    let [first, second] = parts;
+    let parts = [first?, second?];
     let buffers = [
         device.holding("labels", &labels)?,
         device.holding("order", &order)?,
@@ -134,7 +150,8 @@ fn gathered(t: &Trial, padding: usize) -> Result<Found> {
     ];
     let border = device.holding("border", &border)?;
     let border = (padding > 0).then_some((&border, padding));
-    let chunk = |i: usize, first, count| Chunk { samples: &parts[i], first, count };
+    let palette = on_device.as_ref().map(|palette| (palette, plane));
+    let chunk = |i: usize, first, count| Chunk { samples: &parts[i], palette, first, count };
     let list = [chunk(0, 0, split), chunk(1, split, total - split)]
         .map(|chunk| samples::gather(&t.recorder, shape, chunk, border, buffers.each_ref()));
     let list = list.into_iter().collect::<Result<Vec<_>>>()?;

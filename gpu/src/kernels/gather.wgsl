@@ -1,9 +1,14 @@
 // The images and labels of a batch in the order drawn, shifted and mirrored as its codes say, channels innermost.
 //
 // An entry of the order is a sample and a code: shift down, shift right, mirrored, in bytes. A shift by PADDING is none.
-// Samples lie in chunks; images that are not in this one are left alone.
+// Samples lie in chunks; images that are not in this one are left alone. Where they are bytes, each plane of a sample has a
+// palette of what they stand for.
 
+#if PLANE
+@group(0) @binding(1) var<storage, read> samples: array<u32>;
+#else
 @group(0) @binding(1) var<storage, read> samples: array<f32>;
+#end
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<vec2u>;
 @group(0) @binding(4) var<storage, read_write> x: array<vec4f>;
@@ -11,6 +16,20 @@
 #if PADDING
 @group(0) @binding(6) var<storage, read> border: array<f32>;
 #end
+#if PLANE
+@group(0) @binding($PALETTE) var<storage, read> palette: array<f32>;
+#end
+
+// A number of a sample.
+fn number(sample: u32, at: u32) -> f32 {
+    let place = sample * $(CHANNELS*HEIGHT*WIDTH) + at;
+#if PLANE
+    let byte = (samples[place / 4] >> (8 * (place % 4))) & 0xff;
+    return palette[at / $PLANE * 256 + byte];
+#else
+    return samples[place];
+#end
+}
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -35,7 +54,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     column += i32((entry.y >> 8) & 0xff) - $PADDING;
     let inside = row >= 0 && row < $HEIGHT && column >= 0 && column < $WIDTH;
 #end
-    let first = (entry.x - $FIRST) * $(CHANNELS*HEIGHT*WIDTH);
     var value = vec4f();
     for (var k = 0u; k < 4 && quad * 4 + k < $CHANNELS; k++) {
         let channel = quad * 4 + k;
@@ -45,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             continue;
         }
 #end
-        value[k] = samples[first + channel * $(HEIGHT*WIDTH) + u32(row * $WIDTH + column)];
+        value[k] = number(entry.x - $FIRST, channel * $(HEIGHT*WIDTH) + u32(row * $WIDTH + column));
     }
     x[i] = value;
     if (quad == 0 && place == 0) {

@@ -7,8 +7,10 @@ use valleys_core::network::{Change, Shape};
 /// Samples `first..first + count` of a part of the data, in one buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
-    /// (count, C, H, W).
+    /// (count, C, H, W): numbers, or the bytes of a palette.
     pub samples: &'a wgpu::Buffer,
+    /// What the bytes stand for, (planes, 256), and the numbers of a plane.
+    pub palette: Option<(&'a wgpu::Buffer, usize)>,
     /// The first.
     pub first: usize,
     /// How many.
@@ -39,9 +41,12 @@ pub fn gather(
         ("FIRST", chunk.first as i64),
         ("COUNT", chunk.count as i64),
         ("PADDING", border.map_or(0, |(_, padding)| padding as i64)),
+        ("PLANE", chunk.palette.map_or(0, |(_, plane)| plane as i64)),
+        ("PALETTE", if border.is_some() { 7 } else { 6 }),
     ];
     let mut buffers = [chunk.samples, labels, order, x, chosen].map(whole).to_vec();
     buffers.extend(border.map(|(border, _)| whole(border)));
+    buffers.extend(chunk.palette.map(|(palette, _)| whole(palette)));
     let units = shape.height * shape.width * quads(shape.channels);
     recorder.dispatch(&GATHER, &values, &buffers, Grid::images(units, recorder.size()))
 }

@@ -16,7 +16,6 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use valleys_core::descent::{Begin, Centres, Epoch, Fit, Memory, Pause, Progress, Sampling, Sgd};
-use valleys_core::error::Error;
 use valleys_core::landscape::{Landscape, Step, Value};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_core::simplex::{Frame, Mix, Position, Simplex};
@@ -159,17 +158,16 @@ impl Run {
         let private = self.config.triangles.centres == config::Centres::Trainable;
         let moved = |face: Simplex| face == simplex || (private && face.dimension() > 0);
         let own = fitted.iter().map(|(position, theta)| (owner(simplex, position), theta));
-        let own = own.filter(|((face, _), _)| moved(*face));
-        let mut files: Vec<(String, Vec<u8>)> = own
-            .map(|((face, position), theta)| {
-                // What PyTorch evaluates a network with; a run computes it anew wherever it tells a loss.
-                let statistics = self.objective.statistics(theta)?;
-                let batches = self.objective.epoch_len();
-                let bytes = checkpoint::encode(&self.state, theta, &statistics, batches);
-                Ok((file_name(face, &position), bytes))
-            })
-            .collect::<std::result::Result<_, Error>>()
-            .map_err(|e| failed("fit", job, &e))?;
+        let own: Vec<_> = own.filter(|((face, _), _)| moved(*face)).collect();
+        // What PyTorch evaluates a network with; a run computes it anew wherever it tells a loss.
+        let points: Vec<&[f32]> = own.iter().map(|(_, theta)| theta.as_slice()).collect();
+        let statistics = self.objective.statistics(&points).map_err(|e| failed("fit", job, &e))?;
+        let batches = self.objective.epoch_len();
+        let mut files = Vec::new();
+        for (((face, position), theta), statistics) in own.iter().zip(&statistics) {
+            let bytes = checkpoint::encode(&self.state, theta, statistics, batches);
+            files.push((file_name(*face, position), bytes));
+        }
         let mut csv = "epoch,rate,loss\n".to_owned();
         for (i, [rate, loss]) in way.epochs.iter().enumerate() {
             let _ = writeln!(csv, "{},{},{loss}", i + 1, *rate as f32);

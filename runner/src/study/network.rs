@@ -211,7 +211,7 @@ pub fn train(
     if let Some(error) = failed {
         return Err(wrong(&error));
     }
-    let statistics = of_job.statistics(&theta).map_err(|e| wrong(&e))?;
+    let statistics = of_job.statistics(&[&theta]).map_err(|e| wrong(&e))?.swap_remove(0);
     let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.epoch_len());
     let files = [("measured.csv".to_owned(), csv.into_bytes()), ("theta.safetensors".to_owned(), checkpoint)];
     store.write_folder(&job.folder(), &files)?;
