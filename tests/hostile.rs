@@ -1,5 +1,5 @@
 //! Files that a run reads of itself and of its user, broken by hand: each with its verdict. The readers of foreign data have
-//! their own tables in `barcode.rs`, `data.rs`, `weights.rs`, `checkpoint.rs`.
+//! their own tables in `wrong_input.rs`, `data.rs`, `weights.rs`, `checkpoint.rs`.
 
 use std::path::Path;
 use valleys::config::Config;
@@ -51,6 +51,18 @@ fn configurations_are_refused_in_one_sentence() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What a directory keeps of a configuration is all of it, also where a value has no effect.
+#[test]
+fn accepted_configurations_are_written_and_read_the_same() {
+    for (name, _) in valleys::config::preset::list() {
+        for sets in [&[][..], &["study.seeds=7"], &["converge.efforts=[2]", "data.limit=3"]] {
+            let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+            let config = Config::load(None, Some(name), &sets).unwrap();
+            assert_eq!(Config::parse(Path::new("x"), &config.to_toml()).unwrap(), config, "{name} {sets:?}");
+        }
+    }
 }
 
 /// What a record may be replaced by: never is the job taken for done, always is it done again.

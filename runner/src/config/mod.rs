@@ -43,7 +43,6 @@ pub struct Config {
     /// A comparison of fits.
     pub converge: Converge,
     /// A study of weights in the place of minima and all that follows.
-    #[serde(skip_serializing_if = "Study::is_none")]
     pub study: Study,
 }
 
