@@ -14,6 +14,9 @@ use valleys_core::landscape::{Mix, Value};
 /// Bytes of the parameters of a group: they should stay in the second-level cache while panels go by.
 const GROUP_BYTES: usize = 1 << 21;
 
+/// Panels that measure: no sum depends on the number of threads, so there are as many on every machine.
+pub const PANELS: usize = 16;
+
 /// Points that are measured together.
 pub fn group(dim: usize) -> usize {
     (GROUP_BYTES / size_of::<f32>() / stride(dim)).clamp(4, 144)
@@ -38,8 +41,8 @@ impl Cpu {
                     slots.mix_part(simd, point, first, &mut theta[first..]);
                 }
             });
-            // Every panel takes each so many groups of samples: no sum depends on the number of threads.
-            let stride = panels.len();
+            let stride = panels.len().min(PANELS);
+            let panels = &mut panels[..stride];
             each(panels, is_wide(dim, count), |i, panel| {
                 panel.sums.fill(Scores::default());
                 for chosen in order[..count].chunks(LANES).skip(i).step_by(stride) {

@@ -79,7 +79,9 @@ impl Cpu {
             theta: Floats::new(stride(plan.dim)),
             gradient: Floats::new(stride(plan.dim)),
             thetas: measure::thetas(plan.dim),
-            panels: (0..batch.div_ceil(LANES)).map(|_| Panel::new(&plan, slots)).collect(),
+            panels: (0..batch.div_ceil(LANES))
+                .map(|i| Panel::new(&plan, if i < measure::PANELS { slots } else { 0 }))
+                .collect(),
             plan,
         })
     }

@@ -26,7 +26,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// Memory for a panel, of a landscape with a number of slots.
+    /// Memory for a panel, of a landscape with a number of slots; of none, if it only learns.
     pub fn new(plan: &Plan, slots: usize) -> Self {
         Self {
             pass: Pass::new(plan.clone()),
