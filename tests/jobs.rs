@@ -208,6 +208,10 @@ fn a_diverging_network_names_its_layer() {
     assert_eq!(output.status.code(), Some(5), "{}", said(&output));
     assert!(said(&output).contains("nor the output of fc"), "{}", said(&output));
     assert_eq!(status(&out)["failed"], 3);
+    let out = folder.path().join("study");
+    let output = run(STUDY, &out, &["--set", "train.learning_rate=1e20"]);
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    assert!(said(&output).contains("nor the output of fc"), "{}", said(&output));
 }
 
 /// Signals and limits of time stop at a checkpoint within five seconds, and what goes on from there has the same bytes.

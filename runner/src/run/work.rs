@@ -180,18 +180,23 @@ impl Run {
         stop: &Stop,
         told: &dyn Fn(u64),
     ) -> Result<Option<Diverged>> {
-        let course = study::Course {
-            saved: self.saved(job),
-            inputs: self.fingerprint(job)?,
-            save: &|saved| self.save(job, saved),
-            stop,
-            call: self.steps_len(),
-            told,
+        let inputs = self.fingerprint(job)?;
+        let train = |layer: Option<&mut Option<String>>| {
+            let course = study::Course {
+                saved: self.saved(job),
+                inputs: inputs.clone(),
+                save: &|saved| self.save(job, saved),
+                stop,
+                call: self.steps_len(),
+                told: if layer.is_some() { &|_| () } else { told },
+            };
+            study::train(&self.config, &self.objective, &self.store, network, course, layer)
         };
-        match study::train(&self.config, &self.objective, &self.store, network, course)? {
-            Ok(()) => Ok(None),
-            Err(error) => self.diverged("training", job, error).map(Some),
-        }
+        let Err(error) = train(None)? else { return Ok(None) };
+        let mut diverged = self.diverged("training", job, error)?;
+        // Once more, to see where.
+        let _ = train(Some(&mut diverged.layer))?;
+        Ok(Some(diverged))
     }
 
     /// Steps of a call of the landscape.

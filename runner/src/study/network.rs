@@ -7,7 +7,7 @@ use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::fault::Fault;
 use crate::objective::Objective;
-use crate::run::{Saved, Stop};
+use crate::run::{Saved, Stop, Watched};
 use crate::store::Store;
 use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
 use std::fmt::Write;
@@ -84,7 +84,7 @@ pub struct Course<'a> {
 }
 
 /// Trains a network, measures it at the start, inside the first epoch, and after every epoch, and stores both; gives the
-/// error of a loss that is not finite.
+/// error of a loss that is not finite. With a place for its name, it looks step by step for the layer at which that happens.
 ///
 /// # Errors
 /// A stop; the disk.
@@ -94,6 +94,7 @@ pub fn train(
     store: &Store,
     job: Job,
     course: Course,
+    layer: Option<&mut Option<String>>,
 ) -> Result<std::result::Result<(), Fault>> {
     let Course { saved, inputs, save, stop, call, told } = course;
     let seed = config.seed + u64::from(job.replicate);
@@ -104,7 +105,7 @@ pub fn train(
     let layers: Vec<_> = state.parameters.iter().filter(|t| t.shape.len() > 1).collect();
     let mut theta = of_job.start(seed, 0);
     let (mut csv, mut failed, mut stopped) = (header(), None, None);
-    let done = of_job.with_landscape(1, |landscape| {
+    let work = |landscape: &mut dyn Landscape<Error = Fault>| {
         landscape.put(0, &theta)?;
         let batches = landscape.epoch_len();
         let here = Mix::from_iter([(0, 1.0)]);
@@ -197,6 +198,15 @@ pub fn train(
             told(u64::from(batches));
         }
         Ok(())
+    };
+    let done = of_job.with_landscape(1, |landscape| match layer {
+        None => work(landscape),
+        Some(layer) => {
+            let mut watched = Watched { inner: landscape, objective: &of_job, layer: None };
+            let done = work(&mut watched);
+            *layer = watched.layer;
+            done
+        }
     });
     let wrong = |e: &dyn std::fmt::Display| {
         Failure::new(Kind::Jobs, format!("network of {} samples, replicate {}: {e}", job.size, job.replicate))
