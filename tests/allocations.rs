@@ -6,7 +6,7 @@ use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
 use valleys_core::error::Error;
 use valleys_core::landscape::{Landscape, Step};
-use valleys_core::network::{Shape, initialise, zoo};
+use valleys_core::network::{Shape, zoo};
 use valleys_tests::engines::{course, mix};
 use valleys_tests::trained::{Case, networks};
 
@@ -49,13 +49,7 @@ fn a_step_asks_for_no_memory() {
             let border = vec![0.0; network.0.channels];
             let case = Case::new(network, [33, 70]);
             for augment in [None, Some((case.input, border))] {
-                let mut images = case.images(3, augment);
-                let mut theta = vec![0.0; images.dim()];
-                for slot in 0..3 {
-                    initialise(&case.network(), 1, slot, &mut theta);
-                    images.put(slot, &theta).unwrap();
-                }
-                assert_eq!(of_an_epoch(&mut images), 0, "{}", case.network());
+                assert_eq!(of_an_epoch(&mut case.images(3, augment)), 0, "{}", case.network());
             }
         }
     });

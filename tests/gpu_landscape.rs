@@ -20,10 +20,15 @@ fn opener() -> Option<Arc<Opener>> {
 }
 
 fn gpu(case: &Arc<Case>, slots: u32, augment: Option<Augment>) -> Option<Gpu> {
-    let shared = Arc::new(Shared::new(opener()?, case.clone(), case.input.channels));
+    Some(on(opener()?, case, case.input.channels, slots, augment))
+}
+
+/// The case on the device of an opener, its samples in so many planes, with the points of the slots.
+fn on(opener: Arc<Opener>, case: &Arc<Case>, planes: usize, slots: u32, augment: Option<Augment>) -> Gpu {
+    let shared = Arc::new(Shared::new(opener, case.clone(), planes));
     let mut gpu = Gpu::new(&case.network(), shared, case.batch, slots as usize, augment).unwrap();
     (0..slots).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
-    Some(gpu)
+    gpu
 }
 
 /// All networks of the tests, those of linear layers and others with what only the reference had kernels for.
@@ -163,9 +168,7 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
     // The unchecked programs that runs use, on a device of their own, which may be lost.
     let opener = valleys_tests::gpu(false).unwrap();
     for lost_at in 0..20 {
-        let shared = Arc::new(Shared::new(opener.clone(), case.clone(), case.input.channels));
-        let mut gpu = Gpu::new(&case.network(), shared, case.batch, 3, None).unwrap();
-        (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
+        let mut gpu = on(opener.clone(), &case, case.input.channels, 3, None);
         gpu.one_list_a_submission();
         gpu.lose_device_after(lost_at);
         assert_eq!(everything(&mut gpu), expected, "lost at submission {lost_at}");
@@ -187,12 +190,8 @@ fn bytes_give_the_bits_of_numbers() {
     let border = vec![0.5; case.input.channels];
     let augment = Augment { shape: case.input, padding: 2, border };
     // Numbers that do not fall into so many planes stay numbers.
-    let [bytes, numbers] = [case.input.channels, case.input.len() + 1].map(|planes| {
-        let shared = Arc::new(Shared::new(opener.clone(), case.clone(), planes));
-        let mut gpu = Gpu::new(&case.network(), shared, case.batch, 3, Some(augment.clone())).unwrap();
-        (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
-        everything(&mut gpu)
-    });
+    let [bytes, numbers] = [case.input.channels, case.input.len() + 1]
+        .map(|planes| everything(&mut on(opener.clone(), &case, planes, 3, Some(augment.clone()))));
     assert_eq!(bytes, numbers);
 }
 

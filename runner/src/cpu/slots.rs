@@ -13,8 +13,11 @@ use valleys_core::landscape::{Course, Mix};
 /// Momenta smaller than this become 0: where a gradient vanishes they would decay to denormals, and those are slow.
 const LEAST: f32 = 1e-30;
 
-/// Elements of θ that a thread takes at a time, where there are a few times as many.
+/// Elements of θ that a thread takes at a time.
 const PART: usize = 1 << 14;
+
+/// Elements from which on threads share them.
+const SHARED: usize = 4 * PART;
 
 /// Elements that one thread alone moves in all centres before it goes on: then θ and ∇L come from the first-level cache for
 /// every centre but the first.
@@ -70,7 +73,7 @@ impl Slots {
 
     /// θ(t) = Σ weight · centre, summed in the order of the mix; `theta` has the length of the stride.
     pub fn mix(&self, level: Level, mix: &Mix, theta: &mut [f32]) {
-        if theta.len() < 4 * PART {
+        if theta.len() < SHARED {
             dispatch!(level, simd => self.mix_part(simd, mix, 0, theta));
         } else {
             theta.par_chunks_mut(PART).enumerate().for_each(|(i, theta)| {
@@ -152,7 +155,7 @@ impl Slots {
         self.coasting[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
         let moved = mix.iter().filter(|(slot, _)| trainable.contains(&(*slot as usize)));
         moved.clone().for_each(|&(slot, _)| self.coasting[slot as usize] = 0);
-        if theta.len() < 4 * PART {
+        if theta.len() < SHARED {
             dispatch!(level, simd => {
                 for (part, source) in theta.chunks(NEAR).zip(gradient.chunks(NEAR)).enumerate() {
                     for &(slot, weight) in moved.clone() {

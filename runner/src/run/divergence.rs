@@ -5,14 +5,21 @@ use crate::objective::Objective;
 use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
 use valleys_core::network::accumulate;
 
+/// Works on a landscape of an objective, step by step; beside what comes of it, the first layer whose output was not finite.
+pub fn watched<R>(
+    inner: &mut dyn Landscape<Error = Fault>,
+    objective: &Objective,
+    work: impl FnOnce(&mut dyn Landscape<Error = Fault>) -> R,
+) -> (R, Option<String>) {
+    let mut watched = Watched { inner, objective, layer: None };
+    (work(&mut watched), watched.layer)
+}
+
 /// A landscape that looks at each step whose loss is not finite.
-pub struct Watched<'a> {
-    /// The landscape.
-    pub inner: &'a mut dyn Landscape<Error = Fault>,
-    /// What it is of.
-    pub objective: &'a Objective,
-    /// The first layer whose output was not finite.
-    pub layer: Option<String>,
+struct Watched<'a> {
+    inner: &'a mut dyn Landscape<Error = Fault>,
+    objective: &'a Objective,
+    layer: Option<String>,
 }
 
 impl Landscape for Watched<'_> {

@@ -1,7 +1,7 @@
 //! To fit a simplex (Algorithm 1): from the control points of its faces to its own.
 
 use super::Run;
-use super::divergence::Watched;
+use super::divergence::watched;
 use super::job::Job;
 use super::points::{file_name, folder, memory, owner, read};
 use super::record::Diverged;
@@ -183,10 +183,11 @@ impl Run {
         let stop = Stop::default().every(Duration::MAX);
         let mut layer = None;
         let again = self.objective.with_landscape(start.len(), |inner| {
-            let mut watched = Watched { inner, objective: &self.objective, layer: None };
             let call = self.steps_len();
-            let ended = descend(&mut watched, fit, frame, start, call, &mut way, &stop, &|_| Ok(()), &|_| ());
-            layer = watched.layer;
+            let (ended, at) = watched(inner, &self.objective, |landscape| {
+                descend(landscape, fit, frame, start, call, &mut way, &stop, &|_| Ok(()), &|_| ())
+            });
+            layer = at;
             ended.map(drop)
         });
         again.err().and(layer)

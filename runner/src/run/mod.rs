@@ -29,7 +29,7 @@ use record::{ORIGIN, Records};
 use stage::{Stage, stages};
 use std::path::{Path, PathBuf};
 
-pub(crate) use divergence::Watched;
+pub(crate) use divergence::watched;
 pub use job::{Job, Kind as JobKind, Layer, layers};
 pub use record::Record;
 pub use saved::Saved;

@@ -7,7 +7,7 @@ use crate::data::Subset;
 use crate::failure::{Failure, Kind, Result};
 use crate::fault::Fault;
 use crate::objective::Objective;
-use crate::run::{Saved, Stop, Watched};
+use crate::run::{Saved, Stop, watched};
 use crate::store::Store;
 use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
 use std::fmt::Write;
@@ -202,9 +202,8 @@ pub fn train(
     let done = of_job.with_landscape(1, |landscape| match layer {
         None => work(landscape),
         Some(layer) => {
-            let mut watched = Watched { inner: landscape, objective: &of_job, layer: None };
-            let done = work(&mut watched);
-            *layer = watched.layer;
+            let (done, at) = watched(landscape, &of_job, work);
+            *layer = at;
             done
         }
     });
