@@ -176,6 +176,77 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
     }
 }
 
+#[test]
+fn models_side_by_side_have_the_bits_of_one_alone() {
+    const MODELS: u32 = 3;
+    let work = |gpu: &mut Gpu, case: &Case, model: u32| {
+        (0..3).for_each(|slot| gpu.put(slot, &case.theta(model + slot)).unwrap());
+        let trained = train(gpu, 0.01);
+        let across = Course { across: 0.5, job: model.into(), ..course(1, 0) };
+        // Mixes of other slots than those of the models beside it.
+        let step =
+            Step { mix: mix(&[(0, 0.5), (1 + model % 2, 0.5)]), rate: 0.01, batch: model % gpu.epoch_len() };
+        let mut losses = vec![0.0; 1 + model as usize];
+        gpu.advance(&across, &vec![step; losses.len()], &mut losses).unwrap();
+        let points = [0.0, 0.25, 0.5, 1.0].map(|t| mix(&[(0, 1.0 - t), (2, t)]));
+        let mut values = [Value::default(); 4];
+        gpu.values(Split::Train, &points, &mut values).unwrap();
+        (trained, losses, [1, 2].map(|slot| centre(gpu, slot)), values)
+    };
+    for case in cases() {
+        let Some(opener) = opener() else { return };
+        let alone = (0..MODELS).map(|model| {
+            let mut gpu = gpu(&case, 3, None).unwrap();
+            work(&mut gpu, &case, model)
+        });
+        let alone: Vec<_> = alone.collect();
+        let shared = Shared::new(opener, case.clone(), case.input.channels).side_by_side(MODELS as usize);
+        let shared = Arc::new(shared);
+        let mut gpus: Vec<Gpu> = (0..MODELS)
+            .map(|_| Gpu::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap())
+            .collect();
+        // Whether calls meet is a matter of time: they do sooner or later.
+        for _ in 0..100 {
+            let together: Vec<_> = std::thread::scope(|scope| {
+                let threads = gpus.iter_mut().zip(0..).map(|(gpu, model)| {
+                    let case = &case;
+                    scope.spawn(move || work(gpu, case, model))
+                });
+                let threads: Vec<_> = threads.collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(together, alone, "{}", case.network());
+            if gpus.iter().all(|gpu| gpu.counts().shared > 0) {
+                break;
+            }
+        }
+        assert!(gpus.iter().all(|gpu| gpu.counts().shared > 0));
+    }
+}
+
+#[test]
+fn a_lost_device_loses_nothing_of_models_side_by_side() {
+    let case = Arc::new(Case::new(networks().swap_remove(3), [5, 27]));
+    let Some(mut first) = gpu(&case, 3, None) else { return };
+    let expected = everything(&mut first);
+    for lost_at in 0..5 {
+        let opener = valleys_tests::gpu(false).unwrap();
+        let shared = Shared::new(opener, case.clone(), case.input.channels).side_by_side(2);
+        let shared = Arc::new(shared);
+        let mut gpus = [0, 1].map(|_| {
+            let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap();
+            (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
+            gpu
+        });
+        gpus[0].one_list_a_submission();
+        gpus[1].lose_device_after(lost_at);
+        let found = std::thread::scope(|scope| {
+            gpus.each_mut().map(|gpu| scope.spawn(|| everything(gpu))).map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(found, [expected.clone(), expected.clone()], "lost at submission {lost_at}");
+    }
+}
+
 /// Images have few different numbers, which the device then holds as bytes.
 #[test]
 fn bytes_give_the_bits_of_numbers() {

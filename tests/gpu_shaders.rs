@@ -31,8 +31,9 @@ fn texts(as_hardware: bool) -> Vec<(&'static str, String)> {
     ]);
     for network in all {
         let case = Arc::new(Case::new(network, [4, 9]));
-        let shared =
-            Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), case.clone(), case.input.channels));
+        let opener = Arc::new(Opener::with(device.clone()));
+        let shared = Shared::new(opener, case.clone(), case.input.channels);
+        let shared = Arc::new(shared.side_by_side(if as_hardware { 8 } else { 1 }));
         let augment = Augment { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
         for augment in [None, Some(augment)] {
             let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();

@@ -1,10 +1,12 @@
 //! Samples on a device, uploaded once for all landscapes on them.
 
 use crate::device::{Device, Opener};
+use crate::engine::Job;
 use crate::error::{Result, length};
+use crate::group::{Group, Seat};
 use crate::palette::Palette;
 use bytemuck::Pod;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use valleys_core::network::Samples;
 
 /// Labelled samples on the host, from which a new device is filled when one was lost.
@@ -72,7 +74,9 @@ pub struct Shared {
     opener: Arc<Opener>,
     data: Arc<dyn Data>,
     planes: usize,
+    models: usize,
     resident: Mutex<Option<Arc<Resident>>>,
+    groups: Mutex<Vec<Weak<Group>>>,
 }
 
 impl Shared {
@@ -81,7 +85,31 @@ impl Shared {
     /// A sample falls into `planes` of equally many numbers, as an image into its channels. Where none of them has more than
     /// 256 different numbers over all samples, the device holds bytes, and looks the numbers up.
     pub fn new(opener: Arc<Opener>, data: Arc<dyn Data>, planes: usize) -> Self {
-        Self { opener, data, planes, resident: Mutex::new(None) }
+        Self { opener, data, planes, models: 1, resident: Mutex::default(), groups: Mutex::default() }
+    }
+
+    /// The same, with as many as `models` landscapes of a kind in the same dispatches, 8 at most, where they ask for steps
+    /// at the same time from several threads. One is the fewest, and what a new one has.
+    ///
+    /// # Cost
+    /// Memory for the activations of all of them; fewer are taken where there is no room.
+    pub fn side_by_side(self, models: usize) -> Self {
+        Self { models, ..self }
+    }
+
+    /// A seat for a landscape: in a group of its kind where one is free, or in a new one.
+    pub(crate) fn seat(&self, job: &Job) -> Result<Seat> {
+        let resident = self.resident()?;
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.retain(|group| group.strong_count() > 0);
+        let there = groups.iter().filter_map(Weak::upgrade);
+        let mut fits = there.filter(|group| Arc::ptr_eq(&group.resident, &resident) && group.job == *job);
+        if let Some(seat) = fits.find_map(|group| group.seat()) {
+            return Ok(seat);
+        }
+        let group = Arc::new(Group::new(job, resident, self.models)?);
+        groups.push(Arc::downgrade(&group));
+        Ok(group.seat().expect("a new group has room"))
     }
 
     /// The data on the host.

@@ -1,19 +1,24 @@
-//! Everything of a landscape that lies on one device, and how its lists are replayed.
+//! Everything of some landscapes that lies on one device, and how its lists are replayed.
+//!
+//! Each landscape has a lane: a part of every buffer. What several of them ask for goes in the same dispatches.
 
 use crate::data::Resident;
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Dispatch, RECORD_STRIDE, Record, Recorder, across, parameters};
+use crate::kernels::{Dispatch, Lanes, Record, Recorder, across, parameters};
 use crate::landscape::{Augment, Counts, Slot};
 use crate::network::Plan;
 use crate::pass::{Outside, Pass};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::landscape::{Course, Mix, Step};
+use valleys_core::network::Shape;
 
 /// What a landscape is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Job {
     pub plan: Plan,
     pub batch: usize,
@@ -23,21 +28,61 @@ pub(crate) struct Job {
     pub augment: Option<Augment>,
 }
 
-/// What is counted, and the end that a test sets.
-pub(crate) struct Work<'a> {
-    pub counts: &'a mut Counts,
-    pub fuse: &'a mut Option<u64>,
-    pub at_once: Option<usize>,
+impl Job {
+    /// Bytes of the activations of a batch.
+    pub fn activations(&self) -> usize {
+        4 * self.batch * self.plan.tensors.iter().map(Shape::len).sum::<usize>()
+    }
+}
+
+/// Steps that a landscape asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps {
+    pub lane: usize,
+    /// How many slots the landscape has.
+    pub slots: usize,
+    pub course: Course,
+    pub steps: Vec<Step>,
+    /// Samples and codes of each step's batch.
+    pub entries: Vec<Vec<[u32; 2]>>,
+}
+
+impl Steps {
+    /// The slots that are trained.
+    fn trainable(&self) -> Range<usize> {
+        let first = self.course.trainable as usize;
+        first..self.slots.max(first)
+    }
+
+    /// Whether the part of gradients along the simplex is removed.
+    fn project(&self) -> bool {
+        self.course.across > 0.0
+    }
+
+    /// Whether the same dispatches do for both.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        self.trainable() == other.trainable() && self.project() == other.project()
+    }
+}
+
+/// Points at which a landscape asks for the loss.
+pub(crate) struct Points<'a> {
+    pub lane: usize,
+    /// On the test samples, not on the training samples.
+    pub test: bool,
+    pub chosen: &'a [u32],
+    pub points: &'a [Mix],
 }
 
 /// What steps give.
+#[derive(Debug)]
 pub(crate) struct Moved {
     pub losses: Vec<f32>,
     /// The trainable ones.
     pub slots: Vec<Slot>,
 }
 
-/// Records of a call at least; a call with more goes in parts.
+/// Sets of records of a call at least; a call with more goes in parts.
 const RECORDS: usize = 1024;
 
 /// Seconds of a submission, by estimate: a driver may stop a GPU that does not answer for two.
@@ -49,32 +94,74 @@ const SPEED: [f64; 2] = [1e12, 1e10];
 /// Steps of a submission at most.
 const STEPS: usize = 64;
 
-/// A landscape on one device.
+/// Landscapes of one kind on one device.
 #[derive(Debug)]
 pub(crate) struct Engine {
     resident: Arc<Resident>,
     job: Job,
     pass: Pass,
     records: wgpu::Buffer,
+    /// Sets of records.
     capacity: usize,
     order: wgpu::Buffer,
+    /// Samples of each lane in it.
     entries: usize,
     sums: wgpu::Buffer,
-    /// Part sums and coefficients of projections.
-    across: [wgpu::Buffer; 2],
-    /// Centre and momentum of each slot.
+    /// Of projections.
+    coefficients: wgpu::Buffer,
+    /// Centre and momentum of each slot, in all lanes.
     slots: Vec<[wgpu::Buffer; 2]>,
     /// Lists for the slots that mixes and projections name.
     mixes: HashMap<Vec<u32>, Vec<Dispatch>>,
     projections: HashMap<Vec<u32>, Vec<Dispatch>>,
     steps: Vec<Dispatch>,
+    /// What was done so far.
+    pub counts: Cell<Counts>,
+    /// Submissions until the device is destroyed, for tests.
+    pub fuse: Cell<Option<u64>>,
+    /// Lists of a submission; as many as their work allows where there is none.
+    pub at_once: Option<usize>,
 }
 
-/// Dispatches for one record, to be recorded.
+/// Numbers that the coefficients of a projection take in a lane: see `across_solve.wgsl`.
+const COEFFICIENTS: usize = 16;
+
+/// Records of all passes, one for each lane in a row.
+struct Records {
+    lanes: usize,
+    all: Vec<Record>,
+}
+
+impl Records {
+    /// One more row, in which all lanes rest.
+    fn row(&mut self) -> &mut [Record] {
+        let first = self.all.len();
+        self.all.resize(first + self.lanes, Record::default());
+        &mut self.all[first..]
+    }
+
+    /// A copy of a row, changed in each lane.
+    fn another(&mut self, row: usize, change: impl Fn(usize, &mut Record)) -> usize {
+        self.all.extend_from_within(row * self.lanes..(row + 1) * self.lanes);
+        let last = self.len() - 1;
+        self.all[last * self.lanes..].iter_mut().enumerate().for_each(|(lane, record)| change(lane, record));
+        last
+    }
+
+    fn len(&self) -> usize {
+        self.all.len() / self.lanes
+    }
+
+    /// The largest batch of a row.
+    fn count(&self, row: usize) -> u32 {
+        self.all[row * self.lanes..][..self.lanes].iter().map(|record| record.count).max().unwrap_or(0)
+    }
+}
+
+/// Dispatches for a row of records, to be recorded.
 struct Run<'a> {
     list: &'a [Dispatch],
-    record: usize,
-    count: u32,
+    row: usize,
 }
 
 /// What is done for one batch.
@@ -84,239 +171,300 @@ struct Batch<'a> {
     runs: Vec<Run<'a>>,
 }
 
+/// Slots that mixes name, and the lanes whose mixes name them.
+type Named = Vec<(Vec<u32>, Vec<usize>)>;
+
 impl Engine {
-    /// Makes buffers and lists, and fills the slots.
-    pub fn new(job: &Job, resident: Arc<Resident>, slots: &[Slot]) -> Result<Self> {
+    /// Makes buffers and lists for so many landscapes, that have no slots yet.
+    pub fn new(job: &Job, resident: Arc<Resident>, models: usize) -> Result<Self> {
         let device = &*resident.device;
         let most = job.train.max(job.test);
-        // A point's loss needs its mix, the batches of the statistics, those of the loss.
-        let capacity = RECORDS.max(1 + job.train.div_ceil(job.batch) + most.div_ceil(job.batch));
+        // A point's loss needs its mix, for each lane, the batches of the statistics, those of the loss.
+        let capacity = RECORDS.max(1 + models + job.train.div_ceil(job.batch) + most.div_ceil(job.batch));
         let entries = job.train + most;
-        let records = device.uniform("records", RECORD_STRIDE * capacity as u64)?;
-        let order = device.numbers("order of the samples", 2 * entries)?;
-        let sums = device.numbers("sums of losses", 2 * capacity)?;
+        let alone = Lanes { count: models, ..Lanes::ONE };
+        let records = device.uniform("records", alone.stride() * capacity as u64)?;
+        let order = device.numbers("order of the samples", 2 * entries * models)?;
+        let sums = device.numbers("sums of losses", 2 * capacity * models)?;
         let border = match &job.augment {
             Some(augment) => Some((device.holding("border", &augment.border)?, augment.padding)),
             None => None,
         };
-        let recorder = Recorder { device, records: &records };
+        let recorder = Recorder { device, records: &records, lanes: alone };
         let border = border.as_ref().map(|(border, padding)| (border, *padding));
         let outside = Outside { resident: &resident, order: &order, sums: &sums, border };
         let pass = Pass::new(recorder, &job.plan, job.batch, &outside)?;
-        let dim = job.plan.dim;
-        let across = [device.numbers("part sums", across::PART_LEN)?, device.numbers("coefficients", 16)?];
-        let held = slots
-            .iter()
-            .map(|_| Ok([device.numbers("control point", dim)?, device.numbers("momentum", dim)?]));
-        let held = held.collect::<Result<Vec<_>>>()?;
-        let step = |[centre, momentum]: &[wgpu::Buffer; 2]| {
-            parameters::step(&recorder, dim, [&pass.gradient, &pass.theta, centre, momentum])
-        };
-        let steps = held.iter().map(step).collect::<Result<_>>()?;
-        let (mixes, projections, job) = (HashMap::new(), HashMap::new(), job.clone());
-        let mut engine = Self {
-            job,
+        let coefficients = device.numbers("coefficients", COEFFICIENTS * models)?;
+        Ok(Self {
+            job: job.clone(),
             pass,
             records,
             capacity,
             order,
             entries,
             sums,
-            across,
-            slots: held,
-            mixes,
-            projections,
-            steps,
+            coefficients,
+            slots: Vec::new(),
+            mixes: HashMap::new(),
+            projections: HashMap::new(),
+            steps: Vec::new(),
             resident,
-        };
-        slots.iter().enumerate().for_each(|(i, slot)| engine.fill(i, slot));
-        Ok(engine)
+            counts: Cell::default(),
+            fuse: Cell::default(),
+            at_once: None,
+        })
     }
 
     fn device(&self) -> &Device {
         &self.resident.device
     }
 
-    /// Sets a slot.
-    pub fn fill(&mut self, slot: usize, to: &Slot) {
-        let [centre, momentum] = &self.slots[slot];
-        self.device().fill(centre, &to.centre);
-        self.device().fill(momentum, &to.momentum);
+    fn lanes(&self) -> usize {
+        self.pass.lanes.count
     }
 
-    /// Makes the lists of the slots that a mix names, if they are not there.
-    fn prepare(&mut self, mix: &Mix, project: bool) -> Result<Vec<u32>> {
-        let names: Vec<u32> = mix.iter().map(|&(slot, _)| slot).collect();
-        let recorder = Recorder { device: &self.resident.device, records: &self.records };
-        let centres: Vec<&wgpu::Buffer> = names.iter().map(|&slot| &self.slots[slot as usize][0]).collect();
-        let (dim, theta) = (self.job.plan.dim, &self.pass.theta);
-        if let Entry::Vacant(vacant) = self.mixes.entry(names.clone()) {
-            let mut list = parameters::mix(&recorder, dim, theta, &centres)?;
-            list.push(self.pass.pack.clone());
-            vacant.insert(list);
-        }
-        let absent = project && names.len() > 1;
-        if let (Entry::Vacant(vacant), true) = (self.projections.entry(names.clone()), absent) {
-            let [part, coefficients] = &self.across;
-            let buffers = [theta, &self.pass.gradient, part, coefficients];
-            vacant.insert(across::project(&recorder, dim, buffers, &centres)?.to_vec());
-        }
-        Ok(names)
+    /// The first number of a lane in a buffer of parameters.
+    fn first(&self, lane: usize) -> usize {
+        lane * self.pass.lanes.theta_len()
     }
 
-    /// Takes steps; `entries` are their batches.
-    pub fn advance(
-        &mut self,
-        work: &mut Work,
-        course: &Course,
-        steps: &[Step],
-        entries: &[Vec<[u32; 2]>],
-    ) -> Result<Moved> {
-        let trainable = course.trainable as usize..self.slots.len().max(course.trainable as usize);
-        let most = (self.capacity / (1 + trainable.len())).min(self.entries / self.job.batch).max(1);
-        let mut losses = Vec::new();
-        for (steps, entries) in steps.chunks(most).zip(entries.chunks(most)) {
-            self.take(work, course, steps, entries)?;
-            let mut sums = vec![0.0; 2 * steps.len()];
-            self.device().read(&mut [(&self.sums, &mut sums)])?;
-            losses.extend(sums.chunks(2).zip(entries).map(|(sum, batch)| sum[0] / batch.len() as f32));
+    /// Makes room for slots of that number.
+    pub fn reserve(&mut self, slots: usize) -> Result<()> {
+        let recorder =
+            Recorder { device: &self.resident.device, records: &self.records, lanes: self.pass.lanes };
+        let len = self.pass.lanes.count * self.pass.lanes.theta_len();
+        while self.slots.len() < slots {
+            let numbers = |what| recorder.device.numbers(what, len);
+            let [centre, momentum] = [numbers("control point")?, numbers("momentum")?];
+            let buffers = [&self.pass.gradient, &self.pass.theta, &centre, &momentum];
+            self.steps.push(parameters::step(&recorder, self.job.plan.dim, buffers)?);
+            self.slots.push([centre, momentum]);
+        }
+        Ok(())
+    }
+
+    /// Sets a slot of a lane.
+    pub fn fill(&mut self, lane: usize, slot: usize, to: &Slot) {
+        let first = self.first(lane);
+        for (buffer, numbers) in self.slots[slot].iter().zip([&to.centre, &to.momentum]) {
+            self.device().fill_from(buffer, first, numbers);
+        }
+    }
+
+    /// Sets the first slots of a lane.
+    pub fn fill_all(&mut self, lane: usize, slots: &[Slot]) {
+        slots.iter().enumerate().for_each(|(slot, to)| self.fill(lane, slot, to));
+    }
+
+    /// Makes the lists of the slots that mixes name, if they are not there; says which lanes name the same.
+    fn prepare<'m>(&mut self, mixes: impl Iterator<Item = (usize, &'m Mix)>, project: bool) -> Result<Named> {
+        let mut named = Named::new();
+        for (lane, mix) in mixes {
+            let names: Vec<u32> = mix.iter().map(|&(slot, _)| slot).collect();
+            match named.iter_mut().find(|(there, _)| *there == names) {
+                Some((_, lanes)) => lanes.push(lane),
+                None => named.push((names, vec![lane])),
+            }
+        }
+        let device = &self.resident.device;
+        let recorder = Recorder { device, records: &self.records, lanes: self.pass.lanes };
+        let Pass { theta, gradient, part, .. } = &self.pass;
+        let dim = self.job.plan.dim;
+        for (names, _) in &named {
+            let centres: Vec<_> = names.iter().map(|&slot| &self.slots[slot as usize][0]).collect();
+            if let Entry::Vacant(vacant) = self.mixes.entry(names.clone()) {
+                vacant.insert(parameters::mix(&recorder, dim, theta, &centres)?);
+            }
+            let absent = project && names.len() > 1;
+            if let (Entry::Vacant(vacant), true) = (self.projections.entry(names.clone()), absent) {
+                let buffers = [theta, gradient, part, &self.coefficients];
+                vacant.insert(across::project(&recorder, dim, buffers, &centres)?.to_vec());
+            }
+        }
+        Ok(named)
+    }
+
+    /// Rows for the lanes that name the same slots: the row itself where all do.
+    fn apart(records: &mut Records, row: usize, named: &Named) -> Vec<usize> {
+        if let [_] = named[..] {
+            return vec![row];
+        }
+        let only = |lanes: &[usize], lane, record: &mut Record| {
+            if !lanes.contains(&lane) {
+                record.count = 0;
+            }
+        };
+        named
+            .iter()
+            .map(|(_, lanes)| records.another(row, |lane, record| only(lanes, lane, record)))
+            .collect()
+    }
+
+    /// Takes the steps of landscapes that go with each other.
+    pub fn advance(&mut self, calls: &[Steps]) -> Result<Vec<Moved>> {
+        self.reserve(calls.iter().map(|call| call.slots).max().unwrap_or(0))?;
+        let trainable = calls[0].trainable();
+        let rows = 1 + self.lanes() + trainable.len();
+        let most = (self.capacity / rows).min(self.entries / self.job.batch).max(1);
+        let all = calls.iter().map(|call| call.steps.len()).max().unwrap_or(0);
+        let mut losses = vec![Vec::new(); calls.len()];
+        for from in (0..all).step_by(most) {
+            let until = all.min(from + most);
+            self.take(calls, from..until)?;
+            let mut sums = vec![0.0; 2 * (until - from) * self.lanes()];
+            self.device().read(&mut [(&self.sums, 0, &mut sums)])?;
+            for (call, losses) in calls.iter().zip(&mut losses) {
+                let own = sums.chunks(2).skip(call.lane).step_by(self.lanes());
+                let batches = call.entries.iter().skip(from);
+                losses.extend(own.zip(batches).map(|(sum, batch)| sum[0] / batch.len() as f32));
+            }
         }
         let dim = self.job.plan.dim;
-        let mut slots = vec![Slot { centre: vec![0.0; dim], momentum: vec![0.0; dim] }; trainable.len()];
-        let parts = self.slots[trainable.start.min(self.slots.len())..].iter().zip(&mut slots);
-        let mut parts: Vec<(&wgpu::Buffer, &mut [f32])> = parts
-            .flat_map(|([centre, momentum], slot)| {
-                [(centre, &mut slot.centre[..]), (momentum, &mut slot.momentum[..])]
-            })
-            .collect();
-        self.device().read(&mut parts)?;
-        Ok(Moved { losses, slots })
-    }
-
-    /// Takes as many steps as there is room for.
-    fn take(
-        &mut self,
-        work: &mut Work,
-        course: &Course,
-        steps: &[Step],
-        entries: &[Vec<[u32; 2]>],
-    ) -> Result<()> {
-        let trainable = course.trainable as usize..self.slots.len().max(course.trainable as usize);
-        let project = course.across > 0.0;
-        let (mut records, mut names, mut first) = (Vec::new(), Vec::new(), 0);
-        for (number, (step, batch)) in steps.iter().zip(entries).enumerate() {
-            names.push(self.prepare(&step.mix, project)?);
-            let mut record = Record {
-                count: batch.len() as u32,
-                first,
-                number: number as u32,
-                share: course.across,
-                rate: step.rate,
-                momentum: course.momentum,
-                decay: course.weight_decay,
-                ..Record::default()
-            };
-            first += batch.len() as u32;
-            record.mix.iter_mut().zip(&step.mix).for_each(|(to, &(_, weight))| *to = weight);
-            records.push(record);
-            if project && step.mix.len() > 1 {
-                // The projection has added it already.
-                record.decay = 0.0;
-            }
-            for slot in trainable.clone() {
-                let own = step.mix.iter().find(|(s, _)| *s as usize == slot);
-                records.push(Record { weight: own.map_or(0.0, |(_, weight)| *weight), ..record });
+        let none = || Slot { centre: vec![0.0; dim], momentum: vec![0.0; dim] };
+        let mut slots: Vec<Vec<Slot>> =
+            calls.iter().map(|call| call.trainable().map(|_| none()).collect()).collect();
+        let mut parts = Vec::new();
+        for (call, slots) in calls.iter().zip(&mut slots) {
+            let first = self.first(call.lane);
+            for (slot, to) in call.trainable().zip(slots) {
+                let [centre, momentum] = &self.slots[slot];
+                parts.push((centre, first, &mut to.centre[..]));
+                parts.push((momentum, first, &mut to.momentum[..]));
             }
         }
-        self.send(&records);
-        self.device().fill(&self.order, &entries.concat());
-        let runs: Vec<Batch> = names
-            .iter()
-            .enumerate()
-            .map(|(i, names)| {
-                let record = i * (1 + trainable.len());
-                let count = records[record].count;
-                let run = |list| Run { list, record, count };
-                let mut runs =
-                    vec![run(&self.mixes[names]), run(&self.pass.gather[0]), run(&self.pass.train)];
-                if project {
-                    runs.extend(self.projections.get(names).map(|list| run(list)));
-                }
-                runs.extend(trainable.clone().enumerate().map(|(i, slot)| Run {
-                    list: std::slice::from_ref(&self.steps[slot]),
-                    record: record + 1 + i,
-                    count,
-                }));
-                Batch { anew: false, runs }
-            })
-            .collect();
-        let flops = 3.0 * (self.job.plan.flops * self.job.batch) as f64;
-        self.replay(work, &runs, flops)
+        self.device().read(&mut parts)?;
+        let mut counts = self.counts.get();
+        counts.shared += u64::from(calls.len() > 1);
+        self.counts.set(counts);
+        Ok(losses.into_iter().zip(slots).map(|(losses, slots)| Moved { losses, slots }).collect())
     }
 
-    /// Sums of losses and errors over samples at points.
-    pub fn values(
-        &mut self,
-        work: &mut Work,
-        test: bool,
-        chosen: &[u32],
-        points: &[Mix],
-    ) -> Result<Vec<[f64; 2]>> {
+    /// Takes the steps of a range, of which there is room for all.
+    fn take(&mut self, calls: &[Steps], range: Range<usize>) -> Result<()> {
+        let (trainable, project) = (calls[0].trainable(), calls[0].project());
+        let at = |i: usize| calls.iter().filter(move |call| i < call.steps.len());
+        let mut named = Vec::new();
+        for i in range.clone() {
+            named.push(self.prepare(at(i).map(|call| (call.lane, &call.steps[i].mix)), project)?);
+        }
+        let lanes = self.lanes();
+        let (mut records, mut order) = (Records { lanes, all: Vec::new() }, Vec::new());
+        let mut batches = Vec::new();
+        for (i, named) in range.clone().zip(&named) {
+            let row = records.len();
+            let all = records.row();
+            for call in at(i) {
+                let (step, course, batch) = (&call.steps[i], &call.course, &call.entries[i]);
+                let mut record = Record {
+                    count: batch.len() as u32,
+                    first: order.len() as u32,
+                    number: ((i - range.start) * lanes + call.lane) as u32,
+                    share: course.across,
+                    rate: step.rate,
+                    momentum: course.momentum,
+                    decay: course.weight_decay,
+                    home: call.lane as u32,
+                    ..Record::default()
+                };
+                record.mix.iter_mut().zip(&step.mix).for_each(|(to, &(_, weight))| *to = weight);
+                all[call.lane] = record;
+                order.extend_from_slice(batch);
+            }
+            let apart = Self::apart(&mut records, row, named);
+            let mut runs: Vec<Run> = Vec::new();
+            runs.extend(
+                named.iter().zip(&apart).map(|((names, _), &row)| Run { list: &self.mixes[names], row }),
+            );
+            let Pass { pack, gather, train, .. } = &self.pass;
+            runs.extend([std::slice::from_ref(pack), &gather[0], train].map(|list| Run { list, row }));
+            if project {
+                runs.extend(
+                    named.iter().zip(&apart).filter_map(|((names, _), &row)| {
+                        Some(Run { list: self.projections.get(names)?, row })
+                    }),
+                );
+            }
+            for slot in trainable.clone() {
+                let row = records.another(row, |lane, record| {
+                    let Some(call) = at(i).find(|call| call.lane == lane) else { return };
+                    let mix = &call.steps[i].mix;
+                    let own = mix.iter().find(|(s, _)| *s as usize == slot);
+                    record.weight = own.map_or(0.0, |(_, weight)| *weight);
+                    if project && mix.len() > 1 {
+                        // The projection has added it already.
+                        record.decay = 0.0;
+                    }
+                });
+                runs.push(Run { list: std::slice::from_ref(&self.steps[slot]), row });
+            }
+            batches.push(Batch { anew: false, runs });
+        }
+        self.device().fill(&self.order, &order);
+        let flops = 3.0 * (self.job.plan.flops * self.job.batch * calls.len()) as f64;
+        self.replay(&records, &batches, flops)
+    }
+
+    /// Sums of losses and errors over samples at points; as many points at a time as there are lanes.
+    pub fn values(&mut self, asked: &Points) -> Result<Vec<[f64; 2]>> {
+        let &Points { lane: home, test, chosen, points } = asked;
         let Job { train, batch, .. } = self.job;
         let plain = self.job.plain();
         let accumulated = if self.pass.statistics.is_empty() { 0 } else { train };
         let order: Vec<[u32; 2]> =
             (0..accumulated as u32).chain(chosen.iter().copied()).map(|sample| [sample, plain]).collect();
         self.device().fill(&self.order, &order);
-        let wide = self.pass.wide;
+        let (wide, lanes) = (self.pass.wide, self.lanes());
         let [before, of_loss] = [accumulated.div_ceil(batch), chosen.len().div_ceil(wide)];
-        let each = 1 + before + of_loss;
+        let rows = 1 + lanes + before + of_loss;
         let mut found = Vec::new();
-        for points in points.chunks((self.capacity / each).max(1)) {
-            let (mut records, mut names) = (Vec::new(), Vec::new());
-            for (i, point) in points.iter().enumerate() {
-                names.push(self.prepare(point, false)?);
-                let mut mix = Record::default();
-                mix.mix.iter_mut().zip(point).for_each(|(to, &(_, weight))| *to = weight);
-                records.push(mix);
-                records.extend(parts(0, accumulated, batch).map(|(first, count)| Record {
-                    first: first as u32,
-                    count: count as u32,
-                    share: (count as f64 / train as f64) as f32,
-                    ..mix
-                }));
-                let of_loss = parts(accumulated, chosen.len(), wide).zip((i * of_loss) as u32..);
-                records.extend(of_loss.map(|((first, count), number)| Record {
-                    first: first as u32,
-                    count: count as u32,
-                    number,
-                    ..mix
-                }));
+        for points in points.chunks(lanes * (self.capacity / rows).max(1)) {
+            let mut named = Vec::new();
+            for points in points.chunks(lanes) {
+                named.push(self.prepare(points.iter().enumerate(), false)?);
             }
-            self.send(&records);
-            let [of_train, of_test] = &self.pass.gather;
-            let mut runs = Vec::new();
-            for (i, names) in names.iter().enumerate() {
-                let run = |list, record: usize| Run { list, record, count: records[record].count };
-                let first = i * each;
-                let batch = |runs| Batch { anew: false, runs };
-                runs.push(Batch { anew: true, runs: vec![run(&self.mixes[names], first)] });
-                runs.extend(
-                    (first + 1..first + 1 + before)
-                        .map(|record| batch(vec![run(of_train, record), run(&self.pass.accumulate, record)])),
-                );
-                runs.push(batch(vec![run(&self.pass.fix, first)]));
-                let gather = if test { of_test } else { of_train };
-                runs.extend(
-                    (first + 1 + before..first + each)
-                        .map(|record| batch(vec![run(gather, record), run(&self.pass.measure, record)])),
-                );
+            let (mut records, mut batches) = (Records { lanes, all: Vec::new() }, Vec::new());
+            let mut number = 0;
+            let numbers = points.len().div_ceil(lanes) * of_loss;
+            for (points, named) in points.chunks(lanes).zip(&named) {
+                let first = records.len();
+                for (record, point) in records.row().iter_mut().zip(points) {
+                    *record = Record { count: 1, home: home as u32, ..Record::default() };
+                    record.mix.iter_mut().zip(point).for_each(|(to, &(_, weight))| *to = weight);
+                }
+                let apart = Self::apart(&mut records, first, named);
+                let Pass { pack, gather, accumulate, fix, measure, .. } = &self.pass;
+                let mix =
+                    named.iter().zip(apart).map(|((names, _), row)| Run { list: &self.mixes[names], row });
+                let pack = Run { list: std::slice::from_ref(pack), row: first };
+                batches.push(Batch { anew: true, runs: mix.chain([pack]).collect() });
+                for (from, count) in parts(0, accumulated, batch) {
+                    let row = records.another(first, |lane, record| {
+                        record.first = from as u32;
+                        record.count = if lane < points.len() { count as u32 } else { 0 };
+                        record.share = (count as f64 / train as f64) as f32;
+                    });
+                    let runs = [&gather[0], accumulate].map(|list| Run { list, row }).into();
+                    batches.push(Batch { anew: false, runs });
+                }
+                batches.push(Batch { anew: false, runs: vec![Run { list: fix, row: first }] });
+                for (from, count) in parts(accumulated, chosen.len(), wide) {
+                    let row = records.another(first, |lane, record| {
+                        record.first = from as u32;
+                        record.count = if lane < points.len() { count as u32 } else { 0 };
+                        record.number = (lane * numbers + number) as u32;
+                    });
+                    number += 1;
+                    let runs = [&gather[usize::from(test)], measure].map(|list| Run { list, row }).into();
+                    batches.push(Batch { anew: false, runs });
+                }
             }
-            let flops = (self.job.plan.flops * wide) as f64;
-            self.replay(work, &runs, flops)?;
-            let mut sums = vec![0.0; 2 * points.len() * of_loss];
-            self.device().read(&mut [(&self.sums, &mut sums)])?;
-            found.extend(sums.chunks(2 * of_loss).map(|sums| {
+            let flops = (self.job.plan.flops * wide * lanes.min(points.len())) as f64;
+            self.replay(&records, &batches, flops)?;
+            let mut sums = vec![0.0; 2 * lanes * numbers];
+            self.device().read(&mut [(&self.sums, 0, &mut sums)])?;
+            found.extend((0..points.len()).map(|point| {
+                let first = 2 * ((point % lanes) * numbers + point / lanes * of_loss);
+                let sums = &sums[first..first + 2 * of_loss];
                 let sum = |i| sums.iter().skip(i).step_by(2).map(|&x| f64::from(x)).sum();
                 [sum(0), sum(1)]
             }));
@@ -324,46 +472,42 @@ impl Engine {
         Ok(found)
     }
 
-    /// Writes records.
-    fn send(&self, records: &[Record]) {
-        let mut bytes = vec![0_u8; records.len() * RECORD_STRIDE as usize];
-        for (record, to) in records.iter().zip(bytes.chunks_mut(RECORD_STRIDE as usize)) {
-            to[..size_of::<Record>()].copy_from_slice(bytemuck::bytes_of(record));
-        }
-        self.device().fill(&self.records, &bytes);
-    }
-
-    /// Submits lists of runs in order, several lists at a time; each is `flops` operations or fewer.
-    fn replay(&self, work: &mut Work, lists: &[Batch], flops: f64) -> Result<()> {
+    /// Submits batches in order, several at a time; each is `flops` operations or fewer.
+    fn replay(&self, records: &Records, batches: &[Batch], flops: f64) -> Result<()> {
         let device = self.device();
+        let stride = self.pass.lanes.stride() as usize;
+        let mut bytes = vec![0_u8; records.len() * stride];
+        for (row, to) in records.all.chunks(records.lanes).zip(bytes.chunks_mut(stride)) {
+            to[..size_of_val(row)].copy_from_slice(bytemuck::cast_slice(row));
+        }
+        device.fill(&self.records, &bytes);
         let speed = SPEED[usize::from(!device.is_hardware())];
-        let at_once = work.at_once.unwrap_or((SUBMISSION * speed / flops) as usize).clamp(1, STEPS);
+        let at_once = self.at_once.unwrap_or((SUBMISSION * speed / flops) as usize).clamp(1, STEPS);
         let mut before = None;
-        for lists in lists.chunks(at_once) {
-            if let Some(fuse) = work.fuse {
+        for batches in batches.chunks(at_once) {
+            if let Some(fuse) = self.fuse.take() {
                 match fuse.checked_sub(1) {
-                    Some(left) => *fuse = left,
-                    None => {
-                        *work.fuse = None;
-                        device.destroy();
-                    }
+                    Some(left) => self.fuse.set(Some(left)),
+                    None => device.destroy(),
                 }
             }
             device.check()?;
+            let mut counts = self.counts.get();
             let mut encoder = device.device.create_command_encoder(&Default::default());
-            for list in lists {
-                if list.anew {
+            for batch in batches {
+                if batch.anew {
                     self.pass.statistics.iter().for_each(|sums| encoder.clear_buffer(sums, 0, None));
                 }
                 let mut pass = encoder.begin_compute_pass(&Default::default());
-                for run in &list.runs {
-                    let offset = (run.record as u64 * RECORD_STRIDE) as u32;
-                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut pass, offset, run.count));
-                    work.counts.dispatches += run.list.len() as u64;
+                for run in &batch.runs {
+                    let (offset, count) = ((run.row * stride) as u32, records.count(run.row));
+                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut pass, offset, count));
+                    counts.dispatches += run.list.len() as u64;
                 }
             }
             let now = device.queue.submit([encoder.finish()]);
-            work.counts.submissions += 1;
+            counts.submissions += 1;
+            self.counts.set(counts);
             // The host is at most one submission ahead.
             if let Some(before) = before.replace(now) {
                 device.wait_for(Some(before))?;

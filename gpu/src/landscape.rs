@@ -4,8 +4,9 @@
 //! next one is filled from them, and the call is made again.
 
 use crate::data::Shared;
-use crate::engine::{Engine, Job, Work};
+use crate::engine::{Engine, Job, Points, Steps};
 use crate::error::{Error, Result, length, range};
+use crate::group::Seat;
 use crate::kernels::{across, samples};
 use crate::network::Plan;
 use std::sync::Arc;
@@ -30,8 +31,29 @@ pub struct Counts {
     pub dispatches: u64,
     /// Submissions to a queue, without those that only read results.
     pub submissions: u64,
+    /// Calls for steps that went in the same dispatches as those of other landscapes.
+    pub shared: u64,
     /// Devices filled because the one before was lost.
     pub recoveries: u64,
+}
+
+impl Counts {
+    /// What was done since an earlier count.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            dispatches: self.dispatches - before.dispatches,
+            submissions: self.submissions - before.submissions,
+            shared: self.shared - before.shared,
+            recoveries: self.recoveries - before.recoveries,
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.dispatches += more.dispatches;
+        self.submissions += more.submissions;
+        self.shared += more.shared;
+        self.recoveries += more.recoveries;
+    }
 }
 
 /// What is done to the images of a step.
@@ -51,13 +73,9 @@ pub struct Gpu {
     job: Job,
     shared: Arc<Shared>,
     slots: Vec<Slot>,
-    engine: Option<Engine>,
+    seat: Option<Seat>,
     order: Vec<u32>,
     counts: Counts,
-    /// Submissions until the device is destroyed, for tests.
-    fuse: Option<u64>,
-    /// Lists of a submission; as many as their work allows where there is none.
-    at_once: Option<usize>,
 }
 
 impl Gpu {
@@ -104,18 +122,16 @@ impl Gpu {
             job: Job { plan, batch, train, test, augment },
             shared,
             slots: vec![slot; slots],
-            engine: None,
+            seat: None,
             order: vec![0; train.max(test)],
             counts: Counts::default(),
-            fuse: None,
-            at_once: None,
         };
         // What is wrong with the device is said here, not by the first step.
-        landscape.attempt(|_, _| Ok(()))?;
+        landscape.attempt(|_, _| Ok(((), Counts::default())))?;
         Ok(landscape)
     }
 
-    /// What was done on devices so far.
+    /// What was done on devices so far; dispatches that several landscapes share count for each.
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -126,31 +142,40 @@ impl Gpu {
     }
 
     /// Destroys the device before a submission so many from now: for tests of what happens then.
-    pub fn lose_device_after(&mut self, submissions: u64) {
-        self.fuse = Some(submissions);
+    pub fn lose_device_after(&self, submissions: u64) {
+        self.tell(|engine, _| engine.fuse.set(Some(submissions)));
     }
 
     /// Submits every step, and every batch, on its own from now on: for tests of what happens between them.
-    pub fn one_list_a_submission(&mut self) {
-        self.at_once = Some(1);
+    pub fn one_list_a_submission(&self) {
+        self.tell(|engine, _| engine.at_once = Some(1));
     }
 
-    /// Does some work on an engine that knows the slots; on another device if one is lost.
-    fn attempt<R>(&mut self, mut work: impl FnMut(&mut Engine, &mut Work) -> Result<R>) -> Result<R> {
+    /// A seat whose lane holds the slots.
+    fn sit(&self) -> Result<Seat> {
+        let seat = self.shared.seat(&self.job)?;
+        let lane = seat.lane();
+        seat.alone(|engine| {
+            engine.reserve(self.slots.len())?;
+            engine.fill_all(lane, &self.slots);
+            Ok(())
+        })?;
+        Ok(seat)
+    }
+
+    /// Does some work at a seat whose lane holds the slots; on another device if one is lost.
+    fn attempt<R>(&mut self, mut work: impl FnMut(&Self, &Seat) -> Result<(R, Counts)>) -> Result<R> {
         let mut tries = 0;
         loop {
-            let mut account = Work { counts: &mut self.counts, fuse: &mut self.fuse, at_once: self.at_once };
-            let engine = match self.engine.take() {
-                Some(engine) => Ok(engine),
-                None => self.shared.resident().and_then(|there| Engine::new(&self.job, there, &self.slots)),
-            };
-            let done = engine.and_then(|mut engine| {
-                let done = work(&mut engine, &mut account)?;
-                Ok((engine, done))
+            let seat = self.seat.take().map_or_else(|| self.sit(), Ok);
+            let done = seat.and_then(|seat| {
+                let done = work(self, &seat)?;
+                Ok((seat, done))
             });
             match done {
-                Ok((engine, done)) => {
-                    self.engine = Some(engine);
+                Ok((seat, (done, counts))) => {
+                    self.seat = Some(seat);
+                    self.counts.add(counts);
                     return Ok(done);
                 }
                 Err(Error::Lost(_)) if tries < TRIES => {
@@ -159,6 +184,18 @@ impl Gpu {
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Tells the engine something about our lane. A device that is lost hears of it when another one takes its place.
+    fn tell(&self, something: impl FnOnce(&mut Engine, usize)) {
+        if let Some(seat) = &self.seat {
+            let lane = seat.lane();
+            let told = seat.alone(|engine| {
+                something(engine, lane);
+                Ok(())
+            });
+            drop(told);
         }
     }
 
@@ -186,9 +223,8 @@ impl Landscape for Gpu {
         let to = &mut self.slots[slot as usize];
         to.centre.copy_from_slice(theta);
         to.momentum.fill(0.0);
-        if let Some(engine) = &mut self.engine {
-            engine.fill(slot as usize, to);
-        }
+        let to = &self.slots[slot as usize];
+        self.tell(|engine, lane| engine.fill(lane, slot as usize, to));
         Ok(())
     }
 
@@ -220,7 +256,15 @@ impl Landscape for Gpu {
             })
             .collect();
         self.order = order;
-        let moved = self.attempt(|engine, work| engine.advance(work, course, steps, &entries))?;
+        let moved = self.attempt(|this, seat| {
+            seat.advance(Steps {
+                lane: seat.lane(),
+                slots: this.slots.len(),
+                course: *course,
+                steps: steps.to_vec(),
+                entries: entries.clone(),
+            })
+        })?;
         losses.copy_from_slice(&moved.losses);
         for (slot, moved) in self.slots[course.trainable as usize..].iter_mut().zip(moved.slots) {
             *slot = moved;
@@ -242,8 +286,11 @@ impl Landscape for Gpu {
         }
         range("samples to measure on", 1, u64::MAX, count as u64)?;
         let chosen = order[..count].to_vec();
-        let found =
-            self.attempt(|engine, work| engine.values(work, split == Split::Test, &chosen, points))?;
+        let test = split == Split::Test;
+        let found = self.attempt(|_, seat| {
+            let asked = Points { lane: seat.lane(), test, chosen: &chosen, points };
+            seat.alone(|engine| engine.values(&asked))
+        })?;
         for (value, [loss, wrong]) in values.iter_mut().zip(found) {
             *value = Value { loss: loss / count as f64, error: Some(wrong / count as f64) };
         }
@@ -265,13 +312,11 @@ impl Landscape for Gpu {
     fn restore(&mut self, state: &[f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
         let dim = self.dim();
-        for (number, (slot, parts)) in self.slots.iter_mut().zip(state.chunks_exact(2 * dim)).enumerate() {
+        for (slot, parts) in self.slots.iter_mut().zip(state.chunks_exact(2 * dim)) {
             slot.centre.copy_from_slice(&parts[..dim]);
             slot.momentum.copy_from_slice(&parts[dim..]);
-            if let Some(engine) = &mut self.engine {
-                engine.fill(number, slot);
-            }
         }
+        self.tell(|engine, lane| engine.fill_all(lane, &self.slots));
         Ok(())
     }
 }

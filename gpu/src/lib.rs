@@ -11,6 +11,7 @@ pub mod data;
 pub mod device;
 mod engine;
 pub mod error;
+mod group;
 pub mod kernels;
 pub mod landscape;
 mod memory;

@@ -57,11 +57,16 @@ impl Device {
 
     /// Writes to the front of a buffer, before everything submitted later.
     pub(crate) fn fill<T: Pod>(&self, buffer: &wgpu::Buffer, data: &[T]) {
+        self.fill_from(buffer, 0, data);
+    }
+
+    /// Writes to a buffer from its number `first` on, before everything submitted later.
+    pub(crate) fn fill_from<T: Pod>(&self, buffer: &wgpu::Buffer, first: usize, data: &[T]) {
         let bytes: &[u8] = bytemuck::cast_slice(data);
         // Pieces, so that a large data set does not lie in staging memory as a whole.
         const PIECE: usize = 32 << 20;
         for (i, piece) in bytes.chunks(PIECE).enumerate() {
-            let at = (i * PIECE) as u64;
+            let at = (4 * first + i * PIECE) as u64;
             // Whole words, for a copy has no others.
             let (words, rest) = piece.split_at(piece.len() / 4 * 4);
             self.queue.write_buffer(buffer, at, words);
@@ -76,20 +81,20 @@ impl Device {
         }
     }
 
-    /// Reads the front of some buffers, after everything submitted before.
+    /// Reads numbers of some buffers, each from a first one on, after everything submitted before.
     ///
     /// # Errors
     /// The device was lost.
-    pub(crate) fn read(&self, parts: &mut [(&wgpu::Buffer, &mut [f32])]) -> Result<()> {
-        let size = parts.iter().map(|(_, to)| 4 * to.len() as u64).sum::<u64>();
+    pub(crate) fn read(&self, parts: &mut [(&wgpu::Buffer, usize, &mut [f32])]) -> Result<()> {
+        let size = parts.iter().map(|(_, _, to)| 4 * to.len() as u64).sum::<u64>();
         if size == 0 {
             return self.wait();
         }
         let staging = self.made("numbers to read", size, Usage::MAP_READ | Usage::COPY_DST)?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for (from, to) in parts.iter() {
-            encoder.copy_buffer_to_buffer(from, 0, &staging, at, 4 * to.len() as u64);
+        for (from, first, to) in parts.iter() {
+            encoder.copy_buffer_to_buffer(from, 4 * *first as u64, &staging, at, 4 * to.len() as u64);
             at += 4 * to.len() as u64;
         }
         self.queue.submit([encoder.finish()]);
@@ -97,7 +102,7 @@ impl Device {
         self.wait()?;
         let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Lost(e.to_string()))?;
         let mut at = 0;
-        for (_, to) in parts.iter_mut() {
+        for (_, _, to) in parts.iter_mut() {
             let bytes: &mut [u8] = bytemuck::cast_slice_mut(to);
             bytes.copy_from_slice(&view[at..at + bytes.len()]);
             at += bytes.len();

@@ -3,7 +3,7 @@
 use crate::data::{Part, Resident};
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, Back, Normalise};
-use crate::kernels::{Dispatch, Recorder, loss, parameters, pool, quads, samples};
+use crate::kernels::{Dispatch, Lanes, Recorder, across, loss, parameters, pool, quads, samples};
 use crate::network::{Kind, Op, Plan};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -21,6 +21,8 @@ const WIDE: usize = 4 << 20;
 /// The lists of dispatches, and buffers that others need.
 #[derive(Debug)]
 pub(crate) struct Pass {
+    /// The models, and how far apart they lie in every buffer.
+    pub lanes: Lanes,
     /// Weights from θ(t), once for each θ(t).
     pub pack: Dispatch,
     /// A batch of the training samples, of the test samples.
@@ -37,6 +39,7 @@ pub(crate) struct Pass {
     pub wide: usize,
     pub theta: wgpu::Buffer,
     pub gradient: wgpu::Buffer,
+    pub part: wgpu::Buffer,
     /// Of each batch norm.
     pub statistics: Vec<wgpu::Buffer>,
 }
@@ -89,7 +92,7 @@ fn len(shape: Shape) -> usize {
 }
 
 impl Pass {
-    /// The lists for batches of at most `batch` images.
+    /// The lists of the recorder's models, of which only the count is looked at, for batches of at most `batch` images.
     ///
     /// # Errors
     /// No room; a buffer above what the adapter binds; a program that the driver refuses.
@@ -97,7 +100,15 @@ impl Pass {
         let largest = plan.tensors.iter().map(|&shape| 4 * len(shape)).max().unwrap_or(1);
         let wide = (WIDE / largest).min(1024).max(batch);
         let (table, ranges) = table(plan);
-        let maker = Maker::new(recorder, plan, [batch, wide], table.len(), ranges)?;
+        let lanes = Lanes {
+            images: wide,
+            dim: plan.dim,
+            packed: table.len(),
+            part: part_len(&recorder, plan, batch),
+            ..recorder.lanes
+        };
+        let recorder = Recorder { lanes, ..recorder };
+        let maker = Maker::new(recorder, plan, batch, ranges)?;
         let weights = recorder.device.holding("table of the weights", &table)?;
         let pack = parameters::pack(&recorder, table.len(), &weights, &maker.theta, &maker.packed)?;
         let mut accumulate = maker.forward(Statistics::Accumulated)?;
@@ -113,10 +124,12 @@ impl Pass {
             accumulate,
             fix: maker.fix()?,
             measure: [maker.forward(Statistics::Given)?, maker.losses(outside.sums)?].concat(),
+            lanes,
             wide,
             statistics: maker.own.iter().filter_map(|own| Some(own.norm.as_ref()?[2].clone())).collect(),
             theta: maker.theta,
             gradient: maker.gradient,
+            part: maker.part,
         })
     }
 }
@@ -140,24 +153,29 @@ fn table(plan: &Plan) -> (Vec<u32>, Vec<[Range<usize>; 3]>) {
     (table, ranges)
 }
 
+/// Numbers of the part sums of a model: those of the operation that has most.
+fn part_len(recorder: &Recorder, plan: &Plan, batch: usize) -> usize {
+    let of_op = |op: &Op| match op.kind {
+        Kind::Correlate(correlation, _) => {
+            let weights = correlation.part_len(recorder, batch);
+            weights.max(batch_norm::part_len(recorder, correlation.output, batch))
+        }
+        Kind::Normalise(normalise) => batch_norm::part_len(recorder, normalise.shape, batch),
+        _ => 0,
+    };
+    plan.ops.iter().map(of_op).fold(across::PART_LEN, usize::max)
+}
+
 impl<'a> Maker<'a> {
     fn new(
         recorder: Recorder<'a>,
         plan: &'a Plan,
-        [batch, wide]: [usize; 2],
-        packed: usize,
+        batch: usize,
         ranges: Vec<[Range<usize>; 3]>,
     ) -> Result<Self> {
-        let device = recorder.device;
-        let tensors = plan.tensors.iter().map(|&shape| device.numbers("activations", len(shape) * wide));
-        let part = plan.ops.iter().map(|op| match op.kind {
-            Kind::Correlate(correlation, _) => {
-                let weights = correlation.part_len(&recorder, batch);
-                weights.max(batch_norm::part_len(&recorder, correlation.output, batch))
-            }
-            Kind::Normalise(normalise) => batch_norm::part_len(&recorder, normalise.shape, batch),
-            _ => 0,
-        });
+        let Recorder { device, lanes, .. } = recorder;
+        let numbers = |what, len: usize| device.numbers(what, lanes.count * len);
+        let tensors = plan.tensors.iter().map(|&shape| numbers("activations", len(shape) * lanes.images));
         let place = |offset: usize| {
             let place = device.uniform("place", 16)?;
             device.fill(&place, &[offset as u32, 0, 0, 0]);
@@ -173,9 +191,9 @@ impl<'a> Maker<'a> {
                     let half = normalise.norm_len() / 2;
                     let [act, means, statistics] = [2 * half, half, half];
                     Some([
-                        device.numbers("batch norm", act)?,
-                        device.numbers("means of a gradient", means)?,
-                        device.numbers("statistics", statistics)?,
+                        numbers("batch norm", act)?,
+                        numbers("means of a gradient", means)?,
+                        numbers("statistics", statistics)?,
                     ])
                 }
                 _ => None,
@@ -184,12 +202,12 @@ impl<'a> Maker<'a> {
         });
         Ok(Self {
             tensors: tensors.collect::<Result<_>>()?,
-            theta: device.numbers("parameters", plan.dim)?,
-            gradient: device.numbers("gradient", plan.dim)?,
-            packed: device.numbers("packed weights", packed)?,
-            part: device.numbers("part sums", part.max().unwrap_or(0))?,
-            scores: device.numbers("losses", 2 * wide)?,
-            labels: device.numbers("labels", wide)?,
+            theta: numbers("parameters", lanes.theta_len())?,
+            gradient: numbers("gradient", lanes.theta_len())?,
+            packed: numbers("packed weights", lanes.packed)?,
+            part: numbers("part sums", lanes.part)?,
+            scores: numbers("losses", 2 * lanes.images)?,
+            labels: numbers("labels", lanes.images)?,
             own: own.collect::<Result<_>>()?,
             recorder,
             plan,
@@ -197,9 +215,10 @@ impl<'a> Maker<'a> {
         })
     }
 
-    /// A part of the packed weights.
+    /// A part of the packed weights, of the first model, from where kernels find that of the others.
     fn weights(&self, range: &Range<usize>) -> wgpu::BufferBinding<'_> {
-        let size = wgpu::BufferSize::new(4 * range.len() as u64);
+        let Lanes { count, packed, .. } = self.recorder.lanes;
+        let size = wgpu::BufferSize::new(4 * ((count - 1) * packed + range.len()) as u64);
         wgpu::BufferBinding { buffer: &self.packed, offset: 4 * range.start as u64, size }
     }
 
@@ -379,7 +398,10 @@ impl Gradients {
         if let Some(held) = &self.held[tensor] {
             return Ok((held.clone(), true));
         }
-        let bytes = 4 * (len(maker.plan.tensors[tensor]) * maker.batch) as u64;
+        let Lanes { count, images, .. } = maker.recorder.lanes;
+        // A single model needs no more than its batch.
+        let images = if count == 1 { maker.batch } else { count * images };
+        let bytes = 4 * (len(maker.plan.tensors[tensor]) * images) as u64;
         let buffer = match self.free.get_mut(&bytes).and_then(Vec::pop) {
             Some(buffer) => buffer,
             None => maker.recorder.device.buffer("gradient of activations", bytes)?,

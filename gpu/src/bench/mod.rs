@@ -5,7 +5,7 @@ mod cases;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Dispatch, RECORD_STRIDE, Record, Recorder};
+use crate::kernels::{Dispatch, Lanes, Record, Recorder};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,8 +64,9 @@ const REPETITIONS: usize = 7;
 /// # Errors
 /// The device is lost, or has no room.
 pub fn run(device: &Arc<Device>, pattern: &str, mut tell: impl FnMut(&Row)) -> Result<Vec<Row>> {
-    let records = device.uniform("records", RECORD_STRIDE)?;
-    let recorder = Recorder { device, records: &records };
+    let lanes = Lanes::ONE;
+    let records = device.uniform("records", lanes.stride())?;
+    let recorder = Recorder { device, records: &records, lanes };
     let mut rows = Vec::new();
     for (name, make) in cases::all(device.clone()) {
         if name.contains(pattern) {
@@ -154,7 +155,7 @@ fn time(recorder: &Recorder, list: &[Dispatch], count: u32, times: usize, timest
         encoder.resolve_query_set(&queries, 0..2, &resolved, 0);
         device.queue.submit([encoder.finish()]);
         let mut words = [0.0_f32; 4];
-        device.read(&mut [(&resolved, &mut words)])?;
+        device.read(&mut [(&resolved, 0, &mut words)])?;
         let [begin, end]: [u64; 2] = bytemuck::cast(words);
         let told = end.saturating_sub(begin) as f64 * f64::from(device.queue.get_timestamp_period()) * 1e-9;
         if told > 0.0 {

@@ -6,7 +6,7 @@ mod parameters;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Dispatch, RECORD_STRIDE, Record, Recorder, quads};
+use crate::kernels::{Dispatch, Lanes, Record, Recorder, quads};
 use valleys_core::network::Shape;
 use valleys_core::rng::{Purpose, Stream};
 
@@ -50,8 +50,9 @@ impl Case {
     /// # Errors
     /// The device is lost, has no room, or refuses the kernel.
     pub fn run(&self, device: &Device) -> Result<Found> {
-        let records = device.uniform("records", RECORD_STRIDE)?;
-        (self.run)(&Trial { recorder: Recorder { device, records: &records } })
+        let lanes = Lanes::ONE;
+        let records = device.uniform("records", lanes.stride())?;
+        (self.run)(&Trial { recorder: Recorder { device, records: &records, lanes } })
     }
 }
 
@@ -116,7 +117,7 @@ impl Trial<'_> {
 
     fn read(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
         let mut numbers = vec![0.0; len];
-        self.recorder.device.read(&mut [(buffer, &mut numbers)])?;
+        self.recorder.device.read(&mut [(buffer, 0, &mut numbers)])?;
         Ok(numbers)
     }
 

@@ -9,7 +9,7 @@ pub const TERMS: usize = 5;
 /// Part sums.
 const SPLITS: usize = 512;
 
-/// Numbers of the part sums.
+/// Numbers of the part sums of a lane.
 pub const PART_LEN: usize = SPLITS * products(TERMS);
 
 const fn products(terms: usize) -> usize {

@@ -8,13 +8,16 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let k = thread_of(group, local);
-    if (k >= $LENGTH) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    if (thread >= $LENGTH || record.count == 0) {
         return;
     }
+    let k = lane * $(4*DIM) + thread;
     var g = gradient[k];
 #for i in 1..TERMS
-    g -= record.share * coefficients[$(i-1)] * (centre$i[k] - centre0[k]);
+    g -= record.share * coefficients[lane * 16 + $(i-1)] * (centre$i[k] - centre0[k]);
 #end
     gradient[k] = g;
 }

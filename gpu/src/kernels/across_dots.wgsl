@@ -10,8 +10,10 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let thread = thread_of(group, local);
-    if (thread >= $SPLITS) {
+    if (thread >= $SPLITS || record.count == 0) {
         return;
     }
 #for i in 1..TERMS
@@ -20,7 +22,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     var q$(i)_$j = 0.0;
 #end
 #end
-    for (var k = thread; k < $(LENGTH)u; k += $(SPLITS)u) {
+    let first = lane * $(4*DIM);
+    for (var k = first + thread; k < first + $LENGTH; k += $(SPLITS)u) {
         let g = gradient[k] + record.decay * theta[k];
         gradient[k] = g;
 #for i in 1..TERMS
@@ -31,10 +34,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #end
     }
+    let to = lane * $(4*PART) + thread * $PRODUCTS;
 #for i in 1..TERMS
-    part[thread * $PRODUCTS + $(i-1)] = p$i;
+    part[to + $(i-1)] = p$i;
 #for j in 1..(i+1)
-    part[thread * $PRODUCTS + $(TERMS-1 + i*(i-1)/2 + j-1)] = q$(i)_$j;
+    part[to + $(TERMS-1 + i*(i-1)/2 + j-1)] = q$(i)_$j;
 #end
 #end
 }

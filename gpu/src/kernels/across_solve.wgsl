@@ -5,13 +5,14 @@
 @group(0) @binding(2) var<storage, read_write> coefficients: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
     var product: array<f32, $OTHERS>;
     var gram: array<array<f32, $OTHERS>, $OTHERS>;
 #for k in 0..PRODUCTS
     var sum$k = 0.0;
     for (var split = local; split < $SPLITS; split += 64u) {
-        sum$k += part[split * $PRODUCTS + $k];
+        sum$k += part[lane * $(4*PART) + split * $PRODUCTS + $k];
     }
     let all$k = total(vec4f(sum$k), local).x;
 #end
@@ -55,6 +56,6 @@ fn main(@builtin(local_invocation_index) local: u32) {
         }
     }
 #for i in 0..OTHERS
-    coefficients[$i] = product[$i];
+    coefficients[lane * 16 + $i] = product[$i];
 #end
 }

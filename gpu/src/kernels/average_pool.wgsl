@@ -5,11 +5,14 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = thread_of(group, local);
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
 #if BACKWARD
-    if (i >= record.count * $(AREA*QUADS)) {
+    if (thread >= record.count * $(AREA*QUADS)) {
         return;
     }
+    let i = lane * $(IMAGES*AREA*QUADS) + thread;
     let g = x[i / $(AREA*QUADS) * $QUADS + i % $QUADS] * (1.0 / $(AREA).0);
 #if ACCUMULATE
     y[i] += g;
@@ -17,9 +20,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     y[i] = g;
 #end
 #else
-    if (i >= record.count * $QUADS) {
+    if (thread >= record.count * $QUADS) {
         return;
     }
+    let i = lane * $(IMAGES*QUADS) + thread;
     let first = i / $QUADS * $(AREA*QUADS) + i % $QUADS;
     var sum = vec4f();
     for (var p = 0u; p < $AREA; p++) {

@@ -16,10 +16,13 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let first = thread_of(group, local) * $PIXELS;
     let column = (group.y % $BLOCKS) * $WIDTH;
     let total = record.count * $(ROWS*COLUMNS);
-    let class_y = i32(group.y / $BLOCKS) / $DIVIDE;
+    let last = max(total, 1) - 1;
+    let class_y = i32(group.y / $BLOCKS % $(DIVIDE*DIVIDE)) / $DIVIDE;
     let class_x = i32(group.y / $BLOCKS) % $DIVIDE;
 #if BACKWARD
     let tap_y = (class_y + $PADDING) % $DIVIDE;
@@ -33,10 +36,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let base_x = -$(PADDING)i;
 #end
 #for i in 0..PIXELS
-    let p$i = min(first + $i, total - 1);
+    let p$i = min(first + $i, last);
     let u$i = i32(p$i / $COLUMNS % $ROWS);
     let v$i = i32(p$i % $COLUMNS);
-    let image$i = i32(p$i / $(ROWS*COLUMNS));
+    let image$i = i32(lane * $IMAGES + p$i / $(ROWS*COLUMNS));
     let row$i = u$i * $MULTIPLY + base_y;
     let left$i = v$i * $MULTIPLY + base_x;
 #for j in 0..WIDTH
@@ -51,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
         for (var b = 0i; tap_x + b * $DIVIDE < $KERNEL_X; b++) {
             let tap = (tap_y + a * $DIVIDE) * $KERNEL_X + tap_x + b * $DIVIDE;
-            var at = u32(tap) * $(DEPTH*QUADS*OUT_QUADS) + column;
+            var at = lane * $PACKED + u32(tap) * $(DEPTH*QUADS*OUT_QUADS) + column;
 #for i in 0..PIXELS
             let x$i = left$i + $SIGN * b;
             let ok$i = in$i && x$i >= 0 && x$i < $IN_WIDTH;
@@ -83,11 +86,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         let to = u32((image$i * $OUT_HEIGHT + to_y$i) * $OUT_WIDTH + to_x$i) * $OUT_QUADS + column;
 #else
     if (first + $i < total) {
-        let to = p$i * $OUT_QUADS + column;
+        let to = (lane * $(IMAGES*ROWS*COLUMNS) + p$i) * $OUT_QUADS + column;
 #end
 #for j in 0..WIDTH
 #if BIAS
-        s$(i)_$j += bias[column + $j];
+        s$(i)_$j += bias[lane * $PACKED + column + $j];
 #end
 #if RELU
         s$(i)_$j = select(s$(i)_$j, vec4f(), s$(i)_$j < vec4f());

@@ -9,10 +9,13 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let image = thread_of(group, local);
-    if (image >= record.count) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    if (thread >= record.count) {
         return;
     }
+    let image = lane * $IMAGES + thread;
     let first = image * $(4*QUADS);
     let label = labels[image];
     var largest = logits[first];

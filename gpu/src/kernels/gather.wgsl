@@ -33,6 +33,8 @@ fn number(sample: u32, at: u32) -> f32 {
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let i = thread_of(group, local);
     let image = i / $(HEIGHT*WIDTH*QUADS);
     if (image >= record.count) {
@@ -65,8 +67,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
         value[k] = number(entry.x - $FIRST, channel * $(HEIGHT*WIDTH) + u32(row * $WIDTH + column));
     }
-    x[i] = value;
+    x[lane * $(IMAGES*HEIGHT*WIDTH*QUADS) + i] = value;
     if (quad == 0 && place == 0) {
-        chosen[image] = labels[entry.x];
+        chosen[lane * $IMAGES + image] = labels[entry.x];
     }
 }

@@ -5,8 +5,11 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = thread_of(group, local);
-    if (i < record.count * $(AREA*QUADS)) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    if (thread < record.count * $(AREA*QUADS)) {
+        let i = lane * $(IMAGES*AREA*QUADS) + thread;
         dz[i] = select(vec4f(), dz[i], z[i] > vec4f());
     }
 }

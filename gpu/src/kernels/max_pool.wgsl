@@ -30,13 +30,16 @@ fn arg_max(image: u32, v: u32, u: u32, quad: u32) -> vec4u {
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = thread_of(group, local);
-    let quad = i % $QUADS;
-    let place = i / $QUADS;
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    let quad = thread % $QUADS;
 #if BACKWARD
-    if (place >= record.count * $(HEIGHT*WIDTH)) {
+    if (thread / $QUADS >= record.count * $(HEIGHT*WIDTH)) {
         return;
     }
+    let i = lane * $(IMAGES*HEIGHT*WIDTH*QUADS) + thread;
+    let place = i / $QUADS;
     let column = place % $WIDTH;
     let row = place / $WIDTH % $HEIGHT;
     let image = place / $(HEIGHT*WIDTH);
@@ -57,9 +60,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
     dx[i] = sum;
 #else
-    if (place >= record.count * $(OUT_HEIGHT*OUT_WIDTH)) {
+    if (thread / $QUADS >= record.count * $(OUT_HEIGHT*OUT_WIDTH)) {
         return;
     }
+    let i = lane * $(IMAGES*OUT_HEIGHT*OUT_WIDTH*QUADS) + thread;
+    let place = i / $QUADS;
     let best = arg_max(place / $(OUT_HEIGHT*OUT_WIDTH), place / $OUT_WIDTH % $OUT_HEIGHT, place % $OUT_WIDTH, quad);
     y[i] = vec4f(x[best.x * $QUADS + quad].x, x[best.y * $QUADS + quad].y, x[best.z * $QUADS + quad].z, x[best.w * $QUADS + quad].w);
 #end

@@ -7,17 +7,19 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let i = thread_of(group, local);
-    if (i >= $LENGTH) {
+    if (i >= $LENGTH || record.count == 0) {
         return;
     }
 #if FIRST
-    var value = theta[i];
+    var value = theta[lane * $DIM + i];
 #else
     var value = vec4f();
 #end
 #for i in 0..TERMS
-    value += record.mix[$((FIRST+i)/4)][$((FIRST+i)%4)] * centre$i[i];
+    value += record.mix[$((FIRST+i)/4)][$((FIRST+i)%4)] * centre$i[record.home * $DIM + i];
 #end
-    theta[i] = value;
+    theta[lane * $DIM + i] = value;
 }

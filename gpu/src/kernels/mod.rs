@@ -80,11 +80,11 @@ kernels! {
     ACROSS_APPLY = "across_apply";
 }
 
-/// The numbers of one pass over a batch, as `prelude.wgsl` has them.
+/// The numbers of one pass over a batch in one lane, as `prelude.wgsl` has them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Record {
-    /// Images in the batch.
+    /// Images in the batch; 0 where the lane rests.
     pub count: u32,
     /// Its first entry in the order of the samples.
     pub first: u32,
@@ -102,10 +102,56 @@ pub struct Record {
     pub weight: f32,
     /// Weights of the control points in the mix.
     pub mix: [f32; 8],
+    /// The lane whose control points they are.
+    pub home: u32,
+    /// What fills up a vector.
+    pub rest: [u32; 3],
 }
 
-/// Bytes from one record to the next: what every adapter allows as an offset.
-pub const RECORD_STRIDE: u64 = 256;
+/// Models that work side by side in one dispatch, each in a lane of every buffer, and how far apart the lanes lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lanes {
+    /// How many.
+    pub count: usize,
+    /// Images of a lane of a tensor.
+    pub images: usize,
+    /// Parameters, which lie in whole quads.
+    pub dim: usize,
+    /// Packed weights, in whole quads.
+    pub packed: usize,
+    /// Part sums, in whole quads.
+    pub part: usize,
+}
+
+impl Lanes {
+    /// The most that a run takes.
+    pub const MOST: usize = 8;
+
+    /// A single model: nothing is apart from anything.
+    pub const ONE: Self = Self { count: 1, images: 0, dim: 0, packed: 0, part: 0 };
+
+    /// Numbers of θ of a lane: whole quads.
+    pub const fn theta_len(&self) -> usize {
+        4 * quads(self.dim)
+    }
+
+    /// Bytes from the records of one pass to those of the next: what every adapter allows as an offset.
+    pub const fn stride(&self) -> u64 {
+        ((self.count * size_of::<Record>()) as u64).next_multiple_of(256)
+    }
+
+    /// What kernels know of it. The text for a single model is the same for all networks.
+    fn values(&self) -> [(&'static str, i64); 5] {
+        let apart = |len: usize| if self.count > 1 { len as i64 } else { 0 };
+        [
+            ("LANES", self.count as i64),
+            ("IMAGES", apart(self.images)),
+            ("DIM", apart(quads(self.dim))),
+            ("PACKED", apart(quads(self.packed))),
+            ("PART", apart(quads(self.part))),
+        ]
+    }
+}
 
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,11 +260,11 @@ pub struct Grid {
     pub tile: u64,
     /// Threads of a workgroup.
     pub size: u32,
-    /// How often all of it, in the second dimension.
+    /// How often all of it.
     pub times: u32,
 }
 
-/// The longest grid in one dimension; it goes on in the third.
+/// The longest grid in one dimension; it goes on in the second.
 const FOLD: u64 = 32_768;
 
 impl Grid {
@@ -232,11 +278,11 @@ impl Grid {
         Self { per_image: 0, fixed: units as u64, tile: 1, size, times: 1 }
     }
 
-    /// Workgroups in each dimension for a batch of `count` images.
-    pub fn groups(&self, count: u32) -> [u32; 3] {
+    /// Workgroups of a lane, in the first two dimensions, for a batch of `count` images.
+    pub fn groups(&self, count: u32) -> [u32; 2] {
         let units = self.fixed + self.per_image * u64::from(count);
         let groups = units.div_ceil(self.tile).div_ceil(u64::from(self.size));
-        [groups.min(FOLD) as u32, self.times, groups.div_ceil(FOLD) as u32]
+        [groups.min(FOLD) as u32, self.times * groups.div_ceil(FOLD) as u32]
     }
 }
 
@@ -246,6 +292,7 @@ pub struct Dispatch {
     program: Arc<Program>,
     group: wgpu::BindGroup,
     grid: Grid,
+    lanes: u32,
 }
 
 impl Dispatch {
@@ -254,22 +301,24 @@ impl Dispatch {
         self.program.name
     }
 
-    /// Records it in a pass, for the record at an offset, of a batch of `count` images.
+    /// Records it in a pass, for the records at an offset, of batches of `count` images or fewer.
     pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass, offset: u32, count: u32) {
-        let [x, y, z] = self.grid.groups(count);
+        let [x, y] = self.grid.groups(count);
         pass.set_pipeline(&self.program.pipeline);
         pass.set_bind_group(0, &self.group, &[offset]);
-        pass.dispatch_workgroups(x, y, z);
+        pass.dispatch_workgroups(x, y, self.lanes);
     }
 }
 
-/// Where dispatches are made: a device, and the records that they read.
+/// Where dispatches are made: a device, the records that they read, the models that they work for.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorder<'a> {
     /// The device.
     pub device: &'a Device,
-    /// Records, [`RECORD_STRIDE`] apart.
+    /// Records of all lanes for each pass, [`Lanes::stride`] apart.
     pub records: &'a wgpu::Buffer,
+    /// The models.
+    pub lanes: Lanes,
 }
 
 impl Recorder<'_> {
@@ -284,12 +333,13 @@ impl Recorder<'_> {
         buffers: &[wgpu::BufferBinding],
         grid: Grid,
     ) -> Result<Dispatch> {
-        let values = [&[("SIZE", i64::from(grid.size))], values].concat();
+        let of_grid = [("SIZE", i64::from(grid.size)), ("TIMES", i64::from(grid.times))];
+        let values = [&of_grid, &self.lanes.values()[..], values].concat();
         let program = self.device.program(kernel, &values)?;
         let records = wgpu::BufferBinding {
             buffer: self.records,
             offset: 0,
-            size: wgpu::BufferSize::new(size_of::<Record>() as u64),
+            size: wgpu::BufferSize::new((self.lanes.count * size_of::<Record>()) as u64),
         };
         let entries: Vec<_> = std::iter::once(&records)
             .chain(buffers)
@@ -304,7 +354,7 @@ impl Recorder<'_> {
             layout: &program.layout,
             entries: &entries,
         });
-        Ok(Dispatch { program, group, grid })
+        Ok(Dispatch { program, group, grid, lanes: self.lanes.count as u32 })
     }
 
     /// Threads of a workgroup: eight vectors of a processor, or a GPU's own group or two.

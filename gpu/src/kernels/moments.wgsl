@@ -8,24 +8,28 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let thread = thread_of(group, local);
     let quad = thread % $QUADS;
     let split = thread / $QUADS;
     let places = record.count * $AREA;
-    if (split >= $SPLITS) {
+    if (split >= $SPLITS || places == 0) {
         return;
     }
-    let pivot = x[min(split, places - 1) * $QUADS + quad];
+    let first = lane * $(IMAGES*AREA);
+    let pivot = x[(first + min(split, places - 1)) * $QUADS + quad];
     var sum = vec4f();
     var squares = vec4f();
     var count = 0u;
     for (var p = split; p < places; p += $(SPLITS)u) {
-        let d = x[p * $QUADS + quad] - pivot;
+        let d = x[(first + p) * $QUADS + quad] - pivot;
         sum += d;
         squares = fma(d, d, squares);
         count++;
     }
     let mean = sum / f32(max(count, 1u));
-    part[thread * 2] = pivot + mean;
-    part[thread * 2 + 1] = max(squares - sum * mean, vec4f());
+    let to = lane * $PART + thread * 2;
+    part[to] = pivot + mean;
+    part[to + 1] = max(squares - sum * mean, vec4f());
 }

@@ -12,29 +12,35 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    if (record.count == 0) {
+        return;
+    }
     let quad = group.x;
     let places = record.count * $AREA;
     let number = f32(places);
     var sum = vec4f();
     for (var split = local; split < $SPLITS; split += 64u) {
         let count = (places + $(SPLITS-1) - split) / $SPLITS;
-        sum += f32(count) * part[(split * $QUADS + quad) * 2];
+        sum += f32(count) * part[lane * $PART + (split * $QUADS + quad) * 2];
     }
     let mean = total(sum, local) / number;
     var squares = vec4f();
     for (var split = local; split < $SPLITS; split += 64u) {
         let count = (places + $(SPLITS-1) - split) / $SPLITS;
-        let at = (split * $QUADS + quad) * 2;
+        let at = lane * $PART + (split * $QUADS + quad) * 2;
         let d = part[at] - mean;
         squares += part[at + 1] + f32(count) * d * d;
     }
     let variance = total(squares, local) / number;
     if (local == 0) {
-        act(quad, mean, variance);
+        act(lane, quad, mean, variance);
 #if STATISTICS
         // Sums over batches, by their shares of the samples, of means and unbiased variances.
-        statistics[quad] += record.share * mean;
-        statistics[$QUADS + quad] += record.share * variance * (number / max(number - 1, 1));
+        let to = lane * $(2*QUADS) + quad;
+        statistics[to] += record.share * mean;
+        statistics[to + $QUADS] += record.share * variance * (number / max(number - 1, 1));
 #end
     }
 }

@@ -11,14 +11,17 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = thread_of(group, local);
-    if (i >= record.count * $(AREA*QUADS)) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    if (thread >= record.count * $(AREA*QUADS)) {
         return;
     }
+    let i = lane * $(IMAGES*AREA*QUADS) + thread;
     var value = x[i];
 #if NORM
-    let quad = i % $QUADS;
-    value = (value - norm[quad]) * norm[$(2*QUADS) + quad] + norm[$(3*QUADS) + quad];
+    let at = lane * $(4*QUADS) + thread % $QUADS;
+    value = (value - norm[at]) * norm[at + $(2*QUADS)] + norm[at + $(3*QUADS)];
 #end
 #if ADD
     value += other[i];

@@ -17,10 +17,13 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = thread_of(group, local);
-    if (i >= record.count * $(AREA*QUADS)) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    if (thread >= record.count * $(AREA*QUADS)) {
         return;
     }
+    let i = lane * $(IMAGES*AREA*QUADS) + thread;
     var g = dz[i];
 #if RELU
     g = select(vec4f(), g, z[i] > vec4f());
@@ -33,9 +36,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #end
 #if NORM
-    let quad = i % $QUADS;
-    let normalised = (x[i] - norm[quad]) * norm[$QUADS + quad];
-    g = norm[$(2*QUADS) + quad] * (g - (means[quad] + normalised * means[$QUADS + quad]));
+    let quad = thread % $QUADS;
+    let at = lane * $(4*QUADS) + quad;
+    let mean = lane * $(2*QUADS) + quad;
+    let normalised = (x[i] - norm[at]) * norm[at + $QUADS];
+    g = norm[at + $(2*QUADS)] * (g - (means[mean] + normalised * means[mean + $QUADS]));
 #end
 #if ACCUMULATE
     dx[i] += g;

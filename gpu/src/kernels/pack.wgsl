@@ -6,14 +6,16 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let i = thread_of(group, local);
-    if (i >= $LENGTH) {
+    if (i >= $LENGTH || record.count == 0) {
         return;
     }
     let weight = table[i];
     var value = 0.0;
     if (weight != 0xffffffffu) {
-        value = theta[weight];
+        value = theta[lane * $(4*DIM) + weight];
     }
-    packed[i] = value;
+    packed[lane * $(4*PACKED) + i] = value;
 }

@@ -1,8 +1,8 @@
 // What every kernel has in front of it.
 
-// Numbers of one pass: of a step, or of a batch whose loss is measured.
+// Numbers of one pass in one lane: of a step, or of a batch whose loss is measured.
 struct Record {
-    // Images in the batch.
+    // Images in the batch; 0 where the lane rests.
     count: u32,
     // Its first entry in the order of the samples.
     first: u32,
@@ -17,12 +17,24 @@ struct Record {
     weight: f32,
     // Of the control points in the mix.
     mix: array<vec4f, 2>,
+    // The lane whose control points they are.
+    home: u32,
 }
-@group(0) @binding(0) var<uniform> record: Record;
+@group(0) @binding(0) var<uniform> records: array<Record, $LANES>;
 
-// The number of a thread. A grid is folded where it is longer than a dimension may be.
+// The model that a workgroup works for. Lane l has its images, in tensors, from l·IMAGES on; its θ from l·DIM quads on;
+// its packed weights from l·PACKED quads on; its part sums from l·PART quads on.
+fn lane_of(group: vec3u) -> u32 {
+#if LANES-1
+    return group.z;
+#else
+    return 0;
+#end
+}
+
+// The number of a thread within its lane. A grid is folded where it is longer than a dimension may be.
 fn thread_of(group: vec3u, local: u32) -> u32 {
-    return (group.z * 32768 + group.x) * $SIZE + local;
+    return (group.y / $TIMES * 32768 + group.x) * $SIZE + local;
 }
 
 // By its bits: comparisons may assume that there is none.

@@ -7,8 +7,10 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
     let quad = thread_of(group, local);
     if (quad < $QUADS) {
-        act(quad, statistics[quad], statistics[$QUADS + quad]);
+        let at = lane * $(2*QUADS) + quad;
+        act(lane, quad, statistics[at], statistics[at + $QUADS]);
     }
 }

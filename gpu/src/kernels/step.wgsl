@@ -7,10 +7,13 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = thread_of(group, local);
-    if (i >= $LENGTH) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let thread = thread_of(group, local);
+    if (thread >= $LENGTH || record.count == 0) {
         return;
     }
+    let i = lane * $DIM + thread;
     let g = gradient[i] + record.decay * theta[i];
     let v = record.momentum * momentum[i] + record.weight * g;
     momentum[i] = v;

@@ -14,6 +14,8 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let thread = thread_of(group, local);
     let quad = thread % $QUADS;
     let split = thread / $QUADS;
@@ -22,13 +24,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
     let places = record.count * $AREA;
 #if NORM
-    let mean = norm[quad];
-    let inverse = norm[$QUADS + quad];
+    let mean = norm[lane * $(4*QUADS) + quad];
+    let inverse = norm[lane * $(4*QUADS) + $QUADS + quad];
     var product = vec4f();
 #end
     var sum = vec4f();
     for (var p = split; p < places; p += $(SPLITS)u) {
-        let i = p * $QUADS + quad;
+        let i = (lane * $(IMAGES*AREA) + p) * $QUADS + quad;
         var g = dz[i];
 #if RELU
         g = select(vec4f(), g, z[i] > vec4f());
@@ -38,8 +40,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         product = fma(g, (x[i] - mean) * inverse, product);
 #end
     }
-    part[thread * $(1+NORM)] = sum;
+    let to = lane * $PART + thread * $(1+NORM);
+    part[to] = sum;
 #if NORM
-    part[thread * 2 + 1] = product;
+    part[to + 1] = product;
 #end
 }

@@ -11,13 +11,15 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let quad = group.x;
     var sum = vec4f();
 #if NORM
     var product = vec4f();
 #end
     for (var split = local; split < $SPLITS; split += 64u) {
-        let at = (split * $QUADS + quad) * $(1+NORM);
+        let at = lane * $PART + (split * $QUADS + quad) * $(1+NORM);
         sum += part[at];
 #if NORM
         product += part[at + 1];
@@ -30,15 +32,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
     if (local == 0) {
 #if NORM
-        means[quad] = all / number;
-        means[$QUADS + quad] = products / number;
+        let mean = lane * $(2*QUADS) + quad;
+        means[mean] = all / number;
+        means[mean + $QUADS] = products / number;
 #end
+        let to = lane * $(4*DIM) + place.x + quad * 4;
         for (var k = 0u; k < 4 && quad * 4 + k < $CHANNELS; k++) {
 #if NORM
-            gradient[place.x + quad * 4 + k] = products[k];
-            gradient[place.x + $CHANNELS + quad * 4 + k] = all[k];
+            gradient[to + k] = products[k];
+            gradient[to + $CHANNELS + k] = all[k];
 #else
-            gradient[place.x + quad * 4 + k] = all[k];
+            gradient[to + k] = all[k];
 #end
         }
     }

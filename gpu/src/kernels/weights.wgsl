@@ -8,6 +8,8 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let thread = thread_of(group, local);
     let split = thread / $(KERNEL_Y*KERNEL_X*GROUPS*BLOCKS);
     if (split >= $SPLITS) {
@@ -34,10 +36,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         if (in_y < 0 || in_y >= $HEIGHT) {
             continue;
         }
-        let line = i32(r / $OUT_HEIGHT) * $HEIGHT + in_y;
+        let line = i32(lane * $IMAGES + r / $OUT_HEIGHT) * $HEIGHT + in_y;
         for (var u = start; u < stop; u++) {
             let at = u32(line * $IN_WIDTH + i32(u) * $STRIDE + tap_x) * $QUADS + depth * $((DEPTH+3)/4);
-            let here = (r * $OUT_WIDTH + u) * $OUT_QUADS + block * $WIDTH;
+            let here = ((lane * $(IMAGES*OUT_HEIGHT) + r) * $OUT_WIDTH + u) * $OUT_QUADS + block * $WIDTH;
 #for q in 0..(DEPTH+3)/4
             let x$q = x[at + $q];
 #end
@@ -51,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
         }
     }
-    let to_part = ((split * $(KERNEL_Y*KERNEL_X) + tap) * $(GROUPS*DEPTH) + depth * $DEPTH) * $OUT_QUADS + block * $WIDTH;
+    let to_part = lane * $PART + ((split * $(KERNEL_Y*KERNEL_X) + tap) * $(GROUPS*DEPTH) + depth * $DEPTH) * $OUT_QUADS + block * $WIDTH;
 #for i in 0..DEPTH
 #for j in 0..WIDTH
     part[to_part + $(i*OUT_QUADS+j)] = s$(i)_$j;

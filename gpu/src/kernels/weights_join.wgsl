@@ -6,6 +6,7 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
     let thread = thread_of(group, local);
     if (thread >= $(OUTPUTS*CHANNELS*TAPS)) {
         return;
@@ -13,11 +14,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let tap = thread % $TAPS;
     let channel = thread / $TAPS % $CHANNELS;
     let output = thread / $(TAPS*CHANNELS);
-    var at = (tap * $DEPTHS + channel) * $(4*OUT_QUADS) + output;
+    var at = lane * $(4*PART) + (tap * $DEPTHS + channel) * $(4*OUT_QUADS) + output;
     var sum = 0.0;
     for (var split = 0u; split < $SPLITS; split++) {
         sum += part[at];
         at += $(TAPS*DEPTHS*4*OUT_QUADS);
     }
-    gradient[place.x + thread] = sum;
+    gradient[lane * $(4*DIM) + place.x + thread] = sum;
 }
