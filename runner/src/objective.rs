@@ -94,10 +94,12 @@ impl Objective {
         Ok(Self::Trained { model, data, shape, source, batch, augment, gpu: None })
     }
 
-    /// The same objective, trained and measured on the device of an opener. A function stays on the processor.
-    pub fn on_gpu(mut self, opener: Arc<Opener>) -> Self {
+    /// The same objective, trained and measured on the device of an opener, in the same dispatches for as many as
+    /// `models` landscapes. A function stays on the processor.
+    pub fn on_gpu(mut self, opener: Arc<Opener>, models: usize) -> Self {
         if let Self::Trained { data, shape, gpu, .. } = &mut self {
-            *gpu = Some((opener.clone(), Arc::new(Shared::new(opener, data.clone(), shape.channels))));
+            let shared = Shared::new(opener.clone(), data.clone(), shape.channels).side_by_side(models);
+            *gpu = Some((opener, Arc::new(shared)));
         }
         self
     }
@@ -151,7 +153,7 @@ impl Objective {
             gpu: None,
         };
         Ok(match gpu {
-            Some((opener, _)) => part.on_gpu(opener.clone()),
+            Some((opener, _)) => part.on_gpu(opener.clone(), 1),
             None => part,
         })
     }

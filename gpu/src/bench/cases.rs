@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::kernels::batch_norm::{self, Back, Normalise};
 use crate::kernels::correlation::Correlation;
 use crate::kernels::gemm::Gemm;
-use crate::kernels::{Recorder, parameters, peak, quads, whole};
+use crate::kernels::{Lanes, Recorder, parameters, peak, quads, whole};
 use crate::landscape::Gpu;
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,16 +69,18 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
             add(name, Box::new(move |recorder| normalised(recorder, kernel, sizes, batch)));
         }
     }
-    let networks: &[&str] = if hardware {
-        &["lenet5", "resnet20", "resnet56", "resnet110", "wrn56-2"]
-    } else {
-        &["lenet5", "resnet20"]
-    };
-    for &network in networks {
+    let several = if hardware { Lanes::MOST } else { 2 };
+    let mut networks = vec![("lenet5", 1), ("lenet5", several), ("resnet20", 1), ("resnet20", several)];
+    if hardware {
+        networks.extend([("resnet56", 1), ("resnet110", 1), ("wrn56-2", 1)]);
+    }
+    for (network, models) in networks {
         let batch = if network == "lenet5" { 128 } else { batch };
-        let device = device.clone();
-        let make = move |_: &Recorder| stepped(&device, network, batch);
-        add(format!("step {network} b{batch}"), Box::new(make));
+        let one = if models > 1 { format!(", one of {models}") } else { String::new() };
+        let shape = format!("{network} b{batch}{one}");
+        let (device, name) = (device.clone(), format!("step {shape}"));
+        let make = move |_: &Recorder| stepped(&device, network, &shape, batch, models);
+        add(name, Box::new(make));
     }
     all
 }
@@ -207,7 +209,8 @@ impl Data for Noise {
     }
 }
 
-fn stepped(device: &Arc<Device>, name: &'static str, batch: usize) -> Result<Measured> {
+/// Steps of a network; of several, each in a thread, in the same dispatches. Time and work are those of one.
+fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: usize) -> Result<Measured> {
     let (input, layers): (_, Vec<Layer>) = match name {
         "lenet5" => (zoo::LENET5_INPUT, zoo::LENET5.map(|(_, layer)| layer).to_vec()),
         name => {
@@ -227,24 +230,32 @@ fn stepped(device: &Arc<Device>, name: &'static str, batch: usize) -> Result<Mea
     let count = batch * steps;
     let inputs = (0..count * input.len()).map(|_| stream.normal() as f32).collect();
     let labels = (0..count).map(|_| stream.below(10) as u8).collect();
-    let shared =
-        Arc::new(Shared::new(Arc::new(Opener::with(device.clone())), Arc::new(Noise { inputs, labels }), 1));
-    let mut gpu = Gpu::new(&network, shared, batch, 1, None)?;
-    let mut theta = vec![0.0; network.parameter_len()];
-    initialise(&network, 1, 0, &mut theta);
-    gpu.put(0, &theta)?;
-    let (flops, bytes) = ((3 * network.flops() * batch) as f64, gpu.bytes() as f64);
+    let opener = Arc::new(Opener::with(device.clone()));
+    let shared = Shared::new(opener, Arc::new(Noise { inputs, labels }), 1).side_by_side(models);
+    let shared = Arc::new(shared);
+    let mut gpus = Vec::new();
+    for model in 0..models as u32 {
+        let mut gpu = Gpu::new(&network, shared.clone(), batch, 1, None)?;
+        let mut theta = vec![0.0; network.parameter_len()];
+        initialise(&network, 1, model, &mut theta);
+        gpu.put(0, &theta)?;
+        gpus.push(gpu);
+    }
+    let (flops, bytes) = ((3 * network.flops() * batch) as f64, gpus[0].bytes() as f64);
     let course =
         Course { seed: 1, job: 1, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
     let mix = Mix::from_iter([(0, 1.0)]);
     let list: Vec<Step> =
         (0..steps as u32).map(|batch| Step { mix: mix.clone(), rate: 1e-3, batch }).collect();
-    let mut losses = vec![0.0; steps];
     let step = move || {
         let start = Instant::now();
-        gpu.advance(&course, &list, &mut losses)?;
-        Ok(start.elapsed().as_secs_f64() / steps as f64)
+        let advance = |gpu: &mut Gpu| gpu.advance(&course, &list, &mut vec![0.0; steps]);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = gpus.iter_mut().map(|gpu| scope.spawn(|| advance(gpu))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("a step does not panic"))
+        })?;
+        Ok(start.elapsed().as_secs_f64() / (steps * models) as f64)
     };
-    let work = Work::Steps(Box::new(step), steps);
-    Ok(Measured { kernel: "step", shape: format!("{name} b{batch}"), flops, bytes, work })
+    let work = Work::Steps(Box::new(step), steps * models);
+    Ok(Measured { kernel: "step", shape: shape.to_owned(), flops, bytes, work })
 }

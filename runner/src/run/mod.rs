@@ -28,6 +28,7 @@ use crate::store::Store;
 use record::{ORIGIN, Records};
 use stage::{Stage, stages};
 use std::path::{Path, PathBuf};
+use valleys_gpu::kernels::Lanes;
 
 pub(crate) use divergence::watched;
 pub use job::{Job, Kind as JobKind, Layer, layers};
@@ -40,12 +41,16 @@ pub use summary::{FitSummary, Minimum, Segment, Summary};
 /// The name of the last job, which needs all others: summary and report.
 pub const REPORT: &str = "report";
 
+/// Jobs that a GPU does in the same dispatches at most.
+pub const SIDE_BY_SIDE: usize = Lanes::MOST;
+
 /// Where a run works and how it talks.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The run directory; `runs/NAME-HASH` where there is none.
     pub out: Option<PathBuf>,
-    /// Threads; as many as the machine has cores where there is none. No result depends on it.
+    /// Threads; as many as the machine has cores where there is none, and on a GPU of hardware at least
+    /// [`SIDE_BY_SIDE`]. No result depends on it.
     pub threads: Option<usize>,
     /// No progress on stderr.
     pub quiet: bool,
@@ -65,6 +70,8 @@ pub struct Run {
     given: Vec<Vec<f32>>,
     store: Store,
     records: Records,
+    /// Jobs side by side.
+    threads: usize,
 }
 
 /// Does everything of a configuration that is not yet done; gives the summary and the run directory.
@@ -75,7 +82,7 @@ pub struct Run {
 /// See [`Kind`]; with [`Kind::Jobs`] all jobs that do not depend on the failed ones are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
     let run = Run::open(config, options.out.as_deref(), name, options)?;
-    let summary = on_threads(options, || {
+    let summary = on_threads(run.threads, || {
         let failures = run.work(&layers(&run.config), &options.stop, options.quiet);
         run.finish(failures)
     })?;
@@ -99,7 +106,7 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     }
     let asked: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
     layers.iter_mut().for_each(|layer| layer.jobs.retain(|job| asked.contains(job.name().as_str())));
-    on_threads(options, || {
+    on_threads(run.threads, || {
         let mut failures = run.work(&layers, &options.stop, options.quiet);
         if asked.contains(REPORT) {
             return run.finish(failures).map(drop);
@@ -110,8 +117,8 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     })
 }
 
-fn on_threads<R: Send>(options: &Options, work: impl FnOnce() -> R + Send) -> R {
-    match rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build() {
+fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
         Ok(pool) => pool.install(work),
         // A machine that has no more threads still has this one.
         Err(_) => work(),
@@ -208,8 +215,15 @@ impl Run {
     /// Everything that jobs need, and the run directory.
     fn open(config: Config, out: Option<&Path>, name: &str, options: &Options) -> Result<Self> {
         let (mut objective, root) = prepare(&config, out, name)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut threads = options.threads.unwrap_or(cores);
         if config.backend == Backend::Gpu && objective.data().is_some() {
-            objective = objective.on_gpu(crate::gpu::opener(options.device.as_deref())?);
+            let opener = crate::gpu::opener(options.device.as_deref())?;
+            let hardware = opener.device().is_ok_and(|device| device.is_hardware());
+            // A processor has enough to do with one model; a thread that waits for a GPU costs nothing.
+            let models = if hardware { options.threads.unwrap_or(SIDE_BY_SIDE) } else { 1 };
+            threads = threads.max(models);
+            objective = objective.on_gpu(opener, models);
         }
         let state = objective.state();
         let given = given(&config, &state)?;
@@ -229,7 +243,7 @@ impl Run {
             (ORIGIN, &*origin(&objective, &given), "a run of other data or of another version"),
         ];
         let store = Store::open(&root, &files)?;
-        Ok(Self { state, given, config, objective, store, records: Records::default() })
+        Ok(Self { state, given, config, objective, store, records: Records::default(), threads })
     }
 
     /// The main fit.
