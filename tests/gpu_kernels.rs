@@ -11,7 +11,8 @@ fn every_kernel_is_the_reference_s() {
         return;
     }
     for (as_hardware, checked) in [(false, true), (true, true), (false, false), (true, false)] {
-        let choice = Choice { as_hardware: Some(as_hardware), checked, ..Choice::from_environment() };
+        let choice =
+            Choice { as_hardware: Some(as_hardware), checked, ..Choice::from_environment().unwrap() };
         let device = Device::open(&choice).unwrap();
         for case in check::cases() {
             let found = case.run(&device).unwrap_or_else(|e| panic!("{case:?}: {e}"));

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Program};
+use crate::paths::Paths;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,16 +15,23 @@ pub struct Choice {
     pub checked: bool,
     /// Take the sizes of kernels for hardware, or for a program that plays it; none for what it is.
     pub as_hardware: Option<bool>,
+    /// Faster ways for some layers.
+    pub paths: Paths,
 }
 
 impl Choice {
-    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any; checked in debug builds.
-    pub fn from_environment() -> Self {
-        Self {
+    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any, and the paths in `VALLEYS_GPU_PATHS`;
+    /// checked in debug builds.
+    ///
+    /// # Errors
+    /// A path that is not there.
+    pub fn from_environment() -> Result<Self> {
+        Ok(Self {
             device: std::env::var("VALLEYS_DEVICE").ok(),
             checked: cfg!(debug_assertions),
             as_hardware: None,
-        }
+            paths: Paths::from_environment()?,
+        })
     }
 
     /// This choice with an adapter named by the user, if one was.
@@ -104,6 +112,7 @@ pub struct Device {
     info: wgpu::AdapterInfo,
     checked: bool,
     hardware: bool,
+    paths: Paths,
     fate: Arc<Mutex<Fate>>,
     programs: Mutex<HashMap<String, Arc<Program>>>,
 }
@@ -125,7 +134,7 @@ impl Device {
         descriptor.backend_options.noop.enable = true;
         let instance = wgpu::Instance::new(descriptor);
         let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP)).remove(0);
-        let choice = Choice { as_hardware: Some(as_hardware), checked: true, device: None };
+        let choice = Choice { as_hardware: Some(as_hardware), checked: true, ..Choice::default() };
         Self::of(adapter, &choice).expect("it is always there")
     }
 
@@ -167,7 +176,7 @@ impl Device {
         }));
         let (checked, programs) = (choice.checked, Mutex::default());
         let hardware = choice.as_hardware.unwrap_or(is_hardware(&info));
-        Ok(Self { device, queue, info, checked, hardware, fate, programs })
+        Ok(Self { device, queue, info, checked, hardware, paths: choice.paths, fate, programs })
     }
 
     /// Name, driver and kind of the adapter.
@@ -188,6 +197,11 @@ impl Device {
     /// Whether kernels have the sizes for hardware, not for a program that plays a GPU.
     pub fn is_hardware(&self) -> bool {
         self.hardware
+    }
+
+    /// Which faster ways layers take.
+    pub fn paths(&self) -> Paths {
+        self.paths
     }
 
     /// Waits until everything submitted is done.

@@ -11,6 +11,14 @@ pub enum Error {
         /// The adapters that are there.
         found: String,
     },
+    /// A faster way that is not there.
+    #[error("there is no path {given:?} for kernels of a GPU; there are: {known}")]
+    NoPath {
+        /// What was asked for.
+        given: String,
+        /// The paths that are there.
+        known: String,
+    },
     /// The device went away: unplugged, reset by its driver, or destroyed.
     #[error("the GPU was lost: {0}")]
     Lost(String),

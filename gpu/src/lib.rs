@@ -18,10 +18,12 @@ mod memory;
 pub mod network;
 mod palette;
 mod pass;
+pub mod paths;
 pub mod template;
 
 pub use data::{Data, Shared};
 pub use device::{Choice, Device, Opener, adapters, answers, is_hardware};
 pub use error::{Error, Result};
 pub use landscape::{Augment, Counts, Gpu};
+pub use paths::Paths;
 pub use wgpu::Adapter;

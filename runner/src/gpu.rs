@@ -32,7 +32,7 @@ impl Wanted {
 /// # Errors
 /// No usable device.
 pub fn opener(device: Option<&str>) -> Result<Arc<Opener>> {
-    let opener = Opener::new(Choice::from_environment().or_named(device));
+    let opener = Opener::new(Choice::from_environment().map_err(|e| failure(&e))?.or_named(device));
     opener.device().map_err(|e| failure(&e))?;
     Ok(Arc::new(opener))
 }
@@ -40,6 +40,7 @@ pub fn opener(device: Option<&str>) -> Result<Arc<Opener>> {
 /// A failure of a device with its exit code.
 pub fn failure(error: &Error) -> Failure {
     let kind = match error {
+        Error::NoPath { .. } => Kind::Usage,
         Error::OutOfMemory { .. } | Error::TooLarge { .. } => Kind::Resources,
         _ => Kind::Device,
     };

@@ -3,6 +3,7 @@
 
 mod layers;
 mod parameters;
+mod winograd;
 
 use crate::device::Device;
 use crate::error::Result;
@@ -63,7 +64,7 @@ pub fn tolerance(terms: usize) -> f64 {
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    layers::cases().into_iter().chain(parameters::cases()).collect()
+    layers::cases().into_iter().chain(parameters::cases()).chain(winograd::cases()).collect()
 }
 
 /// Makes the programs of all cases; what they compute is not looked at.

@@ -26,13 +26,13 @@ pub struct Correlation {
 
 /// Places and quads of channels of a thread.
 #[derive(Clone, Copy, Debug)]
-struct Tile {
-    places: usize,
-    width: usize,
+pub(super) struct Tile {
+    pub places: usize,
+    pub width: usize,
 }
 
 /// The largest of 1 to 4 that divides a number of quads.
-fn width(quads: usize, most: usize) -> usize {
+pub(super) fn width(quads: usize, most: usize) -> usize {
     (1..=most).rev().find(|w| quads.is_multiple_of(*w)).unwrap_or(1)
 }
 
@@ -63,7 +63,7 @@ impl Correlation {
     }
 
     /// Rows of the packed weights of a tap: channels that are multiplied.
-    const fn depth(channels: usize) -> usize {
+    pub(super) const fn depth(channels: usize) -> usize {
         if channels < 4 { channels } else { quads(channels) * 4 }
     }
 

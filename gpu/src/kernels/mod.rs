@@ -13,6 +13,7 @@ pub mod parameters;
 pub mod peak;
 pub mod pool;
 pub mod samples;
+pub mod winograd;
 
 use crate::device::Device;
 use crate::error::Result;
@@ -78,6 +79,10 @@ kernels! {
     ACROSS_DOTS = "across_dots";
     ACROSS_SOLVE = "across_solve" with "tree";
     ACROSS_APPLY = "across_apply";
+    WINOGRAD_WEIGHTS = "winograd_weights";
+    WINOGRAD_INPUTS = "winograd_inputs";
+    WINOGRAD_PRODUCTS = "winograd_products";
+    WINOGRAD_OUTPUTS = "winograd_outputs";
 }
 
 /// The numbers of one pass over a batch in one lane, as `prelude.wgsl` has them.

@@ -96,7 +96,7 @@ fn look(number: usize, adapter: &Adapter, checks: bool) -> Found {
         name: info.name,
     };
     if checks {
-        let choice = Choice { device: Some(number.to_string()), checked: false, as_hardware: None };
+        let choice = Choice { device: Some(number.to_string()), ..Choice::default() };
         match Device::open(&choice).and_then(|device| tested(&device)) {
             Ok(checks) => {
                 let failed = checks.iter().filter(|check| !check.passed).count();
