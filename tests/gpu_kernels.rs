@@ -3,20 +3,28 @@
 
 use std::collections::BTreeSet;
 use valleys_gpu::kernels::ALL;
-use valleys_gpu::{Choice, Device, check};
+use valleys_gpu::{Choice, Device, Paths, check};
 
 #[test]
 fn every_kernel_is_the_reference_s() {
     if valleys_tests::gpu(true).is_none() {
         return;
     }
-    for (as_hardware, checked) in [(false, true), (true, true), (false, false), (true, false)] {
-        let choice =
-            Choice { as_hardware: Some(as_hardware), checked, ..Choice::from_environment().unwrap() };
+    let ways = [
+        (false, true, ""),
+        (true, true, ""),
+        (false, false, ""),
+        (true, false, ""),
+        (false, false, "no-subgroups"),
+        (false, true, "halves"),
+    ];
+    for (as_hardware, checked, paths) in ways {
+        let paths: Paths = paths.parse().unwrap();
+        let choice = Choice { as_hardware: Some(as_hardware), checked, paths, ..Choice::from_environment() };
         let device = Device::open(&choice).unwrap();
         for case in check::cases() {
             let found = case.run(&device).unwrap_or_else(|e| panic!("{case:?}: {e}"));
-            assert!(found.error <= check::tolerance(found.terms), "{case:?}: {found:?}, {choice:?}");
+            assert!(found.error <= check::tolerance(paths, found.terms), "{case:?}: {found:?}, {choice:?}");
         }
     }
 }

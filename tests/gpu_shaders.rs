@@ -18,8 +18,8 @@ const WORKGROUP_BYTES: u32 = 16_384;
 const STORAGE_BUFFERS: usize = 8;
 
 /// The texts of all programs that networks of all kinds need.
-fn texts(as_hardware: bool) -> Vec<(&'static str, String)> {
-    let device = Arc::new(Device::imaginary(as_hardware));
+fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
+    let device = Arc::new(Device::imaginary(as_hardware, paths.parse().unwrap()));
     let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
     let resnet = |width| zoo::resnet(2, width, true).map(|(_, layer)| layer).collect::<Vec<_>>();
     let mlp = vec![Layer::Linear { outputs: 5 }, Layer::Relu, Layer::Linear { outputs: 3 }];
@@ -53,7 +53,11 @@ fn texts(as_hardware: bool) -> Vec<(&'static str, String)> {
 fn every_shader_is_portable() {
     let mut kernels = std::collections::BTreeSet::new();
     let mut count = 0;
-    for (name, text) in [texts(false), texts(true)].concat() {
+    let all = [(false, ""), (true, ""), (false, "halves,winograd2"), (true, "halves,winograd4")];
+    let all: std::collections::BTreeSet<_> =
+        all.iter().flat_map(|&(as_hardware, paths)| texts(as_hardware, paths)).collect();
+    assert!(all.iter().any(|(_, text)| text.contains("subgroupBroadcast")));
+    for (name, text) in all {
         kernels.insert(name);
         count += 1;
         let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
@@ -72,7 +76,11 @@ fn every_shader_is_portable() {
         let threads: u32 = module.entry_points[0].workgroup_size.iter().product();
         assert!(threads <= INVOCATIONS, "{name} has {threads} threads");
 
-        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::default());
+        let mut capabilities = Capabilities::default();
+        capabilities.set(Capabilities::SUBGROUP, text.contains("subgroupBroadcast"));
+        // Of every adapter but those of old OpenGL.
+        capabilities.set(Capabilities::SHADER_FLOAT16_IN_FLOAT32, text.contains("pack2x16float"));
+        let mut validator = Validator::new(ValidationFlags::all(), capabilities);
         let info = validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}\n{text}"));
         let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap();
         assert_eq!(words[0], 0x0723_0203, "{name}: SPIR-V's magic number");

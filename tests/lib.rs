@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// A device of this machine for tests, with all checks of indices or with none. Without an adapter: none, or a failure
 /// where the tests must be whole (CI=true).
 pub fn gpu(checked: bool) -> Option<Arc<valleys_gpu::Opener>> {
-    let choice = valleys_gpu::Choice { checked, ..valleys_gpu::Choice::from_environment().unwrap() };
+    let choice = valleys_gpu::Choice { checked, ..valleys_gpu::Choice::from_environment() };
     let opener = Arc::new(valleys_gpu::Opener::new(choice));
     match opener.device() {
         Ok(_) => Some(opener),

@@ -40,6 +40,13 @@ pub fn torch_f32(depth: usize) -> f64 {
 /// in the other, and each of n moves a gradient by some 1/√n of its size. The kernels themselves are held to 3e-5.
 pub const KINKS: f64 = 5e-3;
 
+/// A loss where activations are rounded to f16 between layers: one rounding, for those of many numbers cancel.
+pub const HALVES: f64 = 1e-3;
+
+/// A gradient where activations are rounded to f16 between layers: see [`KINKS`], with 2⁻¹¹ in the place of 2⁻²⁴, so that a
+/// few of some ten thousand units of a small batch change sides.
+pub const HALVES_GRADIENT: f64 = 5e-2;
+
 /// Logits of a network in f32 on real images, relative to the largest: what a comparison with PyTorch must reach.
 pub const LOGITS: f64 = 1e-4;
 

@@ -15,23 +15,18 @@ pub struct Choice {
     pub checked: bool,
     /// Take the sizes of kernels for hardware, or for a program that plays it; none for what it is.
     pub as_hardware: Option<bool>,
-    /// Faster ways for some layers.
+    /// Other ways for some layers.
     pub paths: Paths,
 }
 
 impl Choice {
-    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any, and the paths in `VALLEYS_GPU_PATHS`;
-    /// checked in debug builds.
-    ///
-    /// # Errors
-    /// A path that is not there.
-    pub fn from_environment() -> Result<Self> {
-        Ok(Self {
+    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any; checked in debug builds.
+    pub fn from_environment() -> Self {
+        Self {
             device: std::env::var("VALLEYS_DEVICE").ok(),
             checked: cfg!(debug_assertions),
-            as_hardware: None,
-            paths: Paths::from_environment()?,
-        })
+            ..Self::default()
+        }
     }
 
     /// This choice with an adapter named by the user, if one was.
@@ -113,6 +108,7 @@ pub struct Device {
     checked: bool,
     hardware: bool,
     paths: Paths,
+    vector: u32,
     fate: Arc<Mutex<Fate>>,
     programs: Mutex<HashMap<String, Arc<Program>>>,
 }
@@ -128,14 +124,17 @@ impl Device {
 
     /// A device that does nothing, to which all programs can be given: for tests of their texts without a GPU.
     #[cfg(feature = "noop")]
-    pub fn imaginary(as_hardware: bool) -> Self {
+    pub fn imaginary(as_hardware: bool, paths: Paths) -> Self {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::NOOP;
         descriptor.backend_options.noop.enable = true;
         let instance = wgpu::Instance::new(descriptor);
         let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP)).remove(0);
-        let choice = Choice { as_hardware: Some(as_hardware), checked: true, ..Choice::default() };
-        Self::of(adapter, &choice).expect("it is always there")
+        let choice = Choice { as_hardware: Some(as_hardware), checked: true, paths, device: None };
+        let mut device = Self::of(adapter, &choice).expect("it is always there");
+        // It has no vectors of its own.
+        device.vector = if as_hardware { 0 } else { 8 };
+        device
     }
 
     /// The texts of all programs so far, with their kernels' names, in order.
@@ -149,7 +148,8 @@ impl Device {
 
     fn of(adapter: wgpu::Adapter, choice: &Choice) -> Result<Self> {
         let info = adapter.get_info();
-        let wanted = wgpu::Features::TIMESTAMP_QUERY;
+        let hardware = choice.as_hardware.unwrap_or(is_hardware(&info));
+        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("valleys"),
             required_features: adapter.features() & wanted,
@@ -174,9 +174,11 @@ impl Device {
                 other => _ = fate.refused.get_or_insert(other.to_string()),
             }
         }));
-        let (checked, programs) = (choice.checked, Mutex::default());
-        let hardware = choice.as_hardware.unwrap_or(is_hardware(&info));
-        Ok(Self { device, queue, info, checked, hardware, paths: choice.paths, fate, programs })
+        let (checked, paths, programs) = (choice.checked, choice.paths, Mutex::default());
+        let (least, most) = (info.subgroup_min_size, info.subgroup_max_size);
+        let give = device.features().contains(wgpu::Features::SUBGROUP) && !paths.no_subgroups;
+        let vector = if !hardware && give && least == most && [4, 8, 16].contains(&most) { most } else { 0 };
+        Ok(Self { device, queue, info, checked, hardware, paths, vector, fate, programs })
     }
 
     /// Name, driver and kind of the adapter.
@@ -199,9 +201,14 @@ impl Device {
         self.hardware
     }
 
-    /// Which faster ways layers take.
+    /// Which other ways layers take.
     pub fn paths(&self) -> Paths {
         self.paths
+    }
+
+    /// Threads that a program which plays a GPU runs as one vector, where they can give each other numbers; else 0.
+    pub fn vector(&self) -> u32 {
+        self.vector
     }
 
     /// Waits until everything submitted is done.

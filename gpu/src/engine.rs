@@ -100,6 +100,8 @@ pub(crate) struct Engine {
     resident: Arc<Resident>,
     job: Job,
     pass: Pass,
+    /// Whether activations are stored as f16.
+    halves: bool,
     records: wgpu::Buffer,
     /// Sets of records.
     capacity: usize,
@@ -190,7 +192,8 @@ impl Engine {
             Some(augment) => Some((device.holding("border", &augment.border)?, augment.padding)),
             None => None,
         };
-        let recorder = Recorder { device, records: &records, lanes: alone };
+        let halves = job.plan.activation_bytes(device.paths()) == 2;
+        let recorder = Recorder { device, records: &records, lanes: alone, halves };
         let border = border.as_ref().map(|(border, padding)| (border, *padding));
         let outside = Outside { resident: &resident, order: &order, sums: &sums, border };
         let pass = Pass::new(recorder, &job.plan, job.batch, &outside)?;
@@ -198,6 +201,7 @@ impl Engine {
         Ok(Self {
             job: job.clone(),
             pass,
+            halves,
             records,
             capacity,
             order,
@@ -230,8 +234,12 @@ impl Engine {
 
     /// Makes room for slots of that number.
     pub fn reserve(&mut self, slots: usize) -> Result<()> {
-        let recorder =
-            Recorder { device: &self.resident.device, records: &self.records, lanes: self.pass.lanes };
+        let recorder = Recorder {
+            device: &self.resident.device,
+            records: &self.records,
+            lanes: self.pass.lanes,
+            halves: self.halves,
+        };
         let len = self.pass.lanes.count * self.pass.lanes.theta_len();
         while self.slots.len() < slots {
             let numbers = |what| recorder.device.numbers(what, len);
@@ -267,7 +275,8 @@ impl Engine {
             }
         }
         let device = &self.resident.device;
-        let recorder = Recorder { device, records: &self.records, lanes: self.pass.lanes };
+        let recorder =
+            Recorder { device, records: &self.records, lanes: self.pass.lanes, halves: self.halves };
         let Pass { theta, gradient, part, .. } = &self.pass;
         let dim = self.job.plan.dim;
         for (names, _) in &named {
@@ -376,7 +385,7 @@ impl Engine {
                 named.iter().zip(&apart).map(|((names, _), &row)| Run { list: &self.mixes[names], row }),
             );
             let Pass { pack, gather, train, .. } = &self.pass;
-            runs.extend([std::slice::from_ref(pack), &gather[0], train].map(|list| Run { list, row }));
+            runs.extend([pack, &gather[0], train].map(|list| Run { list, row }));
             if project {
                 runs.extend(
                     named.iter().zip(&apart).filter_map(|((names, _), &row)| {
@@ -435,7 +444,7 @@ impl Engine {
                 let Pass { pack, gather, accumulate, fix, measure, .. } = &self.pass;
                 let mix =
                     named.iter().zip(apart).map(|((names, _), row)| Run { list: &self.mixes[names], row });
-                let pack = Run { list: std::slice::from_ref(pack), row: first };
+                let pack = Run { list: pack, row: first };
                 batches.push(Batch { anew: true, runs: mix.chain([pack]).collect() });
                 for (from, count) in parts(0, accumulated, batch) {
                     let row = records.another(first, |lane, record| {

@@ -136,11 +136,6 @@ impl Gpu {
         self.counts
     }
 
-    /// Bytes that a step of `batch` images moves at least, if nothing stays in a cache: see [`Plan::bytes`].
-    pub fn bytes(&self) -> u64 {
-        self.job.plan.bytes(self.job.batch)
-    }
-
     /// Destroys the device before a submission so many from now: for tests of what happens then.
     pub fn lose_device_after(&self, submissions: u64) {
         self.tell(|engine, _| engine.fuse.set(Some(submissions)));

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::kernels::batch_norm::Normalise;
 use crate::kernels::correlation::Correlation;
+use crate::paths::Paths;
 use valleys_core::kernels::Window;
 use valleys_core::network::{Layer, Network, Row, Shape};
 
@@ -116,6 +117,9 @@ impl Plan {
             tensors.push(rows[at].output);
             at += 1;
         }
+        if let Some(Op { kind: Kind::Correlate(last, _), .. }) = ops.last_mut() {
+            last.logits = true;
+        }
         let (classes, dim, flops) = (network.classes(), network.parameter_len(), network.flops());
         Ok(Self { ops, tensors, classes, dim, flops })
     }
@@ -123,26 +127,36 @@ impl Plan {
 
 impl Plan {
     /// Bytes that a training step of `batch` images reads and writes, each operation on its own and nothing kept in a
-    /// cache: activations and their gradients in f32, without θ and its gradient.
-    pub fn bytes(&self, batch: usize) -> u64 {
+    /// cache: activations of so many bytes and their gradients in f32, without θ and its gradient.
+    pub fn bytes(&self, batch: usize, activation: u64) -> u64 {
         let size = |tensor: usize| self.tensors[tensor].len() as u64;
         let of_op = |op: &Op| {
-            let (x, z, back) = (size(op.x), size(op.z), u64::from(op.x > 0));
+            let (back, [x, z]) = (u64::from(op.x > 0), [op.x, op.z].map(|tensor| size(tensor) * activation));
+            let [dx, dz] = [op.x, op.z].map(|tensor| size(tensor) * 4);
             match op.kind {
                 // Forward; mask; weights; inputs.
-                Kind::Correlate(_, relu) => (x + z) + 3 * z * u64::from(relu) + (x + z) + back * (z + x),
+                Kind::Correlate(_, relu) => {
+                    (x + z) + (z + 2 * dz) * u64::from(relu) + (x + dz) + back * (dz + dx)
+                }
                 Kind::Normalise(n) => {
                     let [norm, add, relu] = [n.norm, n.add, n.relu].map(u64::from);
                     // Moments, forward; sums, backward.
                     let forward = norm * x + x + add * z + z;
-                    let sums = norm * (z + x + relu * z);
-                    forward + sums + z + relu * z + norm * x + x + add * z
+                    let sums = norm * (dz + x + relu * z);
+                    forward + sums + dz + relu * z + norm * x + dx + add * dz
                 }
-                Kind::MaxPool(_) => (x + z) + back * (x + z + x),
-                Kind::AveragePool => (x + z) * (1 + back),
+                Kind::MaxPool(_) => (x + z) + back * (x + dz + dx),
+                Kind::AveragePool => (x + z) + (dx + dz) * back,
             }
         };
-        4 * batch as u64 * self.ops.iter().map(of_op).sum::<u64>()
+        batch as u64 * self.ops.iter().map(of_op).sum::<u64>()
+    }
+
+    /// Bytes of a number of an activation on these paths: what ends with something else than a linear layer or a
+    /// convolution has its logits among them, and keeps f32.
+    pub fn activation_bytes(&self, paths: Paths) -> u64 {
+        let ends = matches!(self.ops.last(), Some(Op { kind: Kind::Correlate(..), .. }));
+        if paths.halves && ends { 2 } else { 4 }
     }
 }
 

@@ -2,18 +2,14 @@
 
 use crate::data::{Part, Resident};
 use crate::error::Result;
+use crate::filtered::{self, Filtered};
 use crate::kernels::batch_norm::{self, Back, Normalise};
 use crate::kernels::{Dispatch, Lanes, Recorder, across, loss, parameters, pool, quads, samples};
 use crate::network::{Kind, Op, Plan};
+use crate::packing::table;
 use std::collections::HashMap;
 use std::ops::Range;
 use valleys_core::network::Shape;
-
-/// What fills up a quad of channels: no weight.
-const NONE: u32 = u32::MAX;
-
-/// Numbers between the starts of packed tensors: what every adapter allows as an offset.
-const ALIGNMENT: usize = 64;
 
 /// Bytes that a tensor may have where a batch is larger than a step's, because its loss is only measured.
 const WIDE: usize = 4 << 20;
@@ -24,7 +20,7 @@ pub(crate) struct Pass {
     /// The models, and how far apart they lie in every buffer.
     pub lanes: Lanes,
     /// Weights from θ(t), once for each θ(t).
-    pub pack: Dispatch,
+    pub pack: Vec<Dispatch>,
     /// A batch of the training samples, of the test samples.
     pub gather: [Vec<Dispatch>; 2],
     /// Forward with the batch's statistics, losses, backward.
@@ -69,6 +65,8 @@ struct Own {
     places: [wgpu::Buffer; 2],
     /// Of a batch norm: how it acts, the means of its gradient, its statistics.
     norm: Option<[wgpu::Buffer; 3]>,
+    /// Of a convolution that goes by minimal filtering.
+    filtered: Option<Filtered>,
 }
 
 /// Buffers of a pass while its lists are made.
@@ -108,9 +106,14 @@ impl Pass {
             ..recorder.lanes
         };
         let recorder = Recorder { lanes, ..recorder };
-        let maker = Maker::new(recorder, plan, batch, ranges)?;
+        let mut maker = Maker::new(recorder, plan, batch, ranges)?;
         let weights = recorder.device.holding("table of the weights", &table)?;
-        let pack = parameters::pack(&recorder, table.len(), &weights, &maker.theta, &maker.packed)?;
+        let mut pack = vec![parameters::pack(&recorder, table.len(), &weights, &maker.theta, &maker.packed)?];
+        let starts = maker.own.iter().map(|own| [own.packed[0].start, own.packed[1].start]);
+        if let Some((weights, layers)) = filtered::layers(&recorder, plan, starts, &maker.packed, wide)? {
+            pack.push(weights);
+            maker.own.iter_mut().zip(layers).for_each(|(own, layer)| own.filtered = layer);
+        }
         let mut accumulate = maker.forward(Statistics::Accumulated)?;
         let last = accumulate.iter().rposition(|dispatch| dispatch.kernel() == "moments_join");
         accumulate.truncate(last.map_or(0, |last| last + 1));
@@ -132,25 +135,6 @@ impl Pass {
             part: maker.part,
         })
     }
-}
-
-/// Which number of θ each packed one is, and where each operation's are: forward, backward, bias.
-fn table(plan: &Plan) -> (Vec<u32>, Vec<[Range<usize>; 3]>) {
-    let mut table = Vec::new();
-    let ranges = plan.ops.iter().map(|op| {
-        let Kind::Correlate(correlation, _) = op.kind else { return [0..0, 0..0, 0..0] };
-        let backward = if op.x == 0 { Vec::new() } else { correlation.backward_table() };
-        let bias = if correlation.bias { correlation.bias_table() } else { Vec::new() };
-        [correlation.forward_table(), backward, bias].map(|part| {
-            let start = table.len();
-            table.extend(part.iter().map(|place| place.map_or(NONE, |place| (op.parameters + place) as u32)));
-            let range = start..table.len();
-            table.resize(range.end.next_multiple_of(ALIGNMENT), NONE);
-            range
-        })
-    });
-    let ranges = ranges.collect();
-    (table, ranges)
 }
 
 /// Numbers of the part sums of a model: those of the operation that has most.
@@ -175,7 +159,11 @@ impl<'a> Maker<'a> {
     ) -> Result<Self> {
         let Recorder { device, lanes, .. } = recorder;
         let numbers = |what, len: usize| device.numbers(what, lanes.count * len);
-        let tensors = plan.tensors.iter().map(|&shape| numbers("activations", len(shape) * lanes.images));
+        let logits = plan.tensors.len() - 1;
+        let tensors = plan.tensors.iter().enumerate().map(|(tensor, &shape)| {
+            let each = if recorder.halves && tensor != logits { 2 } else { 4 };
+            device.buffer("activations", (each * lanes.count * len(shape) * lanes.images) as u64)
+        });
         let place = |offset: usize| {
             let place = device.uniform("place", 16)?;
             device.fill(&place, &[offset as u32, 0, 0, 0]);
@@ -198,7 +186,12 @@ impl<'a> Maker<'a> {
                 }
                 _ => None,
             };
-            Ok(Own { packed, places: [place(op.parameters)?, place(op.parameters + bias)?], norm })
+            Ok(Own {
+                packed,
+                places: [place(op.parameters)?, place(op.parameters + bias)?],
+                norm,
+                filtered: None,
+            })
         });
         Ok(Self {
             tensors: tensors.collect::<Result<_>>()?,
@@ -240,8 +233,12 @@ impl<'a> Maker<'a> {
             match op.kind {
                 Kind::Correlate(correlation, relu) => {
                     let [weights, _, bias] = &own.packed;
+                    let weights = self.weights(weights);
                     let bias = correlation.bias.then(|| self.weights(bias));
-                    list.push(correlation.forward(recorder, relu, x, self.weights(weights), bias, z)?);
+                    match &own.filtered {
+                        Some(filtered) => list.extend(filtered.forward(recorder, relu, x, bias, z)?),
+                        None => list.push(correlation.forward(recorder, relu, x, weights, bias, z)?),
+                    }
                 }
                 Kind::Normalise(normalise) => {
                     if let (Some([norm, _, sums]), true) = (&own.norm, statistics != Statistics::Given) {
@@ -342,7 +339,10 @@ impl<'a> Maker<'a> {
                 if op.x > 0 {
                     let (dx, there) = gradients.take(self, op.x)?;
                     let weights = self.weights(&own.packed[1]);
-                    list.push(correlation.backward_data(recorder, there, dz, weights, &dx)?);
+                    match &own.filtered {
+                        Some(filtered) => list.extend(filtered.backward_data(recorder, there, dz, &dx)?),
+                        None => list.push(correlation.backward_data(recorder, there, dz, weights, &dx)?),
+                    }
                 }
             }
             Kind::Normalise(normalise) => {

@@ -1,10 +1,10 @@
-//! Faster ways to the same numbers, up to rounding, that are taken only where they are asked for.
+//! Other ways to the same numbers, up to rounding, that are taken only where they are asked for.
 
 use crate::error::{Error, Result};
 use crate::kernels::winograd::Winograd;
 use std::str::FromStr;
 
-/// Which faster ways are taken; by default none.
+/// Which other ways are taken; by default none.
 ///
 /// On one device, with the same paths, a run still repeats bit for bit; with others its bits are others.
 ///
@@ -20,22 +20,17 @@ use std::str::FromStr;
 pub struct Paths {
     /// Convolutions of 3 × 3 taps, one apart, between 16 channels or more by minimal filtering.
     pub winograd: Option<Winograd>,
+    /// Threads of a vector do not read for each other, though the adapter would let them: see [`Device::vector`].
+    ///
+    /// [`Device::vector`]: crate::Device::vector
+    pub no_subgroups: bool,
+    /// Activations stored as f16, in half of the bytes; sums, gradients, parameters and logits stay f32.
+    pub halves: bool,
 }
 
 impl Paths {
-    /// The environment variable that names them, with commas between them.
-    pub const VARIABLE: &str = "VALLEYS_GPU_PATHS";
-
     /// Their names.
-    pub const NAMES: [&str; 2] = ["winograd2", "winograd4"];
-
-    /// Those that [`Paths::VARIABLE`] names.
-    ///
-    /// # Errors
-    /// It names one that is not there.
-    pub fn from_environment() -> Result<Self> {
-        std::env::var_os(Self::VARIABLE).map_or(Ok(Self::default()), |names| names.to_string_lossy().parse())
-    }
+    pub const NAMES: [&str; 4] = ["winograd2", "winograd4", "no-subgroups", "halves"];
 }
 
 impl FromStr for Paths {
@@ -48,6 +43,8 @@ impl FromStr for Paths {
             match name {
                 "winograd2" => paths.winograd = Some(Winograd::F2),
                 "winograd4" => paths.winograd = Some(Winograd::F4),
+                "no-subgroups" => paths.no_subgroups = true,
+                "halves" => paths.halves = true,
                 _ => return Err(Error::NoPath { given: name.to_owned(), known: Self::NAMES.join(", ") }),
             }
         }

@@ -3,7 +3,7 @@
 use crate::config::Backend;
 use crate::failure::{Failure, Kind, Result};
 use std::sync::Arc;
-use valleys_gpu::{Choice, Error, Opener, adapters, is_hardware};
+use valleys_gpu::{Choice, Error, Opener, Paths, adapters, is_hardware};
 
 /// What `--backend` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -27,12 +27,12 @@ impl Wanted {
     }
 }
 
-/// An opener of the GPU that was named, or of the best one, which is open.
+/// An opener of the GPU that was named, or of the best one, which is open and takes these paths.
 ///
 /// # Errors
 /// No usable device.
-pub fn opener(device: Option<&str>) -> Result<Arc<Opener>> {
-    let opener = Opener::new(Choice::from_environment().map_err(|e| failure(&e))?.or_named(device));
+pub fn opener(device: Option<&str>, paths: Paths) -> Result<Arc<Opener>> {
+    let opener = Opener::new(Choice { paths, ..Choice::from_environment().or_named(device) });
     opener.device().map_err(|e| failure(&e))?;
     Ok(Arc::new(opener))
 }
@@ -40,7 +40,6 @@ pub fn opener(device: Option<&str>) -> Result<Arc<Opener>> {
 /// A failure of a device with its exit code.
 pub fn failure(error: &Error) -> Failure {
     let kind = match error {
-        Error::NoPath { .. } => Kind::Usage,
         Error::OutOfMemory { .. } | Error::TooLarge { .. } => Kind::Resources,
         _ => Kind::Device,
     };

@@ -7,8 +7,10 @@ use crate::error::Result;
 use crate::kernels::batch_norm::{self, Back, Normalise};
 use crate::kernels::correlation::Correlation;
 use crate::kernels::gemm::Gemm;
-use crate::kernels::{Lanes, Recorder, parameters, peak, quads, whole};
+use crate::kernels::winograd::{Filtering, Winograd};
+use crate::kernels::{Dispatch, Lanes, Recorder, parameters, peak, quads, whole};
 use crate::landscape::Gpu;
+use crate::network::Plan;
 use std::sync::Arc;
 use std::time::Instant;
 use valleys_core::landscape::{Course, Landscape, Mix, Step};
@@ -38,6 +40,22 @@ const LAYERS: [(&str, [usize; 6]); 14] = [
     ("64 to 64", [64, 64, 32, 3, 1, 1]),
 ];
 
+/// What is measured of a layer.
+const KERNELS: [&str; 7] = [
+    "forward",
+    "forward_winograd2",
+    "forward_winograd4",
+    "backward_data",
+    "backward_data_winograd2",
+    "backward_data_winograd4",
+    "backward_weights",
+];
+
+/// Whether a kernel is for layers of these sizes: minimal filtering is for some.
+fn pays(kernel: &str, [channels, outputs, _, edge, stride, _]: [usize; 6]) -> bool {
+    !kernel.contains("winograd") || (edge == 3 && stride == 1 && channels.min(outputs) >= 16)
+}
+
 pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
     let hardware = device.is_hardware();
     // A program that plays a GPU is some thousand times slower.
@@ -57,7 +75,7 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
             layer if layer.contains("lenet") => 128,
             _ => batch,
         };
-        for kernel in ["forward", "backward_data", "backward_weights"] {
+        for kernel in KERNELS.into_iter().filter(|kernel| pays(kernel, sizes)) {
             let name = format!("{kernel} {layer} b{batch}");
             let shape = format!("{layer} b{batch}");
             add(name, Box::new(move |recorder| convolved(recorder, kernel, &shape, sizes, batch)));
@@ -143,11 +161,16 @@ fn convolved(
     let input = Shape { channels, height: size, width: size };
     let layer = Layer::Convolution { outputs, kernel: edge, stride, padding, bias: false };
     let output = layer.output(input);
-    let correlation = Correlation { input, output, kernel: [edge; 2], stride, padding, bias: false };
+    let correlation =
+        Correlation { input, output, kernel: [edge; 2], stride, padding, bias: false, logits: false };
     let [x, y] = [random(recorder, len(input) * batch)?, random(recorder, len(output) * batch)?];
     let weights =
         random(recorder, correlation.forward_table().len().max(correlation.backward_table().len()))?;
+    let winograd = if kernel.ends_with('2') { Winograd::F2 } else { Winograd::F4 };
     let list = match kernel {
+        _ if kernel.contains("winograd") => {
+            filtered(recorder, correlation, winograd, kernel, [&x, &y], batch)?
+        }
         "forward" => vec![correlation.forward(recorder, false, &x, whole(&weights), None, &y)?],
         "backward_data" => vec![correlation.backward_data(recorder, false, &y, whole(&weights), &x)?],
         _ => {
@@ -161,6 +184,27 @@ fn convolved(
     let bytes = 4.0 * ((input.len() + output.len()) * batch + outputs * channels * edge * edge) as f64;
     let work = Work::List(list, batch as u32);
     Ok(Measured { kernel, shape: shape.to_owned(), flops, bytes, work })
+}
+
+/// A convolution by minimal filtering, its weights transformed already, as they are once for each θ(t).
+fn filtered(
+    recorder: &Recorder,
+    correlation: Correlation,
+    winograd: Winograd,
+    kernel: &str,
+    [x, y]: [&wgpu::Buffer; 2],
+    batch: usize,
+) -> Result<Vec<Dispatch>> {
+    let filtering = Filtering::of(correlation, winograd).expect("3 x 3 taps, one apart");
+    let [v, m] = filtering.planes_len(batch).map(|len| recorder.device.numbers("planes", len));
+    let (planes, back) = ([v?, m?], kernel.starts_with("backward"));
+    let weights = random(recorder, filtering.weights_len(back))?;
+    let weights = whole(&weights);
+    let list = match back {
+        false => filtering.forward(recorder, false, x, weights, None, &planes, y)?,
+        true => filtering.backward_data(recorder, false, y, weights, &planes, x)?,
+    };
+    Ok(list.to_vec())
 }
 
 fn normalised(
@@ -241,7 +285,9 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
         gpu.put(0, &theta)?;
         gpus.push(gpu);
     }
-    let (flops, bytes) = ((3 * network.flops() * batch) as f64, gpus[0].bytes() as f64);
+    let plan = Plan::new(&network)?;
+    let bytes = plan.bytes(batch, plan.activation_bytes(device.paths())) as f64;
+    let flops = (3 * network.flops() * batch) as f64;
     let course =
         Course { seed: 1, job: 1, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
     let mix = Mix::from_iter([(0, 1.0)]);

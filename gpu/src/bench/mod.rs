@@ -66,7 +66,7 @@ const REPETITIONS: usize = 7;
 pub fn run(device: &Arc<Device>, pattern: &str, mut tell: impl FnMut(&Row)) -> Result<Vec<Row>> {
     let lanes = Lanes::ONE;
     let records = device.uniform("records", lanes.stride())?;
-    let recorder = Recorder { device, records: &records, lanes };
+    let recorder = Recorder { device, records: &records, lanes, halves: device.paths().halves };
     let mut rows = Vec::new();
     for (name, make) in cases::all(device.clone()) {
         if name.contains(pattern) {

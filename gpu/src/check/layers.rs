@@ -64,7 +64,8 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     let window = Window { height: input.height, width: input.width, kernel, stride, padding };
     let (height, width) = window.output();
     let output = Shape { channels: outputs, height, width };
-    let correlation = Correlation { input, output, kernel: [kernel; 2], stride, padding, bias };
+    let correlation =
+        Correlation { input, output, kernel: [kernel; 2], stride, padding, bias, logits: false };
     let weights = outputs * input.channels * kernel * kernel;
     let parameters = random(weights + if bias { outputs } else { 0 }, 1);
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
@@ -90,8 +91,12 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     let forward = packed(correlation.forward_table())?;
     let backward = packed(correlation.backward_table())?;
     let biases = packed(correlation.bias_table())?;
-    let buffers =
-        [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
+    let buffers = [
+        t.activations(input, &x)?,
+        t.room(output, count)?,
+        t.gradients(output, &dy)?,
+        t.gradients(input, &before)?,
+    ];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
     list.push(correlation.forward(
         recorder,
@@ -115,7 +120,7 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
         list.extend(plain.backward_sums(recorder, batch, &back, &part, &place, &on_gradient)?);
     }
     t.run(images(count), &list)?;
-    let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
+    let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
     let error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
     Ok(Found { error, terms: (count * height * width).max(input.channels * kernel * kernel) })
 }
@@ -159,9 +164,9 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
     let [act, means, sums] = [act?, means?, sums?];
     let part = t.numbers(&vec![0.0; batch_norm::part_len(recorder, s, count)])?;
     let on_gradient = t.numbers(&theta(&gradient))?;
-    let buffers = [t.images(s, &x)?, t.images(s, &other)?, t.room(s, count)?, t.images(s, &dz)?];
+    let buffers = [t.activations(s, &x)?, t.activations(s, &other)?, t.room(s, count)?, t.gradients(s, &dz)?];
     let [on_x, on_other, on_z, on_dz] = &buffers;
-    let [on_dx, on_dother] = [t.images(s, &before)?, t.room(s, count)?];
+    let [on_dx, on_dother] = [t.gradients(s, &before)?, t.room(s, count)?];
     let mut list = Vec::new();
     if op.norm {
         list.extend(op.moments(recorder, count, on_x, &part, &place, &all, &act, Some(&sums))?);
@@ -178,7 +183,7 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
         list.push(op.given(recorder, &place, &all, &sums, &act)?);
     }
     t.run(Record { share: 0.5, ..images(count) }, &list)?;
-    let mut error = t.error(s, on_z, &z)?.max(t.error(s, &on_dx, &dx)?);
+    let mut error = t.error_of_activations(s, on_z, &z)?.max(t.error(s, &on_dx, &dx)?);
     if op.add {
         error = error.max(t.error(s, &on_dother, &g)?);
     }
@@ -208,13 +213,17 @@ fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
     max_pool::forward(&window, &x, &mut y);
     max_pool::backward(&window, &x, &dy, &mut dx);
-    let buffers =
-        [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
+    let buffers = [
+        t.activations(input, &x)?,
+        t.room(output, count)?,
+        t.gradients(output, &dy)?,
+        t.gradients(input, &before)?,
+    ];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
     let forward = pool::max_forward(&t.recorder, &window, channels, on_x, on_y)?;
     let backward = pool::max_backward(&t.recorder, &window, channels, true, [on_x, on_dy, on_dx])?;
     t.run(images(count), &[forward, backward])?;
-    let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
+    let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
     Ok(Found { error, terms: window.kernel * window.kernel })
 }
 
@@ -226,11 +235,15 @@ fn averaged(t: &Trial, s: Shape) -> Result<Found> {
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
     average_pool::forward(&x, &mut y);
     average_pool::backward(&dy, &mut dx);
-    let buffers = [t.images(s, &x)?, t.room(flat, count)?, t.images(flat, &dy)?, t.images(s, &before)?];
+    let buffers =
+        [t.activations(s, &x)?, t.room(flat, count)?, t.gradients(flat, &dy)?, t.gradients(s, &before)?];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
     let forward = pool::average_forward(&t.recorder, s, on_x, on_y)?;
     t.run(images(count), &[forward, pool::average_backward(&t.recorder, s, true, on_dy, on_dx)?])?;
-    Ok(Found { error: t.error(flat, on_y, &y)?.max(t.error(s, on_dx, &dx)?), terms: s.height * s.width })
+    Ok(Found {
+        error: t.error_of_activations(flat, on_y, &y)?.max(t.error(s, on_dx, &dx)?),
+        terms: s.height * s.width,
+    })
 }
 
 fn lost(t: &Trial, classes: usize) -> Result<Found> {
@@ -245,7 +258,7 @@ fn lost(t: &Trial, classes: usize) -> Result<Found> {
     let wrong = z.chunks(classes).zip(&labels).filter(|pair| !right(*pair)).count();
     let device = t.recorder.device;
     let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
-    let [on_z, on_gradient] = [t.images(flat, &z)?, t.room(flat, count)?];
+    let [on_z, on_gradient] = [t.gradients(flat, &z)?, t.room(flat, count)?];
     let [on_labels, scores] = [device.holding("labels", &labels)?, t.numbers(&vec![0.0; 2 * count])?];
     let sums = t.numbers(&[0.0; 8])?;
     let losses_of =

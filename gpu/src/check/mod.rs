@@ -8,6 +8,8 @@ mod winograd;
 use crate::device::Device;
 use crate::error::Result;
 use crate::kernels::{Dispatch, Lanes, Record, Recorder, quads};
+use crate::paths::Paths;
+use half::f16;
 use valleys_core::network::Shape;
 use valleys_core::rng::{Purpose, Stream};
 
@@ -53,13 +55,17 @@ impl Case {
     pub fn run(&self, device: &Device) -> Result<Found> {
         let lanes = Lanes::ONE;
         let records = device.uniform("records", lanes.stride())?;
-        (self.run)(&Trial { recorder: Recorder { device, records: &records, lanes } })
+        (self.run)(&Trial {
+            recorder: Recorder { device, records: &records, lanes, halves: device.paths().halves },
+        })
     }
 }
 
-/// The largest error that a correct kernel makes: sums of `terms` f32 products in any order, with some operations more.
-pub fn tolerance(terms: usize) -> f64 {
-    4.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
+/// The largest error that a correct kernel makes: sums of `terms` f32 products in any order, with some operations more;
+/// and one rounding to f16, in whichever direction, where activations are stored so.
+pub fn tolerance(paths: Paths, terms: usize) -> f64 {
+    let stored = if paths.halves { f64::from(f16::EPSILON) } else { 0.0 };
+    stored + 4.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
 }
 
 /// All cases.
@@ -81,12 +87,24 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// A buffer with a tensor (B, C, H, W) in quads of channels.
-    fn images(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.recorder.device.holding("images", &to_quads(shape, numbers))
+    /// A buffer with a tensor (B, C, H, W) of gradients in quads of channels.
+    fn gradients(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
+        self.recorder.device.holding("gradients", &to_quads(shape, numbers))
     }
 
-    /// A buffer for a tensor of `count` images, with other numbers in it.
+    /// The same of activations.
+    fn activations(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
+        let quads = to_quads(shape, numbers);
+        match self.recorder.halves {
+            true => {
+                let halves: Vec<u16> = quads.iter().map(|&x| f16::from_f32(x).to_bits()).collect();
+                self.recorder.device.holding("activations", &halves)
+            }
+            false => self.recorder.device.holding("activations", &quads),
+        }
+    }
+
+    /// A buffer for a tensor of `count` images, of either kind, with other numbers in it.
     fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
         let len = shape.height * shape.width * quads(shape.channels) * 4 * count;
         self.recorder.device.holding("images", &vec![7.0_f32; len])
@@ -122,7 +140,22 @@ impl Trial<'_> {
         Ok(numbers)
     }
 
-    /// The error of a tensor (B, C, H, W).
+    /// The error of a tensor (B, C, H, W) of activations.
+    fn error_of_activations(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
+        if !self.recorder.halves {
+            return self.error(shape, buffer, expected);
+        }
+        let expected = to_quads(shape, expected);
+        let words = self.read(buffer, expected.len() / 2)?;
+        let halves = words.iter().flat_map(|word| {
+            let bits = word.to_bits();
+            [bits as u16, (bits >> 16) as u16]
+        });
+        let found: Vec<f32> = halves.map(|bits| f16::from_bits(bits).to_f32()).collect();
+        Ok(difference(&found, &expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()))
+    }
+
+    /// The error of a tensor (B, C, H, W) of gradients.
     fn error(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
         let expected: Vec<f64> = to_quads(shape, expected).iter().map(|&x| f64::from(x)).collect();
         self.difference(buffer, 0, &expected)
@@ -131,11 +164,15 @@ impl Trial<'_> {
     /// The error of the numbers of a buffer from `start` on.
     fn difference(&self, buffer: &wgpu::Buffer, start: usize, expected: &[f64]) -> Result<f64> {
         let found = self.read(buffer, start + expected.len())?;
-        let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let apart =
-            found[start..].iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
-        Ok(apart.sqrt() / norm.max(f64::MIN_POSITIVE))
+        Ok(difference(&found[start..], expected))
     }
+}
+
+/// The norm of the difference, relative.
+fn difference(found: &[f32], expected: &[f64]) -> f64 {
+    let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let apart = found.iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
+    apart.sqrt() / norm.max(f64::MIN_POSITIVE)
 }
 
 /// Where parameters begin in θ: not at the beginning.
@@ -161,10 +198,10 @@ fn narrow(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|&x| x as f32).collect()
 }
 
-/// Numbers around 0 that an f32 holds.
+/// Numbers around 0 that an f16 holds.
 fn random(len: usize, seed: u64) -> Vec<f64> {
     let mut stream = Stream::new(seed, Purpose::Perturbation, 0, 0, 0);
-    (0..len).map(|_| f64::from(stream.normal() as f32)).collect()
+    (0..len).map(|_| (stream.normal() * 256.0).round() / 256.0).collect()
 }
 
 /// θ with `parameters` at their place.

@@ -159,7 +159,7 @@ fn gathered(t: &Trial, padding: usize, bytes: bool) -> Result<Found> {
     // Labels are whole numbers in the bits of the device's.
     let found = t.read(&buffers[3], count)?;
     let right = found.iter().zip(&order).all(|(found, [sample, _])| found.to_bits() == sample % 4);
-    let error = t.error(shape, &buffers[2], &expected)?;
+    let error = t.error_of_activations(shape, &buffers[2], &expected)?;
     Ok(Found { error: if right { error } else { f64::INFINITY }, terms: 1 })
 }
 
@@ -181,7 +181,7 @@ fn product(t: &Trial, gemm: Gemm) -> Result<Found> {
     let [of_a, of_b] = [(transposed[0], rows, depth), (transposed[1], depth, columns)]
         .map(|(transposed, rows, columns)| Shape::flat(if transposed { rows } else { columns }));
     let on_c = t.numbers(&vec![7.0; rows * quads(columns) * 4])?;
-    let [on_a, on_b] = [t.images(of_a, &a)?, t.images(of_b, &b)?];
+    let [on_a, on_b] = [t.gradients(of_a, &a)?, t.gradients(of_b, &b)?];
     t.run(images(1), &[gemm.dispatch(&t.recorder, [&on_a, &on_b, &on_c])?])?;
     Ok(Found { error: t.error(Shape::flat(columns), &on_c, &c)?, terms: depth })
 }

@@ -38,7 +38,7 @@ fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
     let window = Window { height, width, kernel: 3, stride: 1, padding };
     let (rows, columns) = window.output();
     let output = Shape { channels: outputs, height: rows, width: columns };
-    let correlation = Correlation { input, output, kernel: [3; 2], stride: 1, padding, bias };
+    let correlation = Correlation { input, output, kernel: [3; 2], stride: 1, padding, bias, logits: false };
     let filtering = Filtering::of(correlation, winograd).expect("3 x 3 taps, one apart");
     let parameters = random(outputs * channels * 9 + if bias { outputs } else { 0 }, 1);
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
@@ -82,14 +82,18 @@ fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
     };
     let [v, m] = filtering.planes_len(count).map(|len| t.numbers(&vec![7.0; len]));
     let planes = [v?, m?];
-    let buffers =
-        [t.images(input, &x)?, t.room(output, count)?, t.images(output, &dy)?, t.images(input, &before)?];
+    let buffers = [
+        t.activations(input, &x)?,
+        t.room(output, count)?,
+        t.gradients(output, &dy)?,
+        t.gradients(input, &before)?,
+    ];
     let [on_x, on_y, on_dy, on_dx] = &buffers;
     let on_bias = bias.then(|| whole(&biases));
     list.extend(filtering.forward(recorder, bias, on_x, part(0), on_bias, &planes, on_y)?);
     list.extend(filtering.backward_data(recorder, true, on_dy, part(1), &planes, on_dx)?);
     t.run(images(count), &list)?;
-    let error = t.error(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
+    let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
     // Sums at a point are over channels. Their error grows like the root of the terms: as many more of them as explain
     // its amplification.
     let amplified = winograd.amplification().powi(2).ceil() as usize;

@@ -1,7 +1,12 @@
 // The mean of each channel; backward every place gets its share of the gradient.
 
+#if BACKWARD
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+#else
+@group(0) @binding(1) var<storage, read> x: array<Quad>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
+#end
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -27,8 +32,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let first = i / $QUADS * $(AREA*QUADS) + i % $QUADS;
     var sum = vec4f();
     for (var p = 0u; p < $AREA; p++) {
-        sum += x[first + p * $QUADS];
+        sum += wide(x[first + p * $QUADS]);
     }
-    y[i] = sum * (1.0 / $(AREA).0);
+    y[i] = narrow(sum * (1.0 / $(AREA).0));
 #end
 }

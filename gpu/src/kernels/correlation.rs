@@ -22,6 +22,8 @@ pub struct Correlation {
     pub padding: usize,
     /// Whether there is a bias.
     pub bias: bool,
+    /// Whether what it gives are the logits, which are f32 however activations are stored.
+    pub logits: bool,
 }
 
 /// Places and quads of channels of a thread.
@@ -31,7 +33,7 @@ pub(super) struct Tile {
     pub width: usize,
 }
 
-/// The largest of 1 to 4 that divides a number of quads.
+/// The largest of 1 to `most` that divides a number of quads.
 pub(super) fn width(quads: usize, most: usize) -> usize {
     (1..=most).rev().find(|w| quads.is_multiple_of(*w)).unwrap_or(1)
 }
@@ -43,10 +45,11 @@ impl Correlation {
         match row.layer {
             Layer::Linear { .. } => {
                 let kernel = [input.height, input.width];
-                Some(Self { input, output, kernel, stride: 1, padding: 0, bias: true })
+                Some(Self { input, output, kernel, stride: 1, padding: 0, bias: true, logits: false })
             }
             Layer::Convolution { kernel, stride, padding, bias, .. } => {
-                Some(Self { input, output, kernel: [kernel; 2], stride, padding, bias })
+                let kernel = [kernel; 2];
+                Some(Self { input, output, kernel, stride, padding, bias, logits: false })
             }
             _ => None,
         }
@@ -100,9 +103,10 @@ impl Correlation {
     }
 
     fn tile(recorder: &Recorder, quads: usize) -> Tile {
-        match recorder.device.is_hardware() {
-            true => Tile { places: 4, width: width(quads, 2) },
-            false => Tile { places: 8, width: width(quads, 4) },
+        match (recorder.device.is_hardware(), width(quads, 8)) {
+            (true, _) => Tile { places: 4, width: width(quads, 2) },
+            (_, 8) if recorder.device.vector() > 0 => Tile { places: 4, width: 8 },
+            _ => Tile { places: 8, width: width(quads, 4) },
         }
     }
 
@@ -124,6 +128,7 @@ impl Correlation {
             ("BACKWARD", 0),
             ("BIAS", i64::from(bias.is_some())),
             ("RELU", i64::from(relu)),
+            ("FULL", i64::from(self.logits)),
             ("ACCUMULATE", 0),
             ("ROWS", output.height as i64),
             ("COLUMNS", output.width as i64),
@@ -153,6 +158,7 @@ impl Correlation {
             ("BACKWARD", 1),
             ("BIAS", 0),
             ("RELU", 0),
+            ("FULL", 1),
             ("ACCUMULATE", i64::from(accumulate)),
             ("ROWS", input.height.div_ceil(stride) as i64),
             ("COLUMNS", input.width.div_ceil(stride) as i64),
@@ -189,6 +195,7 @@ impl Correlation {
             ("PIXELS", tile.places as i64),
             ("WIDTH", tile.width as i64),
             ("BLOCKS", blocks as i64),
+            ("VECTOR", recorder.device.vector().into()),
         ]);
         let grid = Grid {
             per_image: places as u64,
@@ -201,20 +208,20 @@ impl Correlation {
     }
 
     /// Channels of a thread, groups of them; quads of outputs of a thread, blocks of them.
-    fn weights_tile(&self) -> [usize; 4] {
+    fn weights_tile(&self, recorder: &Recorder) -> [usize; 4] {
+        let vector = recorder.device.vector() as usize;
         let inputs = quads(self.input.channels);
-        let depth = match inputs.is_multiple_of(2) {
-            true => 8,
-            false => self.input.channels.min(4),
-        };
+        // With half as many groups, no thread of a vector may be left without one.
+        let halves = inputs.is_multiple_of(2) && (self.taps() * inputs / 2).is_multiple_of(vector.max(1));
+        let depth = if halves { 8 } else { self.input.channels.min(4) };
         let outputs = quads(self.output.channels);
-        let width = width(outputs, 2);
-        [depth, (inputs * 4).div_ceil(depth).min(inputs), width, outputs / width]
+        let width = width(outputs, if vector > 0 { vector.min(8) } else { 2 });
+        [depth, inputs.div_ceil(depth.div_ceil(4)), width, outputs / width]
     }
 
     /// In how many runs the rows of `batch` images are split.
     fn splits(&self, recorder: &Recorder, batch: usize) -> usize {
-        let [depth, groups, width, blocks] = self.weights_tile();
+        let [depth, groups, width, blocks] = self.weights_tile(recorder);
         let wanted = recorder.threads() / (self.taps() * groups * blocks);
         // A run is long enough to be worth its sums; all sums together are 64 MiB at most.
         let rows = batch * self.output.height;
@@ -224,7 +231,7 @@ impl Correlation {
 
     /// Numbers of the part sums of [`Correlation::backward_weights`].
     pub fn part_len(&self, recorder: &Recorder, batch: usize) -> usize {
-        let [depth, groups, width, blocks] = self.weights_tile();
+        let [depth, groups, width, blocks] = self.weights_tile(recorder);
         self.splits(recorder, batch) * self.taps() * groups * depth * blocks * width * 4
     }
 
@@ -244,8 +251,12 @@ impl Correlation {
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
         let Self { input, output, .. } = *self;
-        let [depth, groups, width, blocks] = self.weights_tile();
+        let [depth, groups, width, blocks] = self.weights_tile(recorder);
         let splits = self.splits(recorder, batch);
+        // Threads that give each other numbers differ in their taps and groups of channels alone.
+        let vector = recorder.device.vector() as usize;
+        let units = (self.taps() * groups).next_multiple_of(vector.max(1));
+        let places = (vector / width).max(1);
         let values = [
             ("KERNEL_Y", self.kernel[0] as i64),
             ("KERNEL_X", self.kernel[1] as i64),
@@ -262,8 +273,11 @@ impl Correlation {
             ("WIDTH", width as i64),
             ("BLOCKS", blocks as i64),
             ("SPLITS", splits as i64),
+            ("VECTOR", vector as i64),
+            ("UNITS", units as i64),
+            ("PLACES", places as i64),
         ];
-        let threads = splits * self.taps() * groups * blocks;
+        let threads = splits * units * blocks;
         let grid = Grid::fixed(threads, recorder.size());
         let parts = recorder.dispatch(&WEIGHTS, &values, &[whole(x), whole(dy), whole(part)], grid)?;
         let values = [

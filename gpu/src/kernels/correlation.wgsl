@@ -1,21 +1,36 @@
 // y[place, o] = Σ x[input under tap t of the place, c] · w[t, c, o] over taps and channels: convolutions and linear
 // layers forward, and, gathered, backward to their inputs. A product of matrices whose left one is never written down.
 //
-// A thread beyond the last place reads what that one reads and writes nothing: see `gemm.wgsl`.
+// A thread beyond the last place reads what that one reads and writes nothing, and the VECTOR threads of a vector read the
+// weights for each other: see `gemm.wgsl`.
 //
 // A thread owns PIXELS places and WIDTH quads of channels. Along an edge, place p = class + DIVIDE·u reads input
 // i = MULTIPLY·u + SIGN·a + base under its tap first + DIVIDE·a. Forward there is one class; backward through a stride
 // of DIVIDE the places of a class meet the same taps.
 
+#if BACKWARD
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
+#else
+@group(0) @binding(1) var<storage, read> x: array<Quad>;
+#end
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
+#if FULL
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+#else
+@group(0) @binding(3) var<storage, read_write> y: array<Quad>;
+#end
 #if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
 #end
 
 @compute @workgroup_size($SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+#if VECTOR
+    @builtin(subgroup_invocation_id) rank: u32,
+#end
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let lane = lane_of(group);
     let record = records[lane];
     let first = thread_of(group, local) * $PIXELS;
@@ -46,6 +61,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     var s$(i)_$j = vec4f();
 #end
 #end
+#if VECTOR
+#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
+    let o$p = min(rank + $(p*VECTOR), $(DEPTH*WIDTH-1)u);
+    let mine$p = o$p / $WIDTH * $OUT_QUADS + o$p % $WIDTH;
+#end
+#end
     for (var a = 0i; tap_y + a * $DIVIDE < $KERNEL_Y; a++) {
 #for i in 0..PIXELS
         let y$i = row$i + $SIGN * a;
@@ -62,11 +83,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
             for (var q = 0u; q < $QUADS; q++) {
 #for i in 0..PIXELS
+#if BACKWARD
                 let c$i = select(vec4f(), x[from$i + q], ok$i);
+#else
+                let c$i = select(vec4f(), wide(x[from$i + q]), ok$i);
+#end
+#end
+#if VECTOR
+#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
+                let part$p = w[at + mine$p];
+#end
 #end
 #for k in 0..DEPTH
 #for j in 0..WIDTH
+#if VECTOR
+                let w$(k)_$j = subgroupBroadcast(part$((k*WIDTH+j)/VECTOR), $((k*WIDTH+j)%VECTOR)u);
+#else
                 let w$(k)_$j = w[at + $(k*OUT_QUADS+j)];
+#end
 #end
 #for i in 0..PIXELS
 #for j in 0..WIDTH
@@ -98,7 +132,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #if ACCUMULATE
         s$(i)_$j += y[to + $j];
 #end
+#if FULL
         y[to + $j] = s$(i)_$j;
+#else
+        y[to + $j] = narrow(s$(i)_$j);
+#end
 #end
     }
 #end

@@ -11,7 +11,7 @@
 #end
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<vec2u>;
-@group(0) @binding(4) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> x: array<Quad>;
 @group(0) @binding(5) var<storage, read_write> chosen: array<u32>;
 #if PADDING
 @group(0) @binding(6) var<storage, read> border: array<f32>;
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
         value[k] = number(entry.x - $FIRST, channel * $(HEIGHT*WIDTH) + u32(row * $WIDTH + column));
     }
-    x[lane * $(IMAGES*HEIGHT*WIDTH*QUADS) + i] = value;
+    x[lane * $(IMAGES*HEIGHT*WIDTH*QUADS) + i] = narrow(value);
     if (quad == 0 && place == 0) {
         chosen[lane * $IMAGES + image] = labels[entry.x];
     }

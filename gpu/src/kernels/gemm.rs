@@ -25,11 +25,12 @@ impl Gemm {
     /// # Errors
     /// As [`Recorder::dispatch`].
     pub fn dispatch(&self, recorder: &Recorder, [a, b, c]: [&wgpu::Buffer; 3]) -> Result<Dispatch> {
-        let size = recorder.size();
+        let vector = recorder.device.vector();
+        let size = if vector > 0 { vector } else { recorder.size() };
         let columns = quads(self.columns);
         // As wide as neighbours in memory allow: few columns, one quad a thread.
         let width = if columns > size as usize { 2 } else { 1 };
-        let tile = 8;
+        let tile = if recorder.device.is_hardware() { 8 } else { 16 };
         let values = [
             ("ROWS", self.rows as i64),
             ("COLUMNS", self.columns as i64),
@@ -38,17 +39,15 @@ impl Gemm {
             ("REST", i64::from(!self.depth.is_multiple_of(4))),
             ("TILE", tile as i64),
             ("WIDTH", width as i64),
+            ("VECTOR", vector.into()),
             ("TRANSPOSE_A", self.transposed[0].into()),
             ("TRANSPOSE_B", self.transposed[1].into()),
             ("DISTANCES", self.distances.into()),
         ];
-        let grid = Grid {
-            per_image: 0,
-            fixed: columns as u64,
-            tile: width,
-            size,
-            times: self.rows.div_ceil(tile) as u32,
-        };
+        // Workgroups that follow each other read the same columns of B.
+        let blocks = columns.div_ceil(size as usize * width);
+        let rows = self.rows.div_ceil(tile) * size as usize;
+        let grid = Grid { times: blocks as u32, ..Grid::fixed(rows, size) };
         recorder.dispatch(&GEMM, &values, &[whole(a), whole(b), whole(c)], grid)
     }
 }

@@ -4,15 +4,24 @@
 // A thread owns TILE rows and WIDTH quads of columns of C in registers; neighbours own neighbouring quads. The depth is
 // gone through four at a time, then what is left of it. A thread beyond the edge reads what one at it reads and writes
 // nothing: a return would cost a program that plays a GPU its straight loops.
+//
+// Such a program runs VECTOR threads as one vector and reads memory number by number for each of them, the same number
+// VECTOR times too. Where its threads can give each other numbers, each reads another part of what all of them need of A.
 
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let column = group.x * $(SIZE*WIDTH) + local;
-    let row = group.y * $TILE;
+fn main(
+#if VECTOR
+    @builtin(subgroup_invocation_id) rank: u32,
+#end
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let column = group.y * $(SIZE*WIDTH) + local;
+    let row = group.x * $TILE;
 #for j in 0..WIDTH
     let n$j = min(column + $(j*SIZE), $(QUADS-1)u);
 #end
@@ -29,6 +38,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #else
     for (var k = 0u; k < $(DEPTH/4); k++) {
 #end
+#if VECTOR
+#for p in 0..TILE/VECTOR
+        let o$p = rank + $(p*VECTOR);
+#if TRANSPOSE_A
+        let a$p = a[min(k * 4 + o$p / $(TILE/4), $(DEPTH-1)u) * $((ROWS+3)/4) + min(row / 4 + o$p % $(TILE/4), $((ROWS-1)/4)u)];
+#else
+        let a$p = a[min(row + o$p, $(ROWS-1)u) * $((DEPTH+3)/4) + k];
+#end
+#end
+#else
 #if TRANSPOSE_A
 #for e in 0..(4-(4-DEPTH%4)*rest)
 #for i in 0..TILE/4
@@ -38,6 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #else
 #for i in 0..TILE
         let a$i = a[m$i * $((DEPTH+3)/4) + k];
+#end
 #end
 #end
 #if TRANSPOSE_B
@@ -54,17 +74,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #else
         let b$(e)_$j = b[(k * 4 + $e) * $QUADS + n$j];
 #end
-#for i in 0..TILE
-#if TRANSPOSE_A
-        let x$(e)_$(i)_$j = vec4f(a$(e)_$(i/4)[$(i%4)]);
-#else
-        let x$(e)_$(i)_$j = vec4f(a$i[$e]);
 #end
+#for i in 0..TILE
+#if VECTOR
+#if TRANSPOSE_A
+        let x$(e)_$i = vec4f(subgroupBroadcast(a$((e*TILE+i)/4/VECTOR)[$(i%4)], $((e*TILE+i)/4%VECTOR)u));
+#else
+        let x$(e)_$i = vec4f(subgroupBroadcast(a$(i/VECTOR)[$e], $(i%VECTOR)u));
+#end
+#else
+#if TRANSPOSE_A
+        let x$(e)_$i = vec4f(a$(e)_$(i/4)[$(i%4)]);
+#else
+        let x$(e)_$i = vec4f(a$i[$e]);
+#end
+#end
+#for j in 0..WIDTH
 #if DISTANCES
-        let d$(e)_$(i)_$j = x$(e)_$(i)_$j - b$(e)_$j;
+        let d$(e)_$(i)_$j = x$(e)_$i - b$(e)_$j;
         s$(i)_$j = fma(d$(e)_$(i)_$j, d$(e)_$(i)_$j, s$(i)_$j);
 #else
-        s$(i)_$j = fma(x$(e)_$(i)_$j, b$(e)_$j, s$(i)_$j);
+        s$(i)_$j = fma(x$(e)_$i, b$(e)_$j, s$(i)_$j);
 #end
 #end
 #end

@@ -1,6 +1,6 @@
 // dz = 0 where the ReLU that a convolution or linear layer ends with was not above 0, in place.
 
-@group(0) @binding(1) var<storage, read> z: array<vec4f>;
+@group(0) @binding(1) var<storage, read> z: array<Quad>;
 @group(0) @binding(2) var<storage, read_write> dz: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
@@ -10,6 +10,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let thread = thread_of(group, local);
     if (thread < record.count * $(AREA*QUADS)) {
         let i = lane * $(IMAGES*AREA*QUADS) + thread;
-        dz[i] = select(vec4f(), dz[i], z[i] > vec4f());
+        dz[i] = select(vec4f(), dz[i], wide(z[i]) > vec4f());
     }
 }

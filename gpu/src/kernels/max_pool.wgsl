@@ -1,22 +1,22 @@
 // The largest number in each window, the first of equal ones, a NaN above all; backward it gets the gradient.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Quad>;
 #if BACKWARD
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
 #else
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 #end
 
 // Where the largest of each channel is, for the window of output (v, u) of an image.
 fn arg_max(image: u32, v: u32, u: u32, quad: u32) -> vec4u {
     let corner = (image * $HEIGHT + v * $STRIDE) * $WIDTH + u * $STRIDE;
     var best = vec4u(corner);
-    var largest = x[corner * $QUADS + quad];
+    var largest = wide(x[corner * $QUADS + quad]);
     for (var a = 0u; a < $KERNEL; a++) {
         for (var b = 0u; b < $KERNEL; b++) {
             let at = corner + a * $WIDTH + b;
-            let value = x[at * $QUADS + quad];
+            let value = wide(x[at * $QUADS + quad]);
             for (var k = 0; k < 4; k++) {
                 if (value[k] > largest[k] || is_nan(value[k])) {
                     largest[k] = value[k];
@@ -66,6 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let i = lane * $(IMAGES*OUT_HEIGHT*OUT_WIDTH*QUADS) + thread;
     let place = i / $QUADS;
     let best = arg_max(place / $(OUT_HEIGHT*OUT_WIDTH), place / $OUT_WIDTH % $OUT_HEIGHT, place % $OUT_WIDTH, quad);
-    y[i] = vec4f(x[best.x * $QUADS + quad].x, x[best.y * $QUADS + quad].y, x[best.z * $QUADS + quad].z, x[best.w * $QUADS + quad].w);
+    let at = best * $QUADS + quad;
+    y[i] = narrow(vec4f(wide(x[at.x]).x, wide(x[at.y]).y, wide(x[at.z]).z, wide(x[at.w]).w));
 #end
 }

@@ -145,9 +145,14 @@ impl Lanes {
         ((self.count * size_of::<Record>()) as u64).next_multiple_of(256)
     }
 
+    /// Quads from one lane to the next in a buffer of so many quads.
+    pub(crate) const fn apart(&self, all: usize) -> i64 {
+        if self.count > 1 { (all / self.count) as i64 } else { 0 }
+    }
+
     /// What kernels know of it. The text for a single model is the same for all networks.
     fn values(&self) -> [(&'static str, i64); 5] {
-        let apart = |len: usize| if self.count > 1 { len as i64 } else { 0 };
+        let apart = |len: usize| self.apart(self.count * len);
         [
             ("LANES", self.count as i64),
             ("IMAGES", apart(self.images)),
@@ -324,6 +329,8 @@ pub struct Recorder<'a> {
     pub records: &'a wgpu::Buffer,
     /// The models.
     pub lanes: Lanes,
+    /// Whether activations are stored as f16.
+    pub halves: bool,
 }
 
 impl Recorder<'_> {
@@ -338,8 +345,12 @@ impl Recorder<'_> {
         buffers: &[wgpu::BufferBinding],
         grid: Grid,
     ) -> Result<Dispatch> {
-        let of_grid = [("SIZE", i64::from(grid.size)), ("TIMES", i64::from(grid.times))];
-        let values = [&of_grid, &self.lanes.values()[..], values].concat();
+        let own = [
+            ("SIZE", i64::from(grid.size)),
+            ("TIMES", i64::from(grid.times)),
+            ("HALVES", i64::from(self.halves)),
+        ];
+        let values = [&own, &self.lanes.values()[..], values].concat();
         let program = self.device.program(kernel, &values)?;
         let records = wgpu::BufferBinding {
             buffer: self.records,

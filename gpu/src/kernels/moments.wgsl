@@ -3,7 +3,7 @@
 // A thread owns one quad of channels and every SPLITS-th place. Sums are of differences from its first number, so
 // that a large mean does not drown the squares.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Quad>;
 @group(0) @binding(2) var<storage, read_write> part: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
@@ -18,12 +18,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         return;
     }
     let first = lane * $(IMAGES*AREA);
-    let pivot = x[(first + min(split, places - 1)) * $QUADS + quad];
+    let pivot = wide(x[(first + min(split, places - 1)) * $QUADS + quad]);
     var sum = vec4f();
     var squares = vec4f();
     var count = 0u;
     for (var p = split; p < places; p += $(SPLITS)u) {
-        let d = x[(first + p) * $QUADS + quad] - pivot;
+        let d = wide(x[(first + p) * $QUADS + quad]) - pivot;
         sum += d;
         squares = fma(d, d, squares);
         count++;

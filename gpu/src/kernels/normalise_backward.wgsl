@@ -4,12 +4,12 @@
 @group(0) @binding(1) var<storage, read> dz: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
 #if NORM
-@group(0) @binding(3) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x: array<Quad>;
 @group(0) @binding(4) var<storage, read> norm: array<vec4f>;
 @group(0) @binding(5) var<storage, read> means: array<vec4f>;
 #end
 #if RELU
-@group(0) @binding($(3+3*NORM)) var<storage, read> z: array<vec4f>;
+@group(0) @binding($(3+3*NORM)) var<storage, read> z: array<Quad>;
 #end
 #if ADD
 @group(0) @binding($(3+3*NORM+RELU)) var<storage, read_write> dother: array<vec4f>;
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let i = lane * $(IMAGES*AREA*QUADS) + thread;
     var g = dz[i];
 #if RELU
-    g = select(vec4f(), g, z[i] > vec4f());
+    g = select(vec4f(), g, wide(z[i]) > vec4f());
 #end
 #if ADD
 #if ACCUMULATE_OTHER
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let quad = thread % $QUADS;
     let at = lane * $(4*QUADS) + quad;
     let mean = lane * $(2*QUADS) + quad;
-    let normalised = (x[i] - norm[at]) * norm[at + $QUADS];
+    let normalised = (wide(x[i]) - norm[at]) * norm[at + $QUADS];
     g = norm[at + $(2*QUADS)] * (g - (means[mean] + normalised * means[mean + $QUADS]));
 #end
 #if ACCUMULATE

@@ -37,6 +37,30 @@ fn thread_of(group: vec3u, local: u32) -> u32 {
     return (group.y / $TIMES * 32768 + group.x) * $SIZE + local;
 }
 
+// Four channels of a place in a tensor of activations, as memory has them, and as they are worked with. Gradients are
+// whole numbers of 32 bits everywhere.
+#if HALVES
+alias Quad = vec2u;
+
+fn wide(quad: Quad) -> vec4f {
+    return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
+}
+
+fn narrow(numbers: vec4f) -> Quad {
+    return vec2u(pack2x16float(numbers.xy), pack2x16float(numbers.zw));
+}
+#else
+alias Quad = vec4f;
+
+fn wide(quad: Quad) -> vec4f {
+    return quad;
+}
+
+fn narrow(numbers: vec4f) -> Quad {
+    return numbers;
+}
+#end
+
 // By its bits: comparisons may assume that there is none.
 fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;

@@ -5,11 +5,11 @@
 @group(0) @binding(1) var<storage, read> dz: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> part: array<vec4f>;
 #if NORM
-@group(0) @binding(3) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x: array<Quad>;
 @group(0) @binding(4) var<storage, read> norm: array<vec4f>;
 #end
 #if RELU
-@group(0) @binding($(3+2*NORM)) var<storage, read> z: array<vec4f>;
+@group(0) @binding($(3+2*NORM)) var<storage, read> z: array<Quad>;
 #end
 
 @compute @workgroup_size($SIZE)
@@ -33,11 +33,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         let i = (lane * $(IMAGES*AREA) + p) * $QUADS + quad;
         var g = dz[i];
 #if RELU
-        g = select(vec4f(), g, z[i] > vec4f());
+        g = select(vec4f(), g, wide(z[i]) > vec4f());
 #end
         sum += g;
 #if NORM
-        product = fma(g, (x[i] - mean) * inverse, product);
+        product = fma(g, (wide(x[i]) - mean) * inverse, product);
 #end
     }
     let to = lane * $PART + thread * $(1+NORM);

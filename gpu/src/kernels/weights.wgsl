@@ -1,36 +1,82 @@
 // Part sums of dw[t, c, o] = Σ x[input under tap t of a place, c] · dy[place, o] over places.
 //
 // A thread owns one tap, DEPTH channels, WIDTH quads of outputs and one of SPLITS runs of rows.
+//
+// Where threads of a vector can give each other numbers (see `gemm.wgsl`), they differ in taps and channels alone: each reads
+// a part of dy for all of them, and goes through the padding, too, so that none waits.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Quad>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> part: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+#if VECTOR
+    @builtin(subgroup_invocation_id) rank: u32,
+#end
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let lane = lane_of(group);
     let record = records[lane];
     let thread = thread_of(group, local);
-    let split = thread / $(KERNEL_Y*KERNEL_X*GROUPS*BLOCKS);
+    let split = thread / $(UNITS*BLOCKS);
     if (split >= $SPLITS) {
         return;
     }
+#if VECTOR
+    let unit = min(thread % $UNITS, $(KERNEL_Y*KERNEL_X*GROUPS-1)u);
+    let block = thread / $UNITS % $BLOCKS;
+    let own = min(rank / $WIDTH, $(PLACES-1)u);
+    let quad = rank % $WIDTH;
+#else
+    let unit = thread / $BLOCKS % $UNITS;
     let block = thread % $BLOCKS;
-    let depth = thread / $BLOCKS % $GROUPS;
-    let tap = thread / $(BLOCKS*GROUPS) % $(KERNEL_Y*KERNEL_X);
+#end
+    let depth = unit % $GROUPS;
+    let tap = unit / $GROUPS;
     let tap_y = i32(tap / $KERNEL_X) - $PADDING;
     let tap_x = i32(tap % $KERNEL_X) - $PADDING;
+#for i in 0..DEPTH
+#for j in 0..WIDTH
+    var s$(i)_$j = vec4f();
+#end
+#end
+#if VECTOR
+    let places = record.count * $(OUT_HEIGHT*OUT_WIDTH);
+    let per = ((places + $(SPLITS-1)) / $SPLITS + $(PLACES-1)) / $PLACES * $PLACES;
+    let last = min(places, (split + 1) * per);
+    for (var first = split * per; first < last; first += $PLACES) {
+        let share = dy[(lane * $(IMAGES*OUT_HEIGHT*OUT_WIDTH) + min(first + own, places - 1)) * $OUT_QUADS + block * $WIDTH + quad];
+#for p in 0..PLACES
+        let y$p = i32((first + $p) / $OUT_WIDTH % $OUT_HEIGHT) * $STRIDE + tap_y;
+        let x$p = i32((first + $p) % $OUT_WIDTH) * $STRIDE + tap_x;
+        let ok$p = y$p >= 0 && y$p < $HEIGHT && x$p >= 0 && x$p < $IN_WIDTH && first + $p < last;
+        let line$p = i32(lane * $IMAGES + (first + $p) / $(OUT_HEIGHT*OUT_WIDTH)) * $HEIGHT + y$p;
+        let at$p = u32(select(0, line$p * $IN_WIDTH + x$p, ok$p)) * $QUADS + depth * $((DEPTH+3)/4);
+#for q in 0..(DEPTH+3)/4
+        let x$(p)_$q = select(vec4f(), wide(x[at$p + $q]), ok$p);
+#end
+#for j in 0..WIDTH
+        let d$(p)_$j = subgroupBroadcast(share, $(p*WIDTH+j)u);
+#end
+#for i in 0..DEPTH
+#for j in 0..WIDTH
+        s$(i)_$j = fma(vec4f(x$(p)_$(i/4)[$(i%4)]), d$(p)_$j, s$(i)_$j);
+#end
+#end
+#end
+    }
+    if (thread % $UNITS > unit) {
+        return;
+    }
+#else
     // The columns whose input lies in the image, not in the padding.
     let start = u32(max(0, -tap_x + $(STRIDE-1)) / $STRIDE);
     let stop = u32(clamp(($IN_WIDTH - tap_x + $(STRIDE-1)) / $STRIDE, 0, $OUT_WIDTH));
     let rows = record.count * $OUT_HEIGHT;
     let per = (rows + $(SPLITS-1)) / $SPLITS;
     let last = min(rows, (split + 1) * per);
-#for i in 0..DEPTH
-#for j in 0..WIDTH
-    var s$(i)_$j = vec4f();
-#end
-#end
     for (var r = split * per; r < last; r++) {
         let in_y = i32(r % $OUT_HEIGHT) * $STRIDE + tap_y;
         if (in_y < 0 || in_y >= $HEIGHT) {
@@ -41,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             let at = u32(line * $IN_WIDTH + i32(u) * $STRIDE + tap_x) * $QUADS + depth * $((DEPTH+3)/4);
             let here = ((lane * $(IMAGES*OUT_HEIGHT) + r) * $OUT_WIDTH + u) * $OUT_QUADS + block * $WIDTH;
 #for q in 0..(DEPTH+3)/4
-            let x$q = x[at + $q];
+            let x$q = wide(x[at + $q]);
 #end
 #for j in 0..WIDTH
             let d$j = dy[here + $j];
@@ -53,6 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
         }
     }
+#end
     let to_part = lane * $PART + ((split * $(KERNEL_Y*KERNEL_X) + tap) * $(GROUPS*DEPTH) + depth * $DEPTH) * $OUT_QUADS + block * $WIDTH;
 #for i in 0..DEPTH
 #for j in 0..WIDTH

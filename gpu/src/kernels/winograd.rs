@@ -131,8 +131,13 @@ impl Filtering {
         planes: &[wgpu::Buffer; 2],
         y: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        let end = [("BIAS", i64::from(bias.is_some())), ("RELU", i64::from(relu)), ("ACCUMULATE", 0)];
-        self.list(recorder, &self.way(false), end, [x, y], weights, bias, planes)
+        let end = [
+            ("BIAS", i64::from(bias.is_some())),
+            ("RELU", i64::from(relu)),
+            ("ACCUMULATE", 0),
+            ("FULL", i64::from(self.correlation.logits)),
+        ];
+        self.list(recorder, false, end, [x, y], weights, bias, planes)
     }
 
     /// dx = dy ∗ flipped w, added to what is there if `accumulate` says so: as [`Correlation::backward_data`].
@@ -148,26 +153,33 @@ impl Filtering {
         planes: &[wgpu::Buffer; 2],
         dx: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        let end = [("BIAS", 0), ("RELU", 0), ("ACCUMULATE", i64::from(accumulate))];
-        self.list(recorder, &self.way(true), end, [dy, dx], weights, None, planes)
+        let end = [("BIAS", 0), ("RELU", 0), ("ACCUMULATE", i64::from(accumulate)), ("FULL", 1)];
+        self.list(recorder, true, end, [dy, dx], weights, None, planes)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     fn list(
         &self,
         recorder: &Recorder,
-        way: &Way,
-        end: [(&str, i64); 3],
+        back: bool,
+        end: [(&str, i64); 4],
         [x, y]: [&wgpu::Buffer; 2],
         weights: wgpu::BufferBinding,
         bias: Option<wgpu::BufferBinding>,
         [v, m]: &[wgpu::Buffer; 2],
     ) -> Result<[Dispatch; 3]> {
-        let &Way { from, to, padding, tiles: [down, across] } = way;
+        let Way { from, to, padding, tiles: [down, across] } = self.way(back);
         let [before, after] = [from, to].map(|shape| quads(shape.channels));
         let tiles = down * across;
-        let shared =
-            [("OUTPUTS", self.winograd.outputs() as i64), ("DOWN", down as i64), ("ACROSS", across as i64)];
+        let apart = |buffer: &wgpu::Buffer| recorder.lanes.apart(buffer.size() as usize / 16);
+        let shared = [
+            ("OUTPUTS", self.winograd.outputs() as i64),
+            ("DOWN", down as i64),
+            ("ACROSS", across as i64),
+            ("BACK", i64::from(back)),
+            ("V", apart(v)),
+            ("M", apart(m)),
+        ];
         let values = [
             ("PADDING", padding as i64),
             ("HEIGHT", from.height as i64),
@@ -191,6 +203,9 @@ impl Filtering {
             ("PIXELS", places as i64),
             ("WIDTH", width as i64),
             ("BLOCKS", blocks as i64),
+            ("POINTS", self.winograd.points() as i64),
+            ("VECTOR", recorder.device.vector().into()),
+            ("U", apart(weights.buffer)),
         ];
         let grid = Grid {
             per_image: tiles as u64,
@@ -199,8 +214,12 @@ impl Filtering {
             size,
             times: (blocks * self.winograd.points()) as u32,
         };
-        let products =
-            recorder.dispatch(&WINOGRAD_PRODUCTS, &values, &[whole(v), weights, whole(m)], grid)?;
+        let products = recorder.dispatch(
+            &WINOGRAD_PRODUCTS,
+            &[&shared[..], &values].concat(),
+            &[whole(v), weights, whole(m)],
+            grid,
+        )?;
 
         let values =
             [("OUT_HEIGHT", to.height as i64), ("OUT_WIDTH", to.width as i64), ("QUADS", after as i64)];
@@ -237,7 +256,8 @@ pub fn transform_weights(
     packed: &wgpu::Buffer,
     transformed: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    let values = [("OUTPUTS", winograd.outputs() as i64), ("LENGTH", rows as i64)];
+    let apart = recorder.lanes.apart(transformed.size() as usize / 16);
+    let values = [("OUTPUTS", winograd.outputs() as i64), ("LENGTH", rows as i64), ("U", apart)];
     let buffers = [whole(table), whole(packed), whole(transformed)];
     recorder.dispatch(&WINOGRAD_WEIGHTS, &values, &buffers, Grid::fixed(rows, recorder.size()))
 }

@@ -2,13 +2,19 @@
 // image. A thread owns a quad of channels of a tile. Both passes turn columns into columns and transpose.
 
 @group(0) @binding(1) var<storage, read> m: array<vec4f>;
+#if FULL
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+#else
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
+#end
 #if BIAS
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 #end
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let lane = lane_of(group);
+    let record = records[lane];
     let thread = thread_of(group, local);
     let tiles = record.count * $(DOWN*ACROSS);
     let quad = thread % $QUADS;
@@ -18,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
 #for i in 0..(OUTPUTS+2)
 #for j in 0..(OUTPUTS+2)
-    let m0_$(i)_$j = m[($((OUTPUTS+2)*i+j) * $QUADS + quad) * tiles + tile];
+    let m0_$(i)_$j = m[lane * $M + ($((OUTPUTS+2)*i+j) * $QUADS + quad) * tiles + tile];
 #end
 #end
 #for pass in 0..2
@@ -38,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #end
 #end
-    let image = tile / $(DOWN*ACROSS);
+    let image = lane * $IMAGES + tile / $(DOWN*ACROSS);
     let top = tile / $ACROSS % $DOWN * $OUTPUTS;
     let left = tile % $ACROSS * $OUTPUTS;
 #for i in 0..OUTPUTS
@@ -47,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         let to = ((image * $OUT_HEIGHT + top + $i) * $OUT_WIDTH + left + $j) * $QUADS + quad;
         var s = m2_$(i)_$j;
 #if BIAS
-        s += bias[quad];
+        s += bias[lane * $PACKED + quad];
 #end
 #if RELU
         s = select(s, vec4f(), s < vec4f());
@@ -55,7 +61,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #if ACCUMULATE
         s += y[to];
 #end
+#if FULL
         y[to] = s;
+#else
+        y[to] = narrow(s);
+#end
     }
 #end
 #end

@@ -1,33 +1,57 @@
 // m[point, o, tile] = Σ v[point, c, tile] · u[point, c, o] over channels: a product of matrices for each point.
 //
 // A thread owns PIXELS tiles, those of neighbouring threads between them, and WIDTH quads of channels; the weights are the
-// same for a whole workgroup. A thread beyond the last tile reads what that one reads and writes nothing: see `gemm.wgsl`.
+// same for a whole workgroup, whose threads read them for each other where they can. A thread beyond the last tile reads what that one reads and writes nothing: see `gemm.wgsl`.
 
 @group(0) @binding(1) var<storage, read> v: array<vec4f>;
 @group(0) @binding(2) var<storage, read> u: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> m: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let first = (group.z * 32768 + group.x) * $(SIZE*PIXELS) + local;
-    let point = group.y / $BLOCKS;
+fn main(
+#if VECTOR
+    @builtin(subgroup_invocation_id) rank: u32,
+#end
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let lane = lane_of(group);
+    let record = records[lane];
+    let first = (thread_of(group, local) - local) * $PIXELS + local;
+    let point = group.y / $BLOCKS % $POINTS;
     let column = (group.y % $BLOCKS) * $WIDTH;
     let tiles = record.count * $TILES;
+    let last = max(tiles, 1) - 1;
 #for i in 0..PIXELS
-    let t$i = min(first + $(i*SIZE), tiles - 1);
+    let t$i = min(first + $(i*SIZE), last);
 #for j in 0..WIDTH
     var s$(i)_$j = vec4f();
 #end
 #end
-    var source = point * $QUADS * tiles;
-    var at = point * $(DEPTH*QUADS*OUT_QUADS) + column;
+#if VECTOR
+#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
+    let o$p = min(rank + $(p*VECTOR), $(DEPTH*WIDTH-1)u);
+    let mine$p = o$p / $WIDTH * $OUT_QUADS + o$p % $WIDTH;
+#end
+#end
+    var source = lane * $V + point * $QUADS * tiles;
+    var at = lane * $U + point * $(DEPTH*QUADS*OUT_QUADS) + column;
     for (var q = 0u; q < $QUADS; q++) {
 #for i in 0..PIXELS
         let c$i = v[source + t$i];
 #end
+#if VECTOR
+#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
+        let part$p = u[at + mine$p];
+#end
+#end
 #for k in 0..DEPTH
 #for j in 0..WIDTH
+#if VECTOR
+        let w$(k)_$j = subgroupBroadcast(part$((k*WIDTH+j)/VECTOR), $((k*WIDTH+j)%VECTOR)u);
+#else
         let w$(k)_$j = u[at + $(k*OUT_QUADS+j)];
+#end
 #end
 #for i in 0..PIXELS
 #for j in 0..WIDTH
@@ -41,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #for i in 0..PIXELS
     if (first + $(i*SIZE) < tiles) {
 #for j in 0..WIDTH
-        m[(point * $OUT_QUADS + column + $j) * tiles + t$i] = s$(i)_$j;
+        m[lane * $M + (point * $OUT_QUADS + column + $j) * tiles + t$i] = s$(i)_$j;
 #end
     }
 #end

@@ -4,7 +4,7 @@ use super::{json, print};
 use crate::failure::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use valleys_gpu::bench;
+use valleys_gpu::{Paths, bench};
 
 /// `valleys bench`
 #[derive(clap::Args, Debug)]
@@ -15,6 +15,9 @@ pub struct Bench {
     /// The GPU, by its number in `valleys devices` or a part of its name.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
+    /// Other ways to the same numbers, up to rounding: winograd2 or winograd4, halves; with commas between them.
+    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
+    paths: Paths,
     /// Print one JSON document on stdout instead of a table.
     #[arg(long)]
     json: bool,
@@ -51,7 +54,8 @@ pub fn run(args: &Bench) -> Result<()> {
     if let Some([a, b]) = args.compare.as_deref() {
         return compare(&read(a)?, &read(b)?);
     }
-    let device = crate::gpu::opener(args.device.as_deref())?.device().map_err(|e| crate::gpu::failure(&e))?;
+    let opener = crate::gpu::opener(args.device.as_deref(), args.paths)?;
+    let device = opener.device().map_err(|e| crate::gpu::failure(&e))?;
     let info = device.info();
     eprintln!("{}, {}, {} {}", info.name, info.backend, info.driver, info.driver_info);
     let tell = |row: &bench::Row| eprintln!("{} {}", row.kernel, row.shape);

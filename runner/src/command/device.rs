@@ -4,7 +4,7 @@ use super::{json, print};
 use crate::failure::{Failure, Kind, Result};
 use serde::Serialize;
 use std::fmt::Write;
-use valleys_gpu::{Adapter, Choice, Device, adapters, answers, check, is_hardware};
+use valleys_gpu::{Adapter, Choice, Device, Paths, adapters, answers, check, is_hardware};
 
 /// `valleys devices`
 #[derive(clap::Args, Debug)]
@@ -15,6 +15,9 @@ pub struct Devices {
     /// Do not run the kernels.
     #[arg(long)]
     no_check: bool,
+    /// Other ways to the same numbers, up to rounding: winograd2 or winograd4, halves; with commas between them.
+    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
+    paths: Paths,
     /// Print one JSON document on stdout instead of text.
     #[arg(long)]
     json: bool,
@@ -58,8 +61,10 @@ struct Check {
 pub fn run(args: &Devices) -> Result<()> {
     let all = adapters();
     let wanted = |i: usize| args.device.as_ref().is_none_or(|device| answers(device, i, &all[i]));
-    let found: Vec<Found> =
-        (0..all.len()).filter(|&i| wanted(i)).map(|i| look(i, &all[i], !args.no_check)).collect();
+    let found: Vec<Found> = (0..all.len())
+        .filter(|&i| wanted(i))
+        .map(|i| look(i, &all[i], (!args.no_check).then_some(args.paths)))
+        .collect();
     if args.json {
         print(&json(&found))?;
     } else {
@@ -77,7 +82,7 @@ pub fn run(args: &Devices) -> Result<()> {
     }
 }
 
-fn look(number: usize, adapter: &Adapter, checks: bool) -> Found {
+fn look(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {
     let (info, limits) = (adapter.get_info(), adapter.limits());
     let mut found = Found {
         number,
@@ -95,8 +100,8 @@ fn look(number: usize, adapter: &Adapter, checks: bool) -> Found {
         refused: None,
         name: info.name,
     };
-    if checks {
-        let choice = Choice { device: Some(number.to_string()), ..Choice::default() };
+    if let Some(paths) = checks {
+        let choice = Choice { device: Some(number.to_string()), paths, ..Choice::default() };
         match Device::open(&choice).and_then(|device| tested(&device)) {
             Ok(checks) => {
                 let failed = checks.iter().filter(|check| !check.passed).count();
@@ -112,7 +117,7 @@ fn look(number: usize, adapter: &Adapter, checks: bool) -> Found {
 fn tested(device: &Device) -> valleys_gpu::Result<Vec<Check>> {
     let test = |case: &check::Case| {
         let found = case.run(device)?;
-        let allowed = check::tolerance(found.terms);
+        let allowed = check::tolerance(device.paths(), found.terms);
         let passed = found.error <= allowed;
         let error = Some(found.error).filter(|error| error.is_finite());
         Ok(Check { kernels: case.kernels, shape: case.shape.clone(), error, allowed, passed })

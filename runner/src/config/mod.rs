@@ -6,6 +6,7 @@ pub mod preset;
 use crate::failure::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use valleys_gpu::Paths;
 
 pub use keys::{KEYS, nearest};
 
@@ -20,6 +21,9 @@ pub struct Config {
     pub dataset: Option<String>,
     /// What trains and measures networks; without effect on an analytic objective.
     pub backend: Backend,
+    /// How a GPU does.
+    #[serde(default, skip_serializing_if = "Gpu::is_plain")]
+    pub gpu: Gpu,
     /// What of the data set is used, and how.
     pub data: Data,
     /// Seed of all random numbers.
@@ -54,6 +58,29 @@ pub enum Backend {
     Cpu,
     /// The GPU that `--device` or VALLEYS_DEVICE names, or the best one.
     Gpu,
+}
+
+/// `[gpu]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gpu {
+    /// Names of [`Paths`]; results differ by their rounding.
+    pub paths: Vec<String>,
+}
+
+impl Gpu {
+    fn is_plain(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The paths.
+    ///
+    /// # Errors
+    /// One that is not there.
+    pub fn chosen(&self) -> Result<Paths> {
+        let named = self.paths.join(",").parse::<Paths>();
+        named.map_err(|e| Failure::new(Kind::Configuration, format!("gpu.paths: {e}")))
+    }
 }
 
 /// `[data]`
@@ -278,6 +305,7 @@ impl Config {
 
     /// Every value in its range.
     fn check(&self) -> Result<()> {
+        self.gpu.chosen()?;
         let most_vertices = valleys_core::simplex::MAX_VERTICES;
         // Beyond triangles the number of control points explodes: 149 in a tetrahedron of depth 2, 2,065 of depth 3.
         let deepest = if self.index > 1 { 1 } else { valleys_core::simplex::MAX_DEPTH as u64 };

@@ -259,7 +259,7 @@ pub fn estimate(
         memory_available: memory_available as u64,
         disk_bytes: (disk + 5e6) as u64,
         disk_free: disk_free(there),
-        gpu_step_bytes: gpu_step_bytes(objective),
+        gpu_step_bytes: gpu_step_bytes(config, objective),
         basis: format!("measured here: {steps} steps of {step:.2e} s, {how} of {point:.2e} s, files"),
         rates,
         memory,
@@ -282,9 +282,10 @@ fn memory(config: &Config, objective: &Objective, deepest: f64, rows: f64) -> [f
     [PROGRAM + samples + 16.0 * rows, job]
 }
 
-fn gpu_step_bytes(objective: &Objective) -> Option<u64> {
+fn gpu_step_bytes(config: &Config, objective: &Objective) -> Option<u64> {
     let Objective::Trained { model, batch, .. } = objective else { return None };
-    Some(valleys_gpu::network::Plan::new(&model.network()).ok()?.bytes(*batch))
+    let plan = valleys_gpu::network::Plan::new(&model.network()).ok()?;
+    Some(plan.bytes(*batch, plan.activation_bytes(config.gpu.chosen().ok()?)))
 }
 
 /// Seconds of a step, and how many were taken.

@@ -218,7 +218,7 @@ impl Run {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = options.threads.unwrap_or(cores);
         if config.backend == Backend::Gpu && objective.data().is_some() {
-            let opener = crate::gpu::opener(options.device.as_deref())?;
+            let opener = crate::gpu::opener(options.device.as_deref(), config.gpu.chosen()?)?;
             let hardware = opener.device().is_ok_and(|device| device.is_hardware());
             // A processor has enough to do with one model; a thread that waits for a GPU costs nothing.
             let models = if hardware { options.threads.unwrap_or(SIDE_BY_SIDE) } else { 1 };
