@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod binary;
 
-use binary::valleys;
+use binary::{said, valleys};
 use std::process::Output;
 
 fn document(output: &Output) -> serde_json::Value {
@@ -22,6 +22,20 @@ fn has_adapter() -> bool {
         assert_eq!(valleys(&["bench"]).status.code(), Some(7));
     }
     !none
+}
+
+#[test]
+fn an_unknown_path_is_named() {
+    let wrong = [
+        (2, vec!["bench", "--paths", "winograd4,winograd3"]),
+        (3, vec!["plan", "--set", "gpu.paths=[\"halves\", \"winograd3\"]"]),
+    ];
+    for (code, words) in wrong {
+        let output = valleys(&words);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = said(&output);
+        assert!(said.contains("\"winograd3\"") && said.contains("winograd2, winograd4"), "{said}");
+    }
 }
 
 #[test]

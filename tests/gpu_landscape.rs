@@ -245,6 +245,7 @@ fn a_lost_device_loses_nothing_of_models_side_by_side() {
             gpus.each_mut().map(|gpu| scope.spawn(|| everything(gpu))).map(|thread| thread.join().unwrap())
         });
         assert_eq!(found, [expected.clone(), expected.clone()], "lost at submission {lost_at}");
+        assert!(gpus.iter().all(|gpu| gpu.counts().recoveries == 1), "lost at submission {lost_at}");
     }
 }
 

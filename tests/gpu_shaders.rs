@@ -33,7 +33,7 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
         let case = Arc::new(Case::new(network, [4, 9]));
         let opener = Arc::new(Opener::with(device.clone()));
         let shared = Shared::new(opener, case.clone(), case.input.channels);
-        let shared = Arc::new(shared.side_by_side(if as_hardware { 8 } else { 1 }));
+        let shared = Arc::new(shared.side_by_side(if as_hardware || !paths.is_empty() { 8 } else { 1 }));
         let augment = Augment { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
         for augment in [None, Some(augment)] {
             let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();

@@ -97,8 +97,8 @@ impl Shared {
         Self { models, ..self }
     }
 
-    /// A seat for a landscape: in a group of its kind where one is free, or in a new one.
-    pub(crate) fn seat(&self, job: &Job) -> Result<Seat> {
+    /// A seat for a landscape with so many slots: in a group of its kind where one is free, or in a new one.
+    pub(crate) fn seat(&self, job: &Job, slots: usize) -> Result<Seat> {
         let resident = self.resident()?;
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.retain(|group| group.strong_count() > 0);
@@ -107,7 +107,7 @@ impl Shared {
         if let Some(seat) = fits.find_map(|group| group.seat()) {
             return Ok(seat);
         }
-        let group = Arc::new(Group::new(job, resident, self.models)?);
+        let group = Arc::new(Group::new(job, resident, self.models, slots)?);
         groups.push(Arc::downgrade(&group));
         Ok(group.seat().expect("a new group has room"))
     }

@@ -15,7 +15,6 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::landscape::{Course, Mix, Step};
-use valleys_core::network::Shape;
 
 /// What a landscape is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,13 +25,6 @@ pub(crate) struct Job {
     pub train: usize,
     pub test: usize,
     pub augment: Option<Augment>,
-}
-
-impl Job {
-    /// Bytes of the activations of a batch.
-    pub fn activations(&self) -> usize {
-        4 * self.batch * self.plan.tensors.iter().map(Shape::len).sum::<usize>()
-    }
 }
 
 /// Steps that a landscape asks for.
@@ -154,9 +146,11 @@ impl Records {
         self.all.len() / self.lanes
     }
 
-    /// The largest batch of a row.
-    fn count(&self, row: usize) -> u32 {
-        self.all[row * self.lanes..][..self.lanes].iter().map(|record| record.count).max().unwrap_or(0)
+    /// The largest batch of a row, and how many lanes there are up to the last one that does not rest.
+    fn extent(&self, row: usize) -> [u32; 2] {
+        let row = &self.all[row * self.lanes..][..self.lanes];
+        let last = row.iter().rposition(|record| record.count > 0);
+        [row.iter().map(|record| record.count).max().unwrap_or(0), last.map_or(0, |last| last as u32 + 1)]
     }
 }
 
@@ -294,7 +288,7 @@ impl Engine {
     }
 
     /// Rows for the lanes that name the same slots: the row itself where all do.
-    fn apart(records: &mut Records, row: usize, named: &Named) -> Vec<usize> {
+    fn rows_of(records: &mut Records, row: usize, named: &Named) -> Vec<usize> {
         if let [_] = named[..] {
             return vec![row];
         }
@@ -379,7 +373,7 @@ impl Engine {
                 all[call.lane] = record;
                 order.extend_from_slice(batch);
             }
-            let apart = Self::apart(&mut records, row, named);
+            let apart = Self::rows_of(&mut records, row, named);
             let mut runs: Vec<Run> = Vec::new();
             runs.extend(
                 named.iter().zip(&apart).map(|((names, _), &row)| Run { list: &self.mixes[names], row }),
@@ -440,7 +434,7 @@ impl Engine {
                     *record = Record { count: 1, home: home as u32, ..Record::default() };
                     record.mix.iter_mut().zip(point).for_each(|(to, &(_, weight))| *to = weight);
                 }
-                let apart = Self::apart(&mut records, first, named);
+                let apart = Self::rows_of(&mut records, first, named);
                 let Pass { pack, gather, accumulate, fix, measure, .. } = &self.pass;
                 let mix =
                     named.iter().zip(apart).map(|((names, _), row)| Run { list: &self.mixes[names], row });
@@ -509,8 +503,8 @@ impl Engine {
                 }
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 for run in &batch.runs {
-                    let (offset, count) = ((run.row * stride) as u32, records.count(run.row));
-                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut pass, offset, count));
+                    let (offset, [count, lanes]) = ((run.row * stride) as u32, records.extent(run.row));
+                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut pass, offset, count, lanes));
                     counts.dispatches += run.list.len() as u64;
                 }
             }

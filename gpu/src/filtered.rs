@@ -38,7 +38,9 @@ pub(crate) fn layers(
     let Some(winograd) = device.paths().winograd else { return Ok(None) };
     let limits = device.limits();
     let models = recorder.lanes.count;
-    let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / (4 * models as u64);
+    // By one model alone: which way a layer goes must not depend on who is beside it. Where there is no room for the
+    // planes of all, there are fewer.
+    let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
     let of_op = |kind: &Kind| match kind {
         Kind::Correlate(c, _) if c.input.channels.min(c.output.channels) >= CHANNELS => {
             let fits = |f: &Filtering| f.planes_len(images).iter().all(|&len| len as u64 <= most);

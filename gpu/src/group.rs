@@ -10,6 +10,7 @@ use crate::engine::{Engine, Job, Moved, Steps};
 use crate::error::{Error, Result};
 use crate::kernels::Lanes;
 use crate::landscape::Counts;
+use crate::pass::activations;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,11 +56,13 @@ pub(crate) struct Seat {
 }
 
 impl Group {
-    /// A group of `models` lanes, or of fewer where there is no room for so many.
-    pub fn new(job: &Job, resident: Arc<Resident>, models: usize) -> Result<Self> {
-        let mut models = models.clamp(1, Lanes::MOST).min((ROOM / job.activations()).max(1));
+    /// A group of `models` lanes with so many slots, or of fewer lanes where there is no room for so many.
+    pub fn new(job: &Job, resident: Arc<Resident>, models: usize, slots: usize) -> Result<Self> {
+        let room = ROOM / activations(&job.plan, job.batch).max(1);
+        let mut models = models.clamp(1, Lanes::MOST).min(room.max(1));
         let engine = loop {
-            match Engine::new(job, resident.clone(), models) {
+            let made = Engine::new(job, resident.clone(), models);
+            match made.and_then(|mut engine| engine.reserve(slots).map(|()| engine)) {
                 Err(Error::OutOfMemory { .. } | Error::TooLarge { .. }) if models > 1 => models /= 2,
                 made => break made?,
             }
@@ -117,7 +120,7 @@ impl Seat {
     /// Works with the engine, when nobody else does; what was done on the device meanwhile is counted.
     ///
     /// # Errors
-    /// Those of the work, after which the group is of no more use.
+    /// Those of the work, after which the group is of no more use, unless there was no room for something.
     pub fn alone<R>(&self, work: impl FnOnce(&mut Engine) -> Result<R>) -> Result<(R, Counts)> {
         let mut state = self.group.state();
         let engine = loop {
@@ -130,7 +133,8 @@ impl Seat {
             }
         };
         drop(state);
-        Lead { group: &self.group, engine: Some(engine) }.work(work)
+        let mut lead = Lead { group: &self.group, engine: Some(engine) };
+        lead.work(work, |error| matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. }))
     }
 
     /// Takes steps, together with those that others ask for.
@@ -176,7 +180,7 @@ impl Seat {
         drop(state);
         let start = Instant::now();
         let mut lead = Lead { group: &self.group, engine: Some(engine) };
-        let (mut moved, counts) = lead.work(|engine| engine.advance(&calls))?;
+        let (mut moved, counts) = lead.work(|engine| engine.advance(&calls), |_| false)?;
         let own = moved.pop().expect("it is the last");
         let lanes = calls.iter().map(|steps| steps.lane);
         let mut state = self.group.state();
@@ -205,7 +209,12 @@ struct Lead<'a> {
 }
 
 impl Lead<'_> {
-    fn work<R>(&mut self, work: impl FnOnce(&mut Engine) -> Result<R>) -> Result<(R, Counts)> {
+    /// Works; after an error the engine stays only where that is of no consequence to others.
+    fn work<R>(
+        &mut self,
+        work: impl FnOnce(&mut Engine) -> Result<R>,
+        harmless: impl Fn(&Error) -> bool,
+    ) -> Result<(R, Counts)> {
         let mut engine = self.engine.take().expect("it is there");
         let before = engine.counts.get();
         let done = work(&mut engine);
@@ -214,6 +223,10 @@ impl Lead<'_> {
             Ok(done) => {
                 self.engine = Some(engine);
                 Ok((done, counts))
+            }
+            Err(error) if harmless(&error) => {
+                self.engine = Some(engine);
+                Err(error)
             }
             Err(error) => {
                 self.group.state().broken.get_or_insert(error.clone());

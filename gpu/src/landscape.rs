@@ -136,19 +136,20 @@ impl Gpu {
         self.counts
     }
 
-    /// Destroys the device before a submission so many from now: for tests of what happens then.
+    /// Destroys the device before a submission so many from now, of all that share it: for tests of what happens then.
     pub fn lose_device_after(&self, submissions: u64) {
         self.tell(|engine, _| engine.fuse.set(Some(submissions)));
     }
 
-    /// Submits every step, and every batch, on its own from now on: for tests of what happens between them.
+    /// Submits every step, and every batch, on its own until the device is lost, for all that share it: for tests of what
+    /// happens between them.
     pub fn one_list_a_submission(&self) {
         self.tell(|engine, _| engine.at_once = Some(1));
     }
 
     /// A seat whose lane holds the slots.
     fn sit(&self) -> Result<Seat> {
-        let seat = self.shared.seat(&self.job)?;
+        let seat = self.shared.seat(&self.job, self.slots.len())?;
         let lane = seat.lane();
         seat.alone(|engine| {
             engine.reserve(self.slots.len())?;
@@ -261,7 +262,7 @@ impl Landscape for Gpu {
             })
         })?;
         losses.copy_from_slice(&moved.losses);
-        for (slot, moved) in self.slots[course.trainable as usize..].iter_mut().zip(moved.slots) {
+        for (slot, moved) in self.slots.iter_mut().skip(course.trainable as usize).zip(moved.slots) {
             *slot = moved;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Networks trained and measured on any GPU that wgpu reaches: Vulkan, Metal, DX12.
 //!
-//! [`device`] opens an adapter, [`kernels`] are WGSL beside their dispatchers, [`network`] turns the plan of a network
-//! into a list of dispatches, and [`landscape`] replays that list behind the contract of
+//! [`device`] opens an adapter, [`kernels`] are WGSL beside their dispatchers, [`network`] joins the layers of a network
+//! into operations, of which `pass` makes lists of dispatches, and [`landscape`] replays these behind the contract of
 //! [`valleys_core::landscape::Landscape`]: many steps or many points a submission, with no round trip to the host
 //! between them. No atomics: sums are trees of a fixed order, so a run repeats bit for bit on one device.
 

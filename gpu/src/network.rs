@@ -33,8 +33,6 @@ pub struct Op {
     pub z: usize,
     /// Offset of its parameters in θ.
     pub parameters: usize,
-    /// Offset of its statistics.
-    pub statistics: usize,
 }
 
 /// All operations, and the shapes of all tensors; tensor 0 is the images, the last one the logits.
@@ -106,14 +104,7 @@ impl Plan {
                 Kind::Normalise(Normalise { shape: row.output, norm, add: other.is_some(), relu })
             };
             made[at] = tensors.len();
-            ops.push(Op {
-                kind,
-                x,
-                other,
-                z: tensors.len(),
-                parameters: row.parameter_offset,
-                statistics: row.statistics_offset,
-            });
+            ops.push(Op { kind, x, other, z: tensors.len(), parameters: row.parameter_offset });
             tensors.push(rows[at].output);
             at += 1;
         }

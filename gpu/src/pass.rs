@@ -89,14 +89,24 @@ fn len(shape: Shape) -> usize {
     shape.height * shape.width * quads(shape.channels) * 4
 }
 
+/// Images of a model's tensors: more than a batch where they are small, for batches whose loss is only measured.
+fn images(plan: &Plan, batch: usize) -> usize {
+    let largest = plan.tensors.iter().map(|&shape| 4 * len(shape)).max().unwrap_or(1);
+    (WIDE / largest).min(1024).max(batch)
+}
+
+/// Bytes of a model's activations.
+pub(crate) fn activations(plan: &Plan, batch: usize) -> usize {
+    4 * images(plan, batch) * plan.tensors.iter().map(|&shape| len(shape)).sum::<usize>()
+}
+
 impl Pass {
     /// The lists of the recorder's models, of which only the count is looked at, for batches of at most `batch` images.
     ///
     /// # Errors
     /// No room; a buffer above what the adapter binds; a program that the driver refuses.
     pub fn new(recorder: Recorder, plan: &Plan, batch: usize, outside: &Outside) -> Result<Self> {
-        let largest = plan.tensors.iter().map(|&shape| 4 * len(shape)).max().unwrap_or(1);
-        let wide = (WIDE / largest).min(1024).max(batch);
+        let wide = images(plan, batch);
         let (table, ranges) = table(plan);
         let lanes = Lanes {
             images: wide,

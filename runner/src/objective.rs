@@ -104,6 +104,12 @@ impl Objective {
         self
     }
 
+    /// Whether a GPU of hardware trains and measures.
+    pub fn is_on_hardware(&self) -> bool {
+        let Self::Trained { gpu: Some((opener, _)), .. } = self else { return false };
+        opener.device().is_ok_and(|device| device.is_hardware())
+    }
+
     /// The GPU that trains and measures, with its driver; none for the processor.
     pub fn adapter(&self) -> Option<String> {
         let Self::Trained { gpu: Some((opener, _)), .. } = self else { return None };

@@ -139,7 +139,7 @@ fn time(recorder: &Recorder, list: &[Dispatch], count: u32, times: usize, timest
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
         let mut pass = encoder.begin_compute_pass(&descriptor);
         for _ in 0..times {
-            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, count));
+            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, count, 1));
         }
     }
     let commands = encoder.finish();

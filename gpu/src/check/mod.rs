@@ -128,7 +128,7 @@ impl Trial<'_> {
         let mut encoder = device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, record.count));
+            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, record.count, 1));
         }
         device.queue.submit([encoder.finish()]);
         device.wait()

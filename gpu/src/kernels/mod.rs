@@ -224,8 +224,8 @@ impl Program {
         let module = if checked {
             device.create_shader_module(descriptor)
         } else {
-            // SAFETY: every kernel guards its threads by the sizes in its text, its loops are counted, and all cases
-            // of the tests also run with the checks.
+            // SAFETY: every kernel guards its threads by the sizes in its text and by the records, which the host fills with
+            // what its buffers have room for; its loops are counted, and all cases of the tests also run with the checks.
             #[expect(unsafe_code, reason = "there is no other way to do without the checks")]
             unsafe {
                 let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
@@ -302,7 +302,6 @@ pub struct Dispatch {
     program: Arc<Program>,
     group: wgpu::BindGroup,
     grid: Grid,
-    lanes: u32,
 }
 
 impl Dispatch {
@@ -311,12 +310,13 @@ impl Dispatch {
         self.program.name
     }
 
-    /// Records it in a pass, for the records at an offset, of batches of `count` images or fewer.
-    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass, offset: u32, count: u32) {
+    /// Records it in a pass, for the records at an offset, of batches of `count` images or fewer in the first `lanes`
+    /// lanes.
+    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass, offset: u32, count: u32, lanes: u32) {
         let [x, y] = self.grid.groups(count);
         pass.set_pipeline(&self.program.pipeline);
         pass.set_bind_group(0, &self.group, &[offset]);
-        pass.dispatch_workgroups(x, y, self.lanes);
+        pass.dispatch_workgroups(x, y, lanes);
     }
 }
 
@@ -370,7 +370,7 @@ impl Recorder<'_> {
             layout: &program.layout,
             entries: &entries,
         });
-        Ok(Dispatch { program, group, grid, lanes: self.lanes.count as u32 })
+        Ok(Dispatch { program, group, grid })
     }
 
     /// Threads of a workgroup: eight vectors of a processor, or a GPU's own group or two.

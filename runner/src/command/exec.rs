@@ -22,7 +22,7 @@ pub struct Exec {
 /// Flags of everything that does jobs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct How {
-    /// Jobs side by side, on a GPU of hardware also in the same dispatches; no result depends on it.
+    /// Jobs side by side, on a GPU in the same dispatches; no result depends on it.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
     /// The GPU, where the backend is one: its number in `valleys devices` or a part of its name.

@@ -49,8 +49,8 @@ pub const SIDE_BY_SIDE: usize = Lanes::MOST;
 pub struct Options {
     /// The run directory; `runs/NAME-HASH` where there is none.
     pub out: Option<PathBuf>,
-    /// Threads; as many as the machine has cores where there is none, and on a GPU of hardware at least
-    /// [`SIDE_BY_SIDE`]. No result depends on it.
+    /// Threads; where there is none as many as the machine has cores, and [`SIDE_BY_SIDE`] on a GPU of hardware. No
+    /// result depends on it.
     pub threads: Option<usize>,
     /// No progress on stderr.
     pub quiet: bool,
@@ -220,10 +220,11 @@ impl Run {
         if config.backend == Backend::Gpu && objective.data().is_some() {
             let opener = crate::gpu::opener(options.device.as_deref(), config.gpu.chosen()?)?;
             let hardware = opener.device().is_ok_and(|device| device.is_hardware());
-            // A processor has enough to do with one model; a thread that waits for a GPU costs nothing.
-            let models = if hardware { options.threads.unwrap_or(SIDE_BY_SIDE) } else { 1 };
-            threads = threads.max(models);
-            objective = objective.on_gpu(opener, models);
+            if hardware && options.threads.is_none() {
+                // A thread that waits for a GPU costs nothing; more of them would share it in two groups.
+                threads = SIDE_BY_SIDE;
+            }
+            objective = objective.on_gpu(opener, threads);
         }
         let state = objective.state();
         let given = given(&config, &state)?;

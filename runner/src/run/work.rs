@@ -1,11 +1,12 @@
 //! The jobs of a run at work: layer after layer, side by side, beside those of other processes.
 
-use super::Run;
 use super::job::{Job, Layer};
 use super::progress::Progress;
 use super::record::{Diverged, not_ready};
 use super::saved::Saved;
 use super::stop::Stop;
+use super::{Run, SIDE_BY_SIDE};
+use crate::config::Backend;
 use crate::failure::{Failure, Kind, Result};
 use crate::fault::Fault;
 use crate::objective::Objective;
@@ -21,8 +22,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Steps, or points, that go to the landscape in one call, at most.
 const CALL: usize = 64;
 
-/// Operations of a call: a fraction of a second, so that a stop is heard.
-const OPERATIONS: usize = 4_000_000_000;
+/// Operations of a call on a processor, and on a GPU of hardware: a fraction of a second, so that a stop is heard.
+const OPERATIONS: [usize; 2] = [4_000_000_000, 1_000_000_000_000];
 
 /// What came of an attempt.
 enum Attempt {
@@ -203,7 +204,8 @@ impl Run {
     pub(super) fn steps_len(&self) -> usize {
         match &self.objective {
             Objective::Trained { model, batch, .. } => {
-                (OPERATIONS / (3 * batch * model.network().flops()).max(1)).clamp(1, CALL)
+                let operations = OPERATIONS[usize::from(self.objective.is_on_hardware())];
+                (operations / (3 * batch * model.network().flops()).max(1)).clamp(1, CALL)
             }
             Objective::Known { .. } => CALL,
         }
@@ -213,7 +215,8 @@ impl Run {
     pub(super) fn points_len(&self) -> usize {
         match &self.objective {
             Objective::Trained { model, data, .. } => {
-                (OPERATIONS / (data.train.len() * model.network().flops()).max(1)).clamp(1, CALL)
+                let least = if self.config.backend == Backend::Gpu { SIDE_BY_SIDE } else { 1 };
+                (OPERATIONS[0] / (data.train.len() * model.network().flops()).max(1)).clamp(least, CALL)
             }
             Objective::Known { .. } => CALL,
         }
