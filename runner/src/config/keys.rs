@@ -14,12 +14,12 @@ pub const KEYS: &[(&str, &str)] = &[
         "digits, breast-cancer (embedded), fashion-mnist, cifar-10 (official files in data.dir); none for an objective with known answers",
     ),
     ("backend", "what trains and measures networks: \"cpu\" or \"gpu\"; run --backend sets it"),
+    ("seed", "of all random numbers"),
+    ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
     (
         "gpu.paths",
         "other ways of a GPU to the same numbers, up to rounding: \"winograd2\", \"winograd4\", \"halves\" (activations of 16 bits); [] for the plain one",
     ),
-    ("seed", "of all random numbers"),
-    ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
     ("data.dir", "directory of the files of fashion-mnist or cifar-10, .gz or not"),
     ("data.limit", "training samples; 0 for all"),
     (

@@ -10,6 +10,7 @@ network = "mlp:64-32-32-10"
 backend = "cpu"
 seed = 1
 index = 1
+gpu = { paths = [] }
 data = { limit = 0, take = "stratified" }
 minima = { count = 4, epochs = 50, group = 0, files = [] }
 curves = { epochs = 50 }
