@@ -15,7 +15,8 @@ pub struct Devices {
     /// Do not run the kernels.
     #[arg(long)]
     no_check: bool,
-    /// Other ways to the same numbers, up to rounding: winograd2 or winograd4, halves; with commas between them.
+    /// Other ways to the same numbers, up to rounding, with commas between them: winograd2 or winograd4, halves,
+    /// no-subgroups.
     #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
     paths: Paths,
     /// Print one JSON document on stdout instead of text.

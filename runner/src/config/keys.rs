@@ -18,7 +18,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
     (
         "gpu.paths",
-        "other ways of a GPU to the same numbers, up to rounding: \"winograd2\", \"winograd4\", \"halves\" (activations of 16 bits); [] for the plain one",
+        "other ways of a GPU to the same numbers, up to rounding: \"winograd2\", \"winograd4\", \"halves\" (activations of 16 bits), \"no-subgroups\"; [] for the plain one",
     ),
     ("data.dir", "directory of the files of fashion-mnist or cifar-10, .gz or not"),
     ("data.limit", "training samples; 0 for all"),
