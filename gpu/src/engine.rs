@@ -9,12 +9,12 @@ use crate::kernels::{Dispatch, Lanes, Record, Recorder, across, parameters};
 use crate::landscape::{Augment, Counts, Slot};
 use crate::network::Plan;
 use crate::pass::{Outside, Pass};
-use std::cell::Cell;
+use crate::replay::{Batch, Records, Replay, Run, Target};
+use crate::request::{Moved, Points, Steps};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
-use valleys_core::landscape::{Course, Mix, Step};
+use valleys_core::landscape::Mix;
 
 /// What a landscape is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,64 +27,8 @@ pub(crate) struct Job {
     pub augment: Option<Augment>,
 }
 
-/// Steps that a landscape asks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Steps {
-    pub lane: usize,
-    /// How many slots the landscape has.
-    pub slots: usize,
-    pub course: Course,
-    pub steps: Vec<Step>,
-    /// Samples and codes of each step's batch.
-    pub entries: Vec<Vec<[u32; 2]>>,
-}
-
-impl Steps {
-    /// The slots that are trained.
-    fn trainable(&self) -> Range<usize> {
-        let first = self.course.trainable as usize;
-        first..self.slots.max(first)
-    }
-
-    /// Whether the part of gradients along the simplex is removed.
-    fn project(&self) -> bool {
-        self.course.across > 0.0
-    }
-
-    /// Whether the same dispatches do for both.
-    pub fn goes_with(&self, other: &Self) -> bool {
-        self.trainable() == other.trainable() && self.project() == other.project()
-    }
-}
-
-/// Points at which a landscape asks for the loss.
-pub(crate) struct Points<'a> {
-    pub lane: usize,
-    /// On the test samples, not on the training samples.
-    pub test: bool,
-    pub chosen: &'a [u32],
-    pub points: &'a [Mix],
-}
-
-/// What steps give.
-#[derive(Debug)]
-pub(crate) struct Moved {
-    pub losses: Vec<f32>,
-    /// The trainable ones.
-    pub slots: Vec<Slot>,
-}
-
 /// Sets of records of a call at least; a call with more goes in parts.
 const RECORDS: usize = 1024;
-
-/// Seconds of a submission, by estimate: a driver may stop a GPU that does not answer for two.
-const SUBMISSION: f64 = 0.1;
-
-/// Floating-point operations a second, by estimate: of hardware, of a program.
-const SPEED: [f64; 2] = [1e12, 1e10];
-
-/// Steps of a submission at most.
-const STEPS: usize = 64;
 
 /// Landscapes of one kind on one device.
 #[derive(Debug)]
@@ -109,63 +53,12 @@ pub(crate) struct Engine {
     mixes: HashMap<Vec<u32>, Vec<Dispatch>>,
     projections: HashMap<Vec<u32>, Vec<Dispatch>>,
     steps: Vec<Dispatch>,
-    /// What was done so far.
-    pub counts: Cell<Counts>,
-    /// Submissions until the device is destroyed, for tests.
-    pub fuse: Cell<Option<u64>>,
-    /// Lists of a submission; as many as their work allows where there is none.
-    pub at_once: Option<usize>,
+    /// What was submitted, and how.
+    pub replay: Replay,
 }
 
 /// Numbers that the coefficients of a projection take in a lane: see `across_solve.wgsl`.
 const COEFFICIENTS: usize = 16;
-
-/// Records of all passes, one for each lane in a row.
-struct Records {
-    lanes: usize,
-    all: Vec<Record>,
-}
-
-impl Records {
-    /// One more row, in which all lanes rest.
-    fn row(&mut self) -> &mut [Record] {
-        let first = self.all.len();
-        self.all.resize(first + self.lanes, Record::default());
-        &mut self.all[first..]
-    }
-
-    /// A copy of a row, changed in each lane.
-    fn another(&mut self, row: usize, change: impl Fn(usize, &mut Record)) -> usize {
-        self.all.extend_from_within(row * self.lanes..(row + 1) * self.lanes);
-        let last = self.len() - 1;
-        self.all[last * self.lanes..].iter_mut().enumerate().for_each(|(lane, record)| change(lane, record));
-        last
-    }
-
-    fn len(&self) -> usize {
-        self.all.len() / self.lanes
-    }
-
-    /// The largest batch of a row, and how many lanes there are up to the last one that does not rest.
-    fn extent(&self, row: usize) -> [u32; 2] {
-        let row = &self.all[row * self.lanes..][..self.lanes];
-        let last = row.iter().rposition(|record| record.count > 0);
-        [row.iter().map(|record| record.count).max().unwrap_or(0), last.map_or(0, |last| last as u32 + 1)]
-    }
-}
-
-/// Dispatches for a row of records, to be recorded.
-struct Run<'a> {
-    list: &'a [Dispatch],
-    row: usize,
-}
-
-/// What is done for one batch.
-struct Batch<'a> {
-    /// Whether statistics are summed anew from here.
-    anew: bool,
-    runs: Vec<Run<'a>>,
-}
 
 /// Slots that mixes name, and the lanes whose mixes name them.
 type Named = Vec<(Vec<u32>, Vec<usize>)>;
@@ -207,9 +100,7 @@ impl Engine {
             projections: HashMap::new(),
             steps: Vec::new(),
             resident,
-            counts: Cell::default(),
-            fuse: Cell::default(),
-            at_once: None,
+            replay: Replay::default(),
         })
     }
 
@@ -228,21 +119,28 @@ impl Engine {
 
     /// Makes room for slots of that number.
     pub fn reserve(&mut self, slots: usize) -> Result<()> {
-        let recorder = Recorder {
-            device: &self.resident.device,
-            records: &self.records,
-            lanes: self.pass.lanes,
-            halves: self.halves,
-        };
         let len = self.pass.lanes.count * self.pass.lanes.theta_len();
         while self.slots.len() < slots {
-            let numbers = |what| recorder.device.numbers(what, len);
+            let numbers = |what| self.device().numbers(what, len);
             let [centre, momentum] = [numbers("control point")?, numbers("momentum")?];
             let buffers = [&self.pass.gradient, &self.pass.theta, &centre, &momentum];
-            self.steps.push(parameters::step(&recorder, self.job.plan.dim, buffers)?);
+            let step = parameters::step(&self.recorder(), self.job.plan.dim, buffers)?;
+            self.steps.push(step);
             self.slots.push([centre, momentum]);
         }
         Ok(())
+    }
+
+    /// Where dispatches beside those of the pass are made.
+    fn recorder(&self) -> Recorder<'_> {
+        let Self { records, halves, .. } = self;
+        Recorder { device: self.device(), records, lanes: self.pass.lanes, halves: *halves }
+    }
+
+    /// Submits batches in order; each is `flops` operations or fewer.
+    fn submit(&self, records: &Records, batches: &[Batch], flops: f64) -> Result<()> {
+        let target = Target { device: self.device(), records: &self.records, pass: &self.pass };
+        self.replay.run(&target, records, batches, flops)
     }
 
     /// Sets a slot of a lane.
@@ -268,20 +166,18 @@ impl Engine {
                 None => named.push((names, vec![lane])),
             }
         }
-        let device = &self.resident.device;
-        let recorder =
-            Recorder { device, records: &self.records, lanes: self.pass.lanes, halves: self.halves };
-        let Pass { theta, gradient, part, .. } = &self.pass;
         let dim = self.job.plan.dim;
         for (names, _) in &named {
+            let Pass { theta, gradient, part, .. } = &self.pass;
             let centres: Vec<_> = names.iter().map(|&slot| &self.slots[slot as usize][0]).collect();
-            if let Entry::Vacant(vacant) = self.mixes.entry(names.clone()) {
-                vacant.insert(parameters::mix(&recorder, dim, theta, &centres)?);
+            if !self.mixes.contains_key(names) {
+                let list = parameters::mix(&self.recorder(), dim, theta, &centres)?;
+                self.mixes.insert(names.clone(), list);
             }
-            let absent = project && names.len() > 1;
-            if let (Entry::Vacant(vacant), true) = (self.projections.entry(names.clone()), absent) {
+            if project && names.len() > 1 && !self.projections.contains_key(names) {
                 let buffers = [theta, gradient, part, &self.coefficients];
-                vacant.insert(across::project(&recorder, dim, buffers, &centres)?.to_vec());
+                let list = across::project(&self.recorder(), dim, buffers, &centres)?.to_vec();
+                self.projections.insert(names.clone(), list);
             }
         }
         Ok(named)
@@ -336,9 +232,7 @@ impl Engine {
             }
         }
         self.device().read(&mut parts)?;
-        let mut counts = self.counts.get();
-        counts.shared += u64::from(calls.len() > 1);
-        self.counts.set(counts);
+        self.replay.count(Counts { shared: u64::from(calls.len() > 1), ..Counts::default() });
         Ok(losses.into_iter().zip(slots).map(|(losses, slots)| Moved { losses, slots }).collect())
     }
 
@@ -351,7 +245,7 @@ impl Engine {
             named.push(self.prepare(at(i).map(|call| (call.lane, &call.steps[i].mix)), project)?);
         }
         let lanes = self.lanes();
-        let (mut records, mut order) = (Records { lanes, all: Vec::new() }, Vec::new());
+        let (mut records, mut order) = (Records::new(lanes), Vec::new());
         let mut batches = Vec::new();
         for (i, named) in range.clone().zip(&named) {
             let row = records.len();
@@ -404,7 +298,7 @@ impl Engine {
         }
         self.device().fill(&self.order, &order);
         let flops = 3.0 * (self.job.plan.flops * self.job.batch * calls.len()) as f64;
-        self.replay(&records, &batches, flops)
+        self.submit(&records, &batches, flops)
     }
 
     /// Sums of losses and errors over samples at points; as many points at a time as there are lanes.
@@ -425,7 +319,7 @@ impl Engine {
             for points in points.chunks(lanes) {
                 named.push(self.prepare(points.iter().enumerate(), false)?);
             }
-            let (mut records, mut batches) = (Records { lanes, all: Vec::new() }, Vec::new());
+            let (mut records, mut batches) = (Records::new(lanes), Vec::new());
             let mut number = 0;
             let numbers = points.len().div_ceil(lanes) * of_loss;
             for (points, named) in points.chunks(lanes).zip(&named) {
@@ -441,9 +335,10 @@ impl Engine {
                 let pack = Run { list: pack, row: first };
                 batches.push(Batch { anew: true, runs: mix.chain([pack]).collect() });
                 for (from, count) in parts(0, accumulated, batch) {
-                    let row = records.another(first, |lane, record| {
+                    let row = records.another(first, |_, record| {
                         record.first = from as u32;
-                        record.count = if lane < points.len() { count as u32 } else { 0 };
+                        // It was 1 where there is a point.
+                        record.count *= count as u32;
                         record.share = (count as f64 / train as f64) as f32;
                     });
                     let runs = [&gather[0], accumulate].map(|list| Run { list, row }).into();
@@ -453,7 +348,7 @@ impl Engine {
                 for (from, count) in parts(accumulated, chosen.len(), wide) {
                     let row = records.another(first, |lane, record| {
                         record.first = from as u32;
-                        record.count = if lane < points.len() { count as u32 } else { 0 };
+                        record.count *= count as u32;
                         record.number = (lane * numbers + number) as u32;
                     });
                     number += 1;
@@ -462,7 +357,7 @@ impl Engine {
                 }
             }
             let flops = (self.job.plan.flops * wide * lanes.min(points.len())) as f64;
-            self.replay(&records, &batches, flops)?;
+            self.submit(&records, &batches, flops)?;
             let mut sums = vec![0.0; 2 * lanes * numbers];
             self.device().read(&mut [(&self.sums, 0, &mut sums)])?;
             found.extend((0..points.len()).map(|point| {
@@ -473,50 +368,6 @@ impl Engine {
             }));
         }
         Ok(found)
-    }
-
-    /// Submits batches in order, several at a time; each is `flops` operations or fewer.
-    fn replay(&self, records: &Records, batches: &[Batch], flops: f64) -> Result<()> {
-        let device = self.device();
-        let stride = self.pass.lanes.stride() as usize;
-        let mut bytes = vec![0_u8; records.len() * stride];
-        for (row, to) in records.all.chunks(records.lanes).zip(bytes.chunks_mut(stride)) {
-            to[..size_of_val(row)].copy_from_slice(bytemuck::cast_slice(row));
-        }
-        device.fill(&self.records, &bytes);
-        let speed = SPEED[usize::from(!device.is_hardware())];
-        let at_once = self.at_once.unwrap_or((SUBMISSION * speed / flops) as usize).clamp(1, STEPS);
-        let mut before = None;
-        for batches in batches.chunks(at_once) {
-            if let Some(fuse) = self.fuse.take() {
-                match fuse.checked_sub(1) {
-                    Some(left) => self.fuse.set(Some(left)),
-                    None => device.destroy(),
-                }
-            }
-            device.check()?;
-            let mut counts = self.counts.get();
-            let mut encoder = device.device.create_command_encoder(&Default::default());
-            for batch in batches {
-                if batch.anew {
-                    self.pass.statistics.iter().for_each(|sums| encoder.clear_buffer(sums, 0, None));
-                }
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                for run in &batch.runs {
-                    let (offset, [count, lanes]) = ((run.row * stride) as u32, records.extent(run.row));
-                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut pass, offset, count, lanes));
-                    counts.dispatches += run.list.len() as u64;
-                }
-            }
-            let now = device.queue.submit([encoder.finish()]);
-            counts.submissions += 1;
-            self.counts.set(counts);
-            // The host is at most one submission ahead.
-            if let Some(before) = before.replace(now) {
-                device.wait_for(Some(before))?;
-            }
-        }
-        device.check()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Layers of a pass that go by minimal filtering, where its device takes that path.
 
 use crate::error::Result;
-use crate::kernels::winograd::{Filtering, transform_weights};
+use crate::kernels::correlation::Correlation;
+use crate::kernels::winograd::{Filtering, Winograd, transform_weights};
 use crate::kernels::{Dispatch, Recorder};
 use crate::network::{Kind, Plan};
 use crate::packing::ALIGNMENT;
@@ -19,6 +20,12 @@ pub(crate) struct Filtered {
     others: usize,
     transformed: wgpu::Buffer,
     planes: [wgpu::Buffer; 2],
+}
+
+/// A convolution by minimal filtering, where that may pay.
+pub(crate) fn worth(correlation: Correlation, winograd: Winograd) -> Option<Filtering> {
+    let channels = correlation.input.channels.min(correlation.output.channels);
+    Filtering::of(correlation, winograd).filter(|_| channels >= CHANNELS)
 }
 
 /// What transforms packed weights, and for each operation the way it goes, if it is this one; none, where none does.
@@ -41,12 +48,10 @@ pub(crate) fn layers(
     // By one model alone: which way a layer goes must not depend on who is beside it. Where there is no room for the
     // planes of all, there are fewer.
     let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
-    let of_op = |kind: &Kind| match kind {
-        Kind::Correlate(c, _) if c.input.channels.min(c.output.channels) >= CHANNELS => {
-            let fits = |f: &Filtering| f.planes_len(images).iter().all(|&len| len as u64 <= most);
-            Filtering::of(*c, winograd).filter(fits)
-        }
-        _ => None,
+    let of_op = |kind: &Kind| {
+        let Kind::Correlate(correlation, _) = kind else { return None };
+        let fits = |f: &Filtering| f.planes_len(images).iter().all(|&len| len as u64 <= most);
+        worth(*correlation, winograd).filter(fits)
     };
     let (mut table, mut len, mut planes_len) = (Vec::new(), 0_usize, [0; 2]);
     let layers = plan.ops.iter().zip(starts).map(|(op, starts)| {

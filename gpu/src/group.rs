@@ -6,11 +6,11 @@
 //! who wait. Nobody's bits depend on who else was there.
 
 use crate::data::Resident;
-use crate::engine::{Engine, Job, Moved, Steps};
+use crate::engine::{Engine, Job};
 use crate::error::{Error, Result};
 use crate::kernels::Lanes;
 use crate::landscape::Counts;
-use crate::pass::activations;
+use crate::request::{Moved, Steps};
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ pub(crate) struct Seat {
 impl Group {
     /// A group of `models` lanes with so many slots, or of fewer lanes where there is no room for so many.
     pub fn new(job: &Job, resident: Arc<Resident>, models: usize, slots: usize) -> Result<Self> {
-        let room = ROOM / activations(&job.plan, job.batch).max(1);
+        let room = ROOM / job.plan.activations(job.batch).max(1);
         let mut models = models.clamp(1, Lanes::MOST).min(room.max(1));
         let engine = loop {
             let made = Engine::new(job, resident.clone(), models);
@@ -216,9 +216,8 @@ impl Lead<'_> {
         harmless: impl Fn(&Error) -> bool,
     ) -> Result<(R, Counts)> {
         let mut engine = self.engine.take().expect("it is there");
-        let before = engine.counts.get();
         let done = work(&mut engine);
-        let counts = engine.counts.get().since(before);
+        let counts = engine.replay.counts.take();
         match done {
             Ok(done) => {
                 self.engine = Some(engine);

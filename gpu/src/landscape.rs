@@ -4,11 +4,12 @@
 //! next one is filled from them, and the call is made again.
 
 use crate::data::Shared;
-use crate::engine::{Engine, Job, Points, Steps};
+use crate::engine::{Engine, Job};
 use crate::error::{Error, Result, length, range};
 use crate::group::Seat;
 use crate::kernels::{across, samples};
 use crate::network::Plan;
+use crate::request::{Points, Steps};
 use std::sync::Arc;
 use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, drawn_order, epoch_order};
 use valleys_core::network::{Change, Network, Shape};
@@ -38,17 +39,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What was done since an earlier count.
-    pub(crate) fn since(self, before: Self) -> Self {
-        Self {
-            dispatches: self.dispatches - before.dispatches,
-            submissions: self.submissions - before.submissions,
-            shared: self.shared - before.shared,
-            recoveries: self.recoveries - before.recoveries,
-        }
-    }
-
-    fn add(&mut self, more: Self) {
+    /// Adds what was done.
+    pub(crate) fn add(&mut self, more: Self) {
         self.dispatches += more.dispatches;
         self.submissions += more.submissions;
         self.shared += more.shared;
@@ -138,13 +130,13 @@ impl Gpu {
 
     /// Destroys the device before a submission so many from now, of all that share it: for tests of what happens then.
     pub fn lose_device_after(&self, submissions: u64) {
-        self.tell(|engine, _| engine.fuse.set(Some(submissions)));
+        self.tell(|engine, _| engine.replay.fuse.set(Some(submissions)));
     }
 
     /// Submits every step, and every batch, on its own until the device is lost, for all that share it: for tests of what
     /// happens between them.
     pub fn one_list_a_submission(&self) {
-        self.tell(|engine, _| engine.at_once = Some(1));
+        self.tell(|engine, _| engine.replay.at_once.set(Some(1)));
     }
 
     /// A seat whose lane holds the slots.
@@ -252,6 +244,7 @@ impl Landscape for Gpu {
             })
             .collect();
         self.order = order;
+        let entries = Arc::new(entries);
         let moved = self.attempt(|this, seat| {
             seat.advance(Steps {
                 lane: seat.lane(),

@@ -12,6 +12,7 @@ pub mod device;
 mod engine;
 pub mod error;
 mod filtered;
+mod gradients;
 mod group;
 pub mod kernels;
 pub mod landscape;
@@ -21,6 +22,8 @@ mod packing;
 mod palette;
 mod pass;
 pub mod paths;
+mod replay;
+mod request;
 pub mod template;
 
 pub use data::{Data, Shared};

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::kernels::batch_norm::Normalise;
 use crate::kernels::correlation::Correlation;
+use crate::kernels::tensor_len;
 use crate::paths::Paths;
 use valleys_core::kernels::Window;
 use valleys_core::network::{Layer, Network, Row, Shape};
@@ -116,7 +117,21 @@ impl Plan {
     }
 }
 
+/// Bytes that a tensor may have where a batch is larger than a step's, because its loss is only measured.
+const WIDE: usize = 4 << 20;
+
 impl Plan {
+    /// Images of a tensor: more than a batch where they are small, for batches whose loss is only measured.
+    pub(crate) fn images(&self, batch: usize) -> usize {
+        let largest = self.tensors.iter().map(|&shape| 4 * tensor_len(shape)).max().unwrap_or(1);
+        (WIDE / largest).min(1024).max(batch)
+    }
+
+    /// Bytes of all activations in f32.
+    pub(crate) fn activations(&self, batch: usize) -> usize {
+        4 * self.images(batch) * self.tensors.iter().map(|&shape| tensor_len(shape)).sum::<usize>()
+    }
+
     /// Bytes that a training step of `batch` images reads and writes, each operation on its own and nothing kept in a
     /// cache: activations of so many bytes and their gradients in f32, without θ and its gradient.
     pub fn bytes(&self, batch: usize, activation: u64) -> u64 {

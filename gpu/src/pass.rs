@@ -3,16 +3,12 @@
 use crate::data::{Part, Resident};
 use crate::error::Result;
 use crate::filtered::{self, Filtered};
+use crate::gradients::Gradients;
 use crate::kernels::batch_norm::{self, Back, Normalise};
-use crate::kernels::{Dispatch, Lanes, Recorder, across, loss, parameters, pool, quads, samples};
+use crate::kernels::{Dispatch, Lanes, Recorder, across, loss, parameters, pool, samples, tensor_len};
 use crate::network::{Kind, Op, Plan};
 use crate::packing::table;
-use std::collections::HashMap;
 use std::ops::Range;
-use valleys_core::network::Shape;
-
-/// Bytes that a tensor may have where a batch is larger than a step's, because its loss is only measured.
-const WIDE: usize = 4 << 20;
 
 /// The lists of dispatches, and buffers that others need.
 #[derive(Debug)]
@@ -84,29 +80,13 @@ struct Maker<'a> {
     own: Vec<Own>,
 }
 
-/// Numbers of a tensor of one image.
-fn len(shape: Shape) -> usize {
-    shape.height * shape.width * quads(shape.channels) * 4
-}
-
-/// Images of a model's tensors: more than a batch where they are small, for batches whose loss is only measured.
-fn images(plan: &Plan, batch: usize) -> usize {
-    let largest = plan.tensors.iter().map(|&shape| 4 * len(shape)).max().unwrap_or(1);
-    (WIDE / largest).min(1024).max(batch)
-}
-
-/// Bytes of a model's activations.
-pub(crate) fn activations(plan: &Plan, batch: usize) -> usize {
-    4 * images(plan, batch) * plan.tensors.iter().map(|&shape| len(shape)).sum::<usize>()
-}
-
 impl Pass {
     /// The lists of the recorder's models, of which only the count is looked at, for batches of at most `batch` images.
     ///
     /// # Errors
     /// No room; a buffer above what the adapter binds; a program that the driver refuses.
     pub fn new(recorder: Recorder, plan: &Plan, batch: usize, outside: &Outside) -> Result<Self> {
-        let wide = images(plan, batch);
+        let wide = plan.images(batch);
         let (table, ranges) = table(plan);
         let lanes = Lanes {
             images: wide,
@@ -172,7 +152,7 @@ impl<'a> Maker<'a> {
         let logits = plan.tensors.len() - 1;
         let tensors = plan.tensors.iter().enumerate().map(|(tensor, &shape)| {
             let each = if recorder.halves && tensor != logits { 2 } else { 4 };
-            device.buffer("activations", (each * lanes.count * len(shape) * lanes.images) as u64)
+            device.buffer("activations", (each * lanes.count * tensor_len(shape) * lanes.images) as u64)
         });
         let place = |offset: usize| {
             let place = device.uniform("place", 16)?;
@@ -297,19 +277,23 @@ impl<'a> Maker<'a> {
     /// back, to its maker; then another of that size may have it.
     fn backward(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
         let recorder = &self.recorder;
-        let mut gradients = Gradients { free: HashMap::new(), held: vec![None; self.plan.tensors.len()] };
+        let Lanes { count, images, .. } = recorder.lanes;
+        // A single model needs no more than its batch.
+        let images = if count == 1 { self.batch } else { count * images };
+        let bytes = self.plan.tensors.iter().map(|&shape| 4 * (tensor_len(shape) * images) as u64);
+        let mut gradients = Gradients::new(recorder.device, bytes);
         let last = self.plan.tensors.len() - 1;
         let (logits, [labels, scores]) = (&self.tensors[last], [&self.labels, &self.scores]);
-        let (dz, _) = gradients.take(self, last)?;
+        let (dz, _) = gradients.take(last)?;
         let mut list = vec![
             loss::cross_entropy(recorder, self.plan.classes, logits, labels, scores, Some(&dz))?,
             loss::sums(recorder, scores, sums)?,
         ];
         for (op, own) in self.plan.ops.iter().zip(&self.own).rev() {
             // What nobody reads has no gradient.
-            let Some(dz) = gradients.held[op.z].take() else { continue };
+            let Some(dz) = gradients.give(op.z) else { continue };
             self.back(op, own, &dz, &mut gradients, &mut list)?;
-            gradients.free.entry(dz.size()).or_default().push(dz);
+            gradients.free(dz);
         }
         Ok(list)
     }
@@ -347,7 +331,7 @@ impl<'a> Maker<'a> {
                     )?);
                 }
                 if op.x > 0 {
-                    let (dx, there) = gradients.take(self, op.x)?;
+                    let (dx, there) = gradients.take(op.x)?;
                     let weights = self.weights(&own.packed[1]);
                     match &own.filtered {
                         Some(filtered) => list.extend(filtered.backward_data(recorder, there, dz, &dx)?),
@@ -366,14 +350,14 @@ impl<'a> Maker<'a> {
                 let other = op.other.filter(|&other| other > 0);
                 let apart = other.is_some_and(|other| other == op.x || op.x == 0);
                 if apart {
-                    let (dx, there) = gradients.take(self, other.unwrap_or(0))?;
+                    let (dx, there) = gradients.take(other.unwrap_or(0))?;
                     let only = Normalise { norm: false, add: false, ..normalise };
                     list.push(only.backward(recorder, &Back { dx: (&dx, there), ..back })?);
                 }
                 if op.x > 0 {
-                    let (dx, there) = gradients.take(self, op.x)?;
+                    let (dx, there) = gradients.take(op.x)?;
                     let dother = match other.filter(|_| !apart) {
-                        Some(other) => Some(gradients.take(self, other)?),
+                        Some(other) => Some(gradients.take(other)?),
                         None => None,
                     };
                     back.dx = (&dx, there);
@@ -384,39 +368,14 @@ impl<'a> Maker<'a> {
             }
             Kind::MaxPool(_) | Kind::AveragePool if op.x == 0 => {}
             Kind::MaxPool(window) => {
-                let (dx, there) = gradients.take(self, op.x)?;
+                let (dx, there) = gradients.take(op.x)?;
                 list.push(pool::max_backward(recorder, &window, shape.channels, there, [x, dz, &dx])?);
             }
             Kind::AveragePool => {
-                let (dx, there) = gradients.take(self, op.x)?;
+                let (dx, there) = gradients.take(op.x)?;
                 list.push(pool::average_backward(recorder, shape, there, dz, &dx)?);
             }
         }
         Ok(())
-    }
-}
-
-/// Buffers for gradients of tensors.
-struct Gradients {
-    free: HashMap<u64, Vec<wgpu::Buffer>>,
-    held: Vec<Option<wgpu::Buffer>>,
-}
-
-impl Gradients {
-    /// The buffer of a tensor's gradient, and whether something is there already, to which more is to be added.
-    fn take(&mut self, maker: &Maker, tensor: usize) -> Result<(wgpu::Buffer, bool)> {
-        if let Some(held) = &self.held[tensor] {
-            return Ok((held.clone(), true));
-        }
-        let Lanes { count, images, .. } = maker.recorder.lanes;
-        // A single model needs no more than its batch.
-        let images = if count == 1 { maker.batch } else { count * images };
-        let bytes = 4 * (len(maker.plan.tensors[tensor]) * images) as u64;
-        let buffer = match self.free.get_mut(&bytes).and_then(Vec::pop) {
-            Some(buffer) => buffer,
-            None => maker.recorder.device.buffer("gradient of activations", bytes)?,
-        };
-        self.held[tensor] = Some(buffer.clone());
-        Ok((buffer, false))
     }
 }

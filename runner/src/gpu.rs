@@ -5,6 +5,15 @@ use crate::failure::{Failure, Kind, Result};
 use std::sync::Arc;
 use valleys_gpu::{Choice, Error, Opener, Paths, adapters, is_hardware};
 
+/// How the commands about GPUs work on one.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Ways {
+    /// Other ways to the same numbers, up to rounding, with commas between them: winograd2 or winograd4, halves,
+    /// no-subgroups.
+    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
+    pub paths: Paths,
+}
+
 /// What `--backend` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Wanted {

@@ -4,11 +4,12 @@ use super::{Measured, Work};
 use crate::data::{Data, Shared};
 use crate::device::{Device, Opener};
 use crate::error::Result;
+use crate::filtered::worth;
 use crate::kernels::batch_norm::{self, Back, Normalise};
 use crate::kernels::correlation::Correlation;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::winograd::{Filtering, Winograd};
-use crate::kernels::{Dispatch, Lanes, Recorder, parameters, peak, quads, whole};
+use crate::kernels::{Dispatch, Lanes, Recorder, parameters, peak, tensor_len, whole};
 use crate::landscape::Gpu;
 use crate::network::Plan;
 use std::sync::Arc;
@@ -40,21 +41,16 @@ const LAYERS: [(&str, [usize; 6]); 14] = [
     ("64 to 64", [64, 64, 32, 3, 1, 1]),
 ];
 
-/// What is measured of a layer.
-const KERNELS: [&str; 7] = [
-    "forward",
-    "forward_winograd2",
-    "forward_winograd4",
-    "backward_data",
-    "backward_data_winograd2",
-    "backward_data_winograd4",
-    "backward_weights",
+/// What is measured of a layer, and by which minimal filtering, where it pays.
+const KERNELS: [(&str, Option<Winograd>); 7] = [
+    ("forward", None),
+    ("forward_winograd2", Some(Winograd::F2)),
+    ("forward_winograd4", Some(Winograd::F4)),
+    ("backward_data", None),
+    ("backward_data_winograd2", Some(Winograd::F2)),
+    ("backward_data_winograd4", Some(Winograd::F4)),
+    ("backward_weights", None),
 ];
-
-/// Whether a kernel is for layers of these sizes: minimal filtering is for some.
-fn pays(kernel: &str, [channels, outputs, _, edge, stride, _]: [usize; 6]) -> bool {
-    !kernel.contains("winograd") || (edge == 3 && stride == 1 && channels.min(outputs) >= 16)
-}
 
 pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
     let hardware = device.is_hardware();
@@ -75,10 +71,16 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
             layer if layer.contains("lenet") => 128,
             _ => batch,
         };
-        for kernel in KERNELS.into_iter().filter(|kernel| pays(kernel, sizes)) {
-            let name = format!("{kernel} {layer} b{batch}");
-            let shape = format!("{layer} b{batch}");
-            add(name, Box::new(move |recorder| convolved(recorder, kernel, &shape, sizes, batch)));
+        let correlation = correlation(sizes);
+        for (kernel, winograd) in KERNELS {
+            let filtering = winograd.and_then(|winograd| worth(correlation, winograd));
+            if filtering.is_some() || winograd.is_none() {
+                let shape = format!("{layer} b{batch}");
+                let make = move |recorder: &Recorder| {
+                    convolved(recorder, kernel, &shape, correlation, filtering, batch)
+                };
+                add(format!("{kernel} {layer} b{batch}"), Box::new(make));
+            }
         }
     }
     for kernel in ["batch_norm_forward", "batch_norm_backward"] {
@@ -147,41 +149,39 @@ fn product(recorder: &Recorder, n: usize) -> Result<Measured> {
     Ok(Measured { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
 }
 
-fn len(shape: Shape) -> usize {
-    shape.height * shape.width * quads(shape.channels) * 4
+fn correlation([channels, outputs, size, edge, stride, padding]: [usize; 6]) -> Correlation {
+    let input = Shape { channels, height: size, width: size };
+    let output = Layer::Convolution { outputs, kernel: edge, stride, padding, bias: false }.output(input);
+    Correlation { input, output, kernel: [edge; 2], stride, padding, bias: false, logits: false }
 }
 
 fn convolved(
     recorder: &Recorder,
     kernel: &'static str,
     shape: &str,
-    [channels, outputs, size, edge, stride, padding]: [usize; 6],
+    correlation: Correlation,
+    filtering: Option<Filtering>,
     batch: usize,
 ) -> Result<Measured> {
-    let input = Shape { channels, height: size, width: size };
-    let layer = Layer::Convolution { outputs, kernel: edge, stride, padding, bias: false };
-    let output = layer.output(input);
-    let correlation =
-        Correlation { input, output, kernel: [edge; 2], stride, padding, bias: false, logits: false };
-    let [x, y] = [random(recorder, len(input) * batch)?, random(recorder, len(output) * batch)?];
+    let Correlation { input, output, .. } = correlation;
+    let parameters = input.channels * output.channels * correlation.taps();
+    let [x, y] =
+        [random(recorder, tensor_len(input) * batch)?, random(recorder, tensor_len(output) * batch)?];
     let weights =
         random(recorder, correlation.forward_table().len().max(correlation.backward_table().len()))?;
-    let winograd = if kernel.ends_with('2') { Winograd::F2 } else { Winograd::F4 };
-    let list = match kernel {
-        _ if kernel.contains("winograd") => {
-            filtered(recorder, correlation, winograd, kernel, [&x, &y], batch)?
-        }
-        "forward" => vec![correlation.forward(recorder, false, &x, whole(&weights), None, &y)?],
-        "backward_data" => vec![correlation.backward_data(recorder, false, &y, whole(&weights), &x)?],
+    let list = match (kernel, filtering) {
+        (_, Some(filtering)) => filtered(recorder, filtering, kernel, [&x, &y], batch)?,
+        ("forward", _) => vec![correlation.forward(recorder, false, &x, whole(&weights), None, &y)?],
+        ("backward_data", _) => vec![correlation.backward_data(recorder, false, &y, whole(&weights), &x)?],
         _ => {
             let part = recorder.device.numbers("part sums", correlation.part_len(recorder, batch))?;
-            let gradient = recorder.device.numbers("gradient", outputs * channels * edge * edge)?;
+            let gradient = recorder.device.numbers("gradient", parameters)?;
             let place = recorder.device.uniform("place", 16)?;
             correlation.backward_weights(recorder, batch, &x, &y, &part, &place, &gradient)?.to_vec()
         }
     };
     let flops = (correlation.flops() * batch) as f64;
-    let bytes = 4.0 * ((input.len() + output.len()) * batch + outputs * channels * edge * edge) as f64;
+    let bytes = 4.0 * ((input.len() + output.len()) * batch + parameters) as f64;
     let work = Work::List(list, batch as u32);
     Ok(Measured { kernel, shape: shape.to_owned(), flops, bytes, work })
 }
@@ -189,13 +189,11 @@ fn convolved(
 /// A convolution by minimal filtering, its weights transformed already, as they are once for each θ(t).
 fn filtered(
     recorder: &Recorder,
-    correlation: Correlation,
-    winograd: Winograd,
+    filtering: Filtering,
     kernel: &str,
     [x, y]: [&wgpu::Buffer; 2],
     batch: usize,
 ) -> Result<Vec<Dispatch>> {
-    let filtering = Filtering::of(correlation, winograd).expect("3 x 3 taps, one apart");
     let [v, m] = filtering.planes_len(batch).map(|len| recorder.device.numbers("planes", len));
     let (planes, back) = ([v?, m?], kernel.starts_with("backward"));
     let weights = random(recorder, filtering.weights_len(back))?;
@@ -215,7 +213,7 @@ fn normalised(
 ) -> Result<Measured> {
     let shape = Shape { channels, height: size, width: size };
     let op = Normalise { shape, norm: true, add: false, relu: true };
-    let all = len(shape) * batch;
+    let all = tensor_len(shape) * batch;
     let [x, z, dz, dx] =
         [random(recorder, all)?, random(recorder, all)?, random(recorder, all)?, random(recorder, all)?];
     let [act, means] = [random(recorder, op.norm_len())?, random(recorder, op.norm_len())?];

@@ -64,9 +64,8 @@ const REPETITIONS: usize = 7;
 /// # Errors
 /// The device is lost, or has no room.
 pub fn run(device: &Arc<Device>, pattern: &str, mut tell: impl FnMut(&Row)) -> Result<Vec<Row>> {
-    let lanes = Lanes::ONE;
-    let records = device.uniform("records", lanes.stride())?;
-    let recorder = Recorder { device, records: &records, lanes, halves: device.paths().halves };
+    let records = device.uniform("records", Lanes::ONE.stride())?;
+    let recorder = Recorder::of_one(device, &records);
     let mut rows = Vec::new();
     for (name, make) in cases::all(device.clone()) {
         if name.contains(pattern) {

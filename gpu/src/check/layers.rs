@@ -4,7 +4,7 @@ use super::{Case, Found, OFFSET, Trial, images, random, theta};
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, Back, Normalise};
 use crate::kernels::correlation::Correlation;
-use crate::kernels::{Record, loss, parameters, pool, whole};
+use crate::kernels::{Record, loss, pool, whole};
 use valleys_core::kernels::Window;
 use valleys_core::kernels::{
     add, average_pool, batch_norm as norm, convolution, cross_entropy, max_pool, relu,
@@ -79,25 +79,14 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
 
     let recorder = &t.recorder;
-    let mut list = Vec::new();
     let all = t.numbers(&theta(&parameters))?;
-    let mut packed = |table: Vec<Option<usize>>| {
-        let table: Vec<u32> = table.iter().map(|at| at.map_or(u32::MAX, |at| (OFFSET + at) as u32)).collect();
-        let weights = t.numbers(&vec![0.0; table.len()])?;
-        let on_device = recorder.device.holding("table", &table)?;
-        list.push(parameters::pack(recorder, table.len(), &on_device, &all, &weights)?);
-        Result::Ok(weights)
-    };
-    let forward = packed(correlation.forward_table())?;
-    let backward = packed(correlation.backward_table())?;
-    let biases = packed(correlation.bias_table())?;
-    let buffers = [
-        t.activations(input, &x)?,
-        t.room(output, count)?,
-        t.gradients(output, &dy)?,
-        t.gradients(input, &before)?,
-    ];
-    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    let (forward, pack) = t.packed(&correlation.forward_table(), &all)?;
+    let mut list = vec![pack];
+    let (backward, pack) = t.packed(&correlation.backward_table(), &all)?;
+    list.push(pack);
+    let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
+    list.push(pack);
+    let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
     list.push(correlation.forward(
         recorder,
         false,
@@ -213,13 +202,7 @@ fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
     max_pool::forward(&window, &x, &mut y);
     max_pool::backward(&window, &x, &dy, &mut dx);
-    let buffers = [
-        t.activations(input, &x)?,
-        t.room(output, count)?,
-        t.gradients(output, &dy)?,
-        t.gradients(input, &before)?,
-    ];
-    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
     let forward = pool::max_forward(&t.recorder, &window, channels, on_x, on_y)?;
     let backward = pool::max_backward(&t.recorder, &window, channels, true, [on_x, on_dy, on_dx])?;
     t.run(images(count), &[forward, backward])?;
@@ -235,9 +218,7 @@ fn averaged(t: &Trial, s: Shape) -> Result<Found> {
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
     average_pool::forward(&x, &mut y);
     average_pool::backward(&dy, &mut dx);
-    let buffers =
-        [t.activations(s, &x)?, t.room(flat, count)?, t.gradients(flat, &dy)?, t.gradients(s, &before)?];
-    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    let [on_x, on_y, on_dy, on_dx] = &t.layer([s, flat], count, [&x, &dy, &before])?;
     let forward = pool::average_forward(&t.recorder, s, on_x, on_y)?;
     t.run(images(count), &[forward, pool::average_backward(&t.recorder, s, true, on_dy, on_dx)?])?;
     Ok(Found {

@@ -7,7 +7,7 @@ mod winograd;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Dispatch, Lanes, Record, Recorder, quads};
+use crate::kernels::{self, Dispatch, Lanes, Record, Recorder, quads, tensor_len};
 use crate::paths::Paths;
 use half::f16;
 use valleys_core::network::Shape;
@@ -53,11 +53,8 @@ impl Case {
     /// # Errors
     /// The device is lost, has no room, or refuses the kernel.
     pub fn run(&self, device: &Device) -> Result<Found> {
-        let lanes = Lanes::ONE;
-        let records = device.uniform("records", lanes.stride())?;
-        (self.run)(&Trial {
-            recorder: Recorder { device, records: &records, lanes, halves: device.paths().halves },
-        })
+        let records = device.uniform("records", Lanes::ONE.stride())?;
+        (self.run)(&Trial { recorder: Recorder::of_one(device, &records) })
     }
 }
 
@@ -106,8 +103,30 @@ impl Trial<'_> {
 
     /// A buffer for a tensor of `count` images, of either kind, with other numbers in it.
     fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
-        let len = shape.height * shape.width * quads(shape.channels) * 4 * count;
+        let len = tensor_len(shape) * count;
         self.recorder.device.holding("images", &vec![7.0_f32; len])
+    }
+
+    /// The buffers of a layer both ways: what it reads, room for what it gives, the gradient of that, the gradient of what it
+    /// reads, to which its own is added.
+    fn layer(
+        &self,
+        [input, output]: [Shape; 2],
+        count: usize,
+        [x, dy, dx]: [&[f64]; 3],
+    ) -> Result<[wgpu::Buffer; 4]> {
+        let [on_x, on_y] = [self.activations(input, x)?, self.room(output, count)?];
+        Ok([on_x, on_y, self.gradients(output, dy)?, self.gradients(input, dx)?])
+    }
+
+    /// Weights in the order of a table, from θ on the device, and what packs them.
+    fn packed(&self, table: &[Option<usize>], theta: &wgpu::Buffer) -> Result<(wgpu::Buffer, Dispatch)> {
+        let place = |at: &Option<usize>| at.map_or(u32::MAX, |at| (OFFSET + at) as u32);
+        let table: Vec<u32> = table.iter().map(place).collect();
+        let weights = self.numbers(&vec![7.0; table.len()])?;
+        let on_device = self.recorder.device.holding("table", &table)?;
+        let pack = kernels::parameters::pack(&self.recorder, table.len(), &on_device, theta, &weights)?;
+        Ok((weights, pack))
     }
 
     fn numbers(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {

@@ -1,10 +1,10 @@
 //! Minimal filtering against the reference's convolutions.
 
-use super::{Case, Found, OFFSET, Trial, images, random, theta};
+use super::{Case, Found, Trial, images, random, theta};
 use crate::error::Result;
 use crate::kernels::correlation::Correlation;
+use crate::kernels::whole;
 use crate::kernels::winograd::{Filtering, Winograd, transform_weights};
-use crate::kernels::{parameters, whole};
 use valleys_core::kernels::{Window, convolution, relu};
 use valleys_core::network::Shape;
 
@@ -54,20 +54,14 @@ fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
     convolution::backward_data(&window, &parameters, &dy, &mut dx, count);
 
     let recorder = &t.recorder;
-    let mut list = Vec::new();
     let all = t.numbers(&theta(&parameters))?;
-    let mut packed = |table: Vec<Option<usize>>| {
-        let table: Vec<u32> = table.iter().map(|at| at.map_or(u32::MAX, |at| (OFFSET + at) as u32)).collect();
-        let weights = t.numbers(&vec![7.0; table.len()])?;
-        let on_device = recorder.device.holding("table", &table)?;
-        list.push(parameters::pack(recorder, table.len(), &on_device, &all, &weights)?);
-        Result::Ok(weights)
-    };
     // Both directions in one buffer, as a network has them.
     let tables = [correlation.forward_table(), correlation.backward_table()];
     let starts = [0, tables[0].len()];
-    let weights = packed(tables.concat())?;
-    let biases = packed(correlation.bias_table())?;
+    let (weights, pack) = t.packed(&tables.concat(), &all)?;
+    let mut list = vec![pack];
+    let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
+    list.push(pack);
     let lens = [false, true].map(|back| filtering.weights_len(back));
     let at = [0, lens[0].next_multiple_of(64)];
     let mut table = filtering.weights_table(false, starts[0], at[0]);
@@ -82,13 +76,7 @@ fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
     };
     let [v, m] = filtering.planes_len(count).map(|len| t.numbers(&vec![7.0; len]));
     let planes = [v?, m?];
-    let buffers = [
-        t.activations(input, &x)?,
-        t.room(output, count)?,
-        t.gradients(output, &dy)?,
-        t.gradients(input, &before)?,
-    ];
-    let [on_x, on_y, on_dy, on_dx] = &buffers;
+    let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
     let on_bias = bias.then(|| whole(&biases));
     list.extend(filtering.forward(recorder, bias, on_x, part(0), on_bias, &planes, on_y)?);
     list.extend(filtering.backward_data(recorder, true, on_dy, part(1), &planes, on_dx)?);

@@ -24,13 +24,7 @@
 #end
 
 @compute @workgroup_size($SIZE)
-fn main(
-#if VECTOR
-    @builtin(subgroup_invocation_id) rank: u32,
-#end
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
+#use vector_main
     let lane = lane_of(group);
     let record = records[lane];
     let first = thread_of(group, local) * $PIXELS;
@@ -61,12 +55,7 @@ fn main(
     var s$(i)_$j = vec4f();
 #end
 #end
-#if VECTOR
-#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
-    let o$p = min(rank + $(p*VECTOR), $(DEPTH*WIDTH-1)u);
-    let mine$p = o$p / $WIDTH * $OUT_QUADS + o$p % $WIDTH;
-#end
-#end
+#use vector_weights
     for (var a = 0i; tap_y + a * $DIVIDE < $KERNEL_Y; a++) {
 #for i in 0..PIXELS
         let y$i = row$i + $SIGN * a;
@@ -89,26 +78,7 @@ fn main(
                 let c$i = select(vec4f(), wide(x[from$i + q]), ok$i);
 #end
 #end
-#if VECTOR
-#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
-                let part$p = w[at + mine$p];
-#end
-#end
-#for k in 0..DEPTH
-#for j in 0..WIDTH
-#if VECTOR
-                let w$(k)_$j = subgroupBroadcast(part$((k*WIDTH+j)/VECTOR), $((k*WIDTH+j)%VECTOR)u);
-#else
-                let w$(k)_$j = w[at + $(k*OUT_QUADS+j)];
-#end
-#end
-#for i in 0..PIXELS
-#for j in 0..WIDTH
-                s$(i)_$j = fma(vec4f(c$i[$k]), w$(k)_$j, s$(i)_$j);
-#end
-#end
-#end
-                at += $(DEPTH*OUT_QUADS);
+#use vector_products
             }
         }
     }

@@ -13,13 +13,7 @@
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-fn main(
-#if VECTOR
-    @builtin(subgroup_invocation_id) rank: u32,
-#end
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
+#use vector_main
     let column = group.y * $(SIZE*WIDTH) + local;
     let row = group.x * $TILE;
 #for j in 0..WIDTH

@@ -8,6 +8,7 @@ pub mod across;
 pub mod batch_norm;
 pub mod correlation;
 pub mod gemm;
+mod lanes;
 pub mod loss;
 pub mod parameters;
 pub mod peak;
@@ -19,6 +20,9 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::template::expand;
 use std::sync::Arc;
+use valleys_core::network::Shape;
+
+pub use lanes::{Lanes, Record};
 
 /// A kernel's text, before its numbers are known.
 #[derive(Debug)]
@@ -32,9 +36,18 @@ pub struct Kernel {
 impl Kernel {
     /// Its WGSL, with numbers for its names.
     pub fn text(&self, values: &[(&str, i64)]) -> String {
-        expand(&self.parts.concat(), values)
+        let used =
+            |text: String, (name, piece): &(&str, &str)| text.replace(&format!("#use {name}\n"), piece);
+        expand(&PIECES.iter().fold(self.parts.concat(), used), values)
     }
 }
+
+/// What several kernels have within them: a line `#use NAME` stands for it.
+const PIECES: [(&str, &str); 3] = [
+    ("vector_main", include_str!("vector_main.wgsl")),
+    ("vector_weights", include_str!("vector_weights.wgsl")),
+    ("vector_products", include_str!("vector_products.wgsl")),
+];
 
 macro_rules! kernels {
     ($($constant:ident = $file:literal $(with $($part:literal)+)?;)*) => {
@@ -83,84 +96,6 @@ kernels! {
     WINOGRAD_INPUTS = "winograd_inputs";
     WINOGRAD_PRODUCTS = "winograd_products";
     WINOGRAD_OUTPUTS = "winograd_outputs";
-}
-
-/// The numbers of one pass over a batch in one lane, as `prelude.wgsl` has them.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Record {
-    /// Images in the batch; 0 where the lane rests.
-    pub count: u32,
-    /// Its first entry in the order of the samples.
-    pub first: u32,
-    /// Where its loss goes.
-    pub number: u32,
-    /// Its share of the samples.
-    pub share: f32,
-    /// Learning rate.
-    pub rate: f32,
-    /// Momentum μ.
-    pub momentum: f32,
-    /// Weight decay λ.
-    pub decay: f32,
-    /// Weight of the control point that is moved.
-    pub weight: f32,
-    /// Weights of the control points in the mix.
-    pub mix: [f32; 8],
-    /// The lane whose control points they are.
-    pub home: u32,
-    /// What fills up a vector.
-    pub rest: [u32; 3],
-}
-
-/// Models that work side by side in one dispatch, each in a lane of every buffer, and how far apart the lanes lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lanes {
-    /// How many.
-    pub count: usize,
-    /// Images of a lane of a tensor.
-    pub images: usize,
-    /// Parameters, which lie in whole quads.
-    pub dim: usize,
-    /// Packed weights, in whole quads.
-    pub packed: usize,
-    /// Part sums, in whole quads.
-    pub part: usize,
-}
-
-impl Lanes {
-    /// The most that a run takes.
-    pub const MOST: usize = 8;
-
-    /// A single model: nothing is apart from anything.
-    pub const ONE: Self = Self { count: 1, images: 0, dim: 0, packed: 0, part: 0 };
-
-    /// Numbers of θ of a lane: whole quads.
-    pub const fn theta_len(&self) -> usize {
-        4 * quads(self.dim)
-    }
-
-    /// Bytes from the records of one pass to those of the next: what every adapter allows as an offset.
-    pub const fn stride(&self) -> u64 {
-        ((self.count * size_of::<Record>()) as u64).next_multiple_of(256)
-    }
-
-    /// Quads from one lane to the next in a buffer of so many quads.
-    pub(crate) const fn apart(&self, all: usize) -> i64 {
-        if self.count > 1 { (all / self.count) as i64 } else { 0 }
-    }
-
-    /// What kernels know of it. The text for a single model is the same for all networks.
-    fn values(&self) -> [(&'static str, i64); 5] {
-        let apart = |len: usize| self.apart(self.count * len);
-        [
-            ("LANES", self.count as i64),
-            ("IMAGES", apart(self.images)),
-            ("DIM", apart(quads(self.dim))),
-            ("PACKED", apart(quads(self.packed))),
-            ("PART", apart(quads(self.part))),
-        ]
-    }
 }
 
 /// What a kernel does with a binding.
@@ -333,7 +268,12 @@ pub struct Recorder<'a> {
     pub halves: bool,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    /// For a single model, with the paths of the device.
+    pub fn of_one(device: &'a Device, records: &'a wgpu::Buffer) -> Self {
+        Self { device, records, lanes: Lanes::ONE, halves: device.paths().halves }
+    }
+
     /// A dispatch of a kernel with its numbers, on buffers in the order of its bindings.
     ///
     /// # Errors
@@ -392,4 +332,9 @@ pub(crate) fn whole(buffer: &wgpu::Buffer) -> wgpu::BufferBinding<'_> {
 /// Quads of some channels.
 pub const fn quads(channels: usize) -> usize {
     channels.div_ceil(4)
+}
+
+/// Numbers of a tensor of one image, in whole quads of channels.
+pub(crate) const fn tensor_len(shape: Shape) -> usize {
+    shape.height * shape.width * quads(shape.channels) * 4
 }

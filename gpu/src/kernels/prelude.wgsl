@@ -37,8 +37,8 @@ fn thread_of(group: vec3u, local: u32) -> u32 {
     return (group.y / $TIMES * 32768 + group.x) * $SIZE + local;
 }
 
-// Four channels of a place in a tensor of activations, as memory has them, and as they are worked with. Gradients are
-// whole numbers of 32 bits everywhere.
+// Four channels of a place in a tensor of activations, as memory has them, and as they are worked with. Gradients have
+// 32 bits everywhere.
 #if HALVES
 alias Quad = vec2u;
 

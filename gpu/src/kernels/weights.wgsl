@@ -10,13 +10,7 @@
 @group(0) @binding(3) var<storage, read_write> part: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-fn main(
-#if VECTOR
-    @builtin(subgroup_invocation_id) rank: u32,
-#end
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
+#use vector_main
     let lane = lane_of(group);
     let record = records[lane];
     let thread = thread_of(group, local);

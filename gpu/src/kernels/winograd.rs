@@ -171,14 +171,13 @@ impl Filtering {
         let Way { from, to, padding, tiles: [down, across] } = self.way(back);
         let [before, after] = [from, to].map(|shape| quads(shape.channels));
         let tiles = down * across;
-        let apart = |buffer: &wgpu::Buffer| recorder.lanes.apart(buffer.size() as usize / 16);
         let shared = [
             ("OUTPUTS", self.winograd.outputs() as i64),
             ("DOWN", down as i64),
             ("ACROSS", across as i64),
             ("BACK", i64::from(back)),
-            ("V", apart(v)),
-            ("M", apart(m)),
+            ("V", recorder.lanes.apart_in(v)),
+            ("M", recorder.lanes.apart_in(m)),
         ];
         let values = [
             ("PADDING", padding as i64),
@@ -205,7 +204,7 @@ impl Filtering {
             ("BLOCKS", blocks as i64),
             ("POINTS", self.winograd.points() as i64),
             ("VECTOR", recorder.device.vector().into()),
-            ("U", apart(weights.buffer)),
+            ("U", recorder.lanes.apart_in(weights.buffer)),
         ];
         let grid = Grid {
             per_image: tiles as u64,
@@ -256,7 +255,7 @@ pub fn transform_weights(
     packed: &wgpu::Buffer,
     transformed: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    let apart = recorder.lanes.apart(transformed.size() as usize / 16);
+    let apart = recorder.lanes.apart_in(transformed);
     let values = [("OUTPUTS", winograd.outputs() as i64), ("LENGTH", rows as i64), ("U", apart)];
     let buffers = [whole(table), whole(packed), whole(transformed)];
     recorder.dispatch(&WINOGRAD_WEIGHTS, &values, &buffers, Grid::fixed(rows, recorder.size()))

@@ -1,20 +1,15 @@
-// m[point, o, tile] = Σ v[point, c, tile] · u[point, c, o] over channels: a product of matrices for each point.
+// m[point, o, tile] = Σ v[point, c, tile] · w[point, c, o] over channels: a product of matrices for each point.
 //
 // A thread owns PIXELS tiles, those of neighbouring threads between them, and WIDTH quads of channels; the weights are the
-// same for a whole workgroup, whose threads read them for each other where they can. A thread beyond the last tile reads what that one reads and writes nothing: see `gemm.wgsl`.
+// same for a whole workgroup, whose threads read them for each other where they can. A thread beyond the last tile reads
+// what that one reads and writes nothing: see `gemm.wgsl`.
 
 @group(0) @binding(1) var<storage, read> v: array<vec4f>;
-@group(0) @binding(2) var<storage, read> u: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> m: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-fn main(
-#if VECTOR
-    @builtin(subgroup_invocation_id) rank: u32,
-#end
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
+#use vector_main
     let lane = lane_of(group);
     let record = records[lane];
     let first = (thread_of(group, local) - local) * $PIXELS + local;
@@ -28,39 +23,15 @@ fn main(
     var s$(i)_$j = vec4f();
 #end
 #end
-#if VECTOR
-#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
-    let o$p = min(rank + $(p*VECTOR), $(DEPTH*WIDTH-1)u);
-    let mine$p = o$p / $WIDTH * $OUT_QUADS + o$p % $WIDTH;
-#end
-#end
+#use vector_weights
     var source = lane * $V + point * $QUADS * tiles;
     var at = lane * $U + point * $(DEPTH*QUADS*OUT_QUADS) + column;
     for (var q = 0u; q < $QUADS; q++) {
 #for i in 0..PIXELS
         let c$i = v[source + t$i];
 #end
-#if VECTOR
-#for p in 0..(DEPTH*WIDTH+VECTOR-1)/VECTOR
-        let part$p = u[at + mine$p];
-#end
-#end
-#for k in 0..DEPTH
-#for j in 0..WIDTH
-#if VECTOR
-        let w$(k)_$j = subgroupBroadcast(part$((k*WIDTH+j)/VECTOR), $((k*WIDTH+j)%VECTOR)u);
-#else
-        let w$(k)_$j = u[at + $(k*OUT_QUADS+j)];
-#end
-#end
-#for i in 0..PIXELS
-#for j in 0..WIDTH
-        s$(i)_$j = fma(vec4f(c$i[$k]), w$(k)_$j, s$(i)_$j);
-#end
-#end
-#end
+#use vector_products
         source += tiles;
-        at += $(DEPTH*OUT_QUADS);
     }
 #for i in 0..PIXELS
     if (first + $(i*SIZE) < tiles) {

@@ -2,9 +2,10 @@
 
 use super::{json, print};
 use crate::failure::{Failure, Kind, Result};
+use crate::gpu::Ways;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use valleys_gpu::{Paths, bench};
+use valleys_gpu::bench;
 
 /// `valleys bench`
 #[derive(clap::Args, Debug)]
@@ -15,10 +16,8 @@ pub struct Bench {
     /// The GPU, by its number in `valleys devices` or a part of its name.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Other ways to the same numbers, up to rounding, with commas between them: winograd2 or winograd4, halves,
-    /// no-subgroups.
-    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
-    paths: Paths,
+    #[command(flatten)]
+    ways: Ways,
     /// Print one JSON document on stdout instead of a table.
     #[arg(long)]
     json: bool,
@@ -55,7 +54,7 @@ pub fn run(args: &Bench) -> Result<()> {
     if let Some([a, b]) = args.compare.as_deref() {
         return compare(&read(a)?, &read(b)?);
     }
-    let opener = crate::gpu::opener(args.device.as_deref(), args.paths)?;
+    let opener = crate::gpu::opener(args.device.as_deref(), args.ways.paths)?;
     let device = opener.device().map_err(|e| crate::gpu::failure(&e))?;
     let info = device.info();
     eprintln!("{}, {}, {} {}", info.name, info.backend, info.driver, info.driver_info);

@@ -2,6 +2,7 @@
 
 use super::{json, print};
 use crate::failure::{Failure, Kind, Result};
+use crate::gpu::Ways;
 use serde::Serialize;
 use std::fmt::Write;
 use valleys_gpu::{Adapter, Choice, Device, Paths, adapters, answers, check, is_hardware};
@@ -15,10 +16,8 @@ pub struct Devices {
     /// Do not run the kernels.
     #[arg(long)]
     no_check: bool,
-    /// Other ways to the same numbers, up to rounding, with commas between them: winograd2 or winograd4, halves,
-    /// no-subgroups.
-    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
-    paths: Paths,
+    #[command(flatten)]
+    ways: Ways,
     /// Print one JSON document on stdout instead of text.
     #[arg(long)]
     json: bool,
@@ -64,7 +63,7 @@ pub fn run(args: &Devices) -> Result<()> {
     let wanted = |i: usize| args.device.as_ref().is_none_or(|device| answers(device, i, &all[i]));
     let found: Vec<Found> = (0..all.len())
         .filter(|&i| wanted(i))
-        .map(|i| look(i, &all[i], (!args.no_check).then_some(args.paths)))
+        .map(|i| look(i, &all[i], (!args.no_check).then_some(args.ways.paths)))
         .collect();
     if args.json {
         print(&json(&found))?;
