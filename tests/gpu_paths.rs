@@ -61,8 +61,8 @@ fn minimal_filtering_trains_as_the_plain_path() {
         let tolerance = winograd.amplification() * tolerance::sum_f32(case.terms());
         assert!(difference(&found.1, &widen(&expected.1)) < tolerance, "{winograd:?}");
         assert_values(&[found.2], &[expected.2], tolerance, &case.network());
-        // Three dispatches for one, forward and backward; and one for all weights.
-        assert_eq!(dispatches(&mut filtered), of_plain + 1 + 2 * 2 * FILTERED);
+        // Three dispatches for one, forward and backward, and one for moments; and one for all weights.
+        assert_eq!(dispatches(&mut filtered), of_plain + 1 + (2 * 2 + 1) * FILTERED);
         // Again, without checks of indices and on a device of its own: the same bits.
         let mut again = gpu(&case, paths, false).unwrap();
         assert_eq!(everything(&mut again), found, "{winograd:?}");

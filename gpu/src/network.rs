@@ -1,6 +1,7 @@
 //! A network as a GPU goes through it: its rows joined where one sweep over memory does for several.
 
 use crate::error::Result;
+use crate::filtered::worth;
 use crate::kernels::batch_norm::Normalise;
 use crate::kernels::correlation::Correlation;
 use crate::kernels::tensor_len;
@@ -11,14 +12,25 @@ use valleys_core::network::{Layer, Network, Row, Shape};
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A convolution or linear layer, and a ReLU where one follows.
-    Correlate(Correlation, bool),
+    /// A convolution or linear layer, and what follows.
+    Correlate(Correlation, Follows),
     /// A batch norm, an addition, a ReLU: what there is of them in this order.
     Normalise(Normalise),
     /// The largest of each window.
     MaxPool(Window),
     /// The mean of each channel.
     AveragePool,
+}
+
+/// What follows a convolution or linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// A ReLU, which is part of the operation.
+    Relu,
+    /// A batch norm, which is the next operation.
+    Norm,
+    /// Anything else.
+    Other,
 }
 
 /// One operation on tensors, which are known by number.
@@ -84,9 +96,13 @@ impl Plan {
             let x = tensor(&made, row.source);
             let mut other = added(row).map(|row| tensor(&made, row));
             let kind = if let Some(correlation) = Correlation::of(row) {
-                let relu = next(at).is_some_and(|row| row.layer == Layer::Relu);
-                at += usize::from(relu);
-                Kind::Correlate(correlation, relu)
+                let follows = match next(at).map(|row| row.layer) {
+                    Some(Layer::Relu) => Follows::Relu,
+                    Some(Layer::BatchNorm) => Follows::Norm,
+                    _ => Follows::Other,
+                };
+                at += usize::from(follows == Follows::Relu);
+                Kind::Correlate(correlation, follows)
             } else if let Layer::MaxPool { .. } = row.layer {
                 Kind::MaxPool(row.layer.window(row.input))
             } else if row.layer == Layer::AveragePool {
@@ -132,22 +148,28 @@ impl Plan {
         4 * self.images(batch) * self.tensors.iter().map(|&shape| tensor_len(shape)).sum::<usize>()
     }
 
-    /// Bytes that a training step of `batch` images reads and writes, each operation on its own and nothing kept in a
-    /// cache: activations of so many bytes and their gradients in f32, without θ and its gradient.
-    pub fn bytes(&self, batch: usize, activation: u64) -> u64 {
+    /// Bytes that a training step of `batch` images reads and writes on these paths, each operation on its own and
+    /// nothing kept in a cache: activations and their gradients, without θ, its gradient and part sums.
+    pub fn bytes(&self, batch: usize, paths: Paths) -> u64 {
         let size = |tensor: usize| self.tensors[tensor].len() as u64;
-        let of_op = |op: &Op| {
+        let activation = self.activation_bytes(paths);
+        // A convolution leaves the moments of what it gives, but for one by minimal filtering.
+        let filtered = |c| paths.winograd.and_then(|winograd| worth(c, winograd)).is_some();
+        let leaves = |op: &Op| matches!(op.kind, Kind::Correlate(c, Follows::Norm) if !filtered(c));
+        let of_op = |(at, op): (usize, &Op)| {
             let (back, [x, z]) = (u64::from(op.x > 0), [op.x, op.z].map(|tensor| size(tensor) * activation));
             let [dx, dz] = [op.x, op.z].map(|tensor| size(tensor) * 4);
             match op.kind {
                 // Forward; mask; weights; inputs.
-                Kind::Correlate(_, relu) => {
-                    (x + z) + (z + 2 * dz) * u64::from(relu) + (x + dz) + back * (dz + dx)
+                Kind::Correlate(_, follows) => {
+                    let relu = u64::from(follows == Follows::Relu);
+                    (x + z) + (z + 2 * dz) * relu + (x + dz) + back * (dz + dx)
                 }
                 Kind::Normalise(n) => {
                     let [norm, add, relu] = [n.norm, n.add, n.relu].map(u64::from);
                     // Moments, forward; sums, backward.
-                    let forward = norm * x + x + add * z + z;
+                    let moments = norm * u64::from(at == 0 || !leaves(&self.ops[at - 1])) * x;
+                    let forward = moments + x + add * z + z;
                     let sums = norm * (dz + x + relu * z);
                     forward + sums + dz + relu * z + norm * x + dx + add * dz
                 }
@@ -155,7 +177,7 @@ impl Plan {
                 Kind::AveragePool => (x + z) + (dx + dz) * back,
             }
         };
-        batch as u64 * self.ops.iter().map(of_op).sum::<u64>()
+        batch as u64 * self.ops.iter().enumerate().map(of_op).sum::<u64>()
     }
 
     /// Bytes of a number of an activation on these paths: what ends with something else than a linear layer or a

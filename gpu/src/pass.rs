@@ -4,9 +4,10 @@ use crate::data::{Part, Resident};
 use crate::error::Result;
 use crate::filtered::{self, Filtered};
 use crate::gradients::Gradients;
-use crate::kernels::batch_norm::{self, Back, Normalise};
+use crate::kernels::batch_norm::{self, Acts, Back, Normalise, Parts};
+use crate::kernels::correlation::Then;
 use crate::kernels::{Dispatch, Lanes, Recorder, across, loss, parameters, pool, samples, tensor_len};
-use crate::network::{Kind, Op, Plan};
+use crate::network::{Follows, Kind, Op, Plan};
 use crate::packing::table;
 use std::ops::Range;
 
@@ -131,8 +132,9 @@ impl Pass {
 fn part_len(recorder: &Recorder, plan: &Plan, batch: usize) -> usize {
     let of_op = |op: &Op| match op.kind {
         Kind::Correlate(correlation, _) => {
-            let weights = correlation.part_len(recorder, batch);
-            weights.max(batch_norm::part_len(recorder, correlation.output, batch))
+            let (weights, run) = (correlation.part_len(recorder, batch), correlation.run(recorder));
+            let sums = batch_norm::part_len(recorder, correlation.output, batch);
+            weights.max(sums).max(batch_norm::runs_len(correlation.output, batch, run))
         }
         Kind::Normalise(normalise) => batch_norm::part_len(recorder, normalise.shape, batch),
         _ => 0,
@@ -216,28 +218,37 @@ impl<'a> Maker<'a> {
     }
 
     fn forward(&self, statistics: Statistics) -> Result<Vec<Dispatch>> {
-        let recorder = &self.recorder;
+        let (recorder, part) = (&self.recorder, &self.part);
         let mut list = Vec::new();
+        // The moments that the operation before has left.
+        let mut left = None;
         for (op, own) in self.plan.ops.iter().zip(&self.own) {
             let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
             match op.kind {
-                Kind::Correlate(correlation, relu) => {
+                Kind::Correlate(correlation, follows) => {
                     let [weights, _, bias] = &own.packed;
                     let weights = self.weights(weights);
                     let bias = correlation.bias.then(|| self.weights(bias));
-                    match &own.filtered {
-                        Some(filtered) => list.extend(filtered.forward(recorder, relu, x, bias, z)?),
-                        None => list.push(correlation.forward(recorder, relu, x, weights, bias, z)?),
+                    if let Some(filtered) = &own.filtered {
+                        list.extend(filtered.forward(recorder, follows == Follows::Relu, x, bias, z)?);
+                        continue;
                     }
+                    let then = match follows {
+                        Follows::Relu => Then::Relu,
+                        Follows::Norm if statistics != Statistics::Given => Then::Moments(part),
+                        _ => Then::Nothing,
+                    };
+                    left = matches!(then, Then::Moments(_)).then(|| Parts::Runs(correlation.run(recorder)));
+                    list.push(correlation.forward(recorder, then, x, weights, bias, z)?);
                 }
                 Kind::Normalise(normalise) => {
                     if let (Some([norm, _, sums]), true) = (&own.norm, statistics != Statistics::Given) {
-                        let sums = (statistics == Statistics::Accumulated).then_some(sums);
-                        let [place, _] = &own.places;
-                        let [part, theta] = [&self.part, &self.theta];
-                        list.extend(
-                            normalise.moments(recorder, self.batch, x, part, place, theta, norm, sums)?,
-                        );
+                        let statistics = (statistics == Statistics::Accumulated).then_some(sums);
+                        let acts = Acts { place: &own.places[0], theta: &self.theta, norm, statistics };
+                        match left.take() {
+                            Some(parts) => list.push(normalise.join(recorder, parts, part, &acts)?),
+                            None => list.extend(normalise.moments(recorder, self.batch, x, part, &acts)?),
+                        }
                     }
                     let other = op.other.map(|tensor| &self.tensors[tensor]);
                     let norm = own.norm.as_ref().map_or(x, |[norm, ..]| norm);
@@ -310,8 +321,8 @@ impl<'a> Maker<'a> {
         let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
         let [place, place_of_bias] = &own.places;
         match op.kind {
-            Kind::Correlate(correlation, relu) => {
-                if relu {
+            Kind::Correlate(correlation, follows) => {
+                if follows == Follows::Relu {
                     list.push(pool::mask(recorder, correlation.output, z, dz)?);
                 }
                 let [part, gradient] = [&self.part, &self.gradient];

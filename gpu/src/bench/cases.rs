@@ -5,8 +5,8 @@ use crate::data::{Data, Shared};
 use crate::device::{Device, Opener};
 use crate::error::Result;
 use crate::filtered::worth;
-use crate::kernels::batch_norm::{self, Back, Normalise};
-use crate::kernels::correlation::Correlation;
+use crate::kernels::batch_norm::{self, Acts, Back, Normalise};
+use crate::kernels::correlation::{Correlation, Then};
 use crate::kernels::gemm::Gemm;
 use crate::kernels::winograd::{Filtering, Winograd};
 use crate::kernels::{Dispatch, Lanes, Recorder, parameters, peak, tensor_len, whole};
@@ -171,7 +171,9 @@ fn convolved(
         random(recorder, correlation.forward_table().len().max(correlation.backward_table().len()))?;
     let list = match (kernel, filtering) {
         (_, Some(filtering)) => filtered(recorder, filtering, kernel, [&x, &y], batch)?,
-        ("forward", _) => vec![correlation.forward(recorder, false, &x, whole(&weights), None, &y)?],
+        ("forward", _) => {
+            vec![correlation.forward(recorder, Then::Nothing, &x, whole(&weights), None, &y)?]
+        }
         ("backward_data", _) => vec![correlation.backward_data(recorder, false, &y, whole(&weights), &x)?],
         _ => {
             let part = recorder.device.numbers("part sums", correlation.part_len(recorder, batch))?;
@@ -222,7 +224,8 @@ fn normalised(
     let place = recorder.device.uniform("place", 16)?;
     let (mut list, sweeps) = (Vec::new(), if kernel == "batch_norm_forward" { 3 } else { 7 });
     if kernel == "batch_norm_forward" {
-        list.extend(op.moments(recorder, batch, &x, &part, &place, &theta, &act, None)?);
+        let acts = Acts { place: &place, theta: &theta, norm: &act, statistics: None };
+        list.extend(op.moments(recorder, batch, &x, &part, &acts)?);
         list.push(op.forward(recorder, &x, &act, None, &z)?);
     } else {
         let back = Back { dz: &dz, x: &x, norm: &act, means: &means, z: &z, dx: (&dx, false), dother: None };
@@ -284,7 +287,7 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
         gpus.push(gpu);
     }
     let plan = Plan::new(&network)?;
-    let bytes = plan.bytes(batch, plan.activation_bytes(device.paths())) as f64;
+    let bytes = plan.bytes(batch, device.paths()) as f64;
     let flops = (3 * network.flops() * batch) as f64;
     let course =
         Course { seed: 1, job: 1, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };

@@ -1,9 +1,9 @@
 //! Layers, forward and backward.
 
-use super::{Case, Found, OFFSET, Trial, images, random, theta};
+use super::{Case, Found, OFFSET, Trial, difference, images, random, theta};
 use crate::error::Result;
-use crate::kernels::batch_norm::{self, Back, Normalise};
-use crate::kernels::correlation::Correlation;
+use crate::kernels::batch_norm::{self, Acts, Back, Normalise, Parts};
+use crate::kernels::correlation::{Correlation, Then};
 use crate::kernels::{Record, loss, pool, whole};
 use valleys_core::kernels::Window;
 use valleys_core::kernels::{
@@ -18,7 +18,7 @@ const fn shape(channels: usize, height: usize, width: usize) -> Shape {
 /// Shape before, outputs, kernel, stride, padding, bias, images of a batch and of a full one.
 type Convolved = (Shape, usize, usize, usize, usize, bool, [usize; 2]);
 
-const CONVOLUTIONS: [Convolved; 9] = [
+const CONVOLUTIONS: [Convolved; 10] = [
     (shape(1, 8, 7), 6, 5, 1, 2, true, [3, 3]),
     (shape(6, 9, 9), 16, 5, 1, 0, true, [2, 5]),
     (shape(3, 6, 6), 16, 3, 1, 1, false, [4, 4]),
@@ -28,13 +28,16 @@ const CONVOLUTIONS: [Convolved; 9] = [
     (shape(5, 4, 3), 7, 2, 1, 1, true, [1, 2]),
     (shape(2, 9, 10), 3, 3, 3, 2, true, [2, 2]),
     (shape(33, 1, 1), 10, 1, 1, 0, true, [9, 9]),
+    // More places than a workgroup has.
+    (shape(4, 19, 17), 20, 3, 1, 1, false, [3, 4]),
 ];
 
 pub fn cases() -> Vec<Case> {
-    let mut all: Vec<Case> = CONVOLUTIONS
-        .into_iter()
-        .map(|case| Case::new("pack correlation weights sums", case, move |t| convolved(t, case)))
-        .collect();
+    let mut all = Vec::new();
+    for case in CONVOLUTIONS {
+        all.push(Case::new("pack correlation weights sums", case, move |t| convolved(t, case)));
+        all.push(Case::new("correlation moments_join", case, move |t| left(t, case)));
+    }
     for (i, s) in [shape(16, 5, 5), shape(3, 4, 7), shape(6, 1, 1)].into_iter().enumerate() {
         for (add, relu) in [(false, false), (false, true), (true, false), (true, true)] {
             let norm = Normalise { shape: s, norm: true, add, relu };
@@ -59,13 +62,17 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
-    let (input, outputs, kernel, stride, padding, bias, [count, batch]) = case;
+fn correlation((input, outputs, kernel, stride, padding, bias, _): Convolved) -> (Window, Correlation) {
     let window = Window { height: input.height, width: input.width, kernel, stride, padding };
     let (height, width) = window.output();
     let output = Shape { channels: outputs, height, width };
-    let correlation =
-        Correlation { input, output, kernel: [kernel; 2], stride, padding, bias, logits: false };
+    (window, Correlation { input, output, kernel: [kernel; 2], stride, padding, bias, logits: false })
+}
+
+fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
+    let (window, correlation) = correlation(case);
+    let Correlation { input, output, bias, .. } = correlation;
+    let (_, outputs, kernel, .., [count, batch]) = case;
     let weights = outputs * input.channels * kernel * kernel;
     let parameters = random(weights + if bias { outputs } else { 0 }, 1);
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
@@ -89,7 +96,7 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
     list.push(correlation.forward(
         recorder,
-        false,
+        Then::Nothing,
         on_x,
         whole(&forward),
         bias.then(|| whole(&biases)),
@@ -111,7 +118,49 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     t.run(images(count), &list)?;
     let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
     let error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
-    Ok(Found { error, terms: (count * height * width).max(input.channels * kernel * kernel) })
+    Ok(Found { error, terms: (count * output.height * output.width).max(input.channels * kernel * kernel) })
+}
+
+/// What a batch norm learns from the moments that a convolution leaves.
+fn left(t: &Trial, case: Convolved) -> Result<Found> {
+    let (window, correlation) = correlation(case);
+    let Correlation { input, output, bias, .. } = correlation;
+    let (_, outputs, kernel, .., [count, batch]) = case;
+    let mut parameters = random(outputs * input.channels * kernel * kernel, 1);
+    // Far from 0, as the inputs of a deep network may be.
+    parameters.extend(random(if bias { outputs } else { 0 }, 2).iter().map(|x| x + 30.0));
+    let x = random(input.len() * count, 3);
+    let mut y = vec![0.0; output.len() * count];
+    convolution::forward(&window, &parameters, &x, &mut y, count);
+    let mut statistics = vec![0.0; 2 * outputs];
+    norm::accumulate(&t.stored(&y), count, 0.5, &mut statistics);
+
+    let recorder = &t.recorder;
+    let all = t.numbers(&theta(&parameters))?;
+    let (weights, pack) = t.packed(&correlation.forward_table(), &all)?;
+    let mut list = vec![pack];
+    let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
+    list.push(pack);
+    let [on_x, on_y] = [t.activations(input, &x)?, t.room(output, count)?];
+    let run = correlation.run(recorder);
+    let part = t.numbers(&vec![f64::NAN; batch_norm::runs_len(output, batch, run)])?;
+    let on_bias = bias.then(|| whole(&biases));
+    list.push(correlation.forward(recorder, Then::Moments(&part), &on_x, whole(&weights), on_bias, &on_y)?);
+    let op = Normalise { shape: output, norm: true, add: false, relu: false };
+    let [act, sums] = [op.norm_len(), op.norm_len() / 2].map(|len| t.numbers(&vec![0.0; len]));
+    let (act, sums, place) = (act?, sums?, t.place()?);
+    let acts = Acts { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
+    list.push(op.join(recorder, Parts::Runs(run), &part, &acts)?);
+    t.run(Record { share: 0.5, ..images(count) }, &list)?;
+    let half = op.norm_len() / 4;
+    let found = t.read(&sums, 2 * half)?;
+    let error =
+        [0, 1].map(|i| difference(&found[i * half..][..outputs], &statistics[i * outputs..][..outputs]));
+    let error = error[0].max(error[1]).max(t.error_of_activations(output, &on_y, &y)?);
+    Ok(Found {
+        error,
+        terms: 10 * (count * output.height * output.width).max(input.channels * kernel * kernel),
+    })
 }
 
 fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
@@ -158,7 +207,8 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
     let [on_dx, on_dother] = [t.gradients(s, &before)?, t.room(s, count)?];
     let mut list = Vec::new();
     if op.norm {
-        list.extend(op.moments(recorder, count, on_x, &part, &place, &all, &act, Some(&sums))?);
+        let acts = Acts { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
+        list.extend(op.moments(recorder, count, on_x, &part, &acts)?);
     }
     list.push(op.forward(recorder, on_x, &act, op.add.then_some(on_other), on_z)?);
     let dother = op.add.then_some((&on_dother, false));

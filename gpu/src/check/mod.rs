@@ -101,6 +101,12 @@ impl Trial<'_> {
         }
     }
 
+    /// What is left of activations once they are stored.
+    fn stored(&self, numbers: &[f64]) -> Vec<f64> {
+        let half = |x: f64| f16::from_f32(x as f32).to_f64();
+        numbers.iter().map(|&x| if self.recorder.halves { half(x) } else { x }).collect()
+    }
+
     /// A buffer for a tensor of `count` images, of either kind, with other numbers in it.
     fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
         let len = tensor_len(shape) * count;

@@ -39,15 +39,42 @@ pub struct Back<'a> {
     pub dother: Option<(&'a wgpu::Buffer, bool)>,
 }
 
+/// How the places of a batch are split in parts whose moments are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// So many, each with every so-many-th place.
+    Strides(usize),
+    /// Of so many places in a row.
+    Runs(usize),
+}
+
+/// What the moments of a batch give.
+#[derive(Clone, Copy, Debug)]
+pub struct Acts<'a> {
+    /// Where γ and β are in θ.
+    pub place: &'a wgpu::Buffer,
+    /// θ.
+    pub theta: &'a wgpu::Buffer,
+    /// How the batch norm acts.
+    pub norm: &'a wgpu::Buffer,
+    /// Sums over batches, to which those of this one are added by its share.
+    pub statistics: Option<&'a wgpu::Buffer>,
+}
+
 /// Part sums of a channel.
 fn splits(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
     let places = batch * shape.height * shape.width;
     (recorder.threads() / quads(shape.channels)).min(places / 8).clamp(1, 256)
 }
 
-/// Numbers of the part sums of all functions of this file.
+/// Numbers of the part sums of all functions of this file, without those of [`Parts::Runs`].
 pub fn part_len(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
     splits(recorder, shape, batch) * quads(shape.channels) * 8
+}
+
+/// Numbers of the moments of so many places in a row.
+pub fn runs_len(shape: Shape, batch: usize, run: usize) -> usize {
+    (batch * shape.height * shape.width).div_ceil(run) * quads(shape.channels) * 8
 }
 
 fn area(shape: Shape) -> i64 {
@@ -72,32 +99,46 @@ impl Normalise {
         ]
     }
 
-    /// Finds how the batch norm acts on a batch; adds the batch's statistics, by its share, to `statistics`.
+    /// Finds how the batch norm acts on a batch.
     ///
     /// # Errors
     /// As [`Recorder::dispatch`].
-    #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     pub fn moments(
         &self,
         recorder: &Recorder,
         batch: usize,
         x: &wgpu::Buffer,
         part: &wgpu::Buffer,
-        place: &wgpu::Buffer,
-        theta: &wgpu::Buffer,
-        norm: &wgpu::Buffer,
-        statistics: Option<&wgpu::Buffer>,
+        acts: &Acts,
     ) -> Result<[Dispatch; 2]> {
         let splits = splits(recorder, self.shape, batch);
-        let quads = quads(self.shape.channels);
+        let grid = Grid::fixed(splits * quads(self.shape.channels), recorder.size());
+        let parts = recorder.dispatch(&MOMENTS, &self.values(splits), &[whole(x), whole(part)], grid)?;
+        Ok([parts, self.join(recorder, Parts::Strides(splits), part, acts)?])
+    }
+
+    /// The same from moments of parts that are there already.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn join(
+        &self,
+        recorder: &Recorder,
+        parts: Parts,
+        part: &wgpu::Buffer,
+        acts: &Acts,
+    ) -> Result<Dispatch> {
+        let (splits, run) = match parts {
+            Parts::Strides(splits) => (splits, 0),
+            Parts::Runs(run) => (0, run),
+        };
         let mut values = self.values(splits);
-        let grid = Grid::fixed(splits * quads, recorder.size());
-        let parts = recorder.dispatch(&MOMENTS, &values, &[whole(x), whole(part)], grid)?;
-        values.push(("STATISTICS", statistics.is_some().into()));
-        let mut buffers = vec![whole(place), whole(part), whole(theta), whole(norm)];
-        buffers.extend(statistics.map(whole));
-        let join = recorder.dispatch(&MOMENTS_JOIN, &values, &buffers, Grid::fixed(quads * 64, 64))?;
-        Ok([parts, join])
+        values.push(("RUN", run as i64));
+        values.push(("STATISTICS", acts.statistics.is_some().into()));
+        let mut buffers = [acts.place, part, acts.theta, acts.norm].map(whole).to_vec();
+        buffers.extend(acts.statistics.map(whole));
+        let grid = Grid::fixed(quads(self.shape.channels) * 64, 64);
+        recorder.dispatch(&MOMENTS_JOIN, &values, &buffers, grid)
     }
 
     /// Finds how the batch norm acts with given statistics.

@@ -26,6 +26,17 @@ pub struct Correlation {
     pub logits: bool,
 }
 
+/// What follows in the same sweep over memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Then<'a> {
+    /// Nothing.
+    Nothing,
+    /// What is below 0 is cut off.
+    Relu,
+    /// The mean and the squares of every [`Correlation::run`] places go to part sums, for a batch norm.
+    Moments(&'a wgpu::Buffer),
+}
+
 /// Places and quads of channels of a thread.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
@@ -110,14 +121,19 @@ impl Correlation {
         }
     }
 
-    /// y = x ∗ w, plus the bias if there is one, cut off at 0 if `relu` says so.
+    /// Places of a workgroup on the way forward, whose moments it may leave.
+    pub fn run(&self, recorder: &Recorder) -> usize {
+        Self::tile(recorder, quads(self.output.channels)).places * recorder.size() as usize
+    }
+
+    /// y = x ∗ w, plus the bias if there is one, and what follows.
     ///
     /// # Errors
     /// As [`Recorder::dispatch`].
     pub fn forward(
         &self,
         recorder: &Recorder,
-        relu: bool,
+        then: Then,
         x: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
         bias: Option<wgpu::BufferBinding>,
@@ -127,7 +143,8 @@ impl Correlation {
         let mut values = vec![
             ("BACKWARD", 0),
             ("BIAS", i64::from(bias.is_some())),
-            ("RELU", i64::from(relu)),
+            ("RELU", i64::from(matches!(then, Then::Relu))),
+            ("MOMENTS", i64::from(matches!(then, Then::Moments(_)))),
             ("FULL", i64::from(self.logits)),
             ("ACCUMULATE", 0),
             ("ROWS", output.height as i64),
@@ -138,6 +155,9 @@ impl Correlation {
         ];
         let mut buffers = vec![whole(x), weights, whole(y)];
         buffers.extend(bias);
+        if let Then::Moments(part) = then {
+            buffers.push(whole(part));
+        }
         self.gather(recorder, [input, output], 1, &mut values, &buffers)
     }
 
@@ -158,6 +178,7 @@ impl Correlation {
             ("BACKWARD", 1),
             ("BIAS", 0),
             ("RELU", 0),
+            ("MOMENTS", 0),
             ("FULL", 1),
             ("ACCUMULATE", i64::from(accumulate)),
             ("ROWS", input.height.div_ceil(stride) as i64),

@@ -7,6 +7,8 @@
 // A thread owns PIXELS places and WIDTH quads of channels. Along an edge, place p = class + DIVIDE·u reads input
 // i = MULTIPLY·u + SIGN·a + base under its tap first + DIVIDE·a. Forward there is one class; backward through a stride
 // of DIVIDE the places of a class meet the same taps.
+//
+// Where a batch norm reads what it gives, a workgroup leaves the mean and the squares of its places, while it has them.
 
 #if BACKWARD
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -21,6 +23,9 @@
 #end
 #if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
+#end
+#if MOMENTS
+@group(0) @binding($(4+BIAS)) var<storage, read_write> part: array<vec4f>;
 #end
 
 @compute @workgroup_size($SIZE)
@@ -107,6 +112,35 @@
 #else
         y[to + $j] = narrow(s$(i)_$j);
 #end
+#end
+    }
+#end
+#if MOMENTS
+    // Of what is stored, which may have fewer bits.
+    let places = clamp(total, first, first + $PIXELS) - first;
+#for j in 0..WIDTH
+    var sum$j = vec4f();
+#for i in 0..PIXELS
+    let n$(i)_$j = wide(narrow(s$(i)_$j));
+    sum$j += select(vec4f(), n$(i)_$j, $i < places);
+#end
+    let mean$j = sum$j / f32(max(places, 1));
+    var squares$j = vec4f();
+#for i in 0..PIXELS
+    let d$(i)_$j = select(vec4f(), n$(i)_$j - mean$j, $i < places);
+    squares$j = fma(d$(i)_$j, d$(i)_$j, squares$j);
+#end
+    means[$(j*SIZE) + local] = mean$j;
+    squares[$(j*SIZE) + local] = squares$j;
+#end
+    let run = thread_of(group, local) / $SIZE;
+    let start = run * $(SIZE*PIXELS);
+    join(local, clamp(total, start, start + $(SIZE*PIXELS)) - start);
+    if (local == 0 && start < total) {
+#for j in 0..WIDTH
+        let to$j = lane * $PART + (run * $OUT_QUADS + column + $j) * 2;
+        part[to$j] = means[$(j*SIZE)];
+        part[to$j + 1] = squares[$(j*SIZE)];
 #end
     }
 #end

@@ -71,7 +71,7 @@ kernels! {
     GATHER = "gather";
     MIX = "mix";
     PACK = "pack";
-    CORRELATION = "correlation";
+    CORRELATION = "correlation" with "tile_moments";
     WEIGHTS = "weights";
     WEIGHTS_JOIN = "weights_join";
     MOMENTS = "moments";

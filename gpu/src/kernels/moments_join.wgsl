@@ -10,6 +10,15 @@
 @group(0) @binding(5) var<storage, read_write> statistics: array<vec4f>;
 #end
 
+// Places of a part: RUN in a row, or every SPLITS-th.
+fn places_of(split: u32, places: u32) -> f32 {
+#if RUN
+    return f32(min(places - split * $RUN, $(RUN)u));
+#else
+    return f32((places + $(SPLITS-1) - split) / $SPLITS);
+#end
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
     let lane = lane_of(group);
@@ -20,18 +29,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let quad = group.x;
     let places = record.count * $AREA;
     let number = f32(places);
+#if RUN
+    let splits = (places + $(RUN-1)) / $RUN;
+#else
+    let splits = $(SPLITS)u;
+#end
     var sum = vec4f();
-    for (var split = local; split < $SPLITS; split += 64u) {
-        let count = (places + $(SPLITS-1) - split) / $SPLITS;
-        sum += f32(count) * part[lane * $PART + (split * $QUADS + quad) * 2];
+    for (var split = local; split < splits; split += 64u) {
+        sum += places_of(split, places) * part[lane * $PART + (split * $QUADS + quad) * 2];
     }
     let mean = total(sum, local) / number;
     var squares = vec4f();
-    for (var split = local; split < $SPLITS; split += 64u) {
-        let count = (places + $(SPLITS-1) - split) / $SPLITS;
+    for (var split = local; split < splits; split += 64u) {
         let at = lane * $PART + (split * $QUADS + quad) * 2;
         let d = part[at] - mean;
-        squares += part[at + 1] + f32(count) * d * d;
+        squares += part[at + 1] + places_of(split, places) * d * d;
     }
     let variance = total(squares, local) / number;
     if (local == 0) {

@@ -152,6 +152,7 @@ pub fn plain(message: &str) -> String {
     let words = message.split(' ').map(|word| match word.trim_end() {
         "usize" | "u32" | "u64" => "a whole number, 0 or above",
         "f32" | "f64" => "a number",
+        "sequence" => "list in brackets",
         other => other,
     });
     words.collect::<Vec<_>>().join(" ")

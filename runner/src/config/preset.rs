@@ -165,7 +165,10 @@ pub(super) fn table(name: &str) -> Result<Table> {
     match PRESETS.iter().find(|p| p.0 == name) {
         Some((_, _, text)) => Ok(text.parse().expect("a preset is TOML")),
         None => {
-            let hint = nearest(name, PRESETS.iter().map(|p| p.0));
+            let mut hint = nearest(name, PRESETS.iter().map(|p| p.0));
+            if hint.is_empty() {
+                hint = format!("; there are {}", list().map(|p| p.0).collect::<Vec<_>>().join(", "));
+            }
             Err(Failure::new(Kind::Configuration, format!("unknown preset {name:?}{hint}")))
         }
     }

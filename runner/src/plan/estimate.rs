@@ -285,7 +285,7 @@ fn memory(config: &Config, objective: &Objective, deepest: f64, rows: f64) -> [f
 fn gpu_step_bytes(config: &Config, objective: &Objective) -> Option<u64> {
     let Objective::Trained { model, batch, .. } = objective else { return None };
     let plan = valleys_gpu::network::Plan::new(&model.network()).ok()?;
-    Some(plan.bytes(*batch, plan.activation_bytes(config.gpu.chosen().ok()?)))
+    Some(plan.bytes(*batch, config.gpu.chosen().ok()?))
 }
 
 /// Seconds of a step, and how many were taken.
