@@ -107,6 +107,11 @@ pub fn moments<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments
     }
 }
 
+/// Rows and channels in the order in which they lie in memory, which alone is read ahead of its use.
+fn in_order(height: usize, channels: &[Channel]) -> impl Iterator<Item = (usize, (usize, &Channel))> {
+    (0..height).flat_map(move |row| channels.iter().enumerate().map(move |channel| (row, channel)))
+}
+
 /// y = scale · z + shift, plus the shortcut where there is one, then ReLU where asked for (a NaN stays one).
 #[inline(always)]
 pub fn forward<S: Simd>(
@@ -118,29 +123,31 @@ pub fn forward<S: Simd>(
     relu: bool,
 ) {
     let zero = S::f32s::splat(simd, 0.0);
-    for (c, channel) in channels.iter().enumerate() {
+    let rectified = |y: S::f32s| if relu { y.simd_lt(zero).select(zero, y) } else { y };
+    for (row, (c, channel)) in in_order(z.1.height, channels) {
         let (scale, shift) = (S::f32s::splat(simd, channel.scale), S::f32s::splat(simd, channel.shift));
-        for row in 0..z.1.height {
-            let rows = y.0[y.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
-            let rows = rows.zip(z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN));
-            let rectified = |y: S::f32s| if relu { y.simd_lt(zero).select(zero, y) } else { y };
-            match shortcut {
-                Some((x, planes)) => {
-                    let x = x[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
-                    for ((y, z), x) in rows.zip(x) {
-                        let sum = scale.mul_add(S::f32s::from_slice(simd, z), shift);
-                        rectified(sum + S::f32s::from_slice(simd, x)).store_slice(y);
-                    }
+        let normalise = |z: &[f32]| scale.mul_add(S::f32s::from_slice(simd, z), shift);
+        let rows = y.0[y.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
+        let rows = rows.zip(z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN));
+        match shortcut {
+            Some((x, planes)) => {
+                let x = x[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
+                for ((y, z), x) in rows.zip(x) {
+                    let sum = normalise(z) + S::f32s::from_slice(simd, x);
+                    rectified(sum).store_slice(y);
                 }
-                None => {
-                    for (y, z) in rows {
-                        rectified(scale.mul_add(S::f32s::from_slice(simd, z), shift)).store_slice(y);
-                    }
+            }
+            None => {
+                for (y, z) in rows {
+                    rectified(normalise(z)).store_slice(y);
                 }
             }
         }
     }
 }
+
+/// Channels whose sums are made at once: so many rows are neighbours.
+const CHANNELS: usize = 8;
 
 /// g = dy where y > 0, else 0, in place; all of dy where there is no ReLU. Of each channel Σ g and Σ g (z − mean).
 #[inline(always)]
@@ -153,33 +160,40 @@ pub fn sums<S: Simd>(
     sums: &mut [[f64; 2]],
 ) {
     let zero = S::f32s::splat(simd, 0.0);
-    for (c, (channel, sums)) in channels.iter().zip(sums).enumerate() {
-        let mean = S::f32s::splat(simd, channel.mean);
-        let (mut sum, mut product) = ([zero; 2], [zero; 2]);
+    for (block, sums) in sums.chunks_mut(CHANNELS).enumerate() {
+        let mut parts = [[[zero; 2]; 2]; CHANNELS];
         for row in 0..z.1.height {
-            let dy = dy.0[dy.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
-            let z = z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
-            let mut add = |i: usize, g: S::f32s, z: &[f32]| {
-                sum[i % 2] += g;
-                product[i % 2] = g.mul_add(S::f32s::from_slice(simd, z) - mean, product[i % 2]);
-            };
-            match relu {
-                Some((y, planes)) => {
-                    let y = y[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
-                    for (i, ((dy, z), y)) in dy.zip(z).zip(y).enumerate() {
-                        let positive = S::f32s::from_slice(simd, y).simd_gt(zero);
-                        let g = positive.select(S::f32s::from_slice(simd, dy), zero);
-                        g.store_slice(dy);
-                        add(i, g, z);
+            for (c, part) in (block * CHANNELS..channels.len()).zip(&mut parts) {
+                let mean = S::f32s::splat(simd, channels[c].mean);
+                let [mut sum, mut product] = *part;
+                let dy = dy.0[dy.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
+                let z = z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
+                let z = z.map(|z| S::f32s::from_slice(simd, z));
+                let mut add = |i: usize, g: S::f32s, z: S::f32s| {
+                    sum[i % 2] += g;
+                    product[i % 2] = g.mul_add(z - mean, product[i % 2]);
+                };
+                match relu {
+                    None => {
+                        dy.zip(z)
+                            .enumerate()
+                            .for_each(|(i, (dy, z))| add(i, S::f32s::from_slice(simd, dy), z));
+                    }
+                    Some((y, planes)) => {
+                        let y = y[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
+                        for (i, ((dy, z), y)) in dy.zip(z).zip(y).enumerate() {
+                            let positive = S::f32s::from_slice(simd, y).simd_gt(zero);
+                            let g = positive.select(S::f32s::from_slice(simd, dy), zero);
+                            g.store_slice(dy);
+                            add(i, g, z);
+                        }
                     }
                 }
-                None => {
-                    dy.zip(z).enumerate().for_each(|(i, (dy, z))| add(i, S::f32s::from_slice(simd, dy), z))
-                }
+                *part = [sum, product];
             }
         }
         let total = |x: [S::f32s; 2]| (x[0] + x[1]).as_slice().iter().map(|&x| f64::from(x)).sum::<f64>();
-        *sums = [total(sum), total(product)];
+        sums.iter_mut().zip(parts).for_each(|(sums, part)| *sums = part.map(total));
     }
 }
 
@@ -193,18 +207,16 @@ pub fn backward<S: Simd>(
     g: (&[Pixel], &Planes),
     dz: (&mut [Pixel], &Planes),
 ) {
-    for (c, channel) in channels.iter().enumerate() {
+    for (row, (c, channel)) in in_order(z.1.height, channels) {
         let slope = S::f32s::splat(simd, channel.scale);
-        for row in 0..z.1.height {
-            let rows = dz.0[dz.1.row(c, row)].iter_mut().zip(&z.0[z.1.row(c, row)]);
-            for ((dz, z), g) in rows.zip(&g.0[g.1.row(c, row)]) {
-                for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
-                    let load = |pixel: &Pixel| S::f32s::from_slice(simd, &pixel[lane..][..S::f32s::LEN]);
-                    let alive = load(alive);
-                    let (pull, push) = (alive * channel.pull, alive * channel.push);
-                    let sum = slope.mul_add(load(g), pull.mul_add(load(z), push));
-                    sum.store_slice(&mut dz[lane..][..S::f32s::LEN]);
-                }
+        let rows = dz.0[dz.1.row(c, row)].iter_mut().zip(&z.0[z.1.row(c, row)]);
+        for ((dz, z), g) in rows.zip(&g.0[g.1.row(c, row)]) {
+            for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                let load = |pixel: &Pixel| S::f32s::from_slice(simd, &pixel[lane..][..S::f32s::LEN]);
+                let alive = load(alive);
+                let (pull, push) = (alive * channel.pull, alive * channel.push);
+                let sum = slope.mul_add(load(g), pull.mul_add(load(z), push));
+                sum.store_slice(&mut dz[lane..][..S::f32s::LEN]);
             }
         }
     }

@@ -62,10 +62,11 @@ impl Filter {
     }
 
     /// Puts the weights, (O, I, K, K), in the order in which they are read.
-    pub fn pack(&self, weight: &[f32], packed: &mut [f32]) {
+    #[inline(always)]
+    pub fn pack<S: Simd>(&self, simd: S, weight: &[f32], packed: &mut [f32]) {
         match self {
             Self::Direct(correlation) => correlation.pack(weight, packed),
-            Self::Minimal(winograd) => winograd.pack(weight, packed),
+            Self::Minimal(winograd) => winograd.pack(simd, weight, packed),
         }
     }
 

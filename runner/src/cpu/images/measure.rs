@@ -27,7 +27,7 @@ impl Images {
         let samples = if test { &data.test } else { &data.train };
         for (point, value) in points.iter().zip(values) {
             slots.mix(*level, point, theta.get_mut());
-            pass.pack(theta.get());
+            pass.pack(*level, theta.get());
             let statistics = pass.statistics(*level, theta.get(), &data.train, *batch);
             pass.settle(theta.get(), &statistics);
             let scores = pass.scores(*level, theta.get(), samples, &order[..count]);
@@ -88,7 +88,7 @@ impl Images {
             return Err(Error::Length { what: "parameters", needed, given: theta.len() });
         }
         self.theta.get_mut()[..needed].copy_from_slice(theta);
-        self.pass.pack(theta);
+        self.pass.pack(self.level, theta);
         Ok(())
     }
 }

@@ -117,7 +117,7 @@ impl Images {
             border,
         });
         let augment = augment.map(|augment| (augment, course));
-        pass.pack(theta.get());
+        pass.pack(*level, theta.get());
         pass.choose(chosen);
         let count = chosen.len();
         gradient.get_mut().fill(0.0);
@@ -174,12 +174,13 @@ fn add<S: Simd>(simd: S, part: &[f32], sum: &mut [f32]) {
 
 impl Pass {
     /// Brings the weights of all convolutions into the order of their kernels.
-    fn pack(&mut self, theta: &[f32]) {
+    fn pack(&mut self, level: Level, theta: &[f32]) {
         let packed = self.packed.get_mut();
         for op in self.plan.convolutions() {
             let weight = &theta[op.weight.clone()];
-            op.forward.pack(weight, packed);
-            op.backward.iter().for_each(|part| part.pack(weight, packed));
+            for filter in op.backward.iter().chain([&op.forward]) {
+                dispatch!(level, simd => filter.pack(simd, weight, packed));
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod transform;
 use super::correlation::{End, Taps};
 use super::planes::{Pixel, Planes, SAMPLES};
 use super::tiles::{Tiled, cover, height, unroll};
-use fearless_simd::prelude::*;
+use fearless_simd::{f32x16, prelude::*};
 use strip::Strip;
 use transform::spread;
 use valleys_core::kernels::Window;
@@ -99,21 +99,41 @@ impl Winograd {
     ///
     /// # Layout
     /// `weight` as θ has it, (O, I, 3, 3); packed (places; tiles of outputs; inputs; outputs of the tile).
-    pub fn pack(&self, weight: &[f32], packed: &mut [f32]) {
+    #[inline(always)]
+    pub fn pack<S: Simd>(&self, simd: S, weight: &[f32], packed: &mut [f32]) {
         let packed = &mut packed[self.packed..][..self.packed_len()];
         let mut output = 0;
         while output < self.outputs {
             let high = height(output, self.outputs);
-            for (input, o) in (0..self.inputs).flat_map(|i| (0..high).map(move |o| (i, o))) {
-                let at = output * self.inputs + input * high + o;
-                let filter = |a, b| weight[self.taps.at(output + o, input, [a, b])];
-                let columns: [[f32; INPUTS]; 3] =
-                    std::array::from_fn(|b| spread([filter(0, b), filter(1, b), filter(2, b)]));
-                for row in 0..INPUTS {
-                    for (column, x) in spread(columns.map(|column| column[row])).into_iter().enumerate() {
-                        packed[(row * INPUTS + column) * self.inputs * self.outputs + at] = x;
+            let filters = output * self.inputs..(output + high) * self.inputs;
+            // Sixteen at a time.
+            for first in filters.clone().step_by(SAMPLES) {
+                let count = SAMPLES.min(filters.end - first);
+                let mut taps = [[[0.0; SAMPLES]; 3]; 3];
+                for lane in 0..count {
+                    let at = first + lane - filters.start;
+                    for (a, b) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
+                        taps[a][b][lane] = weight[self.taps.at(output + at % high, at / high, [a, b])];
                     }
                 }
+                let zero = f32x16::splat(simd, 0.0);
+                let mut half = [[zero; 3]; INPUTS];
+                unroll!(3, b => {
+                    let mut column = [zero; 3];
+                    unroll!(3, a => column[a] = f32x16::from_slice(simd, &taps[a][b]));
+                    let column = spread(simd, column);
+                    unroll!(INPUTS, r => half[r][b] = column[r]);
+                });
+                let mut places = packed[first..].chunks_mut(self.inputs * self.outputs);
+                unroll!(INPUTS, r => {
+                    let row = spread(simd, half[r]);
+                    unroll!(INPUTS, c => if let Some(to) = places.next() {
+                        match to.first_chunk_mut::<SAMPLES>() {
+                            Some(to) if count == SAMPLES => row[c].store_slice(to),
+                            _ => to[..count].copy_from_slice(&row[c].as_slice()[..count]),
+                        }
+                    });
+                });
             }
             output += high;
         }

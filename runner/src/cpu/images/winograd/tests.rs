@@ -113,9 +113,10 @@ fn outputs_and_gradients_are_those_of_sums_one_by_one() {
         }
 
         let mut packed = vec![0.0; forward.packed_len() + backward.packed_len()];
-        forward.pack(&weight, &mut packed);
-        backward.pack(&weight, &mut packed);
         for level in levels() {
+            packed.fill(f32::NAN);
+            dispatch!(level, simd => forward.pack(simd, &weight, &mut packed));
+            dispatch!(level, simd => backward.pack(simd, &weight, &mut packed));
             let mut scratch =
                 vec![[f32::NAN; SAMPLES]; forward.gradient_scratch_len().max(backward.scratch_len())];
             let mut to = Images::new(outputs, height, width, halo, &mut stream);

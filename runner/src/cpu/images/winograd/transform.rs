@@ -4,10 +4,13 @@ use super::{INPUTS, OUTPUTS};
 use fearless_simd::{f32x16, prelude::*};
 
 /// G g.
-pub fn spread([a, b, c]: [f32; 3]) -> [f32; INPUTS] {
-    let (even, wide) = ((a + c) * (-1.0 / 6.0), a * (1.0 / 24.0) + c * (1.0 / 6.0));
-    let (odd, far) = (b * (1.0 / 6.0), b * (1.0 / 12.0));
-    [a * 0.25, even - odd, even + odd, wide + far, wide - far, c]
+#[inline(always)]
+pub fn spread<S: Simd>(simd: S, [a, b, c]: [f32x16<S>; 3]) -> [f32x16<S>; INPUTS] {
+    let [quarter, sixth, twelfth, last] =
+        [1.0 / 4.0, 1.0 / 6.0, 1.0 / 12.0, 1.0 / 24.0].map(|x| f32x16::splat(simd, x));
+    let (even, wide) = (-(a + c) * sixth, sixth.mul_add(c, a * last));
+    let (odd, far) = (b * sixth, b * twelfth);
+    [a * quarter, even - odd, even + odd, wide + far, wide - far, c]
 }
 
 /// Bᵀ d.
