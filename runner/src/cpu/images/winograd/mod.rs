@@ -110,8 +110,7 @@ impl Winograd {
             for first in filters.clone().step_by(SAMPLES) {
                 let count = SAMPLES.min(filters.end - first);
                 let mut taps = [[[0.0; SAMPLES]; 3]; 3];
-                for lane in 0..count {
-                    let at = first + lane - filters.start;
+                for (lane, at) in (first - filters.start..filters.len()).take(count).enumerate() {
                     for (a, b) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
                         taps[a][b][lane] = weight[self.taps.at(output + at % high, at / high, [a, b])];
                     }
