@@ -132,9 +132,9 @@ impl Pass {
 fn part_len(recorder: &Recorder, plan: &Plan, batch: usize) -> usize {
     let of_op = |op: &Op| match op.kind {
         Kind::Correlate(correlation, _) => {
-            let (weights, run) = (correlation.part_len(recorder, batch), correlation.run(recorder));
+            let (weights, run) = (correlation.part_len(recorder, batch), correlation.run_len(recorder));
             let sums = batch_norm::part_len(recorder, correlation.output, batch);
-            weights.max(sums).max(batch_norm::runs_len(correlation.output, batch, run))
+            weights.max(sums).max(batch_norm::moments_len(correlation.output, batch, run))
         }
         Kind::Normalise(normalise) => batch_norm::part_len(recorder, normalise.shape, batch),
         _ => 0,
@@ -238,7 +238,8 @@ impl<'a> Maker<'a> {
                         Follows::Norm if statistics != Statistics::Given => Then::Moments(part),
                         _ => Then::Nothing,
                     };
-                    left = matches!(then, Then::Moments(_)).then(|| Parts::Runs(correlation.run(recorder)));
+                    left =
+                        matches!(then, Then::Moments(_)).then(|| Parts::Runs(correlation.run_len(recorder)));
                     list.push(correlation.forward(recorder, then, x, weights, bias, z)?);
                 }
                 Kind::Normalise(normalise) => {

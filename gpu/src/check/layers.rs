@@ -142,8 +142,8 @@ fn left(t: &Trial, case: Convolved) -> Result<Found> {
     let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
     list.push(pack);
     let [on_x, on_y] = [t.activations(input, &x)?, t.room(output, count)?];
-    let run = correlation.run(recorder);
-    let part = t.numbers(&vec![f64::NAN; batch_norm::runs_len(output, batch, run)])?;
+    let run = correlation.run_len(recorder);
+    let part = t.numbers(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;
     let on_bias = bias.then(|| whole(&biases));
     list.push(correlation.forward(recorder, Then::Moments(&part), &on_x, whole(&weights), on_bias, &on_y)?);
     let op = Normalise { shape: output, norm: true, add: false, relu: false };

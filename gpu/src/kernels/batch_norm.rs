@@ -73,7 +73,7 @@ pub fn part_len(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
 }
 
 /// Numbers of the moments of so many places in a row.
-pub fn runs_len(shape: Shape, batch: usize, run: usize) -> usize {
+pub fn moments_len(shape: Shape, batch: usize, run: usize) -> usize {
     (batch * shape.height * shape.width).div_ceil(run) * quads(shape.channels) * 8
 }
 

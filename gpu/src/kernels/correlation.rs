@@ -33,7 +33,7 @@ pub enum Then<'a> {
     Nothing,
     /// What is below 0 is cut off.
     Relu,
-    /// The mean and the squares of every [`Correlation::run`] places go to part sums, for a batch norm.
+    /// The mean and the squares of every [`Correlation::run_len`] places go to part sums, for a batch norm.
     Moments(&'a wgpu::Buffer),
 }
 
@@ -122,7 +122,7 @@ impl Correlation {
     }
 
     /// Places of a workgroup on the way forward, whose moments it may leave.
-    pub fn run(&self, recorder: &Recorder) -> usize {
+    pub fn run_len(&self, recorder: &Recorder) -> usize {
         Self::tile(recorder, quads(self.output.channels)).places * recorder.size() as usize
     }
 
