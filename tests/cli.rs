@@ -14,6 +14,7 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
     (3, &["missing.toml", "No such file"], &["missing.toml"]),
     (3, &["BAD", "line 2", "unclosed table"], &["BAD"]),
     (3, &["unknown preset \"digit\"", "did you mean \"digits\"?"], &["--preset", "digit"]),
+    (3, &["unknown preset \"zzz\"", "there are digits"], &["--preset", "zzz"]),
     (2, &["a configuration file or --preset, not both"], &["BAD", "--preset", "digits"]),
     (3, &["unknown key \"minimal.count\"", "did you mean \"minima.count\"?"], &["--set", "minimal.count=3"]),
     (3, &["minima.epochs is 0", "1 to 1000000"], &["--set", "minima.epochs=0"]),

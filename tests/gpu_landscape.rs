@@ -20,15 +20,7 @@ fn opener() -> Option<Arc<Opener>> {
 }
 
 fn gpu(case: &Arc<Case>, slots: u32, augment: Option<Augment>) -> Option<Gpu> {
-    Some(on(opener()?, case, case.input.channels, slots, augment))
-}
-
-/// The case on the device of an opener, its samples in so many planes, with the points of the slots.
-fn on(opener: Arc<Opener>, case: &Arc<Case>, planes: usize, slots: u32, augment: Option<Augment>) -> Gpu {
-    let shared = Arc::new(Shared::new(opener, case.clone(), planes));
-    let mut gpu = Gpu::new(&case.network(), shared, case.batch, slots as usize, augment).unwrap();
-    (0..slots).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
-    gpu
+    Some(case.gpu(opener()?, case.input.channels, slots, augment))
 }
 
 /// All networks of the tests, those of linear layers and others with what only the reference had kernels for.
@@ -168,7 +160,7 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
     // The unchecked programs that runs use, on a device of their own, which may be lost.
     let opener = valleys_tests::gpu(false).unwrap();
     for lost_at in 0..20 {
-        let mut gpu = on(opener.clone(), &case, case.input.channels, 3, None);
+        let mut gpu = case.gpu(opener.clone(), case.input.channels, 3, None);
         gpu.one_list_a_submission();
         gpu.lose_device_after(lost_at);
         assert_eq!(everything(&mut gpu), expected, "lost at submission {lost_at}");
@@ -264,7 +256,7 @@ fn bytes_give_the_bits_of_numbers() {
     let augment = Augment { shape: case.input, padding: 2, border };
     // Numbers that do not fall into so many planes stay numbers.
     let [bytes, numbers] = [case.input.channels, case.input.len() + 1]
-        .map(|planes| everything(&mut on(opener.clone(), &case, planes, 3, Some(augment.clone()))));
+        .map(|planes| everything(&mut case.gpu(opener.clone(), planes, 3, Some(augment.clone()))));
     assert_eq!(bytes, numbers);
 }
 

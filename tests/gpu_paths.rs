@@ -14,11 +14,7 @@ use valleys_tests::trained::{Case, assert_gradient, difference, networks};
 fn gpu(case: &Arc<Case>, paths: Paths, checked: bool) -> Option<Gpu> {
     valleys_tests::gpu(checked)?;
     let choice = Choice { paths, checked, ..Choice::from_environment() };
-    let opener = Arc::new(Opener::new(choice));
-    let shared = Arc::new(Shared::new(opener, case.clone(), case.input.channels));
-    let mut gpu = Gpu::new(&case.network(), shared, case.batch, 3, None).unwrap();
-    (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
-    Some(gpu)
+    Some(case.gpu(Arc::new(Opener::new(choice)), case.input.channels, 3, None))
 }
 
 /// Two epochs of two batches of five and one of two; then the loss between two points.

@@ -8,6 +8,7 @@ use valleys_core::error::Error;
 use valleys_core::landscape::Landscape;
 use valleys_core::network::{self, Layer, Network, Shape, accumulate, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
+use valleys_gpu::{Augment, Gpu, Opener, Shared};
 
 /// A convolution.
 pub const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
@@ -158,6 +159,20 @@ impl Case {
             Images::new(&self.network(), self.data.clone(), self.batch, slots as usize, augment).unwrap();
         (0..slots).for_each(|slot| images.put(slot, &self.theta(slot)).unwrap());
         images
+    }
+
+    /// A GPU's engine, likewise, its samples in so many planes.
+    pub fn gpu(
+        self: &Arc<Self>,
+        opener: Arc<Opener>,
+        planes: usize,
+        slots: u32,
+        augment: Option<Augment>,
+    ) -> Gpu {
+        let shared = Arc::new(Shared::new(opener, self.clone(), planes));
+        let mut gpu = Gpu::new(&self.network(), shared, self.batch, slots as usize, augment).unwrap();
+        (0..slots).for_each(|slot| gpu.put(slot, &self.theta(slot)).unwrap());
+        gpu
     }
 
     /// Calls `f` with the reference on the same slots; see [`reference()`] for the border.

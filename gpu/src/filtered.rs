@@ -1,15 +1,11 @@
 //! Layers of a pass that go by minimal filtering, where its device takes that path.
 
 use crate::error::Result;
-use crate::kernels::correlation::Correlation;
-use crate::kernels::winograd::{Filtering, Winograd, transform_weights};
+use crate::kernels::winograd::{Filtering, transform_weights};
 use crate::kernels::{Dispatch, Recorder};
 use crate::network::{Kind, Plan};
 use crate::packing::ALIGNMENT;
 use std::ops::Range;
-
-/// Channels, before and after, from which on a layer may go this way: with fewer, transforms cost more than they spare.
-const CHANNELS: usize = 16;
 
 /// A layer with its part of the transformed weights, and room that all such layers share.
 #[derive(Clone, Debug)]
@@ -20,12 +16,6 @@ pub(crate) struct Filtered {
     others: usize,
     transformed: wgpu::Buffer,
     planes: [wgpu::Buffer; 2],
-}
-
-/// A convolution by minimal filtering, where that may pay.
-pub(crate) fn worth(correlation: Correlation, winograd: Winograd) -> Option<Filtering> {
-    let channels = correlation.input.channels.min(correlation.output.channels);
-    Filtering::of(correlation, winograd).filter(|_| channels >= CHANNELS)
 }
 
 /// What transforms packed weights, and for each operation the way it goes, if it is this one; none, where none does.
@@ -51,7 +41,7 @@ pub(crate) fn layers(
     let of_op = |kind: &Kind| {
         let Kind::Correlate(correlation, _) = kind else { return None };
         let fits = |f: &Filtering| f.planes_len(images).iter().all(|&len| len as u64 <= most);
-        worth(*correlation, winograd).filter(fits)
+        Filtering::worth(*correlation, winograd).filter(fits)
     };
     let (mut table, mut len, mut planes_len) = (Vec::new(), 0_usize, [0; 2]);
     let layers = plan.ops.iter().zip(starts).map(|(op, starts)| {

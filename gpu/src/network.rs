@@ -1,10 +1,10 @@
 //! A network as a GPU goes through it: its rows joined where one sweep over memory does for several.
 
 use crate::error::Result;
-use crate::filtered::worth;
 use crate::kernels::batch_norm::Normalise;
 use crate::kernels::correlation::Correlation;
 use crate::kernels::tensor_len;
+use crate::kernels::winograd::Filtering;
 use crate::paths::Paths;
 use valleys_core::kernels::Window;
 use valleys_core::network::{Layer, Network, Row, Shape};
@@ -154,7 +154,7 @@ impl Plan {
         let size = |tensor: usize| self.tensors[tensor].len() as u64;
         let activation = self.activation_bytes(paths);
         // A convolution leaves the moments of what it gives, but for one by minimal filtering.
-        let filtered = |c| paths.winograd.and_then(|winograd| worth(c, winograd)).is_some();
+        let filtered = |c| paths.winograd.and_then(|winograd| Filtering::worth(c, winograd)).is_some();
         let leaves = |op: &Op| matches!(op.kind, Kind::Correlate(c, Follows::Norm) if !filtered(c));
         let of_op = |(at, op): (usize, &Op)| {
             let (back, [x, z]) = (u64::from(op.x > 0), [op.x, op.z].map(|tensor| size(tensor) * activation));

@@ -4,7 +4,6 @@ use super::{Measured, Work};
 use crate::data::{Data, Shared};
 use crate::device::{Device, Opener};
 use crate::error::Result;
-use crate::filtered::worth;
 use crate::kernels::batch_norm::{self, Acts, Back, Normalise};
 use crate::kernels::correlation::{Correlation, Then};
 use crate::kernels::gemm::Gemm;
@@ -73,7 +72,7 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
         };
         let correlation = correlation(sizes);
         for (kernel, winograd) in KERNELS {
-            let filtering = winograd.and_then(|winograd| worth(correlation, winograd));
+            let filtering = winograd.and_then(|winograd| Filtering::worth(correlation, winograd));
             if filtering.is_some() || winograd.is_none() {
                 let shape = format!("{layer} b{batch}");
                 let make = move |recorder: &Recorder| {

@@ -87,12 +87,8 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
 
     let recorder = &t.recorder;
     let all = t.numbers(&theta(&parameters))?;
-    let (forward, pack) = t.packed(&correlation.forward_table(), &all)?;
-    let mut list = vec![pack];
-    let (backward, pack) = t.packed(&correlation.backward_table(), &all)?;
-    list.push(pack);
-    let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
-    list.push(pack);
+    let tables = [correlation.forward_table(), correlation.backward_table(), correlation.bias_table()];
+    let ([forward, backward, biases], mut list) = t.packed(tables, &all)?;
     let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
     list.push(correlation.forward(
         recorder,
@@ -137,10 +133,8 @@ fn left(t: &Trial, case: Convolved) -> Result<Found> {
 
     let recorder = &t.recorder;
     let all = t.numbers(&theta(&parameters))?;
-    let (weights, pack) = t.packed(&correlation.forward_table(), &all)?;
-    let mut list = vec![pack];
-    let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
-    list.push(pack);
+    let tables = [correlation.forward_table(), correlation.bias_table()];
+    let ([weights, biases], mut list) = t.packed(tables, &all)?;
     let [on_x, on_y] = [t.activations(input, &x)?, t.room(output, count)?];
     let run = correlation.run_len(recorder);
     let part = t.numbers(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;

@@ -125,14 +125,23 @@ impl Trial<'_> {
         Ok([on_x, on_y, self.gradients(output, dy)?, self.gradients(input, dx)?])
     }
 
-    /// Weights in the order of a table, from θ on the device, and what packs them.
-    fn packed(&self, table: &[Option<usize>], theta: &wgpu::Buffer) -> Result<(wgpu::Buffer, Dispatch)> {
-        let place = |at: &Option<usize>| at.map_or(u32::MAX, |at| (OFFSET + at) as u32);
-        let table: Vec<u32> = table.iter().map(place).collect();
-        let weights = self.numbers(&vec![7.0; table.len()])?;
-        let on_device = self.recorder.device.holding("table", &table)?;
-        let pack = kernels::parameters::pack(&self.recorder, table.len(), &on_device, theta, &weights)?;
-        Ok((weights, pack))
+    /// Weights in the orders of tables, from θ on the device, and what packs them.
+    fn packed<const N: usize>(
+        &self,
+        tables: [Vec<Option<usize>>; N],
+        theta: &wgpu::Buffer,
+    ) -> Result<([wgpu::Buffer; N], Vec<Dispatch>)> {
+        let mut list = Vec::with_capacity(N);
+        let all = tables.map(|table| {
+            let place = |at: &Option<usize>| at.map_or(u32::MAX, |at| (OFFSET + at) as u32);
+            let table: Vec<u32> = table.iter().map(place).collect();
+            let weights = self.numbers(&vec![7.0; table.len()])?;
+            let on_device = self.recorder.device.holding("table", &table)?;
+            list.push(kernels::parameters::pack(&self.recorder, table.len(), &on_device, theta, &weights)?);
+            Ok(weights)
+        });
+        let all: Vec<wgpu::Buffer> = all.into_iter().collect::<Result<_>>()?;
+        Ok((all.try_into().expect("one for each table"), list))
     }
 
     fn numbers(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {

@@ -58,10 +58,7 @@ fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
     // Both directions in one buffer, as a network has them.
     let tables = [correlation.forward_table(), correlation.backward_table()];
     let starts = [0, tables[0].len()];
-    let (weights, pack) = t.packed(&tables.concat(), &all)?;
-    let mut list = vec![pack];
-    let (biases, pack) = t.packed(&correlation.bias_table(), &all)?;
-    list.push(pack);
+    let ([weights, biases], mut list) = t.packed([tables.concat(), correlation.bias_table()], &all)?;
     let lens = [false, true].map(|back| filtering.weights_len(back));
     let at = [0, lens[0].next_multiple_of(64)];
     let mut table = filtering.weights_table(false, starts[0], at[0]);

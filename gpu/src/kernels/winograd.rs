@@ -64,11 +64,20 @@ struct Way {
     tiles: [usize; 2],
 }
 
+/// Channels, before and after, from which on a layer may go this way: with fewer, transforms cost more than they spare.
+const CHANNELS: usize = 16;
+
 impl Filtering {
     /// That of a convolution of 3 × 3 taps, one apart, with two zeros around the image or fewer; none of others.
     pub fn of(correlation: Correlation, winograd: Winograd) -> Option<Self> {
         let Correlation { kernel, stride, padding, .. } = correlation;
         (kernel == [3, 3] && stride == 1 && padding <= 2).then_some(Self { correlation, winograd })
+    }
+
+    /// The same where it may pay.
+    pub fn worth(correlation: Correlation, winograd: Winograd) -> Option<Self> {
+        let channels = correlation.input.channels.min(correlation.output.channels);
+        Self::of(correlation, winograd).filter(|_| channels >= CHANNELS)
     }
 
     fn way(&self, back: bool) -> Way {

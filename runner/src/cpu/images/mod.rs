@@ -178,7 +178,7 @@ impl Pass {
         let packed = self.packed.get_mut();
         for op in self.plan.convolutions() {
             let weight = &theta[op.weight.clone()];
-            for filter in op.backward.iter().chain([&op.forward]) {
+            for filter in op.filters() {
                 dispatch!(level, simd => filter.pack(simd, weight, packed));
             }
         }

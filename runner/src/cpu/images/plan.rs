@@ -30,6 +30,13 @@ pub struct Convolve {
     pub backward: Vec<Filter>,
 }
 
+impl Convolve {
+    /// Forward and backward.
+    pub fn filters(&self) -> impl Iterator<Item = &Filter> {
+        self.backward.iter().chain([&self.forward])
+    }
+}
+
 /// A batch norm, with the addition of a shortcut and the ReLU that follow it.
 ///
 /// The shortcut's gradient is that of y behind the ReLU: both have one buffer.
@@ -154,8 +161,7 @@ impl Plan {
 
     /// Pixels of scratch memory.
     pub fn scratch_len(&self) -> usize {
-        let filters = self.convolutions().flat_map(|op| op.backward.iter().chain([&op.forward]));
-        filters.map(Filter::scratch_len).max().unwrap_or(0)
+        self.convolutions().flat_map(Convolve::filters).map(Filter::scratch_len).max().unwrap_or(0)
     }
 
     /// The convolutions.
