@@ -10,7 +10,7 @@ use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
 use valleys::model::Model;
 use valleys_benches::{Failure, Peer, median_of};
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::network::initialise;
 use valleys_core::rng::{Purpose, Stream};
 
@@ -97,8 +97,15 @@ impl Job {
             _ => Mix::from_iter([(0, 0.25), (2, 0.75)]),
         };
         let trainable = self.slots - 1;
-        let course =
-            Course { seed: 5, job: 1, epoch: 0, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 };
+        let course = StepParams {
+            seed: 5,
+            job: 1,
+            epoch: 0,
+            trainable,
+            momentum: 0.9,
+            weight_decay: 1e-3,
+            tangent_removal: 0.0,
+        };
         let mut batch = 0;
         measure(3, || {
             let step = Step { mix: mix.clone(), rate: 1e-3, batch };

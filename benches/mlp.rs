@@ -10,7 +10,7 @@ use std::time::Instant;
 use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
 use valleys_benches::{Failure, Peer, median_of};
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::network::{Network, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 
@@ -125,15 +125,22 @@ impl Job {
     /// Least and median microseconds of a step.
     fn steps(&mut self) -> Result<[f64; 2], Failure> {
         let mut stream = Stream::new(4, Purpose::Point, 0, 0, 0);
-        let batches = self.cpu.epoch_len();
+        let batches = self.cpu.batches();
         let mut times = Vec::new();
         for epoch in 0..self.epochs {
             let step = |batch| Step { mix: (self.mix)(stream.unit() as f32), rate: 1e-3, batch };
             let steps: Vec<Step> = (0..batches).map(step).collect();
             let mut losses = vec![0.0; steps.len()];
             let trainable = self.trainable;
-            let course =
-                Course { seed: 5, job: 1, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 };
+            let course = StepParams {
+                seed: 5,
+                job: 1,
+                epoch,
+                trainable,
+                momentum: 0.9,
+                weight_decay: 1e-3,
+                tangent_removal: 0.0,
+            };
             let start = Instant::now();
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;
             times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(batches));

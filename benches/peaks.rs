@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 use valleys::cpu::Cpu;
 use valleys::data::{self, Dataset, Wanted};
-use valleys_core::descent::{Centres, Fit, Memory, Peaked, Sampling, Sgd};
+use valleys_core::engine::{Engine, Mix, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Mix, Step, Value};
+use valleys_core::fit::{Faces, Fit, Memory, PeakSampling, Sampling, SgdOptions};
 use valleys_core::network::{Network, Shape, initialise, zoo};
-use valleys_core::simplex::{Frame, Position, Simplex, control_len};
+use valleys_core::simplex::{ControlPointId, ControlPoints, Simplex, control_points_len};
 
 const WIDTHS: &[usize] = &[64, 32, 32, 10];
 const BATCH: usize = 32;
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let mut least = [f64::INFINITY; 2];
                 for _ in 0..ROUNDS {
                     for (i, sampling) in
-                        [Sampling::Uniform, Sampling::Peak(Peaked::default())].into_iter().enumerate()
+                        [Sampling::Uniform, Sampling::Peak(PeakSampling::default())].into_iter().enumerate()
                     {
                         // As a run does it: the epochs shared out over the depths.
                         let (mut total, mut held, mut peak) = (0.0, Vec::new(), None);
@@ -57,9 +57,9 @@ fn fit(
 ) -> Result<f64, Error> {
     let layers = zoo::mlp::<8>(WIDTHS)?;
     let network = Network { input: Shape::flat(WIDTHS[0]), layers: &layers };
-    let mut positions = vec![Position::default(); control_len(vertices, depth)];
-    let frame = Frame::new(vertices, depth, &mut positions)?;
-    let slots = frame.positions().len();
+    let mut ids = vec![ControlPointId::default(); control_points_len(vertices, depth)];
+    let frame = ControlPoints::new(vertices, depth, &mut ids)?;
+    let slots = frame.ids().len();
     let mut cpu = Cpu::new(&layers, network.input, data.clone(), BATCH, slots)?;
     let mut theta = vec![0.0; cpu.dim()];
     for slot in 0..slots as u32 {
@@ -68,9 +68,9 @@ fn fit(
     }
     let fit = Fit {
         simplex: Simplex::new((1 << vertices) - 1).expect("vertices"),
-        centres: Centres::Fixed,
+        centres: Faces::Fixed,
         sampling,
-        sgd: Sgd { learning_rate: 1e-4, momentum: 0.9, weight_decay: 1e-3 },
+        sgd: SgdOptions { learning_rate: 1e-4, momentum: 0.9, weight_decay: 1e-3 },
         epochs: 0..epochs,
         seed: 1,
     };
@@ -85,8 +85,8 @@ fn fit(
         cumulative: &mut vec![0.0; cells],
         start: &mut vec![0.0; fit.start_len(&frame, cpu.dim())],
     };
-    let steps = f64::from(epochs * cpu.epoch_len());
+    let steps = f64::from(epochs * cpu.batches());
     let start = Instant::now();
-    *peak = fit.descend(&mut cpu, &frame, memory, *peak, |_| ())?;
+    *peak = fit.run(&mut cpu, &frame, memory, *peak, |_| ())?;
     Ok(start.elapsed().as_secs_f64() * 1e6 / steps)
 }

@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
+use valleys_core::engine::{Engine, Step};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Step};
 use valleys_core::network::{Shape, zoo};
 use valleys_tests::engines::{course, mix};
 use valleys_tests::trained::{Case, networks};
@@ -25,13 +25,13 @@ fn allocations(mut of: impl FnMut()) -> u64 {
 }
 
 /// Of an epoch of a curve's fit, after the first of its kind: in that, threads' queues grow to what they need.
-fn of_an_epoch(landscape: &mut dyn Landscape<Error = Error>) -> u64 {
-    let steps: Vec<Step> = (0..landscape.epoch_len())
+fn of_an_epoch(engine: &mut dyn Engine<Error = Error>) -> u64 {
+    let steps: Vec<Step> = (0..engine.batches())
         .map(|batch| Step { mix: mix(&[(0, 0.25), (1, 0.5), (2, 0.25)]), rate: 0.01, batch })
         .collect();
     let mut losses = vec![0.0; steps.len()];
-    landscape.advance(&course(2, 0), &steps, &mut losses).unwrap();
-    allocations(|| landscape.advance(&course(2, 1), &steps, &mut losses).unwrap())
+    engine.advance(&course(2, 0), &steps, &mut losses).unwrap();
+    allocations(|| engine.advance(&course(2, 1), &steps, &mut losses).unwrap())
 }
 
 /// One test, for the counter counts all threads.

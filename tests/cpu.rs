@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
+use valleys_core::engine::{Engine, Mix, Split, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Mix, Split, Step, Value};
 use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_tests::engines::{
@@ -80,7 +80,7 @@ impl Case {
     }
 
     /// Calls `f` with the reference on the same slots.
-    fn reference<R>(&self, slots: u32, f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R) -> R {
+    fn reference<R>(&self, slots: u32, f: impl FnOnce(&mut dyn Engine<Error = Error>) -> R) -> R {
         let centres: Vec<_> = (0..slots).map(|slot| self.theta(slot)).collect();
         reference(&self.network(), &self.data, self.batch, &centres, None, f)
     }
@@ -108,7 +108,7 @@ fn trajectory_is_the_reference_s() {
 #[test]
 fn a_saved_state_goes_on_with_the_same_bits() {
     for case in Case::all() {
-        let steps: Vec<Step> = (0..case.cpu(1).epoch_len())
+        let steps: Vec<Step> = (0..case.cpu(1).batches())
             .map(|batch| Step { mix: mix(&[(0, 0.5), (1 + batch % 3, 0.5)]), rate: 0.05, batch })
             .collect();
         let mut losses = vec![0.0; steps.len()];
@@ -172,7 +172,7 @@ fn values_are_those_of_f64() {
 fn drawn_samples_are_the_reference_s() {
     let case = Case::new(&[17, 33, 10], 16, 90);
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
-    let measure = |len, epoch| Split::Drawn { seed: 5, job: 6, epoch, len };
+    let measure = |len, epoch| Split::Subset { seed: 5, job: 6, epoch, len };
     for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
         let mut values = [Value::default(); 2];
         case.cpu(2).values(split, &points, &mut values).unwrap();
@@ -353,7 +353,7 @@ fn refuses_what_does_not_fit() {
     assert!(matches!(cpu.advance(&course(0, 0), &[step], &mut []), Err(Error::Length { .. })));
     let mut value = [Value::default()];
     assert!(matches!(cpu.values(Split::Train, &[unknown], &mut value), Err(Error::Range { .. })));
-    let nobody = Split::Drawn { seed: 0, job: 0, epoch: 0, len: 0 };
+    let nobody = Split::Subset { seed: 0, job: 0, epoch: 0, len: 0 };
     assert!(matches!(cpu.values(nobody, &[mix(&[(0, 1.0)])], &mut value), Err(Error::Range { .. })));
     // Nothing has moved.
     assert_eq!(centre(&mut cpu, 0), theta);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use valleys::cpu::images::Images;
 use valleys::data::Dataset;
+use valleys_core::engine::{Engine, Split, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Split, Step, Value};
 use valleys_core::network::{self, Layer, Network, scores, zoo};
 use valleys_tests::engines::{
     assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
@@ -104,7 +104,7 @@ fn statistics_and_totals_are_the_reference_s() {
 fn drawn_samples_are_the_reference_s() {
     let case = Case::new(networks().swap_remove(3), [16, 90]);
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
-    let measure = |len, epoch| Split::Drawn { seed: 5, job: 6, epoch, len };
+    let measure = |len, epoch| Split::Subset { seed: 5, job: 6, epoch, len };
     for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
         let mut values = [Value::default(); 2];
         case.images(2, None).values(split, &points, &mut values).unwrap();

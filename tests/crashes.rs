@@ -32,9 +32,9 @@ const RING: &[&str] = &[
     "--set",
     "lattice.n=12",
     "--set",
-    "tight.depth=2",
+    "second_fit.depth=2",
     "--set",
-    "tight.effort=1",
+    "second_fit.epoch_multiplier=1",
     "--checkpoint",
     "0.03",
 ];

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use valleys_core::topology::{Bar, Error, Filtration, Matrix, cycles, cycles_len, reduce_sparse};
-use valleys_tests::complexes::{self, Cells, lower_closure};
+use valleys_tests::complexes::{self, Simplices, lower_closure};
 
 /// All cycles, with the bars they stand for.
 fn all(f: &Filtration<'_>) -> Vec<(Bar, Vec<usize>)> {
@@ -64,7 +64,7 @@ fn known_spaces() {
     {
         check(&Filtration::new(cells).unwrap());
     }
-    assert!(all(&Filtration::new(Cells::new()).unwrap()).is_empty());
+    assert!(all(&Filtration::new(Simplices::new()).unwrap()).is_empty());
 }
 
 #[test]

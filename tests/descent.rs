@@ -1,11 +1,15 @@
 //! A fit's way over a landscape: points, rates and batches that it draws, where it ends, pauses.
 
 use std::ops::Range;
-use valleys_core::descent::{Begin, Centres, Epoch, Fit, Memory, Peaked, Progress, Sampling, Sgd, schedule};
+use valleys_core::engine::{Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Analytic, Course, Function, Landscape, Mix, Slots, Split, Step, Value};
-use valleys_core::peak::survey;
-use valleys_core::simplex::{Cells, Frame, Position, Simplex, control_len};
+use valleys_core::evaluation::evaluate_lattice;
+use valleys_core::fit::{
+    Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, SgdOptions, Start, schedule,
+};
+use valleys_core::simplex::{
+    ControlPointId, ControlPoints, EdgewiseSubdivision, Simplex, control_points_len,
+};
 
 /// A landscape that keeps what it is asked, with loss Σθ at points and `heights` of steps.
 struct Plain {
@@ -13,7 +17,7 @@ struct Plain {
     momenta: Vec<f64>,
     /// As `centres`; but the loss of a step is that mix of these.
     heights: Vec<f64>,
-    asked: Vec<(Course, Step)>,
+    asked: Vec<(StepParams, Step)>,
 }
 
 impl Plain {
@@ -27,12 +31,12 @@ fn mixed(mix: &Mix, centres: &[f64]) -> f64 {
     mix.iter().map(|&(s, w)| f64::from(w) * centres[s as usize]).sum()
 }
 
-impl Landscape for Plain {
+impl Engine for Plain {
     type Error = Error;
     fn dim(&self) -> usize {
         1
     }
-    fn epoch_len(&self) -> u32 {
+    fn batches(&self) -> u32 {
         5
     }
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
@@ -44,7 +48,7 @@ impl Landscape for Plain {
         theta[0] = self.centres[slot as usize] as f32;
         Ok(())
     }
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         for (step, loss) in steps.iter().zip(losses) {
             *loss = mixed(&step.mix, &self.heights) as f32;
             self.asked.push((*course, step.clone()));
@@ -59,18 +63,18 @@ impl Landscape for Plain {
     }
 }
 
-fn frame(vertices: usize, depth: usize, memory: &mut Vec<Position>) -> Frame<'_> {
-    *memory = vec![Position::default(); control_len(vertices, depth)];
-    Frame::new(vertices, depth, memory).unwrap()
+fn frame(vertices: usize, depth: usize, memory: &mut Vec<ControlPointId>) -> ControlPoints<'_> {
+    *memory = vec![ControlPointId::default(); control_points_len(vertices, depth)];
+    ControlPoints::new(vertices, depth, memory).unwrap()
 }
 
-fn fit(mask: u64, centres: Centres, epochs: Range<u32>) -> Fit {
-    let sgd = Sgd { learning_rate: 0.5, momentum: 0.9, weight_decay: 0.25 };
+fn fit(mask: u64, centres: Faces, epochs: Range<u32>) -> Fit {
+    let sgd = SgdOptions { learning_rate: 0.5, momentum: 0.9, weight_decay: 0.25 };
     let simplex = Simplex::new(mask).unwrap();
     Fit { simplex, centres, sampling: Sampling::Uniform, sgd, epochs, seed: 11 }
 }
 
-fn descend(fit: &Fit, landscape: &mut Plain, frame: &Frame, call: usize, record: impl FnMut(Epoch)) {
+fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record: impl FnMut(Epoch)) {
     let cells = fit.cells_len(frame);
     let memory = Memory {
         steps: &mut vec![NO_STEP; call],
@@ -81,7 +85,7 @@ fn descend(fit: &Fit, landscape: &mut Plain, frame: &Frame, call: usize, record:
         cumulative: &mut vec![0.0; cells],
         start: &mut vec![0.0; fit.start_len(frame, 1)],
     };
-    fit.descend(landscape, frame, memory, None, record).unwrap();
+    fit.run(engine, frame, memory, None, record).unwrap();
 }
 
 const NO_STEP: Step = Step { mix: Mix::new(), rate: 0.0, batch: 0 };
@@ -93,7 +97,7 @@ fn descent_draws_rates_and_batches() {
     let all = |call: usize, epochs: Range<u32>| {
         let mut plain = Plain::new(&[0.0; 7], &[1.0; 7]);
         let mut records = Vec::new();
-        descend(&fit(0b1011, Centres::Fixed, epochs), &mut plain, &frame, call, |e| records.push(e));
+        run(&fit(0b1011, Faces::Fixed, epochs), &mut plain, &frame, call, |e| records.push(e));
         (plain.asked, records)
     };
     let (asked, records) = all(2, 0..10);
@@ -114,10 +118,11 @@ fn descent_draws_rates_and_batches() {
     assert_eq!(later[0].1.rate, asked[0].1.rate);
 }
 
-const PEAKED: Peaked = Peaked { power: 3, uniform: 0.25, cells: 8, samples: 1, share: 0.0, across: 0.0 };
+const PEAKED: PeakSampling =
+    PeakSampling { power: 3, uniform: 0.25, cells: 8, samples: 1, share: 0.0, tangent_removal: 0.0 };
 
 /// The share of the steps of a fit of a curve in each of eight cells.
-fn shares(steps: &[(Course, Step)]) -> [f64; 8] {
+fn shares(steps: &[(StepParams, Step)]) -> [f64; 8] {
     let mut shares = [0.0; 8];
     for (_, step) in steps {
         // t of vertex 1 from the weights: half of the middle's and the vertex's own.
@@ -128,14 +133,14 @@ fn shares(steps: &[(Course, Step)]) -> [f64; 8] {
 }
 
 /// The probabilities of method.md section 7 of cells with the losses of a curve through `centres`.
-fn probabilities(frame: &Frame, centres: &[f64]) -> [f64; 8] {
+fn probabilities(frame: &ControlPoints, centres: &[f64]) -> [f64; 8] {
     let losses: [f64; 8] = std::array::from_fn(|cell| {
-        mixed(&frame.mix(&Cells::new(2, 8).centre(cell)), centres).powi(PEAKED.power as i32)
+        mixed(&frame.mix(&EdgewiseSubdivision::new(2, 8).centre(cell)), centres).powi(PEAKED.power as i32)
     });
     losses.map(|loss| 0.75 * loss / losses.iter().sum::<f64>() + 0.25 / 8.0)
 }
 
-fn assert_near(steps: &[(Course, Step)], expected: [f64; 8]) {
+fn assert_near(steps: &[(StepParams, Step)], expected: [f64; 8]) {
     for (cell, (share, probability)) in shares(steps).into_iter().zip(expected).enumerate() {
         let slack = 5.0 * (probability / steps.len() as f64).sqrt();
         assert!((share - probability).abs() < slack, "cell {cell}: {share} {probability}");
@@ -151,10 +156,10 @@ fn peaks_are_drawn_as_the_formula_says() {
     // Along the curve the loss rises from 1 to 3 and falls to 2; but the steps tell the contrary.
     let (measured, told) = ([1.0, 2.0, 3.0], [3.0, 2.0, 0.5]);
     for (share, expected) in [(0.0, measured), (0.5, told)] {
-        let mut fit = fit(0b11, Centres::Fixed, 0..4000);
-        fit.sampling = Sampling::Peak(Peaked { share, ..PEAKED });
+        let mut fit = fit(0b11, Faces::Fixed, 0..4000);
+        fit.sampling = Sampling::Peak(PeakSampling { share, ..PEAKED });
         let mut plain = Plain::new(&measured, &told);
-        descend(&fit, &mut plain, &frame, 5, |_| ());
+        run(&fit, &mut plain, &frame, 5, |_| ());
         assert_near(&plain.asked[..30], probabilities(&frame, &measured));
         assert_near(&plain.asked[5000..], probabilities(&frame, &expected));
     }
@@ -165,11 +170,11 @@ fn peaks_are_drawn_as_the_formula_says() {
 fn peaks_do_not_depend_on_the_size_of_a_call() {
     let mut memory = Vec::new();
     let frame = frame(3, 1, &mut memory);
-    let mut fit = fit(0b111, Centres::Fixed, 0..100);
-    fit.sampling = Sampling::Peak(Peaked { share: 0.2, ..PEAKED });
+    let mut fit = fit(0b111, Faces::Fixed, 0..100);
+    fit.sampling = Sampling::Peak(PeakSampling { share: 0.2, ..PEAKED });
     let asked = |call: usize| {
         let mut plain = Plain::new(&[1.0; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
-        descend(&fit, &mut plain, &frame, call, |_| ());
+        run(&fit, &mut plain, &frame, call, |_| ());
         plain.asked.into_iter().map(|(_, step)| step.mix).collect::<Vec<_>>()
     };
     let all = asked(64);
@@ -180,12 +185,12 @@ fn peaks_do_not_depend_on_the_size_of_a_call() {
 #[test]
 fn a_fit_never_ends_above_its_start() {
     struct Worse(Plain);
-    impl Landscape for Worse {
+    impl Engine for Worse {
         type Error = Error;
         fn dim(&self) -> usize {
             1
         }
-        fn epoch_len(&self) -> u32 {
+        fn batches(&self) -> u32 {
             5
         }
         fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
@@ -194,7 +199,7 @@ fn a_fit_never_ends_above_its_start() {
         fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
             self.0.get(slot, theta)
         }
-        fn advance(&mut self, _: &Course, _: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+        fn advance(&mut self, _: &StepParams, _: &[Step], losses: &mut [f32]) -> Result<(), Error> {
             losses.fill(1.0);
             self.0.centres[2] += 1.0;
             Ok(())
@@ -205,10 +210,11 @@ fn a_fit_never_ends_above_its_start() {
     }
     let mut memory = Vec::new();
     let frame = frame(2, 1, &mut memory);
-    for (sampling, end) in [(Sampling::Uniform, 20.0), (Sampling::Peak(Peaked { share: 0.2, ..PEAKED }), 0.0)]
+    for (sampling, end) in
+        [(Sampling::Uniform, 20.0), (Sampling::Peak(PeakSampling { share: 0.2, ..PEAKED }), 0.0)]
     {
         let mut worse = Worse(Plain::new(&[0.0; 3], &[0.0; 3]));
-        let mut fit = fit(0b11, Centres::Fixed, 0..20);
+        let mut fit = fit(0b11, Faces::Fixed, 0..20);
         fit.sampling = sampling;
         let cells = fit.cells_len(&frame);
         let memory = Memory {
@@ -220,7 +226,7 @@ fn a_fit_never_ends_above_its_start() {
             cumulative: &mut vec![0.0; cells],
             start: &mut vec![0.0; fit.start_len(&frame, 1)],
         };
-        fit.descend(&mut worse, &frame, memory, None, |_| ()).unwrap();
+        fit.run(&mut worse, &frame, memory, None, |_| ()).unwrap();
         assert_eq!(worse.0.centres[2], end);
     }
 }
@@ -250,8 +256,8 @@ fn trainable_slots() {
         let mut memory = Vec::new();
         let frame = frame(vertices, depth, &mut memory);
         let mask = (1 << vertices) - 1;
-        assert_eq!(fit(mask, Centres::Fixed, 0..1).trainable(&frame), fixed);
-        assert_eq!(fit(mask, Centres::Trainable, 0..1).trainable(&frame), trainable);
+        assert_eq!(fit(mask, Faces::Fixed, 0..1).trainable(&frame), fixed);
+        assert_eq!(fit(mask, Faces::Trainable, 0..1).trainable(&frame), trainable);
     }
 }
 
@@ -262,11 +268,13 @@ fn surveys_name_what_is_not_finite() {
     let mut plain = Plain::new(&[0.0, 1.0, 3.0], &[0.0; 3]);
     let mut values = vec![Value::default(); 5];
     for call in [1, 2, 5, 9] {
-        survey(&mut plain, &frame, 4, Split::Train, &mut vec![Mix::new(); call], &mut values).unwrap();
+        evaluate_lattice(&mut plain, &frame, 4, Split::Train, &mut vec![Mix::new(); call], &mut values)
+            .unwrap();
         assert_eq!(values.iter().map(|v| v.loss).collect::<Vec<_>>(), [0.0, 1.5, 3.0, 2.0, 1.0]);
     }
     plain.centres[2] = f64::INFINITY;
-    let error = survey(&mut plain, &frame, 4, Split::Train, &mut [Mix::new()], &mut values).unwrap_err();
+    let error =
+        evaluate_lattice(&mut plain, &frame, 4, Split::Train, &mut [Mix::new()], &mut values).unwrap_err();
     assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: 1 });
 }
 
@@ -277,28 +285,29 @@ fn pauses_do_not_change_a_bit() {
     let frame = frame(2, 2, &mut memory);
     let function = Function::ThreeWellRing;
     let identity = [1.0, 0.0, 0.0, 1.0];
-    let corners = frame.positions().len();
-    let fits = [Sampling::Uniform, Sampling::Peak(Peaked { across: 0.5, ..Peaked::default() })];
+    let corners = frame.ids().len();
+    let fits =
+        [Sampling::Uniform, Sampling::Peak(PeakSampling { tangent_removal: 0.5, ..PeakSampling::default() })];
     for (sampling, call) in fits.into_iter().flat_map(|s| [1, 7, 64].map(|call| (s, call))) {
-        let mut fit = fit(0b11, Centres::Fixed, 3..6);
+        let mut fit = fit(0b11, Faces::Fixed, 3..6);
         (fit.sampling, fit.sgd.learning_rate) = (sampling, 1e-3);
         let run = |pausing: bool| {
-            let mut floats = vec![0.0; Slots::memory_len(corners, 2)];
+            let mut floats = vec![0.0; Sgd::memory_len(corners, 2)];
             let (mut vectors, mut scratch) = ([0.0; 4], [0.0; 4]);
             let cells = fit.cells_len(&frame);
             let mut held = vec![Value::default(); cells];
             let mut cumulative = vec![0.0; cells];
             let mut start = vec![0.0; fit.start_len(&frame, 2)];
-            let (mut begin, mut saved, mut epochs) = (Begin::First(None), None::<Vec<f32>>, Vec::new());
+            let (mut begin, mut saved, mut epochs) = (Start::First(None), None::<Vec<f32>>, Vec::new());
             loop {
                 floats.fill(f32::NAN);
-                let slots = Slots::new(&mut floats, 2).unwrap();
-                let mut landscape =
-                    Analytic::new(function, &identity, slots, &mut vectors, &mut scratch).unwrap();
+                let slots = Sgd::new(&mut floats, 2).unwrap();
+                let mut engine =
+                    FunctionLoss::new(function, &identity, slots, &mut vectors, &mut scratch).unwrap();
                 match &saved {
-                    Some(state) => landscape.restore(state).unwrap(),
+                    Some(state) => engine.restore(state).unwrap(),
                     None => (0..corners as u32)
-                        .for_each(|s| landscape.put(s, &[s as f32 - 1.0, 0.3 * s as f32]).unwrap()),
+                        .for_each(|s| engine.put(s, &[s as f32 - 1.0, 0.3 * s as f32]).unwrap()),
                 }
                 let memory = Memory {
                     steps: &mut vec![NO_STEP; call],
@@ -310,15 +319,15 @@ fn pauses_do_not_change_a_bit() {
                     start: &mut start,
                 };
                 let record = |epoch| epochs.push(epoch);
-                match fit.go_on(&mut landscape, &frame, memory, begin, record, || pausing).unwrap() {
+                match fit.resume(&mut engine, &frame, memory, begin, record, || pausing).unwrap() {
                     Progress::Paused(at) => {
-                        let mut state = vec![0.0; landscape.state_len()];
-                        landscape.save(&mut state).unwrap();
-                        (begin, saved) = (Begin::Paused(at), Some(state));
+                        let mut state = vec![0.0; engine.state_len()];
+                        engine.save(&mut state).unwrap();
+                        (begin, saved) = (Start::Paused(at), Some(state));
                     }
                     Progress::Ended(peak) => {
-                        let mut state = vec![0.0; landscape.state_len()];
-                        landscape.save(&mut state).unwrap();
+                        let mut state = vec![0.0; engine.state_len()];
+                        engine.save(&mut state).unwrap();
                         break (state, peak, epochs);
                     }
                 }

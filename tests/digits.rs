@@ -24,7 +24,7 @@ fn near(what: &str, values: &[f64], mean: f64, deviation: f64) {
 /// others 1.5 to 3.5 %; the trial's split, with 0.9 %, is not known.
 #[test]
 fn digits_are_as_in_the_trial() {
-    let paper = result(1, &["lattice.n=24", "tight.depth=2"]);
+    let paper = result(1, &["lattice.n=24", "second_fit.depth=2"]);
     let losses: Vec<f64> = paper.minima.iter().map(|m| m.train_loss).collect();
     near("loss of the minima", &losses, 0.0118, 0.0007);
     let fit = &paper.fits[0];
@@ -40,14 +40,15 @@ fn digits_are_as_in_the_trial() {
         assert!(tight.death < 0.65 * loose.death, "{tight:?} {loose:?}");
     }
 
-    let straight = result(1, &["lattice.n=24", "curves.epochs=0", "triangles.epochs=0", "tight.depth=0"]);
+    let straight =
+        result(1, &["lattice.n=24", "curves.epochs=0", "triangles.epochs=0", "second_fit.depth=0"]);
     let peaks: Vec<f64> = straight.fits[0].curves.iter().map(|c| c.peak).collect();
     near("peaks of straight segments", &peaks, 0.85, 0.16);
-    let unfitted = result(1, &["lattice.n=24", "triangles.epochs=0", "tight.depth=0"]);
+    let unfitted = result(1, &["lattice.n=24", "triangles.epochs=0", "second_fit.depth=0"]);
     let deaths: Vec<f64> = unfitted.segments.iter().map(|s| s.death).collect();
     near("deaths with an unfitted centre", &deaths, 1.44, 0.10);
 
-    let trainable = result(1, &["lattice.n=24", "triangles.centres=trainable", "tight.depth=0"]);
+    let trainable = result(1, &["lattice.n=24", "triangles.centres=trainable", "second_fit.depth=0"]);
     assert_eq!(trainable.w_infinity, None, "private edges make no complex");
     near("deaths, trainable", &trainable.segments.iter().map(|s| s.death).collect::<Vec<_>>(), 0.062, 0.008);
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::{Debug, Display};
 use valleys::data::{Dataset, Samples};
-use valleys::reference::with_landscape;
+use valleys::reference::with_engine;
+use valleys_core::engine::{Engine, Mix, Step, StepParams, Value, epoch_order};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Step, Value, epoch_order};
 use valleys_core::network::{self, Network, Shape, scores, scratch_len};
 
 /// A mix of slots.
@@ -13,14 +13,14 @@ pub fn mix(terms: &[(u32, f32)]) -> Mix {
 }
 
 /// A course with momentum and weight decay.
-pub fn course(trainable: u32, epoch: u32) -> Course {
-    Course { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, across: 0.0 }
+pub fn course(trainable: u32, epoch: u32) -> StepParams {
+    StepParams { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, tangent_removal: 0.0 }
 }
 
 /// The control point of a slot.
-pub fn centre<L: Landscape<Error: Debug> + ?Sized>(landscape: &mut L, slot: u32) -> Vec<f32> {
-    let mut theta = vec![0.0; landscape.dim()];
-    landscape.get(slot, &mut theta).unwrap();
+pub fn centre<L: Engine<Error: Debug> + ?Sized>(engine: &mut L, slot: u32) -> Vec<f32> {
+    let mut theta = vec![0.0; engine.dim()];
+    engine.get(slot, &mut theta).unwrap();
     theta
 }
 
@@ -31,24 +31,24 @@ pub fn widen(theta: &[f32]) -> Vec<f64> {
 
 /// Steps of two epochs between three slots, the last of which is trained: all batches, also the short one. What became
 /// of it, and the losses.
-pub fn train<L: Landscape<Error: Debug> + ?Sized>(landscape: &mut L, rate: f32) -> (Vec<f32>, Vec<f32>) {
+pub fn train<L: Engine<Error: Debug> + ?Sized>(engine: &mut L, rate: f32) -> (Vec<f32>, Vec<f32>) {
     let mut all = Vec::new();
     for epoch in 0..2 {
-        let steps: Vec<Step> = (0..landscape.epoch_len())
+        let steps: Vec<Step> = (0..engine.batches())
             .map(|batch| {
-                let t = 0.1 + 0.8 * batch as f32 / landscape.epoch_len() as f32;
+                let t = 0.1 + 0.8 * batch as f32 / engine.batches() as f32;
                 Step { mix: mix(&[(batch % 2, 1.0 - t), (2, t)]), rate, batch }
             })
             .collect();
         let mut losses = vec![0.0; steps.len()];
-        landscape.advance(&course(2, epoch), &steps, &mut losses).unwrap();
+        engine.advance(&course(2, epoch), &steps, &mut losses).unwrap();
         all.extend(losses);
     }
-    (centre(landscape, 2), all)
+    (centre(engine, 2), all)
 }
 
 /// What was trained goes on, in a landscape that knows nothing but the saved state, with the same bits.
-pub fn assert_resumes<L: Landscape<Error: Debug> + ?Sized>(trained: &mut L, other: &mut L) {
+pub fn assert_resumes<L: Engine<Error: Debug> + ?Sized>(trained: &mut L, other: &mut L) {
     train(trained, 0.01);
     let mut state = vec![0.0; trained.state_len()];
     assert!(!state.is_empty());
@@ -58,37 +58,37 @@ pub fn assert_resumes<L: Landscape<Error: Debug> + ?Sized>(trained: &mut L, othe
     assert!(other.restore(&state[1..]).is_err());
 }
 
-/// Calls `f` with the reference kernels' landscape on these control points; see [`with_landscape`] for the border.
+/// Calls `f` with the reference kernels' landscape on these control points; see [`with_engine`] for the border.
 pub fn reference<R>(
     network: &Network,
     data: &Dataset,
     batch: usize,
     centres: &[Vec<f32>],
     border: Option<(Shape, &[f32])>,
-    f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R,
+    f: impl FnOnce(&mut dyn Engine<Error = Error>) -> R,
 ) -> R {
-    with_landscape(network, data, batch, centres.len(), border, |landscape| {
+    with_engine(network, data, batch, centres.len(), border, |engine| {
         for (slot, theta) in (0..).zip(centres) {
-            landscape.put(slot, theta)?;
+            engine.put(slot, theta)?;
         }
-        Ok::<R, Error>(f(landscape))
+        Ok::<R, Error>(f(engine))
     })
     .unwrap()
 }
 
 /// Loss and gradient of a batch of epoch 0 at θ, by a landscape of two slots: slot 1 is 0, so that a step of rate 2 at
 /// half of slot 0 leaves −∇L in it, with no rounding.
-pub fn gradient_at<L: Landscape<Error: Debug> + ?Sized>(
-    landscape: &mut L,
+pub fn gradient_at<L: Engine<Error: Debug> + ?Sized>(
+    engine: &mut L,
     theta: &[f32],
     batch: u32,
 ) -> (f32, Vec<f32>) {
-    landscape.put(0, &theta.iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
-    landscape.put(1, &vec![0.0; theta.len()]).unwrap();
+    engine.put(0, &theta.iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
+    engine.put(1, &vec![0.0; theta.len()]).unwrap();
     let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch };
     let mut loss = [0.0];
-    landscape.advance(&Course { weight_decay: 0.0, ..course(1, 0) }, &[step], &mut loss).unwrap();
-    (loss[0], centre(landscape, 1).iter().map(|x| -x).collect())
+    engine.advance(&StepParams { weight_decay: 0.0, ..course(1, 0) }, &[step], &mut loss).unwrap();
+    (loss[0], centre(engine, 1).iter().map(|x| -x).collect())
 }
 
 /// The samples of the batches of epoch 0.

@@ -2,7 +2,7 @@
 
 use valleys_core::simplex::Simplex;
 use valleys_core::topology::{Error, Filtration, Name, filtration_len};
-use valleys_tests::complexes::{self, Cells};
+use valleys_tests::complexes::{self, Simplices};
 
 fn name(vertices: &[u32]) -> Name {
     Name::new(vertices.iter().copied())
@@ -14,7 +14,7 @@ fn error(cells: &[(&[u32], f64)]) -> Error {
 
 #[test]
 fn order_is_value_dimension_vertices() -> Result<(), Error> {
-    let cells: Cells =
+    let cells: Simplices =
         vec![(vec![10, 2], 1.0), (vec![10], 1.0), (vec![2], 0.0), (vec![9, 2], 1.0), (vec![9], -0.0)];
     let f = Filtration::new(cells.clone())?;
     let found: Vec<&[u32]> = (0..f.len()).map(|c| f.vertices(c)).collect();

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 use valleys::data::Dataset;
+use valleys_core::engine::{Engine, Split, Step, StepParams, Value};
 use valleys_core::error::Error as Wrong;
-use valleys_core::landscape::{Course, Landscape, Split, Step, Value};
 use valleys_core::network::{Layer, Network, zoo};
 use valleys_gpu::{Augment, Choice, Error, Gpu, Opener, Shared};
 use valleys_tests::engines::{
@@ -89,7 +89,7 @@ fn augmented_and_projected_steps_are_the_reference_s() {
     let augment = Augment { shape: case.input, padding: 4, border: border.to_vec() };
     let Some(mut gpu) = gpu(&case, 4, Some(augment)) else { return };
     // Two trainable centres, one of which is not in every mix; steps across the simplex.
-    fn steps<L: Landscape<Error: std::fmt::Debug> + ?Sized>(landscape: &mut L) -> [Vec<f32>; 3] {
+    fn steps<L: Engine<Error: std::fmt::Debug> + ?Sized>(engine: &mut L) -> [Vec<f32>; 3] {
         let mut losses = vec![0.0; 3];
         let step = |terms: &[(u32, f32)], batch| Step { mix: mix(terms), rate: 0.01, batch };
         let steps = [
@@ -97,8 +97,8 @@ fn augmented_and_projected_steps_are_the_reference_s() {
             step(&[(1, 0.5), (3, 0.5)], 2),
             step(&[(2, 1.0)], 1),
         ];
-        landscape.advance(&Course { across: 0.75, ..course(2, 1) }, &steps, &mut losses).unwrap();
-        [centre(landscape, 2), centre(landscape, 3), losses]
+        engine.advance(&StepParams { tangent_removal: 0.75, ..course(2, 1) }, &steps, &mut losses).unwrap();
+        [centre(engine, 2), centre(engine, 3), losses]
     }
     let found = steps(&mut gpu);
     let expected = case.reference(4, Some((case.input, &border[..])), |reference| steps(reference));
@@ -132,7 +132,7 @@ fn drawn_samples_are_the_reference_s() {
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
     let Some(mut gpu) = gpu(&case, 2, None) else { return };
     for (len, epoch) in [(1, 0), (31, 0), (90, 2), (1000, 2)] {
-        let split = Split::Drawn { seed: 5, job: 6, epoch, len };
+        let split = Split::Subset { seed: 5, job: 6, epoch, len };
         let mut values = [Value::default(); 2];
         gpu.values(split, &points, &mut values).unwrap();
         let mut expected = [Value::default(); 2];
@@ -174,12 +174,12 @@ fn models_side_by_side_have_the_bits_of_one_alone() {
     let work = |gpu: &mut Gpu, case: &Case, model: u32| {
         (0..3).for_each(|slot| gpu.put(slot, &case.theta(model + slot)).unwrap());
         let trained = train(gpu, 0.01);
-        let across = Course { across: 0.5, job: model.into(), ..course(1, 0) };
+        let tangent_removal = StepParams { tangent_removal: 0.5, job: model.into(), ..course(1, 0) };
         // Mixes of other slots than those of the models beside it.
         let step =
-            Step { mix: mix(&[(0, 0.5), (1 + model % 2, 0.5)]), rate: 0.01, batch: model % gpu.epoch_len() };
+            Step { mix: mix(&[(0, 0.5), (1 + model % 2, 0.5)]), rate: 0.01, batch: model % gpu.batches() };
         let mut losses = vec![0.0; 1 + model as usize];
-        gpu.advance(&across, &vec![step; losses.len()], &mut losses).unwrap();
+        gpu.advance(&tangent_removal, &vec![step; losses.len()], &mut losses).unwrap();
         let points = [0.0, 0.25, 0.5, 1.0].map(|t| mix(&[(0, 1.0 - t), (2, t)]));
         let mut values = [Value::default(); 4];
         gpu.values(Split::Train, &points, &mut values).unwrap();
@@ -283,7 +283,7 @@ fn a_step_is_so_many_dispatches_in_few_submissions() {
     let dispatches = |gpu: &mut Gpu, steps: usize| {
         let before = gpu.counts();
         let steps: Vec<Step> = (0..steps)
-            .map(|i| Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 0.01, batch: i as u32 % gpu.epoch_len() })
+            .map(|i| Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 0.01, batch: i as u32 % gpu.batches() })
             .collect();
         gpu.advance(&course(2, 0), &steps, &mut vec![0.0; steps.len()]).unwrap();
         let after = gpu.counts();

@@ -1,7 +1,7 @@
 //! Faster paths of a GPU against its plain ones, and each against itself.
 
 use std::sync::Arc;
-use valleys_core::landscape::{Landscape, Split, Step, Value};
+use valleys_core::engine::{Engine, Split, Step, Value};
 use valleys_gpu::kernels::winograd::Winograd;
 use valleys_gpu::{Choice, Error, Gpu, Opener, Paths, Shared};
 use valleys_tests::engines::{

@@ -8,7 +8,7 @@ fn summary(backend: Backend, folder: &str) -> Summary {
     let root = tempfile::tempdir().unwrap();
     // The preset with fewer steps, and without its second fit: what is compared is the same.
     let changes =
-        ["minima.count=3", "minima.epochs=6", "curves.epochs=3", "triangles.epochs=3", "tight.depth=0"];
+        ["minima.count=3", "minima.epochs=6", "curves.epochs=3", "triangles.epochs=3", "second_fit.depth=0"];
     let changes = changes.map(str::to_owned).to_vec();
     let mut config =
         Config::load(None, Some("digits"), &[&changes[..], &["lattice.n=12".to_owned()]].concat()).unwrap();

@@ -4,7 +4,7 @@
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::sync::Arc;
-use valleys_core::landscape::{Course, Landscape, Step};
+use valleys_core::engine::{Engine, Step, StepParams};
 use valleys_core::network::Layer;
 use valleys_core::network::zoo;
 use valleys_gpu::kernels::ALL;
@@ -41,7 +41,7 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
                 let mix = mix(&(0..terms).map(|slot| (slot, 1.0 / terms as f32)).collect::<Vec<_>>());
                 let steps = [Step { mix, rate: 0.1, batch: 0 }];
                 // Nothing comes back from a device that does nothing: only the programs count.
-                let _ = gpu.advance(&Course { across: 1.0, ..course(4, 0) }, &steps, &mut [0.0]);
+                let _ = gpu.advance(&StepParams { tangent_removal: 1.0, ..course(4, 0) }, &steps, &mut [0.0]);
             }
         }
     }

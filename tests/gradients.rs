@@ -1,11 +1,11 @@
 //! Gradients against central differences in f64: of the loss, of whole networks, of L(ψ(t)) in every control point. Those
 //! of single layers are in `layers.rs`.
 
+use valleys_core::engine::{Engine, Function, NetworkLoss, Sgd, Step, StepParams};
 use valleys_core::kernels::cross_entropy;
-use valleys_core::landscape::{Course, Function, Landscape, Slots, Step, Supervised};
 use valleys_core::network::{Layer, Network, Samples, Shape, gradient, scores, scratch_len};
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{Frame, Position, control_len, uniform};
+use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len, uniform};
 use valleys_tests::differences::{difference, near, random};
 use valleys_tests::tolerance;
 
@@ -134,9 +134,9 @@ fn every_control_point() {
     let mut stream = Stream::new(5, Purpose::Init, 0, 0, 0);
     let dim = NETWORK.parameter_len();
     for (vertices, depth) in [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (4, 1)] {
-        let mut memory = vec![Position::default(); control_len(vertices, depth)];
-        let frame = Frame::new(vertices, depth, &mut memory).unwrap();
-        let count = frame.positions().len();
+        let mut memory = vec![ControlPointId::default(); control_points_len(vertices, depth)];
+        let frame = ControlPoints::new(vertices, depth, &mut memory).unwrap();
+        let count = frame.ids().len();
         let (x, labels) = data(&mut stream, 3);
         let inputs: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         let x: Vec<f64> = inputs.iter().map(|&x| f64::from(x)).collect();
@@ -144,19 +144,26 @@ fn every_control_point() {
             (0..count).map(|_| random(&mut stream, dim).iter().map(|&x| x as f32).collect()).collect();
         let mix = frame.mix(&uniform(&mut stream, vertices));
 
-        let mut floats = vec![0.0; Supervised::floats_len(&NETWORK, 3)];
-        let mut memory = vec![0.0; Slots::memory_len(count, dim)];
+        let mut floats = vec![0.0; NetworkLoss::floats_len(&NETWORK, 3)];
+        let mut memory = vec![0.0; Sgd::memory_len(count, dim)];
         let (mut order, mut batch_labels) = ([0; 3], [0; 3]);
         let samples = Samples { inputs: &inputs, labels: &labels };
-        let slots = Slots::new(&mut memory, dim).unwrap();
-        let mut landscape =
-            Supervised::new(NETWORK, samples, samples, 3, slots, &mut floats, &mut order, &mut batch_labels)
+        let slots = Sgd::new(&mut memory, dim).unwrap();
+        let mut engine =
+            NetworkLoss::new(NETWORK, samples, samples, 3, slots, &mut floats, &mut order, &mut batch_labels)
                 .unwrap();
-        (0..).zip(&centres).for_each(|(slot, theta)| landscape.put(slot, theta).unwrap());
-        let course =
-            Course { seed: 0, job: 1, epoch: 0, trainable: 0, momentum: 0.0, weight_decay: 0.0, across: 0.0 };
+        (0..).zip(&centres).for_each(|(slot, theta)| engine.put(slot, theta).unwrap());
+        let course = StepParams {
+            seed: 0,
+            job: 1,
+            epoch: 0,
+            trainable: 0,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            tangent_removal: 0.0,
+        };
         let step = Step { mix: mix.clone(), rate: 1.0, batch: 0 };
-        landscape.advance(&course, &[step], &mut [0.0]).unwrap();
+        engine.advance(&course, &[step], &mut [0.0]).unwrap();
 
         let at = |changed: usize, centre: &[f64]| {
             let mut theta = vec![0.0; dim];
@@ -170,7 +177,7 @@ fn every_control_point() {
         };
         for (slot, centre) in centres.iter().enumerate() {
             let mut moved = vec![0.0; dim];
-            landscape.get(slot as u32, &mut moved).unwrap();
+            engine.get(slot as u32, &mut moved).unwrap();
             let wide: Vec<f64> = centre.iter().map(|&x| f64::from(x)).collect();
             for i in 0..dim {
                 let numeric = difference(&wide, i, |centre| at(slot, centre));

@@ -20,10 +20,10 @@ fn plane(values: &[f64], rows: usize, columns: usize) -> Vec<Ends> {
         }
     };
     for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
-        let (here, right, down, across) = ((i, j), (i, j + 1), (i + 1, j), (i + 1, j + 1));
+        let (here, right, down, tangent_removal) = ((i, j), (i, j + 1), (i + 1, j), (i + 1, j + 1));
         add(&[here]);
-        [right, down, across].iter().for_each(|&p| add(&[here, p]));
-        [right, down].iter().for_each(|&p| add(&[here, p, across]));
+        [right, down, tangent_removal].iter().for_each(|&p| add(&[here, p]));
+        [right, down].iter().for_each(|&p| add(&[here, p, tangent_removal]));
     }
     ends(&barcode(&Filtration::new(cells).unwrap()))
 }

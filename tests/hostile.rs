@@ -57,7 +57,7 @@ fn configurations_are_refused_in_one_sentence() {
 #[test]
 fn accepted_configurations_are_written_and_read_the_same() {
     for (name, _) in valleys::config::preset::list() {
-        for sets in [&[][..], &["study.seeds=7"], &["converge.efforts=[2]", "data.limit=3"]] {
+        for sets in [&[][..], &["study.seeds=7"], &["convergence.epoch_multipliers=[2]", "data.limit=3"]] {
             let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
             let config = Config::load(None, Some(name), &sets).unwrap();
             assert_eq!(Config::parse(Path::new("x"), &config.to_toml()).unwrap(), config, "{name} {sets:?}");

@@ -23,7 +23,7 @@ const RING: &[&str] = &[
     "--set",
     "triangles.epochs=12",
     "--set",
-    "tight.depth=2",
+    "second_fit.depth=2",
 ];
 
 /// Digits that take a few seconds.
@@ -41,7 +41,7 @@ const DIGITS: &[&str] = &[
     "--set",
     "triangles.epochs=30",
     "--set",
-    "tight.effort=1",
+    "second_fit.epoch_multiplier=1",
 ];
 
 /// A study of weights.

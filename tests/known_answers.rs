@@ -2,7 +2,7 @@
 
 use valleys::config::Config;
 use valleys::run::{Options, Summary, run};
-use valleys_core::landscape::Function;
+use valleys_core::engine::Function;
 use valleys_tests::tolerance;
 
 fn result(preset: &str, overrides: &[&str]) -> Summary {
@@ -107,7 +107,7 @@ fn tight(s: &Summary, depth: usize) -> (Vec<f64>, Vec<f64>) {
 fn three_well_ring_converges() {
     for variables in [5, 50] {
         let network = format!("network=three-well-ring:{variables}");
-        let s = result("converge-ring", &[&network, "converge.efforts=[1]"]);
+        let s = result("converge-ring", &[&network, "convergence.epoch_multipliers=[1]"]);
         let (births, deaths) = tight(&s, 3);
         assert!(births.iter().all(|b| (0.19 * (1.0 - 1e-6)..0.19 * 1.04).contains(b)), "{births:?}");
         assert!(deaths.iter().all(|d| (d - 1.0).abs() < 1e-3), "{deaths:?}");
@@ -117,8 +117,10 @@ fn three_well_ring_converges() {
 /// The deeper the map, the further the disc is lifted over the hill.
 #[test]
 fn liftable_ring_converges() {
-    let s =
-        result("converge-ring", &["network=liftable-ring:5", "fit.perturbation=0.1", "converge.efforts=[1]"]);
+    let s = result(
+        "converge-ring",
+        &["network=liftable-ring:5", "fit.perturbation=0.1", "convergence.epoch_multipliers=[1]"],
+    );
     let mean = |depth| tight(&s, depth).1.iter().sum::<f64>() / 8.0;
     let [first, second, third] = [1, 2, 3].map(mean);
     assert!(0.56 > first && first > second && second > third, "{first} {second} {third}");

@@ -1,15 +1,15 @@
 //! The contract: the optimiser's step against the literal formulas, rotations, segments, errors.
 
-use valleys_core::landscape::{Analytic, Course, Function, Landscape, Mix, Slots, Step, rotate, rotation};
-use valleys_core::peak::segment;
-use valleys_core::simplex::{Frame, Lattice, Position};
+use valleys_core::engine::{Engine, Function, FunctionLoss, Mix, Sgd, Step, StepParams, rotate, rotation};
+use valleys_core::evaluation::segment;
+use valleys_core::simplex::{ControlPointId, ControlPoints, Lattice};
 
 /// The part of a gradient along a cell is removed, what is across it stays.
 #[test]
 fn gradients_across_a_simplex() {
     let dim = 5;
-    let mut memory = vec![0.0; Slots::memory_len(4, dim)];
-    let mut slots = Slots::new(&mut memory, dim).unwrap();
+    let mut memory = vec![0.0; Sgd::memory_len(4, dim)];
+    let mut slots = Sgd::new(&mut memory, dim).unwrap();
     let centres = [
         [1.0, 0.0, 2.0, 0.0, 1.0],
         [0.0, 1.0, 0.5, 0.0, 3.0],
@@ -25,15 +25,25 @@ fn gradients_across_a_simplex() {
     let mixes: [&[u32]; 4] = [&[0, 1], &[0, 1, 2], &[0, 3, 1], &[0]];
     for mix in mixes {
         let terms: Mix = mix.iter().map(|&slot| (slot, 1.0 / mix.len() as f32)).collect();
-        let course =
-            Course { seed: 0, job: 1, epoch: 0, trainable: 4, momentum: 0.0, weight_decay: 0.0, across: 1.0 };
-        let mut across = gradient;
-        slots.step(&course, &terms, 0.0, &[0.0; 5], &mut across);
-        let removed: Vec<f32> = gradient.iter().zip(&across).map(|(a, b)| a - b).collect();
+        let course = StepParams {
+            seed: 0,
+            job: 1,
+            epoch: 0,
+            trainable: 4,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            tangent_removal: 1.0,
+        };
+        let mut tangent_removal = gradient;
+        slots.step(&course, &terms, 0.0, &[0.0; 5], &mut tangent_removal);
+        let removed: Vec<f32> = gradient.iter().zip(&tangent_removal).map(|(a, b)| a - b).collect();
         for &slot in &mix[1..] {
-            assert!(dot(&across, &direction(slot as usize)).abs() < 1e-5, "{mix:?}: {across:?}");
+            assert!(
+                dot(&tangent_removal, &direction(slot as usize)).abs() < 1e-5,
+                "{mix:?}: {tangent_removal:?}"
+            );
         }
-        assert!(dot(&across, &removed).abs() < 1e-5, "what is removed is orthogonal to what stays");
+        assert!(dot(&tangent_removal, &removed).abs() < 1e-5, "what is removed is orthogonal to what stays");
         assert_eq!(mix.len() == 1, removed.iter().all(|&r| r == 0.0));
     }
 }
@@ -44,24 +54,31 @@ fn steps_are_the_literal_ones() {
     let dim = 4;
     let mut q = vec![0.0; dim * dim];
     rotation(3, dim, &mut q).unwrap();
-    let mut memory = vec![0.0; Slots::memory_len(3, dim)];
+    let mut memory = vec![0.0; Sgd::memory_len(3, dim)];
     let (mut vectors, mut scratch) = (vec![0.0; 2 * dim], vec![0.0; 2 * dim]);
-    let slots = Slots::new(&mut memory, dim).unwrap();
-    let mut landscape = Analytic::new(Function::Quadratic, &q, slots, &mut vectors, &mut scratch).unwrap();
+    let slots = Sgd::new(&mut memory, dim).unwrap();
+    let mut engine = FunctionLoss::new(Function::Quadratic, &q, slots, &mut vectors, &mut scratch).unwrap();
     let mut centres: Vec<Vec<f64>> =
         (0..3).map(|s| (0..dim).map(|i| (s * dim + i) as f64 * 0.25 - 1.0).collect()).collect();
     let mut momenta = vec![vec![0.0; dim]; 3];
     for (slot, centre) in (0..).zip(&centres) {
-        landscape.put(slot, &centre.iter().map(|&x| x as f32).collect::<Vec<_>>()).unwrap();
+        engine.put(slot, &centre.iter().map(|&x| x as f32).collect::<Vec<_>>()).unwrap();
     }
-    let course =
-        Course { seed: 0, job: 1, epoch: 0, trainable: 1, momentum: 0.9, weight_decay: 0.125, across: 0.0 };
+    let course = StepParams {
+        seed: 0,
+        job: 1,
+        epoch: 0,
+        trainable: 1,
+        momentum: 0.9,
+        weight_decay: 0.125,
+        tangent_removal: 0.0,
+    };
     let mixes: [&[(u32, f32)]; 4] =
         [&[(0, 0.5), (1, 0.5)], &[(2, 1.0)], &[(0, 1.0)], &[(2, 0.25), (1, 0.25), (0, 0.5)]];
     for (batch, mix) in (0..).zip(mixes) {
         let mut loss = [0.0];
         let step = Step { mix: mix.iter().copied().collect(), rate: 0.0625, batch };
-        landscape.advance(&course, &[step], &mut loss).unwrap();
+        engine.advance(&course, &[step], &mut loss).unwrap();
         let at = |i: usize| mix.iter().map(|&(s, w)| f64::from(w) * centres[s as usize][i]).sum::<f64>();
         let theta: Vec<f64> = (0..dim).map(at).collect();
         let x: Vec<f64> = q.chunks(dim).map(|row| row.iter().zip(&theta).map(|(q, t)| q * t).sum()).collect();
@@ -80,7 +97,7 @@ fn steps_are_the_literal_ones() {
     }
     for (slot, centre) in (0..).zip(&centres) {
         let mut theta = vec![0.0; dim];
-        landscape.get(slot, &mut theta).unwrap();
+        engine.get(slot, &mut theta).unwrap();
         for (ours, theirs) in theta.iter().zip(centre) {
             assert!((f64::from(*ours) - theirs).abs() < 1e-6, "slot {slot}: {ours} {theirs}");
         }
@@ -130,15 +147,18 @@ fn segments_are_the_largest_losses() {
 
 #[test]
 fn wrong_calls_say_what_was_needed() {
-    let mut memory = vec![0.0; Slots::memory_len(2, 3)];
-    let mut slots = Slots::new(&mut memory, 3).unwrap();
+    let mut memory = vec![0.0; Sgd::memory_len(2, 3)];
+    let mut slots = Sgd::new(&mut memory, 3).unwrap();
     assert_eq!(slots.put(2, &[0.0; 3]).unwrap_err().to_string(), "slot: 0 to 1 needed, 2 given");
     assert_eq!(slots.put(1, &[0.0; 4]).unwrap_err().to_string(), "parameters: 3 elements needed, 4 given");
-    let error = Frame::new(3, 2, &mut [Position::default(); 24]).unwrap_err();
+    let error = ControlPoints::new(3, 2, &mut [ControlPointId::default(); 24]).unwrap_err();
     assert_eq!(error.to_string(), "control points: 25 elements needed, 24 given");
     assert_eq!(
-        Frame::new(9, 1, &mut []).unwrap_err().to_string(),
+        ControlPoints::new(9, 1, &mut []).unwrap_err().to_string(),
         "vertices of a simplex: 1 to 8 needed, 9 given"
     );
-    assert_eq!(Frame::new(2, 4, &mut []).unwrap_err().to_string(), "depth of a map: 1 to 3 needed, 4 given");
+    assert_eq!(
+        ControlPoints::new(2, 4, &mut []).unwrap_err().to_string(),
+        "depth of a map: 1 to 3 needed, 4 given"
+    );
 }

@@ -2,17 +2,19 @@
 
 use proptest::prelude::*;
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{Frame, Lattice, MAX_VERTICES, Position, control_len, uniform, weights};
+use valleys_core::simplex::{
+    ControlPointId, ControlPoints, Lattice, MAX_VERTICES, control_points_len, uniform, weights,
+};
 use valleys_tests::tolerance;
 
-fn positions(vertices: usize, depth: usize) -> Vec<Position> {
-    let mut memory = vec![Position::default(); control_len(vertices, depth)];
-    Frame::new(vertices, depth, &mut memory).unwrap();
+fn ids(vertices: usize, depth: usize) -> Vec<ControlPointId> {
+    let mut memory = vec![ControlPointId::default(); control_points_len(vertices, depth)];
+    ControlPoints::new(vertices, depth, &mut memory).unwrap();
     memory
 }
 
 /// A number for every control point, the same wherever the point occurs.
-fn height(position: &Position) -> f64 {
+fn height(position: &ControlPointId) -> f64 {
     let mixed =
         position.coordinates().iter().enumerate().map(|(i, x)| (i as f64 + 1.7) * x * 40.0).sum::<f64>();
     mixed.sin()
@@ -24,7 +26,7 @@ fn psi(t: &[f64], depth: usize) -> f64 {
 }
 
 /// The barycentre of some vertices.
-fn barycentre(vertices: usize, members: &[usize]) -> Position {
+fn barycentre(vertices: usize, members: &[usize]) -> ControlPointId {
     let at = |t: &[f64]| weights(t, 1)[0].0;
     let mut t = vec![0.0; vertices];
     members.iter().for_each(|&i| t[i] = 1.0 / members.len() as f64);
@@ -78,7 +80,7 @@ fn triangle_is_equation_6() {
 fn control_points_are_where_their_address_says() {
     for (vertices, depth) in [(1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (3, 3), (4, 1), (4, 2), (8, 1)]
     {
-        for position in positions(vertices, depth) {
+        for position in ids(vertices, depth) {
             let w = weights(&position.coordinates()[..vertices], depth);
             let own: f64 = w.iter().filter(|(p, _)| *p == position).map(|(_, w)| w).sum();
             assert!((own - 1.0).abs() < tolerance::WEIGHTS, "{position:?} at depth {depth}: {w:?}");
@@ -90,8 +92,8 @@ fn control_points_are_where_their_address_says() {
 fn finer_frames_hold_the_coarser_ones() {
     for vertices in 1..=4 {
         for depth in 1..=2 {
-            let fine = positions(vertices, depth + 1);
-            assert!(positions(vertices, depth).iter().all(|p| fine.binary_search(p).is_ok()));
+            let fine = ids(vertices, depth + 1);
+            assert!(ids(vertices, depth).iter().all(|p| fine.binary_search(p).is_ok()));
         }
     }
 }
@@ -100,15 +102,14 @@ fn finer_frames_hold_the_coarser_ones() {
 fn refinement_leaves_the_map_unchanged() {
     for vertices in 2..=4 {
         for depth in 1..=2 {
-            let (mut coarse, mut fine) = (positions(vertices, depth), positions(vertices, depth + 1));
+            let (mut coarse, mut fine) = (ids(vertices, depth), ids(vertices, depth + 1));
             let heights: Vec<f64> = coarse.iter().map(height).collect();
-            let coarse = Frame::new(vertices, depth, &mut coarse).unwrap();
-            let fine = Frame::new(vertices, depth + 1, &mut fine).unwrap();
+            let coarse = ControlPoints::new(vertices, depth, &mut coarse).unwrap();
+            let fine = ControlPoints::new(vertices, depth + 1, &mut fine).unwrap();
             let value = |mix: &[(u32, f32)], of: &[f64]| {
                 mix.iter().map(|&(s, w)| f64::from(w) * of[s as usize]).sum::<f64>()
             };
-            let refined: Vec<f64> =
-                fine.positions().iter().map(|p| value(&coarse.refine(p), &heights)).collect();
+            let refined: Vec<f64> = fine.ids().iter().map(|p| value(&coarse.refine(p), &heights)).collect();
             let mut stream = Stream::new(7, Purpose::Point, vertices as u64, depth as u32, 0);
             for _ in 0..10_000 {
                 let t = uniform(&mut stream, vertices);
@@ -221,7 +222,7 @@ proptest! {
         let mut restricted: Vec<_> = whole.iter().map(|(p, w)| {
             let coordinates = p.coordinates();
             assert!((0..vertices).all(|i| coordinates[i] == 0.0 || members.contains(&i)));
-            let moved = |q: &Position| members.iter().enumerate().all(|(k, &i)| q.coordinates()[k] == coordinates[i]);
+            let moved = |q: &ControlPointId| members.iter().enumerate().all(|(k, &i)| q.coordinates()[k] == coordinates[i]);
             (*own.iter().map(|(q, _)| q).find(|q| moved(q)).expect("a control point of the face"), w.to_bits())
         }).collect();
         own.sort();

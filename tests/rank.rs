@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::complexes::Cells;
+use crate::complexes::Simplices;
 
 /// Pairs of positions and essential positions, in the order (value, dimension, vertices).
 #[derive(PartialEq, Eq, Debug, Default)]
@@ -14,7 +14,7 @@ pub struct Pairs {
 }
 
 /// The simplices in the order (value, dimension, vertices), vertices sorted.
-pub fn ordered(cells: &Cells) -> Cells {
+pub fn ordered(cells: &Simplices) -> Simplices {
     let mut cells = cells.clone();
     cells.iter_mut().for_each(|(s, _)| s.sort_unstable());
     cells.sort_by(|(s, v), (t, w)| v.total_cmp(w).then(s.len().cmp(&t.len())).then(s.cmp(t)));
@@ -24,7 +24,7 @@ pub fn ordered(cells: &Cells) -> Cells {
 /// The pairing of at most 128 cells by the pairing uniqueness lemma (Cohen-Steiner, Edelsbrunner, Morozov,
 /// *Vines and vineyards*, 2006): with r(i, j) the rank of the boundary matrix's rows from i on and columns up to
 /// j, cells i and j are paired if and only if r(i, j) − r(i+1, j) + r(i+1, j−1) − r(i, j−1) = 1.
-pub fn pairs(cells: &Cells) -> Pairs {
+pub fn pairs(cells: &Simplices) -> Pairs {
     let cells = ordered(cells);
     let n = cells.len();
     assert!(n <= 128, "the oracle's columns are 128 bits");

@@ -5,7 +5,7 @@ use valleys_core::topology::{
     Bar, Error, Filtration, Interval, Matrix, Pairing, barcode, reduce, reduce_len, reduce_sparse,
     union_find, w_infinity,
 };
-use valleys_tests::complexes::{self, Cells, lower_closure};
+use valleys_tests::complexes::{self, Simplices, lower_closure};
 use valleys_tests::rank::{self, Pairs};
 
 const MATRICES: [Matrix; 2] = [Matrix::Boundary, Matrix::Coboundary];
@@ -35,7 +35,7 @@ fn all_roads(f: &Filtration<'_>, max_index: usize) -> Pairs {
 }
 
 /// Essential classes by index.
-fn betti(cells: Cells) -> Vec<usize> {
+fn betti(cells: Simplices) -> Vec<usize> {
     let f = Filtration::new(cells).unwrap();
     let mut numbers = vec![0; f.dim().unwrap() + 1];
     all_roads(&f, usize::MAX).essential.iter().for_each(|&cell| numbers[f.dimension(cell)] += 1);
@@ -57,7 +57,7 @@ fn homology_of_known_spaces() {
 #[test]
 fn bars_carry_values_and_cells() -> Result<(), Error> {
     // A square with one diagonal, one half of it filled at once, the other later.
-    let cells: Cells = vec![
+    let cells: Simplices = vec![
         (vec![0], 0.0),
         (vec![1], 0.0),
         (vec![2], 1.0),
@@ -105,7 +105,7 @@ fn asked_for_low_indices_only() -> Result<(), Error> {
 
 #[test]
 fn empty_and_point() -> Result<(), Error> {
-    let empty = Filtration::new(Cells::new())?;
+    let empty = Filtration::new(Simplices::new())?;
     assert!(empty.is_empty() && empty.dim().is_none() && barcode(&empty).is_empty());
     assert_eq!(all_roads(&empty, 3), Pairs::default());
     assert_eq!(union_find(&empty, &mut [], &mut [])?.bars().count(), 0);
@@ -141,7 +141,7 @@ fn distance_to_the_empty_diagram() {
 }
 
 /// Complexes of up to seven vertices with gaps in their names, few different values, in any order.
-fn random_cells() -> impl Strategy<Value = Cells> {
+fn random_cells() -> impl Strategy<Value = Simplices> {
     let simplex = (prop::sample::subsequence(vec![0u32, 1, 2, 5, 40, 41, u32::MAX], 1..=5), 0..6i32);
     prop::collection::vec(simplex, 0..9)
         .prop_map(|simplices| {

@@ -1,6 +1,6 @@
 //! Batch norm in a landscape: the batch's statistics while fitting, statistics recomputed wherever a loss is told.
 
-use valleys_core::landscape::{Course, Landscape, Mix, Slots, Split, Step, Supervised, Value, epoch_order};
+use valleys_core::engine::{Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Value, epoch_order};
 use valleys_core::network::{
     CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores, scratch_len,
 };
@@ -62,24 +62,24 @@ fn widen(x: &[f32]) -> Vec<f64> {
 }
 
 /// Calls `work` with a landscape of two slots, augmented or not.
-fn with<R>(augment: Option<CropFlip>, work: impl FnOnce(&mut Supervised) -> R) -> R {
+fn with<R>(augment: Option<CropFlip>, work: impl FnOnce(&mut NetworkLoss) -> R) -> R {
     let (train, test) = (data(TRAIN, 3), data(TEST, 4));
-    let mut memory = vec![0.0; Slots::memory_len(2, DIM)];
-    let mut floats = vec![f32::NAN; Supervised::floats_len(&NETWORK, BATCH)];
+    let mut memory = vec![0.0; Sgd::memory_len(2, DIM)];
+    let mut floats = vec![f32::NAN; NetworkLoss::floats_len(&NETWORK, BATCH)];
     let (mut order, mut labels) = ([0; TRAIN], [0; BATCH]);
     let borrow = |data: &Data| Samples {
         inputs: data.inputs.clone().leak() as &[f32],
         labels: data.labels.clone().leak(),
     };
-    let slots = Slots::new(&mut memory, DIM).unwrap();
+    let slots = Sgd::new(&mut memory, DIM).unwrap();
     let (train, test) = (borrow(&train), borrow(&test));
-    let mut landscape =
-        Supervised::new(NETWORK, train, test, BATCH, slots, &mut floats, &mut order, &mut labels).unwrap();
+    let mut engine =
+        NetworkLoss::new(NETWORK, train, test, BATCH, slots, &mut floats, &mut order, &mut labels).unwrap();
     if let Some(augment) = augment {
-        landscape = landscape.augmented(augment).unwrap();
+        engine = engine.augmented(augment).unwrap();
     }
-    (0..2).for_each(|vertex| landscape.put(vertex, &centre(vertex)).unwrap());
-    work(&mut landscape)
+    (0..2).for_each(|vertex| engine.put(vertex, &centre(vertex)).unwrap());
+    work(&mut engine)
 }
 
 fn mixed(mix: &Mix) -> Vec<f64> {
@@ -120,7 +120,7 @@ fn points() -> Vec<Mix> {
 
 #[test]
 fn losses_are_told_with_statistics_recomputed() {
-    let drawn = Split::Drawn { seed: 5, job: 1, epoch: 2, len: 6 };
+    let drawn = Split::Subset { seed: 5, job: 1, epoch: 2, len: 6 };
     let mut order: Vec<usize> = (0..TRAIN).collect();
     Stream::new(5, Purpose::Measure, 1, 2, 0).shuffle(&mut order);
     let (train, test) = (data(TRAIN, 3), data(TEST, 4));
@@ -129,10 +129,10 @@ fn losses_are_told_with_statistics_recomputed() {
         (Split::Test, &test, (0..TEST).collect()),
         (drawn, &train, order[..6].to_vec()),
     ];
-    with(None, |landscape| {
+    with(None, |engine| {
         for (split, data, chosen) in cases {
             let mut values = vec![Value::default(); 3];
-            landscape.values(split, &points(), &mut values).unwrap();
+            engine.values(split, &points(), &mut values).unwrap();
             for (point, value) in points().iter().zip(values) {
                 let expected = measured(&mixed(point), data, &chosen);
                 let allowed = tolerance::sum_f32(NETWORK.activation_len()) * expected.loss;
@@ -146,8 +146,15 @@ fn losses_are_told_with_statistics_recomputed() {
 /// One step with rate 1 from rest moves a centre by −weight·∇L at θ(t), L with the batch's own statistics.
 fn step_is_the_gradient_s(augment: Option<CropFlip>) {
     let mix = points()[2].clone();
-    let course =
-        Course { seed: 6, job: 3, epoch: 1, trainable: 0, momentum: 0.0, weight_decay: 0.0, across: 0.0 };
+    let course = StepParams {
+        seed: 6,
+        job: 3,
+        epoch: 1,
+        trainable: 0,
+        momentum: 0.0,
+        weight_decay: 0.0,
+        tangent_removal: 0.0,
+    };
     let mut order = [0; TRAIN];
     epoch_order(&course, &mut order);
     let train = data(TRAIN, 3);
@@ -168,14 +175,14 @@ fn step_is_the_gradient_s(augment: Option<CropFlip>) {
         let mut scratch = vec![0.0; scratch_len(&NETWORK, chosen.len())];
         let samples = Samples { inputs: &inputs, labels: &labels };
         let loss = gradient(&NETWORK, &mixed(&mix), samples, &mut scratch, &mut slope).unwrap();
-        with(augment, |landscape| {
+        with(augment, |engine| {
             let step = Step { mix: mix.clone(), rate: 1.0, batch: batch as u32 };
             let mut losses = [0.0];
-            landscape.advance(&course, &[step], &mut losses).unwrap();
+            engine.advance(&course, &[step], &mut losses).unwrap();
             let allowed = tolerance::sum_f32(NETWORK.activation_len());
             assert!((f64::from(losses[0]) - loss).abs() < allowed * loss);
             let mut moved = vec![0.0; DIM];
-            landscape.get(1, &mut moved).unwrap();
+            engine.get(1, &mut moved).unwrap();
             for ((moved, was), slope) in moved.iter().zip(centre(1)).zip(&slope) {
                 let ours = f64::from(was) - f64::from(*moved);
                 assert!((ours - 0.75 * slope).abs() < allowed * (1.0 + slope.abs()), "{ours} {slope}");
@@ -194,9 +201,9 @@ fn steps_see_changed_images_and_losses_do_not() {
     let augment = CropFlip { shape: NETWORK.input, padding: 2, border: &[0.5, -0.5] };
     step_is_the_gradient_s(Some(augment));
     let of = |augment| {
-        with(augment, |landscape| {
+        with(augment, |engine| {
             let mut values = vec![Value::default(); 3];
-            landscape.values(Split::Train, &points(), &mut values).unwrap();
+            engine.values(Split::Train, &points(), &mut values).unwrap();
             values
         })
     };

@@ -4,8 +4,8 @@ use crate::engines::{reference, widen};
 use std::sync::Arc;
 use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
+use valleys_core::engine::Engine;
 use valleys_core::error::Error;
-use valleys_core::landscape::Landscape;
 use valleys_core::network::{self, Layer, Network, Shape, accumulate, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_gpu::{Augment, Gpu, Opener, Shared};
@@ -180,7 +180,7 @@ impl Case {
         &self,
         slots: u32,
         border: Option<(Shape, &[f32])>,
-        f: impl FnOnce(&mut dyn Landscape<Error = Error>) -> R,
+        f: impl FnOnce(&mut dyn Engine<Error = Error>) -> R,
     ) -> R {
         let centres: Vec<_> = (0..slots).map(|slot| self.theta(slot)).collect();
         reference(&self.network(), &self.data, self.batch, &centres, border, f)

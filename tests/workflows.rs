@@ -32,7 +32,7 @@ const RUNS: [(&str, &[&str], &str); 2] = [
             "--set",
             "lattice.n=12",
             "--set",
-            "tight.depth=0",
+            "second_fit.depth=0",
         ],
         "3",
     ),

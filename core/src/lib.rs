@@ -5,8 +5,8 @@
 //!
 //! - [`simplex`]: sets of minima, the map ψ of a simplex into parameter space, lattices, sampling of t;
 //! - [`network`]: networks as data, their memory layout, forward and backward with the reference [`kernels`];
-//! - [`landscape`]: the contract between topology and training; analytic functions; a network on data;
-//! - [`descent`]: fitting minima, curves, triangles and higher simplices (Algorithm 1);
+//! - [`engine`]: the contract between topology and training; analytic functions; a network on data;
+//! - [`fit`]: fitting minima, curves, triangles and higher simplices (Algorithm 1);
 //! - [`peak`]: losses on lattices and their maxima (Algorithm 2);
 //! - [`topology`]: filtrations, their reduction over Z/2, bars;
 //! - [`rng`], [`math`], [`error`]: counter-based random numbers, the door to libm, what can be wrong.
@@ -21,13 +21,13 @@ mod readme {}
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
-pub mod descent;
+pub mod engine;
 pub mod error;
+pub mod evaluation;
+pub mod fit;
 pub mod kernels;
-pub mod landscape;
 pub mod math;
 pub mod network;
-pub mod peak;
 pub mod rng;
 pub mod simplex;
 pub mod topology;

@@ -1,9 +1,9 @@
 //! Samples on a device, uploaded once for all landscapes on them.
 
 use crate::device::{Device, Opener};
-use crate::engine::Job;
 use crate::error::{Result, length};
 use crate::group::{Group, Seat};
+use crate::model_batch::Job;
 use crate::palette::Palette;
 use bytemuck::Pod;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

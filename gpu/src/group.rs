@@ -6,10 +6,10 @@
 //! who wait. Nobody's bits depend on who else was there.
 
 use crate::data::Resident;
-use crate::engine::{Engine, Job};
+use crate::engine::Counts;
 use crate::error::{Error, Result};
 use crate::kernels::Lanes;
-use crate::landscape::Counts;
+use crate::model_batch::{Job, ModelBatch};
 use crate::request::{Moved, Steps};
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ pub(crate) struct Group {
 #[derive(Debug)]
 struct State {
     /// None while somebody works with it, and after it broke.
-    engine: Option<Engine>,
+    engine: Option<ModelBatch>,
     broken: Option<Error>,
     lanes: Vec<Lane>,
     asked: Vec<Steps>,
@@ -61,7 +61,7 @@ impl Group {
         let room = ROOM / job.plan.activations(job.batch).max(1);
         let mut models = models.clamp(1, Lanes::MOST).min(room.max(1));
         let engine = loop {
-            let made = Engine::new(job, resident.clone(), models);
+            let made = ModelBatch::new(job, resident.clone(), models);
             match made.and_then(|mut engine| engine.reserve(slots).map(|()| engine)) {
                 Err(Error::OutOfMemory { .. } | Error::TooLarge { .. }) if models > 1 => models /= 2,
                 made => break made?,
@@ -121,7 +121,7 @@ impl Seat {
     ///
     /// # Errors
     /// Those of the work, after which the group is of no more use, unless there was no room for something.
-    pub fn alone<R>(&self, work: impl FnOnce(&mut Engine) -> Result<R>) -> Result<(R, Counts)> {
+    pub fn alone<R>(&self, work: impl FnOnce(&mut ModelBatch) -> Result<R>) -> Result<(R, Counts)> {
         let mut state = self.group.state();
         let engine = loop {
             if let Some(broken) = &state.broken {
@@ -205,14 +205,14 @@ impl Drop for Seat {
 /// Who works with the engine. It comes back however the work ends, or the group is broken.
 struct Lead<'a> {
     group: &'a Group,
-    engine: Option<Engine>,
+    engine: Option<ModelBatch>,
 }
 
 impl Lead<'_> {
     /// Works; after an error the engine stays only where that is of no consequence to others.
     fn work<R>(
         &mut self,
-        work: impl FnOnce(&mut Engine) -> Result<R>,
+        work: impl FnOnce(&mut ModelBatch) -> Result<R>,
         harmless: impl Fn(&Error) -> bool,
     ) -> Result<(R, Counts)> {
         let mut engine = self.engine.take().expect("it is there");

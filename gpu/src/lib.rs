@@ -1,22 +1,22 @@
 //! Networks trained and measured on any GPU that wgpu reaches: Vulkan, Metal, DX12.
 //!
 //! [`device`] opens an adapter, [`kernels`] are WGSL beside their dispatchers, [`network`] joins the layers of a network
-//! into operations, of which `pass` makes lists of dispatches, and [`landscape`] replays these behind the contract of
-//! [`valleys_core::landscape::Landscape`]: many steps or many points a submission, with no round trip to the host
+//! into operations, of which `pass` makes lists of dispatches, and [`engine`] replays these behind the contract of
+//! [`valleys_core::engine::Engine`]: many steps or many points a submission, with no round trip to the host
 //! between them. No atomics: sums are trees of a fixed order, so a run repeats bit for bit on one device.
 
 pub mod bench;
 pub mod check;
 pub mod data;
 pub mod device;
-mod engine;
+pub mod engine;
 pub mod error;
 mod filtered;
 mod gradients;
 mod group;
 pub mod kernels;
-pub mod landscape;
 mod memory;
+mod model_batch;
 pub mod network;
 mod packing;
 mod palette;
@@ -28,7 +28,7 @@ pub mod template;
 
 pub use data::{Data, Shared};
 pub use device::{Choice, Device, Opener, adapters, answers, is_hardware};
+pub use engine::{Augment, Counts, Gpu};
 pub use error::{Error, Result};
-pub use landscape::{Augment, Counts, Gpu};
 pub use paths::Paths;
 pub use wgpu::Adapter;

@@ -6,7 +6,9 @@ use crate::filtered::{self, Filtered};
 use crate::gradients::Gradients;
 use crate::kernels::batch_norm::{self, Acts, Back, Normalise, Parts};
 use crate::kernels::correlation::Then;
-use crate::kernels::{Dispatch, Lanes, Recorder, across, loss, parameters, pool, samples, tensor_len};
+use crate::kernels::{
+    Dispatch, Lanes, Recorder, loss, parameters, pool, samples, tangent_removal, tensor_len,
+};
 use crate::network::{Follows, Kind, Op, Plan};
 use crate::packing::table;
 use std::ops::Range;
@@ -139,7 +141,7 @@ fn part_len(recorder: &Recorder, plan: &Plan, batch: usize) -> usize {
         Kind::Normalise(normalise) => batch_norm::part_len(recorder, normalise.shape, batch),
         _ => 0,
     };
-    plan.ops.iter().map(of_op).fold(across::PART_LEN, usize::max)
+    plan.ops.iter().map(of_op).fold(tangent_removal::PART_LEN, usize::max)
 }
 
 impl<'a> Maker<'a> {

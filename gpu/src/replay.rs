@@ -1,9 +1,9 @@
 //! How lists of dispatches are handed over: records of all passes first, then several batches a submission.
 
 use crate::device::Device;
+use crate::engine::Counts;
 use crate::error::Result;
 use crate::kernels::{Dispatch, Record};
-use crate::landscape::Counts;
 use crate::pass::Pass;
 use std::cell::Cell;
 

@@ -1,9 +1,9 @@
 //! What landscapes ask an engine for, and what they get.
 
-use crate::landscape::Slot;
+use crate::engine::Slot;
 use std::ops::Range;
 use std::sync::Arc;
-use valleys_core::landscape::{Course, Mix, Step};
+use valleys_core::engine::{Mix, Step, StepParams};
 
 /// Steps that a landscape asks for.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct Steps {
     pub lane: usize,
     /// How many slots the landscape has.
     pub slots: usize,
-    pub course: Course,
+    pub course: StepParams,
     pub steps: Vec<Step>,
     /// Samples and codes of each step's batch.
     pub entries: Arc<Vec<Vec<[u32; 2]>>>,
@@ -26,7 +26,7 @@ impl Steps {
 
     /// Whether the part of gradients along the simplex is removed.
     pub fn project(&self) -> bool {
-        self.course.across > 0.0
+        self.course.tangent_removal > 0.0
     }
 
     /// Whether the same dispatches do for both.

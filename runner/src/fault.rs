@@ -1,8 +1,8 @@
 //! What can go wrong in a landscape of any backend, and landscapes of the processor as such ones.
 
 use std::fmt;
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value};
 
 /// A wrong call, or a device that fails.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ impl From<valleys_gpu::Error> for Fault {
 #[derive(Debug)]
 pub struct Any<'a, L: ?Sized>(pub &'a mut L);
 
-impl<L: Landscape + ?Sized> Landscape for Any<'_, L>
+impl<L: Engine + ?Sized> Engine for Any<'_, L>
 where
     Fault: From<L::Error>,
 {
@@ -53,8 +53,8 @@ where
         self.0.dim()
     }
 
-    fn epoch_len(&self) -> u32 {
-        self.0.epoch_len()
+    fn batches(&self) -> u32 {
+        self.0.batches()
     }
 
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Fault> {
@@ -65,7 +65,7 @@ where
         Ok(self.0.get(slot, theta)?)
     }
 
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Fault> {
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Fault> {
         Ok(self.0.advance(course, steps, losses)?)
     }
 

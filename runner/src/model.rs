@@ -3,7 +3,7 @@
 use crate::config::nearest;
 use crate::failure::{Failure, Kind, Result};
 use std::ops::Range;
-use valleys_core::landscape::Function;
+use valleys_core::engine::Function;
 use valleys_core::network::{Layer, Network, Shape, zoo};
 
 /// Most layers of a multilayer perceptron.

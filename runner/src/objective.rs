@@ -10,8 +10,8 @@ use crate::model::{Model, NamedTensor, State};
 use crate::reference;
 use std::path::Path;
 use std::sync::Arc;
+use valleys_core::engine::{BATCHES, Engine, Function, FunctionLoss, Sgd, rotate, rotation};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Analytic, EPOCH_LEN, Function, Landscape, Slots, rotate, rotation};
 use valleys_core::network::{CropFlip, Layer, Shape, initialise};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_gpu::{Gpu, Opener, Shared};
@@ -173,10 +173,10 @@ impl Objective {
     }
 
     /// Steps of an epoch.
-    pub fn epoch_len(&self) -> u64 {
+    pub fn batches(&self) -> u64 {
         match self {
             Self::Trained { data, batch, .. } => data.train.len().div_ceil(*batch) as u64,
-            Self::Known { .. } => u64::from(EPOCH_LEN),
+            Self::Known { .. } => u64::from(BATCHES),
         }
     }
 
@@ -249,10 +249,10 @@ impl Objective {
     ///
     /// # Errors
     /// Those of `work`, and of a landscape that cannot be made.
-    pub fn with_landscape<R>(
+    pub fn with_engine<R>(
         &self,
         slots: usize,
-        work: impl FnOnce(&mut dyn Landscape<Error = Fault>) -> std::result::Result<R, Fault>,
+        work: impl FnOnce(&mut dyn Engine<Error = Fault>) -> std::result::Result<R, Fault>,
     ) -> std::result::Result<R, Fault> {
         match self {
             Self::Trained { model, shape, source, batch, augment, gpu: Some((_, shared)), .. } => {
@@ -278,13 +278,13 @@ impl Objective {
                 }
                 // Layers without fast kernels; or what is wrong with the data, said by the reference.
                 let border = border.as_ref().map(|(shape, border)| (*shape, border.as_slice()));
-                reference::with_landscape(&network, data, *batch, slots, border, |l| work(&mut Any(l)))
+                reference::with_engine(&network, data, *batch, slots, border, |l| work(&mut Any(l)))
             }
             Self::Known { function, rotation, dim } => {
-                let mut memory = vec![0.0; Slots::memory_len(slots, *dim)];
+                let mut memory = vec![0.0; Sgd::memory_len(slots, *dim)];
                 let (mut vectors, mut theta) = (vec![0.0; 2 * dim], vec![0.0; 2 * dim]);
-                let slots = Slots::new(&mut memory, *dim)?;
-                work(&mut Any(&mut Analytic::new(*function, rotation, slots, &mut vectors, &mut theta)?))
+                let slots = Sgd::new(&mut memory, *dim)?;
+                work(&mut Any(&mut FunctionLoss::new(*function, rotation, slots, &mut vectors, &mut theta)?))
             }
         }
     }

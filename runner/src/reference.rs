@@ -2,8 +2,8 @@
 
 use crate::data::{Dataset, Samples};
 use rayon::prelude::*;
+use valleys_core::engine::{Engine, NetworkLoss, Sgd};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Slots, Supervised};
 use valleys_core::network::{self, CropFlip, Network, Scores, Shape, accumulate, scores};
 
 /// Samples of a forward pass with given statistics: the result does not depend on it.
@@ -14,26 +14,26 @@ const PART: usize = 16;
 ///
 /// # Errors
 /// Those of `work`; lengths that do not fit; a label that is no class.
-pub fn with_landscape<R, E: From<Error>>(
+pub fn with_engine<R, E: From<Error>>(
     network: &Network,
     data: &Dataset,
     batch: usize,
     slots: usize,
     border: Option<(Shape, &[f32])>,
-    work: impl FnOnce(&mut dyn Landscape<Error = Error>) -> Result<R, E>,
+    work: impl FnOnce(&mut dyn Engine<Error = Error>) -> Result<R, E>,
 ) -> Result<R, E> {
     let dim = network.parameter_len();
-    let mut memory = vec![0.0; Slots::memory_len(slots, dim)];
-    let mut floats = vec![0.0; Supervised::floats_len(network, batch)];
+    let mut memory = vec![0.0; Sgd::memory_len(slots, dim)];
+    let mut floats = vec![0.0; NetworkLoss::floats_len(network, batch)];
     let (mut order, mut labels) = (vec![0; data.train.len()], vec![0; batch]);
     let (train, test) = (borrow(&data.train), borrow(&data.test));
-    let slots = Slots::new(&mut memory, dim)?;
-    let mut landscape =
-        Supervised::new(*network, train, test, batch, slots, &mut floats, &mut order, &mut labels)?;
+    let slots = Sgd::new(&mut memory, dim)?;
+    let mut engine =
+        NetworkLoss::new(*network, train, test, batch, slots, &mut floats, &mut order, &mut labels)?;
     if let Some((shape, border)) = border {
-        landscape = landscape.augmented(CropFlip { shape, padding: CropFlip::PADDING, border })?;
+        engine = engine.augmented(CropFlip { shape, padding: CropFlip::PADDING, border })?;
     }
-    work(&mut landscape)
+    work(&mut engine)
 }
 
 /// The statistics of the batch norms at θ, by a pass over the samples in order, in batches of `batch`.

@@ -18,7 +18,7 @@ pub struct CropFlip<'a> {
 /// What is done to an image: how far it is cropped from the top and from the left of its border, and whether it is
 /// mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct CropFlipDraw {
     /// Rows from the top, 0 to twice the border.
     pub down: u32,
     /// Columns from the left.
@@ -27,7 +27,7 @@ pub struct Change {
     pub mirrored: bool,
 }
 
-impl Change {
+impl CropFlipDraw {
     /// Draws the change of an image with a border of this width: every implementation's, for the same images.
     pub fn draw(stream: &mut Stream, padding: usize) -> Self {
         let shifts = 2 * padding as u32 + 1;
@@ -49,7 +49,7 @@ impl CropFlip<'_> {
         assert!(
             image.len() == self.shape.len() && copy.len() == image.len() && self.border.len() == channels
         );
-        let Change { down, right, mirrored } = Change::draw(stream, self.padding);
+        let CropFlipDraw { down, right, mirrored } = CropFlipDraw::draw(stream, self.padding);
         let (down, right) = (down as usize, right as usize);
         for (i, pixel) in copy.iter_mut().enumerate() {
             let (channel, row, column) = (i / (height * width), i / width % height, i % width);

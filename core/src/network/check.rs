@@ -26,7 +26,7 @@ impl Network<'_> {
         let before = Network { layers: &self.layers[..i], ..*self };
         let input = before.row(i).output;
         match *layer {
-            _ if layer.is_of_images() && !IMAGES => Some("the feature `images`"),
+            _ if layer.is_convolutional() && !IMAGES => Some("the feature `images`"),
             Layer::Linear { outputs: 0 } | Layer::Convolution { outputs: 0, .. } => Some("outputs"),
             Layer::Convolution { .. } | Layer::MaxPool { .. } => {
                 (!layer.window(input).fits()).then_some("a window of a stride that fits into its input")

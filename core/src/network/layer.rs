@@ -102,7 +102,7 @@ pub(super) const IMAGES: bool = cfg!(feature = "images");
 
 impl Layer {
     /// Whether it needs the feature `images`.
-    pub const fn is_of_images(&self) -> bool {
+    pub const fn is_convolutional(&self) -> bool {
         matches!(self, Self::Convolution { .. } | Self::BatchNorm | Self::MaxPool { .. } | Self::AveragePool)
     }
 

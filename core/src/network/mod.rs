@@ -8,7 +8,7 @@ mod pass;
 mod plan;
 pub mod zoo;
 
-pub use augment::{Change, CropFlip};
+pub use augment::{CropFlip, CropFlipDraw};
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};
 pub use pass::{Samples, Scores, accumulate, gradient, logits, scores, scratch_len};

@@ -18,10 +18,10 @@ pub const MAX_DEPTH: usize = 3;
 /// face, at depth 2 that of a chain of faces, and so on. Its place names it: the same at every depth, the same in
 /// every simplex that shares the face it lies on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Position([u32; MAX_VERTICES]);
+pub struct ControlPointId([u32; MAX_VERTICES]);
 
-impl Position {
-    /// No place yet: what static memory for a [`Frame`] starts with, all zero.
+impl ControlPointId {
+    /// No place yet: what static memory for a [`ControlPoints`] starts with, all zero.
     pub const BLANK: Self = Self([0; MAX_VERTICES]);
 
     /// Vertex `i`.
@@ -68,7 +68,7 @@ impl Position {
     }
 }
 
-impl Ord for Position {
+impl Ord for ControlPointId {
     /// Vertices first, then by size of the face, so that the interior comes last.
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
         let key = |p: &Self| (p.support().count_ones(), p.support());
@@ -76,14 +76,14 @@ impl Ord for Position {
     }
 }
 
-impl PartialOrd for Position {
+impl PartialOrd for ControlPointId {
     fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// The control points with non-zero weight at a point t, with their weights.
-pub type Weights = Vec<(Position, f64), MAX_VERTICES>;
+pub type Weights = Vec<(ControlPointId, f64), MAX_VERTICES>;
 
 /// The weights of the control points at barycentric coordinates `t`, at most `t.len()` of them not zero.
 ///
@@ -105,14 +105,14 @@ pub type Weights = Vec<(Position, f64), MAX_VERTICES>;
 /// ```
 pub fn weights(t: &[f64], depth: usize) -> Weights {
     debug_assert!((1..=MAX_VERTICES).contains(&t.len()) && (1..=MAX_DEPTH).contains(&depth));
-    let mut cell: Weights = t.iter().enumerate().map(|(i, &w)| (Position::vertex(i), w)).collect();
+    let mut cell: Weights = t.iter().enumerate().map(|(i, &w)| (ControlPointId::vertex(i), w)).collect();
     for _ in 0..depth {
         // Ties may fall either way: what depends on their order gets weight 0.
         sort_falling(&mut cell, |c| c.1);
         cell = (1..=cell.len())
             .map(|j| {
                 let next = cell.get(j).map_or(0.0, |c| c.1);
-                (Position::mean(cell[..j].iter().map(|c| &c.0)), j as f64 * (cell[j - 1].1 - next))
+                (ControlPointId::mean(cell[..j].iter().map(|c| &c.0)), j as f64 * (cell[j - 1].1 - next))
             })
             .collect();
     }
@@ -124,7 +124,7 @@ pub fn weights(t: &[f64], depth: usize) -> Weights {
 /// barycentric subdivision.
 ///
 /// 2^v − 1 at depth 1; of an edge 3, 5, 9; of a triangle 7, 25, 121.
-pub const fn control_len(vertices: usize, depth: usize) -> usize {
+pub const fn control_points_len(vertices: usize, depth: usize) -> usize {
     // faces[k]: number of simplices with k + 1 vertices of the subdivision reached so far.
     let mut faces = [0usize; MAX_VERTICES];
     let mut k = 0;
@@ -184,35 +184,35 @@ const fn surjections(m: usize, k: usize) -> usize {
 ///
 /// Vertices come first, the simplex's own points (those inside of it) last.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
+pub struct ControlPoints<'a> {
     vertices: usize,
     depth: usize,
-    positions: &'a [Position],
+    ids: &'a [ControlPointId],
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ControlPoints<'a> {
     /// Lists the control points into the caller's slice.
     ///
     /// # Errors
     /// `vertices` not 1 to [`MAX_VERTICES`], `depth` not 1 to [`MAX_DEPTH`], or `memory` not of
-    /// [`control_len`]`(vertices, depth)` elements.
+    /// [`control_points_len`]`(vertices, depth)` elements.
     ///
     /// # Cost
     /// (v!)^(depth − 1) · 2^v insertions.
     pub fn new(
         vertices: usize,
         depth: usize,
-        memory: &'a mut [Position],
+        memory: &'a mut [ControlPointId],
     ) -> Result<Self, crate::error::Error> {
         crate::error::range("vertices of a simplex", 1, MAX_VERTICES, vertices)?;
         crate::error::range("depth of a map", 1, MAX_DEPTH, depth)?;
-        crate::error::length("control points", control_len(vertices, depth), memory.len())?;
-        let corners: Vec<Position, MAX_VERTICES> = (0..vertices).map(Position::vertex).collect();
+        crate::error::length("control points", control_points_len(vertices, depth), memory.len())?;
+        let corners: Vec<ControlPointId, MAX_VERTICES> = (0..vertices).map(ControlPointId::vertex).collect();
         let mut filled = 0;
         subdivide(&corners, depth - 1, &mut |cell| {
             for mask in 1u32..1 << cell.len() {
                 let members = cell.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1);
-                let point = Position::mean(members.map(|(_, p)| p));
+                let point = ControlPointId::mean(members.map(|(_, p)| p));
                 if let Err(at) = memory[..filled].binary_search(&point) {
                     memory[at..=filled].rotate_right(1);
                     memory[at] = point;
@@ -221,7 +221,7 @@ impl<'a> Frame<'a> {
             }
         });
         debug_assert_eq!(filled, memory.len());
-        Ok(Self { vertices, depth, positions: memory })
+        Ok(Self { vertices, depth, ids: memory })
     }
 
     /// Number of vertices of the simplex.
@@ -235,18 +235,18 @@ impl<'a> Frame<'a> {
     }
 
     /// The control points, by slot.
-    pub const fn positions(&self) -> &'a [Position] {
-        self.positions
+    pub const fn ids(&self) -> &'a [ControlPointId] {
+        self.ids
     }
 
     /// The first slot of the simplex's own points, those that lie on no proper face.
     pub fn interior(&self) -> usize {
-        self.positions.partition_point(|p| (p.support().count_ones() as usize) < self.vertices)
+        self.ids.partition_point(|p| (p.support().count_ones() as usize) < self.vertices)
     }
 
     /// The slot of a control point; `None` if the frame has none at this place.
-    pub fn slot(&self, position: &Position) -> Option<usize> {
-        self.positions.binary_search(position).ok()
+    pub fn slot(&self, position: &ControlPointId) -> Option<usize> {
+        self.ids.binary_search(position).ok()
     }
 
     /// ψ at `t`, as slots with their weights.
@@ -267,15 +267,15 @@ impl<'a> Frame<'a> {
     /// Where a control point of a finer frame has to lie so that ψ stays the same map: ψ at its position.
     ///
     /// ```
-    /// use valleys_core::simplex::{Frame, Position, control_len};
-    /// let (mut coarse, mut fine) = ([Position::default(); 3], [Position::default(); 5]);
-    /// let coarse = Frame::new(2, 1, &mut coarse)?;
-    /// let fine = Frame::new(2, 2, &mut fine)?;
+    /// use valleys_core::simplex::{ControlPoints, ControlPointId, control_points_len};
+    /// let (mut coarse, mut fine) = ([ControlPointId::default(); 3], [ControlPointId::default(); 5]);
+    /// let coarse = ControlPoints::new(2, 1, &mut coarse)?;
+    /// let fine = ControlPoints::new(2, 2, &mut fine)?;
     /// // Half of the way from vertex 1 to the middle.
-    /// assert_eq!(coarse.refine(&fine.positions()[2]), [(1, 0.5), (2, 0.5)]);
+    /// assert_eq!(coarse.refine(&fine.ids()[2]), [(1, 0.5), (2, 0.5)]);
     /// # Ok::<(), valleys_core::error::Error>(())
     /// ```
-    pub fn refine(&self, position: &Position) -> Mix {
+    pub fn refine(&self, position: &ControlPointId) -> Mix {
         self.mix(&position.coordinates()[..self.vertices])
     }
 }
@@ -285,16 +285,17 @@ pub type Mix = Vec<(u32, f32), MAX_VERTICES>;
 
 /// Calls `visit` with every cell of the `times`-fold barycentric subdivision of a cell.
 fn subdivide(
-    cell: &Vec<Position, MAX_VERTICES>,
+    cell: &Vec<ControlPointId, MAX_VERTICES>,
     times: usize,
-    visit: &mut dyn FnMut(&Vec<Position, MAX_VERTICES>),
+    visit: &mut dyn FnMut(&Vec<ControlPointId, MAX_VERTICES>),
 ) {
     if times == 0 {
         return visit(cell);
     }
     let mut order: Vec<usize, MAX_VERTICES> = (0..cell.len()).collect();
     loop {
-        let part = (1..=cell.len()).map(|j| Position::mean(order[..j].iter().map(|&i| &cell[i]))).collect();
+        let part =
+            (1..=cell.len()).map(|j| ControlPointId::mean(order[..j].iter().map(|&i| &cell[i]))).collect();
         subdivide(&part, times - 1, visit);
         // The next order, lexicographically.
         let Some(i) = (1..order.len()).rev().find(|&i| order[i - 1] < order[i]) else { return };
@@ -311,28 +312,25 @@ mod tests {
     #[test]
     fn number_of_control_points() {
         // f-vectors of iterated barycentric subdivisions, counted by hand for edges and triangles.
-        assert_eq!([1, 2, 3].map(|d| control_len(2, d)), [3, 5, 9]);
-        assert_eq!([1, 2, 3].map(|d| control_len(3, d)), [7, 25, 121]);
-        assert_eq!([1, 2].map(|d| control_len(4, d)), [15, 149]);
-        assert_eq!([1, 2, 3].map(|d| control_len(1, d)), [1, 1, 1]);
-        assert_eq!(control_len(8, 1), 255);
+        assert_eq!([1, 2, 3].map(|d| control_points_len(2, d)), [3, 5, 9]);
+        assert_eq!([1, 2, 3].map(|d| control_points_len(3, d)), [7, 25, 121]);
+        assert_eq!([1, 2].map(|d| control_points_len(4, d)), [15, 149]);
+        assert_eq!([1, 2, 3].map(|d| control_points_len(1, d)), [1, 1, 1]);
+        assert_eq!(control_points_len(8, 1), 255);
     }
 
     #[test]
     fn frames_list_every_point_once_with_the_interior_last() {
         for (vertices, depth) in [(1, 3), (2, 1), (2, 3), (3, 1), (3, 2), (3, 3), (4, 2), (8, 1)] {
-            let mut memory = [Position::vertex(0); 255];
-            let len = control_len(vertices, depth);
-            let frame = Frame::new(vertices, depth, &mut memory[..len]).unwrap();
-            assert!(frame.positions().is_sorted_by(|a, b| a < b));
+            let mut memory = [ControlPointId::vertex(0); 255];
+            let len = control_points_len(vertices, depth);
+            let frame = ControlPoints::new(vertices, depth, &mut memory[..len]).unwrap();
+            assert!(frame.ids().is_sorted_by(|a, b| a < b));
             assert!(
-                frame
-                    .positions()
-                    .iter()
-                    .all(|p| p.0.iter().map(|&x| u64::from(x)).sum::<u64>() == u64::from(UNIT))
+                frame.ids().iter().all(|p| p.0.iter().map(|&x| u64::from(x)).sum::<u64>() == u64::from(UNIT))
             );
             let full = (1 << vertices) - 1;
-            for (slot, position) in frame.positions().iter().enumerate() {
+            for (slot, position) in frame.ids().iter().enumerate() {
                 assert_eq!(slot >= frame.interior(), position.support() == full);
             }
         }

@@ -1,15 +1,15 @@
 //! Sets of minima, the map of a simplex into parameter space, its lattice, its uniform points.
 
-mod cells;
+mod edgewise;
 mod lattice;
 mod map;
 mod sampling;
 
 use core::fmt;
 
-pub use cells::Cells;
+pub use edgewise::EdgewiseSubdivision;
 pub use lattice::{Lattice, Point};
-pub use map::{Frame, MAX_DEPTH, Mix, Position, Weights, control_len, weights};
+pub use map::{ControlPointId, ControlPoints, MAX_DEPTH, Mix, Weights, control_points_len, weights};
 pub use sampling::uniform;
 
 /// Most vertices of a simplex with a map: lattices of more than seven dimensions are out of reach anyway.

@@ -3,17 +3,17 @@
 use super::{Measured, Work};
 use crate::data::{Data, Shared};
 use crate::device::{Device, Opener};
+use crate::engine::Gpu;
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, Acts, Back, Normalise};
 use crate::kernels::correlation::{Correlation, Then};
 use crate::kernels::gemm::Gemm;
 use crate::kernels::winograd::{Filtering, Winograd};
 use crate::kernels::{Dispatch, Lanes, Recorder, parameters, peak, tensor_len, whole};
-use crate::landscape::Gpu;
 use crate::network::Plan;
 use std::sync::Arc;
 use std::time::Instant;
-use valleys_core::landscape::{Course, Landscape, Mix, Step};
+use valleys_core::engine::{Engine, Mix, Step, StepParams};
 use valleys_core::network::{Layer, Network, Samples, Shape, initialise, zoo};
 use valleys_core::rng::{Purpose, Stream};
 
@@ -57,7 +57,7 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
     let (batch, large) = if hardware { (128, 1 << 24) } else { (16, 1 << 22) };
     let mut all: Vec<Case> = Vec::new();
     let mut add = |name: String, make: Make| all.push((name, make));
-    add("peak".into(), Box::new(peaked));
+    add("peak".into(), Box::new(peak_sampling));
     for kernel in ["copy", "relu", "mix", "step"] {
         add(format!("{kernel} {large}"), Box::new(move |recorder| streamed(recorder, kernel, large)));
     }
@@ -110,7 +110,7 @@ fn random(recorder: &Recorder, len: usize) -> Result<wgpu::Buffer> {
     recorder.device.holding("numbers", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
 }
 
-fn peaked(recorder: &Recorder) -> Result<Measured> {
+fn peak_sampling(recorder: &Recorder) -> Result<Measured> {
     let threads = 16 * recorder.threads();
     let list = vec![peak::peak(recorder, threads, &recorder.device.numbers("sums", 4 * threads)?)?];
     let flops = (threads * peak::FLOPS) as f64;
@@ -288,8 +288,15 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
     let plan = Plan::new(&network)?;
     let bytes = plan.bytes(batch, device.paths()) as f64;
     let flops = (3 * network.flops() * batch) as f64;
-    let course =
-        Course { seed: 1, job: 1, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
+    let course = StepParams {
+        seed: 1,
+        job: 1,
+        epoch: 0,
+        trainable: 0,
+        momentum: 0.9,
+        weight_decay: 0.0,
+        tangent_removal: 0.0,
+    };
     let mix = Mix::from_iter([(0, 1.0)]);
     let list: Vec<Step> =
         (0..steps as u32).map(|batch| Step { mix: mix.clone(), rate: 1e-3, batch }).collect();

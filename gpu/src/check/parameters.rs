@@ -4,10 +4,10 @@ use super::{Case, Found, Trial, images, random};
 use crate::error::Result;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
-use crate::kernels::{Record, across, parameters, peak, quads, samples};
+use crate::kernels::{Record, parameters, peak, quads, samples, tangent_removal};
 use crate::palette::Palette;
-use valleys_core::landscape::normal;
-use valleys_core::network::{Change, CropFlip, Shape};
+use valleys_core::engine::normal;
+use valleys_core::network::{CropFlip, CropFlipDraw, Shape};
 use valleys_core::rng::{Purpose, Stream};
 use valleys_core::simplex::MAX_VERTICES;
 
@@ -91,11 +91,11 @@ fn projected(t: &Trial, terms: usize) -> Result<Found> {
     let buffers = [
         t.numbers(&theta)?,
         t.numbers(&g)?,
-        t.numbers(&vec![0.0; across::PART_LEN])?,
+        t.numbers(&vec![0.0; tangent_removal::PART_LEN])?,
         t.numbers(&[0.0; 16])?,
     ];
     let [on_theta, on_g, part, found] = &buffers;
-    let list = across::project(
+    let list = tangent_removal::project(
         &t.recorder,
         len,
         [on_theta, on_g, part, found],
@@ -125,7 +125,7 @@ fn gathered(t: &Trial, padding: usize, bytes: bool) -> Result<Found> {
         let mut code = 0;
         if padding > 0 {
             CropFlip { shape, padding, border: &border }.apply(&mut stream(), &image, &mut copy);
-            code = samples::code(Change::draw(&mut stream(), padding));
+            code = samples::code(CropFlipDraw::draw(&mut stream(), padding));
         }
         order.push([sample as u32, code]);
         expected.extend(copy.iter().map(|&x| f64::from(x)));

@@ -4,7 +4,6 @@
 //! are 0 throughout. Weights lie as their kernels read them, packed from θ once for each θ(t). A kernel's shape is
 //! written into its text; how many images a batch has is read from a [`Record`].
 
-pub mod across;
 pub mod batch_norm;
 pub mod correlation;
 pub mod gemm;
@@ -14,6 +13,7 @@ pub mod parameters;
 pub mod peak;
 pub mod pool;
 pub mod samples;
+pub mod tangent_removal;
 pub mod winograd;
 
 use crate::device::Device;

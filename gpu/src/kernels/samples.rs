@@ -2,7 +2,7 @@
 
 use super::{Dispatch, GATHER, Grid, Recorder, quads, whole};
 use crate::error::Result;
-use valleys_core::network::{Change, Shape};
+use valleys_core::network::{CropFlipDraw, Shape};
 
 /// Samples `first..first + count` of a part of the data, in one buffer.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct Chunk<'a> {
 }
 
 /// A change of an image as the kernel reads it: shift down, shift right, mirrored, in bytes.
-pub fn code(change: Change) -> u32 {
+pub fn code(change: CropFlipDraw) -> u32 {
     change.down | change.right << 8 | u32::from(change.mirrored) << 16
 }
 

@@ -90,8 +90,8 @@ impl Filtering {
 
     /// Floating-point operations of the products for an image; those of the transforms do not count.
     pub fn flops(&self, back: bool) -> usize {
-        let Way { from, to, tiles: [down, across], .. } = self.way(back);
-        2 * self.winograd.points() * down * across * from.channels * to.channels
+        let Way { from, to, tiles: [down, tangent_removal], .. } = self.way(back);
+        2 * self.winograd.points() * down * tangent_removal * from.channels * to.channels
     }
 
     /// Quads of filters: rows of a table that [`transform_weights`] reads.
@@ -117,8 +117,9 @@ impl Filtering {
     /// Numbers of the transformed inputs and of the products, for both directions of `images` images.
     pub fn planes_len(&self, images: usize) -> [usize; 2] {
         let lens = [false, true].map(|back| {
-            let Way { from, to, tiles: [down, across], .. } = self.way(back);
-            let numbers = |channels| 4 * self.winograd.points() * down * across * quads(channels) * images;
+            let Way { from, to, tiles: [down, tangent_removal], .. } = self.way(back);
+            let numbers =
+                |channels| 4 * self.winograd.points() * down * tangent_removal * quads(channels) * images;
             [numbers(from.channels), numbers(to.channels)]
         });
         [lens[0][0].max(lens[1][0]), lens[0][1].max(lens[1][1])]
@@ -177,13 +178,13 @@ impl Filtering {
         bias: Option<wgpu::BufferBinding>,
         [v, m]: &[wgpu::Buffer; 2],
     ) -> Result<[Dispatch; 3]> {
-        let Way { from, to, padding, tiles: [down, across] } = self.way(back);
+        let Way { from, to, padding, tiles: [down, tangent_removal] } = self.way(back);
         let [before, after] = [from, to].map(|shape| quads(shape.channels));
-        let tiles = down * across;
+        let tiles = down * tangent_removal;
         let shared = [
             ("OUTPUTS", self.winograd.outputs() as i64),
             ("DOWN", down as i64),
-            ("ACROSS", across as i64),
+            ("ACROSS", tangent_removal as i64),
             ("BACK", i64::from(back)),
             ("V", recorder.lanes.apart_in(v)),
             ("M", recorder.lanes.apart_in(m)),

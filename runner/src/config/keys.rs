@@ -1,7 +1,17 @@
 //! The keys of a configuration: what each means, overrides, "did you mean".
 
 use crate::failure::{Failure, Kind, Result};
+use crate::say::say;
 use toml::{Table, Value};
+
+/// Keys of the version before and their names now.
+const RENAMED: &[(&str, &str)] = &[
+    ("fit.across", "fit.tangent_removal"),
+    ("tight.depth", "second_fit.depth"),
+    ("tight.effort", "second_fit.epoch_multiplier"),
+    ("converge.depth", "convergence.depth"),
+    ("converge.efforts", "convergence.epoch_multipliers"),
+];
 
 /// Every key with its meaning, in the order of a file.
 pub const KEYS: &[(&str, &str)] = &[
@@ -56,7 +66,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("fit.sampling", "\"uniform\": the paper; \"peak\": t is drawn more often where the loss is high"),
     ("fit.depth", "of the maps: 1 (the paper) has one bend in a curve, 2 three, 3 seven"),
     (
-        "fit.across",
+        "fit.tangent_removal",
         "share of the gradient along the simplex that peak sampling leaves out: 1 keeps control points from sliding off a ridge, 0 is plain",
     ),
     (
@@ -64,12 +74,12 @@ pub const KEYS: &[(&str, &str)] = &[
         "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary",
     ),
     (
-        "tight.depth",
+        "second_fit.depth",
         "a second fit beside the main one, with peak sampling and maps of this depth; 0 for none",
     ),
-    ("tight.effort", "how many times the epochs of the main fit it takes"),
-    ("converge.depth", "compares uniform and peak sampling at depths 1 to this; 0 for no comparison"),
-    ("converge.efforts", "at so many times the epochs of the main fit"),
+    ("second_fit.epoch_multiplier", "how many times the epochs of the main fit it takes"),
+    ("convergence.depth", "compares uniform and peak sampling at depths 1 to this; 0 for no comparison"),
+    ("convergence.epoch_multipliers", "at so many times the epochs of the main fit"),
     (
         "study.sizes",
         "a study of weights in the place of all the above: networks with so many training samples, minima.epochs at a constant rate; [] for none",
@@ -83,10 +93,16 @@ pub fn set(table: &mut Table, text: &str) -> Result<()> {
     let Some((key, value)) = text.split_once('=') else {
         return Err(Failure::new(Kind::Usage, format!("--set {text}: key=value expected")));
     };
-    let (key, value) = (key.trim(), value.trim());
+    let (key, value) = (current(key.trim()), value.trim());
     known(key)?;
     let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    insert(table, key, value);
+    Ok(())
+}
+
+/// Sets a key, `section.name` or `name`, in a table.
+fn insert(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => _ = table.insert(key.to_owned(), value),
         Some((section, name)) => {
@@ -95,6 +111,36 @@ pub fn set(table: &mut Table, text: &str) -> Result<()> {
                 section.insert(name.to_owned(), value);
             }
         }
+    }
+}
+
+/// The current name of a key; an old name is accepted with a warning.
+fn current(key: &str) -> &str {
+    let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == key) else { return key };
+    say(format_args!(
+        "warning: the key {old} is now {new}; the old name will be removed in the next version"
+    ));
+    new
+}
+
+/// Moves the values of old keys to their current names, with a warning for each.
+///
+/// # Errors
+/// Both names of a key are there.
+pub fn rename(table: &mut Table) -> Result<()> {
+    for (old, new) in RENAMED {
+        let (section, name) = old.split_once('.').expect("every renamed key has a section");
+        let Some(of_section) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
+        let Some(value) = of_section.remove(name) else { continue };
+        if of_section.is_empty() {
+            table.remove(section);
+        }
+        let (section, name) = new.split_once('.').expect("every key it is renamed to has a section");
+        if table.get(section).and_then(Value::as_table).is_some_and(|there| there.contains_key(name)) {
+            let message = format!("{old} and {new} are the same key; remove {old}");
+            return Err(Failure::new(Kind::Configuration, message));
+        }
+        insert(table, current(old), value);
     }
     Ok(())
 }

@@ -43,9 +43,9 @@ pub struct Config {
     /// The map of a simplex and how t is drawn.
     pub fit: Fit,
     /// A second fit, beside the main one.
-    pub tight: Tight,
+    pub second_fit: SecondFit,
     /// A comparison of fits.
-    pub converge: Converge,
+    pub convergence: Convergence,
     /// A study of weights in the place of minima and all that follows.
     pub study: Study,
 }
@@ -141,13 +141,13 @@ pub struct Triangles {
     /// Epochs of each triangle, and of each simplex of higher rank; 0 leaves the initial centre.
     pub epochs: u32,
     /// Whether the control points of lower faces move.
-    pub centres: Centres,
+    pub centres: Faces,
 }
 
 /// `triangles.centres`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Centres {
+pub enum Faces {
     /// Only the simplex's own control points move.
     Fixed,
     /// All but the minima move, as private copies.
@@ -197,7 +197,7 @@ pub struct Fit {
     /// Depth of the maps: 1 has one bend in a curve, 2 three, 3 seven.
     pub depth: usize,
     /// Share of the gradient along the simplex that peak sampling leaves out, 0 to 1.
-    pub across: f64,
+    pub tangent_removal: f64,
     /// Standard deviation of a seeded displacement of new centres: 0 but where the straight start is stationary.
     pub perturbation: f64,
 }
@@ -222,24 +222,24 @@ impl Sampling {
     }
 }
 
-/// `[tight]`
+/// `[second_fit]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tight {
+pub struct SecondFit {
     /// Depth of its maps; 0 for no second fit.
     pub depth: usize,
     /// How many times the epochs of the main fit.
-    pub effort: u32,
+    pub epoch_multiplier: u32,
 }
 
-/// `[converge]`
+/// `[convergence]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Converge {
+pub struct Convergence {
     /// Fits of depth 1 to this, with uniform and with peak sampling; 0 for none.
     pub depth: usize,
     /// How many times the epochs of the main fit, each.
-    pub efforts: Vec<u32>,
+    pub epoch_multipliers: Vec<u32>,
 }
 
 /// `[study]`
@@ -291,6 +291,7 @@ impl Config {
 
     /// Everything that a table leaves unsaid is as the defaults have it.
     fn complete(mut table: toml::Table) -> Result<Self> {
+        keys::rename(&mut table)?;
         keys::check(&table)?;
         keys::count_files(&mut table);
         let mut complete = preset::defaults();
@@ -319,13 +320,17 @@ impl Config {
             ("index", self.index as u64, 0, most_vertices as u64 - 2),
             ("minima.group", self.minima.group as u64, 0, 64),
             ("fit.depth", self.fit.depth as u64, 1, deepest),
-            ("tight.depth", self.tight.depth as u64, 0, deepest),
-            ("tight.effort", u64::from(self.tight.effort), 1, 1000),
+            ("second_fit.depth", self.second_fit.depth as u64, 0, deepest),
+            ("second_fit.epoch_multiplier", u64::from(self.second_fit.epoch_multiplier), 1, 1000),
             ("study.seeds", u64::from(self.study.seeds), 1, 1000),
             ("study.early", u64::from(self.study.early), 1, 1000),
-            ("converge.depth", self.converge.depth as u64, 0, deepest),
+            ("convergence.depth", self.convergence.depth as u64, 0, deepest),
         ];
-        let efforts = self.converge.efforts.iter().map(|&e| ("converge.efforts", u64::from(e), 1, 1000));
+        let epoch_multipliers = self
+            .convergence
+            .epoch_multipliers
+            .iter()
+            .map(|&e| ("convergence.epoch_multipliers", u64::from(e), 1, 1000));
         let sizes = self.study.sizes.iter().map(|&n| ("study.sizes", n as u64, 1, u64::from(u32::MAX)));
         let files = self.minima.files.len();
         if files > 0 && files != self.minima.count {
@@ -333,7 +338,7 @@ impl Config {
                 format!("minima.files names {files} files, but minima.count is {}", self.minima.count);
             return Err(Failure::new(Kind::Configuration, message));
         }
-        for (key, given, least, most) in integer.into_iter().chain(efforts).chain(sizes) {
+        for (key, given, least, most) in integer.into_iter().chain(epoch_multipliers).chain(sizes) {
             if !(least..=most).contains(&given) {
                 return Err(Failure::new(
                     Kind::Configuration,
@@ -350,7 +355,12 @@ impl Config {
                 "from 0 to below 1",
             ),
             ("train.weight_decay", self.train.weight_decay >= 0.0, self.train.weight_decay, "0 or above"),
-            ("fit.across", (0.0..=1.0).contains(&self.fit.across), self.fit.across, "from 0 to 1"),
+            (
+                "fit.tangent_removal",
+                (0.0..=1.0).contains(&self.fit.tangent_removal),
+                self.fit.tangent_removal,
+                "from 0 to 1",
+            ),
             ("fit.perturbation", self.fit.perturbation >= 0.0, self.fit.perturbation, "0 or above"),
         ];
         let all = |values: &Option<Vec<f64>>| values.clone().unwrap_or_default();

@@ -17,9 +17,9 @@ curves = { epochs = 50 }
 triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, augment = "none" }
 lattice = { n = 60 }
-fit = { sampling = "uniform", depth = 1, across = 0.0, perturbation = 0.0 }
-tight = { depth = 0, effort = 4 }
-converge = { depth = 0, efforts = [] }
+fit = { sampling = "uniform", depth = 1, tangent_removal = 0.0, perturbation = 0.0 }
+second_fit = { depth = 0, epoch_multiplier = 4 }
+convergence = { depth = 0, epoch_multipliers = [] }
 study = { sizes = [], seeds = 5, early = 4 }
 "#;
 
@@ -28,7 +28,7 @@ const PRESETS: &[(&str, &str, &str)] = &[
     (
         "digits",
         "a small network on the embedded UCI digits: seconds on two cores",
-        "dataset = \"digits\"\ntight = { depth = 2 }",
+        "dataset = \"digits\"\nsecond_fit = { depth = 2 }",
     ),
     (
         "himmelblau",
@@ -56,8 +56,8 @@ minima = { count = 3, epochs = 20 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { across = 1.0 }
-tight = { depth = 3, effort = 1 }
+fit = { tangent_removal = 1.0 }
+second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
     (
@@ -69,8 +69,8 @@ minima = { count = 3, epochs = 20 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { perturbation = 0.1, across = 1.0 }
-tight = { depth = 3, effort = 1 }
+fit = { perturbation = 0.1, tangent_removal = 1.0 }
+second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
     (
@@ -80,7 +80,7 @@ tight = { depth = 3, effort = 1 }
 dataset = "digits"
 minima = { count = 24, group = 3 }
 lattice = { n = 24 }
-converge = { depth = 3, efforts = [1, 4, 16] }
+convergence = { depth = 3, epoch_multipliers = [1, 4, 16] }
 "#,
     ),
     (
@@ -92,8 +92,8 @@ minima = { count = 24, epochs = 20, group = 3 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { across = 1.0 }
-converge = { depth = 3, efforts = [1, 4] }
+fit = { tangent_removal = 1.0 }
+convergence = { depth = 3, epoch_multipliers = [1, 4] }
 "#,
     ),
     (

@@ -6,10 +6,10 @@
 
 use super::cross_entropy::Scores;
 use super::floats::{Floats, LANES};
-use super::slots::stride;
+use super::sgd::stride;
 use super::{Cpu, each, is_wide};
 use fearless_simd::dispatch;
-use valleys_core::landscape::{Mix, Value};
+use valleys_core::engine::{Mix, Value};
 
 /// Bytes of the parameters of a group: they should stay in the second-level cache while panels go by.
 const GROUP_BYTES: usize = 1 << 21;

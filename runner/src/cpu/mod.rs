@@ -9,7 +9,6 @@
 //! `linear` puts it to work, `pass` goes through all layers with a `panel` of samples, `slots` mixes control points and
 //! moves them, `measure` tells the loss at many points. [`cloud`] puts it to work on distances: spanning trees of weights.
 
-mod across;
 pub mod cloud;
 mod cross_entropy;
 mod elementary;
@@ -20,7 +19,8 @@ mod measure;
 mod panel;
 mod pass;
 mod plan;
-mod slots;
+mod sgd;
+mod tangent_removal;
 mod tile;
 mod transpose;
 
@@ -31,10 +31,10 @@ use panel::Panel;
 use pass::weight_gradient;
 use plan::Plan;
 use rayon::prelude::*;
-use slots::{Slots, stride};
+use sgd::{Sgd, stride};
 use std::sync::Arc;
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order, subset_order};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, drawn_order, epoch_order};
 use valleys_core::network::{Layer, Network, Shape};
 
 /// Mean cross-entropy of a multilayer perceptron over labelled samples.
@@ -44,7 +44,7 @@ pub struct Cpu {
     plan: Plan,
     data: Arc<Dataset>,
     batch: usize,
-    slots: Slots,
+    slots: Sgd,
     panels: Vec<Panel>,
     /// θ(t) of a step.
     theta: Floats,
@@ -75,7 +75,7 @@ impl Cpu {
             order: vec![0; data.train.labels.len().max(data.test.labels.len())],
             data,
             batch,
-            slots: Slots::new(slots, plan.dim),
+            slots: Sgd::new(slots, plan.dim),
             theta: Floats::new(stride(plan.dim)),
             gradient: Floats::new(stride(plan.dim)),
             thetas: measure::thetas(plan.dim),
@@ -87,7 +87,7 @@ impl Cpu {
     }
 
     /// Takes a step; gives the loss before it.
-    fn step(&mut self, course: &Course, step: &Step) -> f64 {
+    fn step(&mut self, course: &StepParams, step: &Step) -> f64 {
         let Self { level, plan, data, batch, slots, panels, theta, gradient, order, .. } = self;
         let level = *level;
         let order = &order[..data.train.labels.len()];
@@ -115,9 +115,9 @@ impl Cpu {
             }
         }
         let mut course = *course;
-        if course.across > 0.0 {
+        if course.tangent_removal > 0.0 {
             let gradient = &mut gradient[..theta.len()];
-            dispatch!(level, simd => across::project(simd, slots, &course, &step.mix, theta, gradient));
+            dispatch!(level, simd => tangent_removal::project(simd, slots, &course, &step.mix, theta, gradient));
             course.weight_decay = 0.0;
         }
         slots.step(level, &course, &step.mix, step.rate, theta, gradient);
@@ -143,14 +143,14 @@ fn each<T: Send>(items: &mut [T], wide: bool, work: impl Fn(usize, &mut T) + Syn
     }
 }
 
-impl Landscape for Cpu {
+impl Engine for Cpu {
     type Error = Error;
 
     fn dim(&self) -> usize {
         self.slots.dim()
     }
 
-    fn epoch_len(&self) -> u32 {
+    fn batches(&self) -> u32 {
         self.data.train.labels.len().div_ceil(self.batch) as u32
     }
 
@@ -163,8 +163,8 @@ impl Landscape for Cpu {
         self.slots.get(slot, theta)
     }
 
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
-        check_steps(&self.slots, self.epoch_len(), steps, losses)?;
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+        check_steps(&self.slots, self.batches(), steps, losses)?;
         let train = self.data.train.labels.len();
         epoch_order(course, &mut self.order[..train]);
         for (step, loss) in steps.iter().zip(losses) {
@@ -212,7 +212,7 @@ fn check_data(data: &Dataset, input: Shape, classes: usize, batch: usize) -> Res
 }
 
 /// Checks that steps can be taken.
-fn check_steps(slots: &Slots, batches: u32, steps: &[Step], losses: &[f32]) -> Result<(), Error> {
+fn check_steps(slots: &Sgd, batches: u32, steps: &[Step], losses: &[f32]) -> Result<(), Error> {
     if steps.len() != losses.len() {
         let (needed, given) = (steps.len(), losses.len());
         return Err(Error::Length { what: "losses of the steps", needed, given });
@@ -229,7 +229,7 @@ fn check_steps(slots: &Slots, batches: u32, steps: &[Step], losses: &[f32]) -> R
 }
 
 /// Checks that points can be measured.
-fn check_mixes(slots: &Slots, points: &[Mix], values: &[Value]) -> Result<(), Error> {
+fn check_mixes(slots: &Sgd, points: &[Mix], values: &[Value]) -> Result<(), Error> {
     if points.len() != values.len() {
         let (needed, given) = (points.len(), values.len());
         return Err(Error::Length { what: "values of the points", needed, given });
@@ -242,8 +242,8 @@ fn chosen_by(split: Split, data: &Dataset, order: &mut [u32]) -> Result<usize, E
     let samples = if split == Split::Test { &data.test } else { &data.train };
     let order = &mut order[..samples.labels.len()];
     let mut count = order.len();
-    if let Split::Drawn { seed, job, epoch, len } = split {
-        drawn_order(seed, job, epoch, order);
+    if let Split::Subset { seed, job, epoch, len } = split {
+        subset_order(seed, job, epoch, order);
         count = count.min(len as usize);
     } else {
         order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
@@ -295,14 +295,14 @@ pub(crate) mod tests {
         }
         let point = Mix::from_iter([(0, 0.25), (1, 0.75)]);
         let steps: Vec<Step> = (0..4).map(|batch| Step { mix: point.clone(), rate: 0.1, batch }).collect();
-        let course = Course {
+        let course = StepParams {
             seed: 0,
             job: 1,
             epoch: 0,
             trainable: 1,
             momentum: 0.9,
             weight_decay: 1e-3,
-            across: 0.0,
+            tangent_removal: 0.0,
         };
         let mut losses = vec![0.0; 4];
         cpu.advance(&course, &steps, &mut losses).unwrap();

@@ -5,10 +5,10 @@ use super::floats::Floats;
 use super::measure::group;
 use super::pass::Pass;
 use super::plan::Plan;
-use super::slots::{Slots, stride};
+use super::sgd::{Sgd, stride};
 use crate::data::Samples;
 use fearless_simd::prelude::*;
-use valleys_core::landscape::Mix;
+use valleys_core::engine::Mix;
 
 /// A panel.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Panel {
         simd: S,
         samples: &Samples,
         chosen: &[u32],
-        slots: &Slots,
+        slots: &Sgd,
         points: &[Mix],
         thetas: &Floats,
     ) {

@@ -8,7 +8,7 @@ use super::tile::copy;
 use super::transpose::transpose;
 use crate::data::Samples;
 use fearless_simd::prelude::*;
-use valleys_core::landscape::Mix;
+use valleys_core::engine::Mix;
 
 /// Activations of a panel, and their gradients.
 ///

@@ -9,9 +9,9 @@ use crate::run::{Job, JobKind, Layer};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
-use valleys_core::landscape::{Course, Mix, Split, Step, Value};
-use valleys_core::peak::search_len;
-use valleys_core::simplex::{Lattice, control_len};
+use valleys_core::engine::{Mix, Split, Step, StepParams, Value};
+use valleys_core::evaluation::search_len;
+use valleys_core::simplex::{Lattice, control_points_len};
 
 /// The calibration takes steps for so long, at least one.
 const CALIBRATION: f64 = 0.1;
@@ -97,7 +97,7 @@ struct Rates {
 #[derive(Clone, Debug, PartialEq)]
 struct Sizes {
     config: Config,
-    epoch_len: u64,
+    batches: u64,
     dim: f64,
     has_data: bool,
 }
@@ -113,17 +113,17 @@ struct Work {
 impl Sizes {
     fn work(&self, job: Job) -> Work {
         let c = &self.config;
-        let (vertices, depth, epochs, peaked) = match job {
+        let (vertices, depth, epochs, peak_sampling) = match job {
             Job::Minimum(_) => {
                 (1, 1, if c.minima.files.is_empty() { c.minima.epochs } else { 0 }.into(), false)
             }
             Job::Simplex(stage, simplex) => {
                 let epochs = if simplex.dimension() == 1 { c.curves.epochs } else { c.triangles.epochs };
-                let effort = u64::from(stage.effort);
+                let epoch_multiplier = u64::from(stage.epoch_multiplier);
                 (
                     simplex.dimension() + 1,
                     stage.depth,
-                    u64::from(epochs) * effort,
+                    u64::from(epochs) * epoch_multiplier,
                     stage.sampling == Sampling::Peak,
                 )
             }
@@ -141,12 +141,13 @@ impl Sizes {
         let lattice = Lattice::new(vertices, c.lattice.n).len() as f64;
         let search = if vertices > 1 { ROUNDS * search_len(vertices) as f64 } else { 0.0 };
         // Two measurements of the cells on few samples, depth by depth.
-        let cells = if peaked { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
+        let cells =
+            if peak_sampling { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
         // Points inside of the simplex: all but those of its facets, at most all.
-        let own = control_len(vertices, depth) as f64;
+        let own = control_points_len(vertices, depth) as f64;
         let row = 20.0 * (vertices as f64 + if self.has_data { 4.0 } else { 1.0 });
         let disk = own * (4.0 * self.dim + BLOCK) + lattice * row + 32.0 * epochs as f64 + 4.0 * BLOCK;
-        Work { steps: (epochs * self.epoch_len) as f64, points: lattice + search + cells, disk }
+        Work { steps: (epochs * self.batches) as f64, points: lattice + search + cells, disk }
     }
 }
 
@@ -208,7 +209,7 @@ pub fn estimate(
     let (mut deepest, mut rows) = (1.0_f64, 0.0);
     for &job in layers.iter().flat_map(|layer| &layer.jobs) {
         if let Job::Simplex(stage, simplex) = job {
-            deepest = deepest.max(control_len(simplex.dimension() + 1, stage.depth) as f64);
+            deepest = deepest.max(control_points_len(simplex.dimension() + 1, stage.depth) as f64);
             rows += Lattice::new(simplex.dimension() + 1, config.lattice.n).len() as f64;
         }
     }
@@ -222,7 +223,7 @@ pub fn estimate(
     let rates = Rates { step, point, files: FILES * file_seconds(there) };
     let sizes = Sizes {
         config: config.clone(),
-        epoch_len: objective.epoch_len(),
+        batches: objective.batches(),
         dim: objective.dim() as f64,
         has_data: objective.data().is_some(),
     };
@@ -291,31 +292,31 @@ fn gpu_step_bytes(config: &Config, objective: &Objective) -> Option<u64> {
 /// Seconds of a step, and how many were taken.
 fn step_seconds(config: &Config, objective: &Objective) -> std::result::Result<(f64, usize), Fault> {
     let theta = objective.start(config.seed, 0);
-    objective.with_landscape(1, |landscape| {
-        landscape.put(0, &theta)?;
-        let course = Course {
+    objective.with_engine(1, |engine| {
+        engine.put(0, &theta)?;
+        let course = StepParams {
             seed: config.seed,
             job: 1,
             epoch: 0,
             trainable: 0,
             momentum: config.train.momentum as f32,
             weight_decay: 0.0,
-            across: 0.0,
+            tangent_removal: 0.0,
         };
         let mix = Mix::from_iter([(0, 1.0)]);
         // A rate of 0: where it is measured nothing diverges.
         let all = |count: u32| -> Vec<Step> {
-            let batches = landscape_batches(count, objective);
+            let batches = engine_batches(count, objective);
             batches.map(|batch| Step { mix: mix.clone(), rate: 0.0, batch }).collect()
         };
         // The first step brings memory and code to where they stay.
         let mut losses = [0.0; 64];
-        landscape.advance(&course, &all(1), &mut losses[..1])?;
+        engine.advance(&course, &all(1), &mut losses[..1])?;
         let (start, mut count) = (Instant::now(), 0);
         let mut call = 1;
         while count == 0 || start.elapsed().as_secs_f64() < CALIBRATION {
             let steps = all(call);
-            landscape.advance(&course, &steps, &mut losses[..steps.len()])?;
+            engine.advance(&course, &steps, &mut losses[..steps.len()])?;
             count += steps.len();
             call = (2 * call).min(64);
         }
@@ -323,8 +324,8 @@ fn step_seconds(config: &Config, objective: &Objective) -> std::result::Result<(
     })
 }
 
-fn landscape_batches(count: u32, objective: &Objective) -> impl Iterator<Item = u32> {
-    0..count.min(objective.epoch_len() as u32)
+fn engine_batches(count: u32, objective: &Objective) -> impl Iterator<Item = u32> {
+    0..count.min(objective.batches() as u32)
 }
 
 /// Seconds to tell losses at a point, on all parts of the data, and how that is known.
@@ -345,14 +346,14 @@ fn point_seconds(
         }
     }
     let theta = objective.start(config.seed, 0);
-    objective.with_landscape(1, |landscape| {
-        landscape.put(0, &theta)?;
+    objective.with_engine(1, |engine| {
+        engine.put(0, &theta)?;
         let points = vec![Mix::from_iter([(0, 1.0)]); 32];
         let mut values = vec![Value::default(); 32];
-        landscape.values(Split::Train, &points[..1], &mut values[..1])?;
+        engine.values(Split::Train, &points[..1], &mut values[..1])?;
         let start = Instant::now();
         for split in splits {
-            landscape.values(split, &points, &mut values)?;
+            engine.values(split, &points, &mut values)?;
         }
         Ok((start.elapsed().as_secs_f64() / 32.0, "32 points"))
     })

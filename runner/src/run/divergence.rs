@@ -2,14 +2,14 @@
 
 use crate::fault::Fault;
 use crate::objective::Objective;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order};
 use valleys_core::network::accumulate;
 
 /// Works on a landscape of an objective, step by step; beside what comes of it, the first layer whose output was not finite.
 pub fn watched<R>(
-    inner: &mut dyn Landscape<Error = Fault>,
+    inner: &mut dyn Engine<Error = Fault>,
     objective: &Objective,
-    work: impl FnOnce(&mut dyn Landscape<Error = Fault>) -> R,
+    work: impl FnOnce(&mut dyn Engine<Error = Fault>) -> R,
 ) -> (R, Option<String>) {
     let mut watched = Watched { inner, objective, layer: None };
     (work(&mut watched), watched.layer)
@@ -17,20 +17,20 @@ pub fn watched<R>(
 
 /// A landscape that looks at each step whose loss is not finite.
 struct Watched<'a> {
-    inner: &'a mut dyn Landscape<Error = Fault>,
+    inner: &'a mut dyn Engine<Error = Fault>,
     objective: &'a Objective,
     layer: Option<String>,
 }
 
-impl Landscape for Watched<'_> {
+impl Engine for Watched<'_> {
     type Error = Fault;
 
     fn dim(&self) -> usize {
         self.inner.dim()
     }
 
-    fn epoch_len(&self) -> u32 {
-        self.inner.epoch_len()
+    fn batches(&self) -> u32 {
+        self.inner.batches()
     }
 
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Fault> {
@@ -41,7 +41,7 @@ impl Landscape for Watched<'_> {
         self.inner.get(slot, theta)
     }
 
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Fault> {
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Fault> {
         let mut before = vec![0.0; self.inner.state_len()];
         for (step, loss) in steps.iter().zip(losses.chunks_mut(1)) {
             self.inner.save(&mut before)?;
@@ -79,7 +79,7 @@ impl Landscape for Watched<'_> {
 }
 
 /// The first layer whose output at θ is not finite for some sample of a batch; none where all are, or nothing has layers.
-fn layer(objective: &Objective, course: &Course, batch: u32, theta: &[f32]) -> Option<String> {
+fn layer(objective: &Objective, course: &StepParams, batch: u32, theta: &[f32]) -> Option<String> {
     let Objective::Trained { model, data, batch: size, .. } = objective else { return None };
     let network = model.network();
     let mut order = vec![0; data.train.labels.len()];

@@ -15,10 +15,10 @@ use crate::fault::Fault;
 use std::fmt::Write;
 use std::ops::Range;
 use std::time::{Duration, Instant};
-use valleys_core::descent::{Begin, Centres, Epoch, Fit, Memory, Pause, Progress, Sampling, Sgd};
-use valleys_core::landscape::{Landscape, Step, Value};
+use valleys_core::engine::{Engine, Step, Value};
+use valleys_core::fit::{Checkpoint, Epoch, Faces, Fit, Memory, Progress, Sampling, SgdOptions, Start};
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{Frame, Mix, Position, Simplex};
+use valleys_core::simplex::{ControlPointId, ControlPoints, Mix, Simplex};
 
 /// What a fit has come to; its checkpoint, together with the state of its landscape.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ struct Way {
     /// The depth at work, from 0.
     phase: usize,
     /// Where in it; none at its first step.
-    pause: Option<Pause>,
+    pause: Option<Checkpoint>,
     /// The peak of the map that the last depth ended with, where it was measured.
     peak: Option<f64>,
     /// Rate and mean loss of each epoch so far.
@@ -45,7 +45,7 @@ struct Way {
 
 impl Way {
     fn save(&self, inputs: &str) -> Saved {
-        let pause = self.pause.unwrap_or(Pause { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 });
+        let pause = self.pause.unwrap_or(Checkpoint { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 });
         Saved {
             inputs: inputs.to_owned(),
             text: "fit".to_owned(),
@@ -79,7 +79,13 @@ impl Way {
         let dim = fitted.len().checked_div(points as usize).unwrap_or(1).max(1);
         Some(Self {
             phase: phase as usize,
-            pause: Some(Pause { epoch: epoch as u32, batch: batch as u32, sum, before, steps: steps as u32 }),
+            pause: Some(Checkpoint {
+                epoch: epoch as u32,
+                batch: batch as u32,
+                sum,
+                before,
+                steps: steps as u32,
+            }),
             peak: peak.first().copied(),
             epochs: epochs.as_chunks::<2>().0.to_vec(),
             fitted: fitted.chunks(dim).map(<[f32]>::to_vec).collect(),
@@ -123,24 +129,24 @@ impl Run {
             0 => std::iter::once(0..self.epochs(simplex)).collect(),
             _ => stage.phases(self.epochs(simplex)),
         };
-        let mut fitted: Vec<(Position, Vec<f32>)> = Vec::new();
+        let mut fitted: Vec<(ControlPointId, Vec<f32>)> = Vec::new();
         if way.phase > 0 {
             let mut memory = memory(simplex, way.phase);
-            let frame = frame_of(simplex, way.phase, &mut memory);
-            fitted = frame.positions().iter().copied().zip(std::mem::take(&mut way.fitted)).collect();
+            let frame = control_points_of(simplex, way.phase, &mut memory);
+            fitted = frame.ids().iter().copied().zip(std::mem::take(&mut way.fitted)).collect();
         }
         for (phase, range) in phases.into_iter().enumerate().skip(way.phase) {
             way.phase = phase;
             way.fitted = fitted.iter().map(|(_, theta)| theta.clone()).collect();
             let mut memory = memory(simplex, phase + 1);
-            let frame = frame_of(simplex, phase + 1, &mut memory);
+            let frame = control_points_of(simplex, phase + 1, &mut memory);
             let start = self.start(stage, simplex, &frame, &fitted)?;
-            let sampling = stage.sampling(self.config.fit.across, self.objective.data().is_none());
+            let sampling = stage.sampling(self.config.fit.tangent_removal, self.objective.data().is_none());
             let fit = self.fit_of(simplex, sampling, range);
             let before = way.clone();
             let save = |way: &Way| self.save(job, &way.save(&inputs));
-            let ended = self.objective.with_landscape(start.len(), |landscape| {
-                descend(landscape, &fit, &frame, &start, self.steps_len(), &mut way, stop, &save, told)
+            let ended = self.objective.with_engine(start.len(), |engine| {
+                run(engine, &fit, &frame, &start, self.steps_len(), &mut way, stop, &save, told)
             });
             let moved = match ended {
                 Ok(End::Moved(moved)) => moved,
@@ -153,16 +159,16 @@ impl Run {
             };
             let first = fit.trainable(&frame) as usize;
             let points = start.into_iter().take(first).chain(moved);
-            fitted = frame.positions().iter().copied().zip(points).collect();
+            fitted = frame.ids().iter().copied().zip(points).collect();
         }
-        let private = self.config.triangles.centres == config::Centres::Trainable;
+        let private = self.config.triangles.centres == config::Faces::Trainable;
         let moved = |face: Simplex| face == simplex || (private && face.dimension() > 0);
         let own = fitted.iter().map(|(position, theta)| (owner(simplex, position), theta));
         let own: Vec<_> = own.filter(|((face, _), _)| moved(*face)).collect();
         // What PyTorch evaluates a network with; a run computes it anew wherever it tells a loss.
         let points: Vec<&[f32]> = own.iter().map(|(_, theta)| theta.as_slice()).collect();
         let statistics = self.objective.statistics(&points).map_err(|e| failed("fit", job, &e))?;
-        let batches = self.objective.epoch_len();
+        let batches = self.objective.batches();
         let mut files = Vec::new();
         for (((face, position), theta), statistics) in own.iter().zip(&statistics) {
             let bytes = checkpoint::encode(&self.state, theta, statistics, batches);
@@ -178,14 +184,14 @@ impl Run {
     }
 
     /// The layer at which a fit that began so diverged, by doing it again; none where it cannot be told.
-    fn layer(&self, fit: &Fit, frame: &Frame, start: &[Vec<f32>], mut way: Way) -> Option<String> {
+    fn layer(&self, fit: &Fit, frame: &ControlPoints, start: &[Vec<f32>], mut way: Way) -> Option<String> {
         self.objective.data()?;
         let stop = Stop::default().every(Duration::MAX);
         let mut layer = None;
-        let again = self.objective.with_landscape(start.len(), |inner| {
+        let again = self.objective.with_engine(start.len(), |inner| {
             let call = self.steps_len();
-            let (ended, at) = watched(inner, &self.objective, |landscape| {
-                descend(landscape, fit, frame, start, call, &mut way, &stop, &|_| Ok(()), &|_| ())
+            let (ended, at) = watched(inner, &self.objective, |engine| {
+                run(engine, fit, frame, start, call, &mut way, &stop, &|_| Ok(()), &|_| ())
             });
             layer = at;
             ended.map(drop)
@@ -199,11 +205,11 @@ impl Run {
         Fit {
             simplex,
             centres: match c.triangles.centres {
-                config::Centres::Fixed => Centres::Fixed,
-                config::Centres::Trainable => Centres::Trainable,
+                config::Faces::Fixed => Faces::Fixed,
+                config::Faces::Trainable => Faces::Trainable,
             },
             sampling,
-            sgd: Sgd {
+            sgd: SgdOptions {
                 learning_rate: c.train.learning_rate as f32,
                 momentum: c.train.momentum as f32,
                 weight_decay: c.train.weight_decay as f32,
@@ -229,8 +235,8 @@ impl Run {
         &self,
         stage: &Stage,
         simplex: Simplex,
-        frame: &Frame,
-        fitted: &[(Position, Vec<f32>)],
+        frame: &ControlPoints,
+        fitted: &[(ControlPointId, Vec<f32>)],
     ) -> Result<Vec<Vec<f32>>> {
         if simplex.dimension() == 0 {
             let vertex = simplex.mask().trailing_zeros();
@@ -238,14 +244,14 @@ impl Run {
             return Ok(vec![self.given.get(vertex as usize).cloned().unwrap_or_else(trained)]);
         }
         let fixed = match self.config.triangles.centres {
-            config::Centres::Fixed => frame.interior(),
-            config::Centres::Trainable if fitted.is_empty() => frame.interior(),
-            config::Centres::Trainable => frame.vertices(),
+            config::Faces::Fixed => frame.interior(),
+            config::Faces::Trainable if fitted.is_empty() => frame.interior(),
+            config::Faces::Trainable => frame.vertices(),
         };
-        let mut coarse: Vec<Position> = fitted.iter().map(|(position, _)| *position).collect();
-        let coarse = (!fitted.is_empty()).then(|| frame_of(simplex, frame.depth() - 1, &mut coarse));
+        let mut coarse: Vec<ControlPointId> = fitted.iter().map(|(position, _)| *position).collect();
+        let coarse = (!fitted.is_empty()).then(|| control_points_of(simplex, frame.depth() - 1, &mut coarse));
         let mut points: Vec<Vec<f32>> = Vec::new();
-        for (slot, position) in frame.positions().iter().enumerate() {
+        for (slot, position) in frame.ids().iter().enumerate() {
             if slot < fixed {
                 let (face, position) = owner(simplex, position);
                 points.push(read(&self.store, &self.state, &stage.name(), face, face, &position)?);
@@ -284,10 +290,10 @@ impl Run {
 /// Runs a fit in a landscape to its end or to a stop, with checkpoints on the way; gives the control points that it
 /// moved. `way` becomes that of the next depth.
 #[expect(clippy::too_many_arguments, reason = "one call, in the middle of everything")]
-fn descend(
-    landscape: &mut dyn Landscape<Error = Fault>,
+fn run(
+    engine: &mut dyn Engine<Error = Fault>,
     fit: &Fit,
-    frame: &Frame,
+    frame: &ControlPoints,
     start: &[Vec<f32>],
     call: usize,
     way: &mut Way,
@@ -296,20 +302,20 @@ fn descend(
     told: &dyn Fn(u64),
 ) -> std::result::Result<End, Fault> {
     for (slot, theta) in (0..).zip(start) {
-        landscape.put(slot, theta)?;
+        engine.put(slot, theta)?;
     }
     let cells = fit.cells_len(frame);
     let mut points = vec![Mix::new(); cells];
     let mut begin = match way.pause.take() {
         Some(at) => {
-            landscape.restore(&way.state)?;
-            Begin::Paused(at)
+            engine.restore(&way.state)?;
+            Start::Paused(at)
         }
         None => {
             way.held.resize(cells, Value::default());
             way.cumulative = vec![0.0; cells];
-            way.start = vec![0.0; fit.start_len(frame, landscape.dim())];
-            Begin::First(way.peak)
+            way.start = vec![0.0; fit.start_len(frame, engine.dim())];
+            Start::First(way.peak)
         }
     };
     let mut last = Instant::now();
@@ -327,15 +333,15 @@ fn descend(
             told(1);
             way.epochs.push([rate.into(), loss]);
         };
-        match fit.go_on(landscape, frame, memory, begin, record, || stop.due(last))? {
+        match fit.resume(engine, frame, memory, begin, record, || stop.due(last))? {
             Progress::Ended(peak) => {
                 way.peak = peak;
                 break;
             }
             Progress::Paused(at) => {
                 way.pause = Some(at);
-                way.state.resize(landscape.state_len(), 0.0);
-                landscape.save(&mut way.state)?;
+                way.state.resize(engine.state_len(), 0.0);
+                engine.save(&mut way.state)?;
                 // A landscape whose state cannot be saved begins anew.
                 let saved = if way.state.is_empty() { Ok(()) } else { save(way) };
                 let stopped = if stop.now() { Err(Stop::failure()) } else { Ok(()) };
@@ -343,13 +349,13 @@ fn descend(
                     return Ok(End::Failed(failure));
                 }
                 way.pause = None;
-                (begin, last) = (Begin::Paused(at), Instant::now());
+                (begin, last) = (Start::Paused(at), Instant::now());
             }
         }
     }
-    let mut theta = vec![0.0; landscape.dim()];
+    let mut theta = vec![0.0; engine.dim()];
     let moved = (fit.trainable(frame)..start.len() as u32).map(|slot| {
-        landscape.get(slot, &mut theta)?;
+        engine.get(slot, &mut theta)?;
         Ok(theta.clone())
     });
     Ok(End::Moved(moved.collect::<std::result::Result<_, Fault>>()?))
@@ -361,6 +367,6 @@ pub fn failed(what: &str, job: Job, error: &dyn std::fmt::Display) -> Failure {
 }
 
 /// The control points of a simplex.
-pub fn frame_of(simplex: Simplex, depth: usize, memory: &mut [Position]) -> Frame<'_> {
-    Frame::new(simplex.dimension() + 1, depth, memory).expect("the configuration was checked")
+pub fn control_points_of(simplex: Simplex, depth: usize, memory: &mut [ControlPointId]) -> ControlPoints<'_> {
+    ControlPoints::new(simplex.dimension() + 1, depth, memory).expect("the configuration was checked")
 }

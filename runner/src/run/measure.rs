@@ -1,7 +1,7 @@
 //! To measure a simplex: its losses on the lattice, and the peak between its points.
 
 use super::Run;
-use super::fit::frame_of;
+use super::fit::control_points_of;
 use super::job::Job;
 use super::points::{folder, memory, owner, read};
 use super::record::Diverged;
@@ -12,10 +12,10 @@ use crate::failure::{Failure, Result};
 use crate::fault::Fault;
 use std::fmt::Write;
 use std::time::Instant;
+use valleys_core::engine::{Engine, Split, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Split, Value};
-use valleys_core::peak::{Peak, search, search_len};
-use valleys_core::simplex::{Frame, Lattice, Mix, Simplex};
+use valleys_core::evaluation::{MaxLoss, search, search_len};
+use valleys_core::simplex::{ControlPoints, Lattice, Mix, Simplex};
 
 /// A search for a peak ends when its steps change the loss by less than this share.
 const TOLERANCE: f64 = 1e-3;
@@ -46,9 +46,9 @@ impl Run {
         let job = Job::of(*stage, simplex);
         let inputs = self.fingerprint(job)?;
         let mut memory = memory(simplex, stage.depth);
-        let frame = frame_of(simplex, stage.depth, &mut memory);
+        let frame = control_points_of(simplex, stage.depth, &mut memory);
         let points: Vec<Vec<f32>> = frame
-            .positions()
+            .ids()
             .iter()
             .map(|position| {
                 let (face, position) = owner(simplex, position);
@@ -60,11 +60,11 @@ impl Run {
         let mut values = self.saved(job).and_then(|s| restore(s, &inputs, splits.len())).unwrap_or_default();
         values.resize(splits.len(), Vec::new());
         let save = |values: &Measured| self.save(job, &saved(values, &inputs));
-        let measured = self.objective.with_landscape(points.len(), |landscape| {
+        let measured = self.objective.with_engine(points.len(), |engine| {
             for (slot, theta) in (0..).zip(&points) {
-                landscape.put(slot, theta)?;
+                engine.put(slot, theta)?;
             }
-            if let Err(failure) = self.survey(landscape, &frame, splits, &mut values, stop, &save)? {
+            if let Err(failure) = self.evaluate_lattice(engine, &frame, splits, &mut values, stop, &save)? {
                 return Ok(Err(failure));
             }
             let losses: Vec<f64> = values[0].iter().map(|v| v.loss).collect();
@@ -72,7 +72,7 @@ impl Run {
             let (mut mixes, mut memory) = (vec![Mix::new(); room], vec![Value::default(); room]);
             let (mixes, memory) = (&mut mixes, &mut memory);
             let n = self.config.lattice.n;
-            search(landscape, &frame, n, &losses, Split::Train, TOLERANCE, mixes, memory).map(Ok)
+            search(engine, &frame, n, &losses, Split::Train, TOLERANCE, mixes, memory).map(Ok)
         });
         let peak = match measured {
             Ok(peak) => peak?,
@@ -86,10 +86,10 @@ impl Run {
     }
 
     /// Measures what of the lattice is not yet measured, part after part of the data.
-    fn survey(
+    fn evaluate_lattice(
         &self,
-        landscape: &mut dyn Landscape<Error = Fault>,
-        frame: &Frame,
+        engine: &mut dyn Engine<Error = Fault>,
+        frame: &ControlPoints,
         splits: &[Split],
         all: &mut Measured,
         stop: &Stop,
@@ -103,7 +103,7 @@ impl Run {
             while all[part].len() < lattice.len() {
                 let mixes: Vec<Mix> = points.by_ref().take(call).map(|t| frame.mix(&t)).collect();
                 let mut values = vec![Value::default(); mixes.len()];
-                landscape.values(split, &mixes, &mut values)?;
+                engine.values(split, &mixes, &mut values)?;
                 if let Some(i) = values.iter().position(|v| !v.loss.is_finite()) {
                     let at = (all[part].len() + i) as u64;
                     return Err(Error::NotFinite { what: "the loss on the lattice", at }.into());
@@ -121,7 +121,7 @@ impl Run {
         Ok(Ok(()))
     }
 
-    fn lattice_csv(&self, frame: &Frame, values: &Measured) -> String {
+    fn lattice_csv(&self, frame: &ControlPoints, values: &Measured) -> String {
         let mut csv = columns(frame) + "train_loss,train_error,test_loss,test_error\n";
         let lattice = Lattice::new(frame.vertices(), self.config.lattice.n);
         for (i, t) in lattice.points().enumerate() {
@@ -138,11 +138,11 @@ impl Run {
     }
 }
 
-fn columns(frame: &Frame) -> String {
+fn columns(frame: &ControlPoints) -> String {
     (1..=frame.vertices()).map(|i| format!("t{i},")).collect()
 }
 
-fn peak_csv(frame: &Frame, peak: &Peak) -> String {
+fn peak_csv(frame: &ControlPoints, peak: &MaxLoss) -> String {
     let mut csv = columns(frame) + "train_loss,evaluations\n";
     peak.at.iter().for_each(|t| _ = write!(csv, "{t},"));
     let _ = writeln!(csv, "{},{}", peak.loss, peak.evaluations);

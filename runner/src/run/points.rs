@@ -4,18 +4,18 @@ use crate::checkpoint;
 use crate::failure::Result;
 use crate::model::State;
 use crate::store::Store;
-use valleys_core::simplex::{Position, Simplex, control_len};
+use valleys_core::simplex::{ControlPointId, Simplex, control_points_len};
 
 /// The folder of the minima, which all fits share.
 pub const MINIMA: &str = "minima";
 
 /// Memory for the control points of a simplex at a depth.
-pub fn memory(simplex: Simplex, depth: usize) -> Vec<Position> {
-    vec![Position::default(); control_len(simplex.dimension() + 1, depth)]
+pub fn memory(simplex: Simplex, depth: usize) -> Vec<ControlPointId> {
+    vec![ControlPointId::default(); control_points_len(simplex.dimension() + 1, depth)]
 }
 
 /// The face of `simplex` inside of which a control point lies, and its position in that face.
-pub fn owner(simplex: Simplex, position: &Position) -> (Simplex, Position) {
+pub fn owner(simplex: Simplex, position: &ControlPointId) -> (Simplex, ControlPointId) {
     let support = position.support();
     let vertices = simplex.vertices().enumerate().filter(|(i, _)| support >> i & 1 == 1);
     let mask = vertices.fold(0, |mask, (_, v)| mask | 1 << v);
@@ -24,7 +24,7 @@ pub fn owner(simplex: Simplex, position: &Position) -> (Simplex, Position) {
 
 /// The file name of a control point: `0-1` for the middle of the edge 0-1, `0-1@3-1` for a quarter of the way
 /// from 0 to 1: the ratio of its barycentric coordinates.
-pub fn file_name(simplex: Simplex, position: &Position) -> String {
+pub fn file_name(simplex: Simplex, position: &ControlPointId) -> String {
     let ratio = &position.ratio()[..simplex.dimension() + 1];
     if ratio.iter().all(|&x| x == 1) {
         format!("{simplex}.safetensors")
@@ -47,7 +47,7 @@ pub fn read(
     fit: &str,
     with: Simplex,
     simplex: Simplex,
-    position: &Position,
+    position: &ControlPointId,
 ) -> Result<Vec<f32>> {
     let name = file_name(simplex, position);
     let private = format!("{}/{name}", folder(fit, with));

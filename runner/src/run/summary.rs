@@ -9,7 +9,7 @@ use crate::study::{self, analysis};
 use analysis::Study;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use valleys_core::peak;
+use valleys_core::evaluation;
 use valleys_core::simplex::Simplex;
 use valleys_core::topology::{Filtration, Interval, Matrix, reduce_sparse, w_infinity};
 
@@ -206,7 +206,7 @@ impl Run {
             .collect::<Result<_>>()?;
         let fit = &fits[0];
         let data = self.objective.data();
-        let compared = self.config.converge.depth > 0;
+        let compared = self.config.convergence.depth > 0;
         let trials = fits.iter().filter(|_| compared).flat_map(|fit| {
             fit.segments.iter().map(|s| Trial {
                 sampling: fit.sampling.clone(),
@@ -284,7 +284,7 @@ impl Run {
     }
 
     fn fit_summary(&self, stage: &Stage, minima: &[Minimum]) -> Result<FitSummary> {
-        let fixed = self.config.triangles.centres == crate::config::Centres::Fixed;
+        let fixed = self.config.triangles.centres == crate::config::Faces::Fixed;
         let lower = |s: Simplex| {
             let of = minima.iter().filter(|m| s.vertices().any(|v| v == m.id));
             of.fold(f64::NEG_INFINITY, |a, m| a.max(m.train_loss))
@@ -311,7 +311,7 @@ impl Run {
                     curves.push(Curve { edge: [a, b], peak: own, lower: lower(simplex), upper });
                 }
                 if let [a, b, c] = vertices[..] {
-                    let segment = peak::segment(self.config.lattice.n, &losses).map_err(|e| {
+                    let segment = evaluation::segment(self.config.lattice.n, &losses).map_err(|e| {
                         let path = self.store.root().join(self.lattice_file(stage, simplex));
                         Failure::new(Kind::Data, format!("{}: {e}", path.display()))
                     })?;
@@ -358,8 +358,8 @@ impl Run {
                 .then(|| w_infinity(segments.iter().map(|s| Interval::new(s.birth, s.death)))),
             segments,
             steps: u64::from(self.config.curves.epochs)
-                * u64::from(stage.effort)
-                * self.objective.epoch_len(),
+                * u64::from(stage.epoch_multiplier)
+                * self.objective.batches(),
             search_evaluations: evaluations,
             zero_length: pairing.zero_length().count(),
             bars: bars

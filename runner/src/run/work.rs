@@ -183,7 +183,7 @@ impl Run {
     ) -> Result<Option<Diverged>> {
         let inputs = self.fingerprint(job)?;
         let train = |layer: Option<&mut Option<String>>| {
-            let course = study::Course {
+            let course = study::TrainingHooks {
                 saved: self.saved(job),
                 inputs: inputs.clone(),
                 save: &|saved| self.save(job, saved),
@@ -226,7 +226,9 @@ impl Run {
     fn units(&self, job: Job) -> u64 {
         match job {
             Job::Minimum(simplex) => u64::from(self.epochs(simplex)) + 1,
-            Job::Simplex(stage, simplex) => u64::from(self.epochs(simplex)) * u64::from(stage.effort) + 1,
+            Job::Simplex(stage, simplex) => {
+                u64::from(self.epochs(simplex)) * u64::from(stage.epoch_multiplier) + 1
+            }
             Job::Network(network) => {
                 let batches = network.size.div_ceil(self.config.train.batch) as u64;
                 batches * u64::from(self.config.minima.epochs)

@@ -8,7 +8,7 @@ pub mod analysis;
 pub mod correlation;
 mod network;
 
-pub use network::{Course, Job, Measured, jobs, read, train};
+pub use network::{Job, Measured, TrainingHooks, jobs, read, train};
 
 use crate::weights::statistics::Statistics;
 

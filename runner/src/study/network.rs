@@ -12,8 +12,8 @@ use crate::store::Store;
 use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
 use std::fmt::Write;
 use std::time::Instant;
+use valleys_core::engine::{Engine, Mix, Split, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Landscape, Mix, Split, Step, Value};
 
 /// A network to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,7 @@ pub fn jobs(config: &Config) -> Vec<Job> {
 }
 
 /// How a network's training begins, stops, and tells of itself.
-pub struct Course<'a> {
+pub struct TrainingHooks<'a> {
     /// Its checkpoint, where there is one.
     pub saved: Option<Saved>,
     /// What checkpoints are made from.
@@ -93,10 +93,10 @@ pub fn train(
     objective: &Objective,
     store: &Store,
     job: Job,
-    course: Course,
+    course: TrainingHooks,
     layer: Option<&mut Option<String>>,
 ) -> Result<std::result::Result<(), Fault>> {
-    let Course { saved, inputs, save, stop, call, told } = course;
+    let TrainingHooks { saved, inputs, save, stop, call, told } = course;
     let seed = config.seed + u64::from(job.replicate);
     let of_job = objective
         .on(Subset::Stratified { count: job.size, seed })
@@ -105,17 +105,17 @@ pub fn train(
     let layers: Vec<_> = state.parameters.iter().filter(|t| t.shape.len() > 1).collect();
     let mut theta = of_job.start(seed, 0);
     let (mut csv, mut failed, mut stopped) = (header(), None, None);
-    let work = |landscape: &mut dyn Landscape<Error = Fault>| {
-        landscape.put(0, &theta)?;
-        let batches = landscape.epoch_len();
+    let work = |engine: &mut dyn Engine<Error = Fault>| {
+        engine.put(0, &theta)?;
+        let batches = engine.batches();
         let here = Mix::from_iter([(0, 1.0)]);
         let mut measure =
-            |landscape: &mut dyn Landscape<Error = Fault>, csv: &mut String, epoch: f64, ends: bool| {
+            |engine: &mut dyn Engine<Error = Fault>, csv: &mut String, epoch: f64, ends: bool| {
                 let mut values = [Value::default(); 2];
                 for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
-                    landscape.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
+                    engine.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
                 }
-                landscape.get(0, &mut theta)?;
+                engine.get(0, &mut theta)?;
                 let of_layers = layers.iter().enumerate().map(|(number, tensor)| {
                     let inputs = tensor.shape[1..].iter().product();
                     let mut matrix = Matrix { rows: theta[tensor.range.clone()].to_vec(), bias: None };
@@ -141,21 +141,21 @@ pub fn train(
         match saved.and_then(|saved| restore(saved, &inputs)) {
             Some((place, text, state)) => {
                 (at, csv) = (place, text);
-                landscape.restore(&state)?;
+                engine.restore(&state)?;
                 told(u64::from(batches) * u64::from(at[0]));
             }
-            None => measure(landscape, &mut csv, 0.0, true)?,
+            None => measure(engine, &mut csv, 0.0, true)?,
         }
         let (mut last, mut losses) = (Instant::now(), vec![0.0; call]);
         for epoch in at[0]..config.minima.epochs {
-            let course = valleys_core::landscape::Course {
+            let course = valleys_core::engine::StepParams {
                 seed,
                 job: 1,
                 epoch,
                 trainable: 0,
                 momentum: config.train.momentum as f32,
                 weight_decay: config.train.weight_decay as f32,
-                across: 0.0,
+                tangent_removal: 0.0,
             };
             let rate = config.train.learning_rate as f32;
             let parts = if epoch == 0 { config.study.early.min(batches) } else { 1 };
@@ -167,15 +167,15 @@ pub fn train(
                     let steps: Vec<Step> =
                         (batch..batch + count).map(|batch| Step { mix: here.clone(), rate, batch }).collect();
                     let losses = &mut losses[..count as usize];
-                    landscape.advance(&course, &steps, losses)?;
+                    engine.advance(&course, &steps, losses)?;
                     if let Some(i) = losses.iter().position(|loss| !loss.is_finite()) {
                         let at = u64::from(epoch) * u64::from(batches) + u64::from(batch) + i as u64;
                         return Err(Error::NotFinite { what: "the loss", at }.into());
                     }
                     batch += count;
                     if stop.due(last) {
-                        let mut state = vec![0.0; landscape.state_len()];
-                        landscape.save(&mut state)?;
+                        let mut state = vec![0.0; engine.state_len()];
+                        engine.save(&mut state)?;
                         let saved = Saved {
                             inputs: inputs.clone(),
                             text: csv.clone(),
@@ -183,7 +183,7 @@ pub fn train(
                             doubles: Vec::new(),
                             floats: vec![state],
                         };
-                        let saved = if landscape.state_len() > 0 { save(&saved) } else { Ok(()) };
+                        let saved = if engine.state_len() > 0 { save(&saved) } else { Ok(()) };
                         stopped = saved.and(if stop.now() { Err(Stop::failure()) } else { Ok(()) }).err();
                         if stopped.is_some() {
                             return Ok(());
@@ -192,17 +192,17 @@ pub fn train(
                     }
                 }
                 let last = epoch + 1 == config.minima.epochs && part == parts;
-                measure(landscape, &mut csv, f64::from(epoch) + f64::from(end) / f64::from(batches), last)?;
+                measure(engine, &mut csv, f64::from(epoch) + f64::from(end) / f64::from(batches), last)?;
             }
             at = [epoch + 1, 1, 0];
             told(u64::from(batches));
         }
         Ok(())
     };
-    let done = of_job.with_landscape(1, |landscape| match layer {
-        None => work(landscape),
+    let done = of_job.with_engine(1, |engine| match layer {
+        None => work(engine),
         Some(layer) => {
-            let (done, at) = watched(landscape, &of_job, work);
+            let (done, at) = watched(engine, &of_job, work);
             *layer = at;
             done
         }
@@ -221,7 +221,7 @@ pub fn train(
         return Err(wrong(&error));
     }
     let statistics = of_job.statistics(&[&theta]).map_err(|e| wrong(&e))?.swap_remove(0);
-    let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.epoch_len());
+    let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.batches());
     let files = [("measured.csv".to_owned(), csv.into_bytes()), ("theta.safetensors".to_owned(), checkpoint)];
     store.write_folder(&job.folder(), &files)?;
     Ok(Ok(()))

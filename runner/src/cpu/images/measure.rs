@@ -8,8 +8,8 @@ use crate::cpu::floats::LANES;
 use crate::data::Samples;
 use fearless_simd::Level;
 use rayon::prelude::*;
+use valleys_core::engine::{Mix, Value};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Mix, Value};
 
 /// Sums over samples.
 pub use crate::cpu::cross_entropy::Scores;

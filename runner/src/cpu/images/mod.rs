@@ -21,8 +21,8 @@ mod weights;
 mod winograd;
 
 use super::floats::{Floats, LANES};
-use super::slots::{Slots, each, stride, vectors};
-use super::{across, check_data, check_mixes, check_steps, chosen_by};
+use super::sgd::{Sgd, each, stride, vectors};
+use super::{check_data, check_mixes, check_steps, chosen_by, tangent_removal};
 use crate::data::Dataset;
 use batch_norm::{Channel, Moments};
 use fearless_simd::{Level, dispatch, prelude::*};
@@ -30,8 +30,8 @@ use panel::{Job, Panel};
 use plan::{Normalise, Op, Plan, Step as Work};
 use rayon::prelude::*;
 use std::sync::Arc;
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Landscape, Mix, Split, Step, Value, epoch_order};
 use valleys_core::network::{CropFlip, Network, Shape};
 
 /// Mean cross-entropy of a convolutional network over labelled samples.
@@ -42,7 +42,7 @@ pub struct Images {
     batch: usize,
     /// Shape and black of images that steps shift and mirror.
     augment: Option<(Shape, Vec<f32>)>,
-    slots: Slots,
+    slots: Sgd,
     order: Vec<u32>,
     /// θ(t), and ∇L there.
     theta: Floats,
@@ -91,7 +91,7 @@ impl Images {
             data,
             batch,
             augment,
-            slots: Slots::new(slots, dim),
+            slots: Sgd::new(slots, dim),
             theta: Floats::new(stride(dim)),
             gradient: Floats::new(stride(dim)),
             pass: Pass {
@@ -104,7 +104,7 @@ impl Images {
     }
 
     /// Takes a step; gives the loss before it.
-    fn step(&mut self, course: &Course, step: &Step) -> f64 {
+    fn step(&mut self, course: &StepParams, step: &Step) -> f64 {
         let Self { level, data, batch, augment, slots, order, theta, gradient, pass } = self;
         let order = &order[..data.train.labels.len()];
         let chosen = &order[step.batch as usize * *batch..];
@@ -150,9 +150,9 @@ impl Images {
             dispatch!(*level, simd => add(simd, panel.gradient.get(), gradient.get_mut()));
         }
         let mut course = *course;
-        if course.across > 0.0 {
+        if course.tangent_removal > 0.0 {
             let gradient = gradient.get_mut();
-            dispatch!(*level, simd => across::project(simd, slots, &course, &step.mix, theta.get(), gradient));
+            dispatch!(*level, simd => tangent_removal::project(simd, slots, &course, &step.mix, theta.get(), gradient));
             course.weight_decay = 0.0;
         }
         slots.step(*level, &course, &step.mix, step.rate, theta.get(), gradient.get());
@@ -222,14 +222,14 @@ impl Pass {
     }
 }
 
-impl Landscape for Images {
+impl Engine for Images {
     type Error = Error;
 
     fn dim(&self) -> usize {
         self.slots.dim()
     }
 
-    fn epoch_len(&self) -> u32 {
+    fn batches(&self) -> u32 {
         self.data.train.labels.len().div_ceil(self.batch) as u32
     }
 
@@ -242,8 +242,8 @@ impl Landscape for Images {
         self.slots.get(slot, theta)
     }
 
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
-        check_steps(&self.slots, self.epoch_len(), steps, losses)?;
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+        check_steps(&self.slots, self.batches(), steps, losses)?;
         epoch_order(course, &mut self.order[..self.data.train.labels.len()]);
         for (step, loss) in steps.iter().zip(losses) {
             *loss = self.step(course, step) as f32;

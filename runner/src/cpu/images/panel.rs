@@ -10,7 +10,7 @@ use crate::cpu::floats::{Floats, LANES};
 use crate::cpu::pass::Pass;
 use crate::data::Samples;
 use fearless_simd::prelude::*;
-use valleys_core::landscape::Course;
+use valleys_core::engine::StepParams;
 use valleys_core::network::CropFlip;
 use valleys_core::rng::{Purpose, Stream};
 
@@ -20,7 +20,7 @@ pub struct Job<'a> {
     pub plan: &'a Plan,
     pub samples: &'a Samples,
     /// What is done to the images of a step.
-    pub augment: Option<(CropFlip<'a>, &'a Course)>,
+    pub augment: Option<(CropFlip<'a>, &'a StepParams)>,
     pub theta: &'a [f32],
     pub packed: &'a [f32],
     /// How the channels of all batch norms are normalised.
@@ -132,7 +132,7 @@ impl Panel {
             if let Some(&sample) = chosen.get(lane) {
                 image = &job.samples.inputs[sample as usize * len..][..len];
                 if let Some((augment, course)) = &job.augment {
-                    let &Course { seed, job, epoch, .. } = *course;
+                    let &StepParams { seed, job, epoch, .. } = *course;
                     let mut stream = Stream::new(seed, Purpose::Augment, job, epoch, sample);
                     augment.apply(&mut stream, image, &mut self.image);
                     image = &self.image;

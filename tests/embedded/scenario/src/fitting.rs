@@ -4,11 +4,13 @@
 
 use crate::union_find::tell;
 use crate::{Error, Record};
-use valleys_core::descent::{self, Centres, Fit, Peaked, Sampling, Sgd};
-use valleys_core::landscape::{Analytic, Function, Landscape, Slots, Split, Step, Value, rotate, rotation};
-use valleys_core::peak::{segment, survey};
+use valleys_core::engine::{Engine, Function, FunctionLoss, Sgd, Split, Step, Value, rotate, rotation};
+use valleys_core::evaluation::{evaluate_lattice, segment};
+use valleys_core::fit::{self, Faces, Fit, PeakSampling, Sampling, SgdOptions};
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{Cells, Frame, Lattice, Mix, Position, Simplex, control_len};
+use valleys_core::simplex::{
+    ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, Mix, Simplex, control_points_len,
+};
 use valleys_core::topology::{Filtration, Matrix, filtration_len, reduce};
 
 const FUNCTION: Function = Function::ThreeWellRing;
@@ -18,12 +20,13 @@ const SEED: u64 = 7;
 const N: u32 = 12;
 const POINTS: usize = Lattice::new(3, N).len();
 /// Control points of the triangle, and its faces: the simplices 0b001 to 0b111.
-const FACES: usize = control_len(3, 1);
+const FACES: usize = control_points_len(3, 1);
 /// Steps that go to the landscape in one call.
 const STEPS: usize = 10;
-const PEAKED: Peaked = Peaked { power: 8, uniform: 0.3, cells: 6, samples: 1, share: 0.2, across: 1.0 };
+const PEAKED: PeakSampling =
+    PeakSampling { power: 8, uniform: 0.3, cells: 6, samples: 1, share: 0.2, tangent_removal: 1.0 };
 /// Cells of the triangle; as many points of a lattice go to the landscape in one call.
-const CELLS: usize = Cells::new(3, PEAKED.cells).len();
+const CELLS: usize = EdgewiseSubdivision::new(3, PEAKED.cells).len();
 
 /// Control points of all faces, the landscape, a simplex at work, the complex.
 #[derive(Debug)]
@@ -33,8 +36,8 @@ pub struct Memory {
     rotation: [f64; DIM * DIM],
     vectors: [f64; 2 * DIM],
     theta: [f32; 2 * DIM],
-    slots: [f32; Slots::memory_len(FACES, DIM)],
-    positions: [Position; FACES],
+    slots: [f32; Sgd::memory_len(FACES, DIM)],
+    ids: [ControlPointId; FACES],
     steps: [Step; STEPS],
     losses: [f32; STEPS],
     drawn: [u32; STEPS],
@@ -58,8 +61,8 @@ impl Memory {
             rotation: [0.0; DIM * DIM],
             vectors: [0.0; 2 * DIM],
             theta: [0.0; 2 * DIM],
-            slots: [0.0; Slots::memory_len(FACES, DIM)],
-            positions: [Position::BLANK; FACES],
+            slots: [0.0; Sgd::memory_len(FACES, DIM)],
+            ids: [ControlPointId::BLANK; FACES],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; STEPS],
             losses: [0.0; STEPS],
             drawn: [0; STEPS],
@@ -123,28 +126,28 @@ fn fit(
 ) -> Result<(), Error> {
     let Memory { centres, .. } = memory;
     let vertices = simplex.dimension() + 1;
-    let controls = control_len(vertices, 1);
-    let frame = Frame::new(vertices, 1, &mut memory.positions[..controls])?;
-    let slots = &mut memory.slots[..Slots::memory_len(controls, DIM)];
-    let slots = Slots::new(slots, DIM)?;
-    let mut landscape =
-        Analytic::new(FUNCTION, &memory.rotation, slots, &mut memory.vectors, &mut memory.theta)?;
+    let controls = control_points_len(vertices, 1);
+    let frame = ControlPoints::new(vertices, 1, &mut memory.ids[..controls])?;
+    let slots = &mut memory.slots[..Sgd::memory_len(controls, DIM)];
+    let slots = Sgd::new(slots, DIM)?;
+    let mut engine =
+        FunctionLoss::new(FUNCTION, &memory.rotation, slots, &mut memory.vectors, &mut memory.theta)?;
 
     centres[simplex.mask() as usize - 1] = start(simplex, centres, &memory.rotation);
-    for (slot, position) in (0..).zip(frame.positions()) {
-        landscape.put(slot, &centres[face(simplex, position.support()) - 1])?;
+    for (slot, position) in (0..).zip(frame.ids()) {
+        engine.put(slot, &centres[face(simplex, position.support()) - 1])?;
     }
     let fit = Fit {
         simplex,
-        centres: Centres::Fixed,
+        centres: Faces::Fixed,
         sampling,
-        sgd: Sgd { learning_rate: 0.02, momentum: 0.9, weight_decay: 0.0 },
+        sgd: SgdOptions { learning_rate: 0.02, momentum: 0.9, weight_decay: 0.0 },
         epochs: 0..30,
         seed: SEED,
     };
     record.of(["minimum", "curve", "triangle"][simplex.dimension()]);
     let cells = fit.cells_len(&frame);
-    let fitting = descent::Memory {
+    let fitting = fit::Memory {
         steps: &mut memory.steps,
         losses: &mut memory.losses,
         drawn: &mut memory.drawn,
@@ -153,15 +156,15 @@ fn fit(
         cumulative: &mut memory.cumulative[..cells],
         start: &mut memory.before[..fit.start_len(&frame, DIM)],
     };
-    fit.descend(&mut landscape, &frame, fitting, None, |epoch| {
+    fit.run(&mut engine, &frame, fitting, None, |epoch| {
         record.put("loss", epoch.loss);
     })?;
     let centre = &mut centres[simplex.mask() as usize - 1];
-    landscape.get(frame.interior() as u32, centre)?;
+    engine.get(frame.interior() as u32, centre)?;
     centre.iter().for_each(|theta| record.put("theta", *theta));
 
     let values = &mut memory.values[..Lattice::new(vertices, N).len()];
-    survey(&mut landscape, &frame, N, Split::Train, &mut memory.points, values)?;
+    evaluate_lattice(&mut engine, &frame, N, Split::Train, &mut memory.points, values)?;
     values.iter().for_each(|value| record.put("value", value.loss));
     // The faces lie on the lattice too, so the filtration is monotone.
     memory.peaks[simplex.mask() as usize - 1] =

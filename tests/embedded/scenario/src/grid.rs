@@ -1,7 +1,7 @@
 //! Sublevel bars of the three-well ring, sampled on a square grid.
 
 use crate::{Error, Record};
-use valleys_core::landscape::Function;
+use valleys_core::engine::Function;
 use valleys_core::topology::Grid;
 
 const SIDE: usize = 24;

@@ -1,11 +1,11 @@
 //! A small multilayer perceptron, trained and measured.
 
 use crate::{Error, Record};
-use valleys_core::descent::{self, Centres, Fit, Sampling, Sgd};
-use valleys_core::landscape::{Landscape, Slots, Split, Step, Supervised, Value};
+use valleys_core::engine::{Engine, NetworkLoss, Sgd, Split, Step, Value};
+use valleys_core::fit::{self, Faces, Fit, Sampling, SgdOptions};
 use valleys_core::network::{Layer, Network, Samples, Shape, initialise};
 use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{Frame, Mix, Position, Simplex};
+use valleys_core::simplex::{ControlPointId, ControlPoints, Mix, Simplex};
 
 const NETWORK: Network<'_> = Network {
     input: Shape::flat(INPUTS),
@@ -24,8 +24,8 @@ pub struct Memory {
     inputs: [f32; (TRAIN + TEST) * INPUTS],
     labels: [u8; TRAIN + TEST],
     theta: [f32; DIM],
-    slots: [f32; Slots::memory_len(1, DIM)],
-    floats: [f32; Supervised::floats_len(&NETWORK, BATCH)],
+    slots: [f32; Sgd::memory_len(1, DIM)],
+    floats: [f32; NetworkLoss::floats_len(&NETWORK, BATCH)],
     order: [u32; TRAIN],
     batch: [u8; BATCH],
     steps: [Step; 2],
@@ -41,8 +41,8 @@ impl Memory {
             inputs: [0.0; (TRAIN + TEST) * INPUTS],
             labels: [0; TRAIN + TEST],
             theta: [0.0; DIM],
-            slots: [0.0; Slots::memory_len(1, DIM)],
-            floats: [0.0; Supervised::floats_len(&NETWORK, BATCH)],
+            slots: [0.0; Sgd::memory_len(1, DIM)],
+            floats: [0.0; NetworkLoss::floats_len(&NETWORK, BATCH)],
             order: [0; TRAIN],
             batch: [0; BATCH],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; 2],
@@ -60,31 +60,31 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     draw(&mut memory.inputs, &mut memory.labels);
     let (train_inputs, test_inputs) = memory.inputs.split_at(TRAIN * INPUTS);
     let (train_labels, test_labels) = memory.labels.split_at(TRAIN);
-    let mut landscape = Supervised::new(
+    let mut engine = NetworkLoss::new(
         NETWORK,
         Samples { inputs: train_inputs, labels: train_labels },
         Samples { inputs: test_inputs, labels: test_labels },
         BATCH,
-        Slots::new(&mut memory.slots, DIM)?,
+        Sgd::new(&mut memory.slots, DIM)?,
         &mut memory.floats,
         &mut memory.order,
         &mut memory.batch,
     )?;
     initialise(&NETWORK, 7, 0, &mut memory.theta);
-    landscape.put(0, &memory.theta)?;
+    engine.put(0, &memory.theta)?;
 
     record.of("training");
-    let mut positions = [Position::default()];
-    let frame = Frame::new(1, 1, &mut positions)?;
+    let mut ids = [ControlPointId::default()];
+    let frame = ControlPoints::new(1, 1, &mut ids)?;
     let fit = Fit {
         simplex: Simplex::vertex(0),
-        centres: Centres::Fixed,
+        centres: Faces::Fixed,
         sampling: Sampling::Uniform,
-        sgd: Sgd { learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3 },
+        sgd: SgdOptions { learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3 },
         epochs: 0..10,
         seed: 7,
     };
-    let fitting = descent::Memory {
+    let fitting = fit::Memory {
         steps: &mut memory.steps,
         losses: &mut memory.losses,
         points: &mut [],
@@ -93,16 +93,16 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         cumulative: &mut [],
         start: &mut [],
     };
-    fit.descend(&mut landscape, &frame, fitting, None, |epoch| {
+    fit.run(&mut engine, &frame, fitting, None, |epoch| {
         record.put("rate", epoch.rate);
         record.put("loss", epoch.loss);
     })?;
-    landscape.get(0, &mut memory.theta)?;
+    engine.get(0, &mut memory.theta)?;
     memory.theta.iter().for_each(|theta| record.put("theta", *theta));
 
     for split in [Split::Train, Split::Test] {
         let mut value = [Value::default()];
-        landscape.values(split, &[frame.mix(&[1.0])], &mut value)?;
+        engine.values(split, &[frame.mix(&[1.0])], &mut value)?;
         record.put("mean loss", value[0].loss);
         record.put("error", value[0].error.unwrap_or(f64::NAN));
     }

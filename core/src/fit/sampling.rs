@@ -1,9 +1,9 @@
 //! How the point t of a step is drawn: uniformly as in Algorithm 1, or more often where the loss is high.
 
-use crate::landscape::Value;
+use crate::engine::Value;
 use crate::math;
 use crate::rng::Stream;
-use crate::simplex::{Cells, Point, uniform};
+use crate::simplex::{EdgewiseSubdivision, Point, uniform};
 
 /// How t is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,12 +11,12 @@ pub enum Sampling {
     /// Uniformly: the paper.
     Uniform,
     /// In proportion to a power of the loss measured in cells of the simplex (method: section 7).
-    Peak(Peaked),
+    Peak(PeakSampling),
 }
 
 /// The constants of [`Sampling::Peak`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Peaked {
+pub struct PeakSampling {
     /// β: cell c is drawn with probability (1 − u)·L_c^β / Σ L^β + u / cells.
     pub power: u32,
     /// u: the share of uniform draws.
@@ -27,14 +27,14 @@ pub struct Peaked {
     pub samples: u32,
     /// α: the loss L of a step moves what its cell is held to have by α·(L − L_c).
     pub share: f64,
-    /// See [`Course::across`](crate::landscape::Course::across).
-    pub across: f32,
+    /// See [`StepParams::tangent_removal`](crate::engine::StepParams::tangent_removal).
+    pub tangent_removal: f32,
 }
 
-impl Default for Peaked {
+impl Default for PeakSampling {
     /// The constants that were best for networks and functions alike; `docs/peaks.md` has the trials.
     fn default() -> Self {
-        Self { power: 8, uniform: 0.1, cells: 12, samples: 96, share: 0.2, across: 0.0 }
+        Self { power: 8, uniform: 0.1, cells: 12, samples: 96, share: 0.2, tangent_removal: 0.0 }
     }
 }
 
@@ -44,7 +44,7 @@ const STEPS: u32 = 32;
 /// The distribution of t over cells, in the caller's memory.
 #[derive(Debug)]
 pub(super) struct Draw<'m> {
-    cells: Cells,
+    cells: EdgewiseSubdivision,
     /// Cumulative probabilities; empty for the uniform distribution.
     cumulative: &'m mut [f64],
     /// Steps since they were set.
@@ -53,14 +53,14 @@ pub(super) struct Draw<'m> {
 
 impl<'m> Draw<'m> {
     /// The uniform distribution; with memory for one number a cell it can be moved to the peaks.
-    pub fn new(cells: Cells, cumulative: &'m mut [f64]) -> Self {
+    pub fn new(cells: EdgewiseSubdivision, cumulative: &'m mut [f64]) -> Self {
         let count = cumulative.len() as f64;
         cumulative.iter_mut().enumerate().for_each(|(i, c)| *c = (i + 1) as f64 / count);
         Self { cells, cumulative, steps: 0 }
     }
 
     /// Goes on with the probabilities in `cumulative`, set so many steps ago.
-    pub fn resume(cells: Cells, cumulative: &'m mut [f64], steps: u32) -> Self {
+    pub fn resume(cells: EdgewiseSubdivision, cumulative: &'m mut [f64], steps: u32) -> Self {
         Self { cells, cumulative, steps }
     }
 
@@ -70,37 +70,43 @@ impl<'m> Draw<'m> {
     }
 
     /// Sets the probabilities from the losses that the cells are held to have.
-    pub fn measured(&mut self, peaked: &Peaked, losses: &[Value]) {
+    pub fn measured(&mut self, peak_sampling: &PeakSampling, losses: &[Value]) {
         let most = losses.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
         // Losses are not negative; a function that is counts from its smallest value.
         let least = losses.iter().fold(0.0_f64, |a, v| a.min(v.loss));
         let weight = |v: &Value| {
             let relative = if most > least { (v.loss - least) / (most - least) } else { 1.0 };
-            math::powi(relative, peaked.power)
+            math::powi(relative, peak_sampling.power)
         };
         let total: f64 = losses.iter().map(weight).sum();
         let count = losses.len() as f64;
         let mut sum = 0.0;
         for (c, value) in self.cumulative.iter_mut().zip(losses) {
-            sum += (1.0 - peaked.uniform) * weight(value) / total + peaked.uniform / count;
+            sum += (1.0 - peak_sampling.uniform) * weight(value) / total + peak_sampling.uniform / count;
             *c = sum;
         }
         self.steps = 0;
     }
 
     /// Lets the losses of steps move those of the cells that they were drawn in.
-    pub fn stepped(&mut self, peaked: &Peaked, cells: &[u32], losses: &[f32], held: &mut [Value]) {
+    pub fn stepped(
+        &mut self,
+        peak_sampling: &PeakSampling,
+        cells: &[u32],
+        losses: &[f32],
+        held: &mut [Value],
+    ) {
         for (&cell, &loss) in cells.iter().zip(losses) {
             let held = &mut held[cell as usize].loss;
-            *held += peaked.share * (f64::from(loss) - *held);
+            *held += peak_sampling.share * (f64::from(loss) - *held);
         }
         self.steps += losses.len() as u32;
     }
 
     /// Sets the probabilities anew, if enough steps were taken since.
-    pub fn renew(&mut self, peaked: &Peaked, held: &[Value]) {
+    pub fn renew(&mut self, peak_sampling: &PeakSampling, held: &[Value]) {
         if self.steps >= STEPS {
-            self.measured(peaked, held);
+            self.measured(peak_sampling, held);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Control points and momenta in one slice, and the optimiser's step on them.
 
-use super::{Course, Mix, normal};
+use super::{Mix, StepParams, normal};
 use crate::error::{Error, length, range};
 use crate::simplex::MAX_VERTICES;
 
@@ -9,12 +9,12 @@ use crate::simplex::MAX_VERTICES;
 /// # Layout
 /// (slots, 2, dim): centre, then momentum, of each slot.
 #[derive(Debug)]
-pub struct Slots<'m> {
+pub struct Sgd<'m> {
     memory: &'m mut [f32],
     dim: usize,
 }
 
-impl<'m> Slots<'m> {
+impl<'m> Sgd<'m> {
     /// Elements of memory for a number of slots.
     pub const fn memory_len(slots: usize, dim: usize) -> usize {
         2 * slots * dim
@@ -84,15 +84,15 @@ impl<'m> Slots<'m> {
         }
     }
 
-    /// Moves every trainable centre along the gradient at θ(t); see [`Landscape`](super::Landscape).
+    /// Moves every trainable centre along the gradient at θ(t); see [`Engine`](super::Engine).
     ///
     /// # Panics
     /// If a length is not dim.
-    pub fn step(&mut self, course: &Course, mix: &Mix, rate: f32, theta: &[f32], gradient: &mut [f32]) {
+    pub fn step(&mut self, course: &StepParams, mix: &Mix, rate: f32, theta: &[f32], gradient: &mut [f32]) {
         assert!(theta.len() == self.dim && gradient.len() == self.dim);
         gradient.iter_mut().zip(theta).for_each(|(g, &theta)| *g += course.weight_decay * theta);
-        if course.across > 0.0 {
-            self.project(mix, course.across, gradient);
+        if course.tangent_removal > 0.0 {
+            self.project(mix, course.tangent_removal, gradient);
         }
         for slot in course.trainable as usize..self.len() {
             let weight = mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w);

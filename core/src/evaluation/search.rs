@@ -1,8 +1,8 @@
 //! The maximum of a simplex between the points of its lattice.
 
+use crate::engine::{Engine, Split, Value};
 use crate::error::{Error, length, range};
-use crate::landscape::{Landscape, Split, Value};
-use crate::simplex::{Frame, Lattice, Mix, Point};
+use crate::simplex::{ControlPoints, Lattice, Mix, Point};
 use heapless::Vec;
 
 /// Places from which the search climbs, the highest lattice points that are not next to one another.
@@ -18,7 +18,7 @@ pub const fn search_len(vertices: usize) -> usize {
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Peak {
+pub struct MaxLoss {
     /// The largest loss seen, never below the lattice's.
     pub loss: f64,
     /// Where.
@@ -40,16 +40,16 @@ pub struct Peak {
 /// # Cost
 /// At most a few hundred passes over the split, six starts and r(r + 1) directions a round.
 #[expect(clippy::too_many_arguments, reason = "the caller owns the memory")]
-pub fn search<L: Landscape + ?Sized>(
-    landscape: &mut L,
-    frame: &Frame,
+pub fn search<L: Engine + ?Sized>(
+    engine: &mut L,
+    frame: &ControlPoints,
     n: u32,
     losses: &[f64],
     split: Split,
     tolerance: f64,
     points: &mut [Mix],
     values: &mut [Value],
-) -> Result<Peak, L::Error> {
+) -> Result<MaxLoss, L::Error> {
     let lattice = Lattice::new(frame.vertices(), n);
     length("losses of the lattice", lattice.len(), losses.len())?;
     length("points of a search", search_len(frame.vertices()), points.len())?;
@@ -67,7 +67,7 @@ pub fn search<L: Landscape + ?Sized>(
             count += 1;
         }
         let values = &mut values[..count];
-        landscape.values(split, &points[..count], values)?;
+        engine.values(split, &points[..count], values)?;
         evaluations += count as u32;
         let mut moved = false;
         for ((start, t), value) in moves(&before, step).zip(&*values) {
@@ -87,7 +87,7 @@ pub fn search<L: Landscape + ?Sized>(
     let highest = places.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a });
     let (at, loss) =
         highest.ok_or(Error::Range { what: "starts of a search", least: 1, most: 8, given: 0 })?;
-    Ok(Peak { loss, at, evaluations })
+    Ok(MaxLoss { loss, at, evaluations })
 }
 
 /// The highest lattice points, none next to another.

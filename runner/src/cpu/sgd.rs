@@ -7,8 +7,8 @@
 use super::floats::Floats;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
+use valleys_core::engine::{Mix, StepParams};
 use valleys_core::error::Error;
-use valleys_core::landscape::{Course, Mix};
 
 /// Momenta smaller than this become 0: where a gradient vanishes they would decay to denormals, and those are slow.
 const LEAST: f32 = 1e-30;
@@ -28,7 +28,7 @@ const NEAR: usize = 1 << 10;
 /// # Layout
 /// (slots, 2, stride): centre, then momentum, of each slot; the stride is dim in whole cache lines, filled with 0.
 #[derive(Debug)]
-pub struct Slots {
+pub struct Sgd {
     memory: Floats,
     dim: usize,
     /// Of each slot, the steps that it has coasted and not yet moved by.
@@ -37,7 +37,7 @@ pub struct Slots {
     pace: [f32; 2],
 }
 
-impl Slots {
+impl Sgd {
     /// `len` slots of zeros.
     pub fn new(len: usize, dim: usize) -> Self {
         Self { memory: Floats::new(2 * len * stride(dim)), dim, coasting: vec![0; len], pace: [0.0; 2] }
@@ -141,7 +141,7 @@ impl Slots {
     pub fn step(
         &mut self,
         level: Level,
-        course: &Course,
+        course: &StepParams,
         mix: &Mix,
         rate: f32,
         theta: &[f32],
@@ -238,7 +238,7 @@ type Part<'a> = ((&'a mut [f32], &'a mut [f32]), (&'a [f32], &'a [f32]));
 
 /// Moves a part of a centre.
 #[inline(always)]
-fn step_part<S: Simd>(simd: S, course: &Course, weight: f32, rate: f32, part: Part<'_>) {
+fn step_part<S: Simd>(simd: S, course: &StepParams, weight: f32, rate: f32, part: Part<'_>) {
     let ((centre, momentum), (theta, gradient)) = part;
     let splat = |x| S::f32s::splat(simd, x);
     let (mu, lambda, rate) = (splat(course.momentum), splat(course.weight_decay), splat(-rate));
@@ -276,10 +276,17 @@ mod tests {
 
     #[test]
     fn momenta_decay_to_nought_and_never_to_denormals() {
-        let mut slots = Slots::new(1, 20);
+        let mut slots = Sgd::new(1, 20);
         slots.put(0, &[1.0; 20]).unwrap();
-        let course =
-            Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
+        let course = StepParams {
+            seed: 0,
+            job: 0,
+            epoch: 0,
+            trainable: 0,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            tangent_removal: 0.0,
+        };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
             slots.step(Level::new(), &course, mix, 0.1, &theta, &theta);
@@ -295,10 +302,17 @@ mod tests {
     /// Steps at once are steps one by one.
     #[test]
     fn coasting_is_many_steps() {
-        let course =
-            Course { seed: 0, job: 0, epoch: 0, trainable: 0, momentum: 0.9, weight_decay: 0.0, across: 0.0 };
+        let course = StepParams {
+            seed: 0,
+            job: 0,
+            epoch: 0,
+            trainable: 0,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            tangent_removal: 0.0,
+        };
         let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
-        let (mut once, mut singly) = (Slots::new(2, 20), Slots::new(2, 20));
+        let (mut once, mut singly) = (Sgd::new(2, 20), Sgd::new(2, 20));
         let level = Level::new();
         for slots in [&mut once, &mut singly] {
             slots.step(level, &course, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);

@@ -5,22 +5,22 @@
 mod sampling;
 mod schedule;
 
+use crate::engine::{Engine, Split, Step, StepParams, Value};
 use crate::error::{Error, length, range};
-use crate::landscape::{Course, Landscape, Split, Step, Value};
 use crate::rng::{Purpose, Stream};
-use crate::simplex::{Cells, Frame, Mix, Simplex};
+use crate::simplex::{ControlPoints, EdgewiseSubdivision, Mix, Simplex};
 use core::ops::Range;
 use sampling::Draw;
 
-pub use sampling::{Peaked, Sampling};
-pub use schedule::{Sgd, schedule};
+pub use sampling::{PeakSampling, Sampling};
+pub use schedule::{SgdOptions, schedule};
 
 /// With [`Sampling::Peak`], the most steps that are drawn before the losses of the first of them are looked at.
 const AHEAD: u32 = 64;
 
 /// Which control points a fit moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Centres {
+pub enum Faces {
     /// Only those inside of the simplex; lower faces keep theirs (the paper's default).
     Fixed,
     /// All but the minima; the simplex has its own copy of its faces' points.
@@ -33,11 +33,11 @@ pub struct Fit {
     /// Which simplex: its mask keys the random numbers.
     pub simplex: Simplex,
     /// Which control points move.
-    pub centres: Centres,
+    pub centres: Faces,
     /// How t is drawn.
     pub sampling: Sampling,
     /// The optimiser.
-    pub sgd: Sgd,
+    pub sgd: SgdOptions,
     /// Passes over the training data, by the numbers that key the random numbers: the schedule runs once from the
     /// first to the last.
     pub epochs: Range<u32>,
@@ -58,17 +58,17 @@ pub struct Epoch {
 
 /// Where a fit begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Begin {
+pub enum Start {
     /// At its first step; with the peak, if `held` of its memory has the losses of its cells.
     First(Option<f64>),
     /// Where it paused.
-    Paused(Pause),
+    Paused(Checkpoint),
 }
 
-/// Where a fit paused. With the landscape's [state](Landscape::save) and `held`, `cumulative` and `start` of the
+/// Where a fit paused. With the landscape's [state](Engine::save) and `held`, `cumulative` and `start` of the
 /// memory it is all that the fit needs to go on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pause {
+pub struct Checkpoint {
     /// The epoch of the next step.
     pub epoch: u32,
     /// The batch of the next step.
@@ -81,13 +81,13 @@ pub struct Pause {
     pub steps: u32,
 }
 
-/// How a call of [`Fit::go_on`] ended.
+/// How a call of [`Fit::resume`] ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
-    /// All steps are taken; what [`Fit::descend`] returns.
+    /// All steps are taken; what [`Fit::run`] returns.
     Ended(Option<f64>),
     /// Some are left.
-    Paused(Pause),
+    Paused(Checkpoint),
 }
 
 /// The memory of a fit.
@@ -101,7 +101,7 @@ pub struct Memory<'m> {
     pub drawn: &'m mut [u32],
     /// Points, losses and probabilities of the cells, [`Fit::cells_len`] of each.
     pub points: &'m mut [Mix],
-    /// See `points`. Left to the next fit of the same map, refined, together with what [`Fit::descend`] returns.
+    /// See `points`. Left to the next fit of the same map, refined, together with what [`Fit::run`] returns.
     pub held: &'m mut [Value],
     /// See `points`.
     pub cumulative: &'m mut [f64],
@@ -111,27 +111,28 @@ pub struct Memory<'m> {
 
 impl Fit {
     /// The first slot that is trained: all control points of a vertex, those after the minima otherwise.
-    pub fn trainable(&self, frame: &Frame) -> u32 {
+    pub fn trainable(&self, frame: &ControlPoints) -> u32 {
         match self.centres {
-            Centres::Trainable if frame.vertices() > 1 => frame.vertices() as u32,
+            Faces::Trainable if frame.vertices() > 1 => frame.vertices() as u32,
             _ => frame.interior() as u32,
         }
     }
 
     /// Number of cells whose losses decide where t is drawn; none for a vertex or uniform sampling.
-    pub fn cells_len(&self, frame: &Frame) -> usize {
-        self.peaked(frame).map_or(0, |peaked| Cells::new(frame.vertices(), peaked.cells).len())
+    pub fn cells_len(&self, frame: &ControlPoints) -> usize {
+        self.peak_sampling(frame)
+            .map_or(0, |peak_sampling| EdgewiseSubdivision::new(frame.vertices(), peak_sampling.cells).len())
     }
 
     /// Elements of the memory of the control points at the start.
-    pub fn start_len(&self, frame: &Frame, dim: usize) -> usize {
-        let moving = frame.positions().len() - self.trainable(frame) as usize;
-        self.peaked(frame).map_or(0, |_| moving * dim)
+    pub fn start_len(&self, frame: &ControlPoints, dim: usize) -> usize {
+        let moving = frame.ids().len() - self.trainable(frame) as usize;
+        self.peak_sampling(frame).map_or(0, |_| moving * dim)
     }
 
-    fn peaked(&self, frame: &Frame) -> Option<Peaked> {
+    fn peak_sampling(&self, frame: &ControlPoints) -> Option<PeakSampling> {
         match self.sampling {
-            Sampling::Peak(peaked) if frame.vertices() > 1 => Some(peaked),
+            Sampling::Peak(peak_sampling) if frame.vertices() > 1 => Some(peak_sampling),
             _ => None,
         }
     }
@@ -153,31 +154,31 @@ impl Fit {
     ///
     /// # Cost
     /// A pass over the data an epoch; with [`Sampling::Peak`] also 2 × cells × samples forward passes, half of it if `peak` is given.
-    pub fn descend<L: Landscape + ?Sized>(
+    pub fn run<L: Engine + ?Sized>(
         &self,
-        landscape: &mut L,
-        frame: &Frame,
+        engine: &mut L,
+        frame: &ControlPoints,
         memory: Memory,
         peak: Option<f64>,
         record: impl FnMut(Epoch),
     ) -> Result<Option<f64>, L::Error> {
-        match self.go_on(landscape, frame, memory, Begin::First(peak), record, || false)? {
+        match self.resume(engine, frame, memory, Start::First(peak), record, || false)? {
             Progress::Ended(peak) => Ok(peak),
             Progress::Paused(_) => Ok(None),
         }
     }
 
-    /// [`descend`](Self::descend), from where it paused and to where `pause`, which is asked after every call of the
+    /// [`run`](Self::run), from where it paused and to where `pause`, which is asked after every call of the
     /// landscape, says so. Pauses do not change a bit.
     ///
     /// # Errors
-    /// As [`descend`](Self::descend).
-    pub fn go_on<L: Landscape + ?Sized>(
+    /// As [`run`](Self::run).
+    pub fn resume<L: Engine + ?Sized>(
         &self,
-        landscape: &mut L,
-        frame: &Frame,
+        engine: &mut L,
+        frame: &ControlPoints,
         memory: Memory,
-        begin: Begin,
+        begin: Start,
         mut record: impl FnMut(Epoch),
         mut pause: impl FnMut() -> bool,
     ) -> Result<Progress, L::Error> {
@@ -189,46 +190,46 @@ impl Fit {
         length("points of the cells", cells, points.len())?;
         length("losses of the cells", cells, held.len())?;
         length("probabilities of the cells", cells, cumulative.len())?;
-        length("control points at the start", self.start_len(frame, landscape.dim()), start.len())?;
+        length("control points at the start", self.start_len(frame, engine.dim()), start.len())?;
 
-        let peaked = self.peaked(frame);
-        let all = Cells::new(frame.vertices(), peaked.map_or(1, |p| p.cells));
+        let peak_sampling = self.peak_sampling(frame);
+        let all = EdgewiseSubdivision::new(frame.vertices(), peak_sampling.map_or(1, |p| p.cells));
         let first = self.trainable(frame);
         for (cell, point) in points.iter_mut().enumerate() {
             *point = frame.mix(&all.centre(cell));
         }
         let (mut draw, mut at) = match begin {
-            Begin::Paused(at) => (Draw::resume(all, cumulative, at.steps), at),
-            Begin::First(peak) => {
+            Start::Paused(at) => (Draw::resume(all, cumulative, at.steps), at),
+            Start::First(peak) => {
                 let mut draw = Draw::new(all, cumulative);
                 let mut before = f64::INFINITY;
-                if let Some(peaked) = &peaked {
+                if let Some(peak_sampling) = &peak_sampling {
                     before = match peak {
                         Some(peak) => peak,
-                        None => self.measure(landscape, peaked, points, held)?,
+                        None => self.measure(engine, peak_sampling, points, held)?,
                     };
-                    draw.measured(peaked, held);
-                    for (slot, theta) in (first..).zip(start.chunks_exact_mut(landscape.dim())) {
-                        landscape.get(slot, theta)?;
+                    draw.measured(peak_sampling, held);
+                    for (slot, theta) in (first..).zip(start.chunks_exact_mut(engine.dim())) {
+                        engine.get(slot, theta)?;
                     }
                 }
-                (draw, Pause { epoch: self.epochs.start, batch: 0, sum: 0.0, before, steps: 0 })
+                (draw, Checkpoint { epoch: self.epochs.start, batch: 0, sum: 0.0, before, steps: 0 })
             }
         };
-        let batches = landscape.epoch_len();
+        let batches = engine.batches();
         // The probabilities must not depend on how many steps the caller has memory for.
-        let ahead = peaked.map_or(batches, |_| AHEAD);
+        let ahead = peak_sampling.map_or(batches, |_| AHEAD);
         let total = self.epochs.end - self.epochs.start;
         while at.epoch < self.epochs.end {
             let epoch = at.epoch;
-            let course = Course {
+            let course = StepParams {
                 seed: self.seed,
                 job: self.simplex.mask(),
                 epoch,
                 trainable: first,
                 momentum: self.sgd.momentum,
                 weight_decay: self.sgd.weight_decay,
-                across: peaked.map_or(0.0, |p| p.across),
+                tangent_removal: peak_sampling.map_or(0.0, |p| p.tangent_removal),
             };
             let factor = schedule(epoch - self.epochs.start, total);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;
@@ -242,7 +243,7 @@ impl Fit {
                     let (t, c) = draw.draw(&mut stream, frame.vertices());
                     (*step, *cell) = (Step { mix: frame.mix(&t), rate, batch }, c);
                 }
-                landscape.advance(&course, steps, losses)?;
+                engine.advance(&course, steps, losses)?;
                 for (loss, batch) in losses.iter().zip(batch..) {
                     if !loss.is_finite() {
                         let at = u64::from(epoch) * u64::from(batches) + u64::from(batch);
@@ -251,10 +252,10 @@ impl Fit {
                     at.sum += f64::from(*loss);
                 }
                 at.batch += count as u32;
-                if let Some(peaked) = &peaked {
-                    draw.stepped(peaked, drawn, losses, held);
+                if let Some(peak_sampling) = &peak_sampling {
+                    draw.stepped(peak_sampling, drawn, losses, held);
                     if at.batch.is_multiple_of(ahead) || at.batch == batches {
-                        draw.renew(peaked, held);
+                        draw.renew(peak_sampling, held);
                     }
                 }
                 at.steps = draw.steps();
@@ -263,34 +264,34 @@ impl Fit {
                 }
             }
             record(Epoch { epoch, rate, loss: at.sum / f64::from(batches) });
-            at = Pause { epoch: epoch + 1, batch: 0, sum: 0.0, ..at };
+            at = Checkpoint { epoch: epoch + 1, batch: 0, sum: 0.0, ..at };
             if pause() {
                 return Ok(Progress::Paused(at));
             }
         }
-        let Some(peaked) = &peaked else { return Ok(Progress::Ended(None)) };
-        let after = self.measure(landscape, peaked, points, held)?;
+        let Some(peak_sampling) = &peak_sampling else { return Ok(Progress::Ended(None)) };
+        let after = self.measure(engine, peak_sampling, points, held)?;
         if after < at.before {
             return Ok(Progress::Ended(Some(after)));
         }
-        for (slot, theta) in (first..).zip(start.chunks_exact(landscape.dim())) {
-            landscape.put(slot, theta)?;
+        for (slot, theta) in (first..).zip(start.chunks_exact(engine.dim())) {
+            engine.put(slot, theta)?;
         }
         Ok(Progress::Ended(None))
     }
 
     /// Measures the cells, always on the same samples of a simplex, so that measurements can be compared; returns the
     /// peak.
-    fn measure<L: Landscape + ?Sized>(
+    fn measure<L: Engine + ?Sized>(
         &self,
-        landscape: &mut L,
-        peaked: &Peaked,
+        engine: &mut L,
+        peak_sampling: &PeakSampling,
         points: &[Mix],
         values: &mut [Value],
     ) -> Result<f64, L::Error> {
         let job = self.simplex.mask();
-        let split = Split::Drawn { seed: self.seed, job, epoch: 0, len: peaked.samples };
-        landscape.values(split, points, values)?;
+        let split = Split::Subset { seed: self.seed, job, epoch: 0, len: peak_sampling.samples };
+        engine.values(split, points, values)?;
         match values.iter().position(|v| !v.loss.is_finite()) {
             Some(cell) => Err(Error::NotFinite { what: "the loss of a cell", at: cell as u64 }.into()),
             None => Ok(values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss))),

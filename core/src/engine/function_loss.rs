@@ -1,22 +1,22 @@
 //! An analytic function behind the contract.
 
-use super::{Course, Function, Landscape, Mix, Slots, Split, Step, Value};
+use super::{Engine, Function, Mix, Sgd, Split, Step, StepParams, Value};
 use crate::error::{Error, length};
 
 /// Steps of an epoch, for a function that has no data to count.
-pub const EPOCH_LEN: u32 = 100;
+pub const BATCHES: u32 = 100;
 
 /// L(θ) = f(Qθ) with a fixed orthogonal matrix Q, in caller's memory.
 #[derive(Debug)]
-pub struct Analytic<'m> {
+pub struct FunctionLoss<'m> {
     function: Function,
     rotation: &'m [f64],
-    slots: Slots<'m>,
+    slots: Sgd<'m>,
     vectors: &'m mut [f64],
     theta: &'m mut [f32],
 }
 
-impl<'m> Analytic<'m> {
+impl<'m> FunctionLoss<'m> {
     /// A function of `slots.dim()` variables.
     ///
     /// `rotation` is Q (dim × dim, rows first), see [`rotation`](super::rotation); `vectors` is scratch memory of
@@ -27,7 +27,7 @@ impl<'m> Analytic<'m> {
     pub fn new(
         function: Function,
         rotation: &'m [f64],
-        slots: Slots<'m>,
+        slots: Sgd<'m>,
         vectors: &'m mut [f64],
         theta: &'m mut [f32],
     ) -> Result<Self, Error> {
@@ -58,15 +58,15 @@ impl<'m> Analytic<'m> {
     }
 }
 
-impl Landscape for Analytic<'_> {
+impl Engine for FunctionLoss<'_> {
     type Error = Error;
 
     fn dim(&self) -> usize {
         self.slots.dim()
     }
 
-    fn epoch_len(&self) -> u32 {
-        EPOCH_LEN
+    fn batches(&self) -> u32 {
+        BATCHES
     }
 
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
@@ -77,7 +77,7 @@ impl Landscape for Analytic<'_> {
         self.slots.get(slot, theta)
     }
 
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         length("losses of the steps", steps.len(), losses.len())?;
         for (step, loss) in steps.iter().zip(losses) {
             self.mix(&step.mix);

@@ -1,16 +1,16 @@
-//! The part of a gradient across a simplex; see [`valleys_core::landscape::normal`].
+//! The part of a gradient across a simplex; see [`valleys_core::engine::normal`].
 
-use super::slots::{Slots, each, vectors};
+use super::sgd::{Sgd, each, vectors};
 use fearless_simd::prelude::*;
-use valleys_core::landscape::{Course, Mix, normal};
+use valleys_core::engine::{Mix, StepParams, normal};
 use valleys_core::simplex::MAX_VERTICES;
 
 /// g ← g + λθ, then less the course's share of its part along the differences of the mix's control points.
 #[inline(always)]
 pub fn project<S: Simd>(
     simd: S,
-    slots: &Slots,
-    course: &Course,
+    slots: &Sgd,
+    course: &StepParams,
     mix: &Mix,
     theta: &[f32],
     gradient: &mut [f32],
@@ -19,7 +19,7 @@ pub fn project<S: Simd>(
     for (g, theta) in each::<S>(gradient).zip(vectors::<S>(theta)) {
         decay.mul_add(S::f32s::from_slice(simd, theta), S::f32s::from_slice(simd, g)).store_slice(g);
     }
-    let share = course.across;
+    let share = course.tangent_removal;
     // The number of directions is a constant of the loops, so that their sums stay in registers.
     match mix.len() {
         0 | 1 => {}
@@ -34,7 +34,7 @@ pub fn project<S: Simd>(
 }
 
 #[inline(always)]
-fn remove<S: Simd, const N: usize>(simd: S, slots: &Slots, mix: &Mix, share: f32, gradient: &mut [f32]) {
+fn remove<S: Simd, const N: usize>(simd: S, slots: &Sgd, mix: &Mix, share: f32, gradient: &mut [f32]) {
     let base = slots.centre(mix[0].0 as usize);
     let others: [&[f32]; N] = core::array::from_fn(|i| slots.centre(mix[i + 1].0 as usize));
     let zero = S::f32s::splat(simd, 0.0);

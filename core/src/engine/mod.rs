@@ -1,24 +1,24 @@
 //! The contract between topology and training: a loss over parameter space, worked with in whole passes.
 //!
-//! A [`Landscape`] holds control points in numbered slots. It takes many steps, or tells the loss at many points,
+//! A [`Engine`] holds control points in numbered slots. It takes many steps, or tells the loss at many points,
 //! in one call, so that an implementation is free to fuse layers, to record steps into one submission, to look
 //! ahead, to run points side by side. It never hears of a simplex, and its callers never hear of a layer.
 
-mod analytic;
 mod function;
+mod function_loss;
+mod network_loss;
 pub mod normal;
 mod rotation;
-mod slots;
-mod supervised;
+mod sgd;
 
 use crate::error::length;
 
 pub use crate::simplex::Mix;
-pub use analytic::{Analytic, EPOCH_LEN};
 pub use function::Function;
+pub use function_loss::{BATCHES, FunctionLoss};
+pub use network_loss::{NetworkLoss, epoch_order, subset_order};
 pub use rotation::{rotate, rotation};
-pub use slots::Slots;
-pub use supervised::{Supervised, drawn_order, epoch_order};
+pub use sgd::Sgd;
 
 /// One optimiser step: where, how far, with which batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub struct Step {
 
 /// What all steps of an epoch have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Course {
+pub struct StepParams {
     /// Seed of the run.
     pub seed: u64,
     /// The mask of the simplex that is fitted.
@@ -48,7 +48,7 @@ pub struct Course {
     pub weight_decay: f32,
     /// The share, 0 to 1, of the gradient along the simplex that is removed: of its part in the span of the
     /// differences of the mix's control points, see [`normal`].
-    pub across: f32,
+    pub tangent_removal: f32,
 }
 
 /// The samples over which a loss is averaged.
@@ -59,7 +59,7 @@ pub enum Split {
     /// All test samples.
     Test,
     /// `len` training samples drawn without replacement, by seed, job and epoch; all, where `len` is not smaller.
-    Drawn {
+    Subset {
         /// Seed of the run.
         seed: u64,
         /// The mask of the simplex that is fitted.
@@ -84,7 +84,7 @@ pub struct Value {
 ///
 /// Every implementation gives the same optimiser: with g = ∇L(θ(t)) + λθ(t), each trainable centre S moves by
 /// v_S ← μ v_S + weight_S · g, θ_S ← θ_S − rate · v_S, also where its weight is 0 (method: sections 2 and 3).
-pub trait Landscape {
+pub trait Engine {
     /// What can go wrong in a pass: a lost device, a slot that does not exist.
     type Error: From<crate::error::Error>;
 
@@ -92,7 +92,7 @@ pub trait Landscape {
     fn dim(&self) -> usize;
 
     /// Number of batches of an epoch.
-    fn epoch_len(&self) -> u32;
+    fn batches(&self) -> u32;
 
     /// Sets the control point of a slot and its momentum to 0.
     ///
@@ -110,7 +110,8 @@ pub trait Landscape {
     ///
     /// # Errors
     /// As the implementation says; a loss that is not finite is a result, not an error.
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Self::Error>;
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32])
+    -> Result<(), Self::Error>;
 
     /// Measures many points.
     ///

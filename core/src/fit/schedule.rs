@@ -2,7 +2,7 @@
 
 /// Stochastic gradient descent with momentum, and the schedule of Garipov et al.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
+pub struct SgdOptions {
     /// Base learning rate.
     pub learning_rate: f32,
     /// Momentum μ.
@@ -15,7 +15,7 @@ pub struct Sgd {
 /// falling linearly to 0.01 at a = 0.9, 0.01 after (method: section 3).
 ///
 /// ```
-/// use valleys_core::descent::schedule;
+/// use valleys_core::fit::schedule;
 /// assert_eq!([0, 4, 9].map(|e| schedule(e, 10)), [1.0, 1.0, 0.01]);
 /// assert!((schedule(6, 10) - 0.505).abs() < 1e-12);
 /// ```

@@ -11,18 +11,18 @@ use crate::rng::Stream;
 /// 2000, in other words). One cell is the whole simplex: [`uniform`](super::uniform) for any number of vertices.
 ///
 /// ```
-/// use valleys_core::simplex::Cells;
-/// let cells = Cells::new(3, 12);
+/// use valleys_core::simplex::EdgewiseSubdivision;
+/// let cells = EdgewiseSubdivision::new(3, 12);
 /// assert_eq!(cells.len(), 144);
-/// assert_eq!(Cells::new(2, 2).centre(0), [0.75, 0.25]);
+/// assert_eq!(EdgewiseSubdivision::new(2, 2).centre(0), [0.75, 0.25]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cells {
+pub struct EdgewiseSubdivision {
     vertices: usize,
     n: u32,
 }
 
-impl Cells {
+impl EdgewiseSubdivision {
     /// The cells with `n` ≥ 1 intervals on an edge of a simplex of 1 to [`MAX_VERTICES`] vertices.
     ///
     /// # Panics

@@ -4,11 +4,11 @@
 
 mod search;
 
+use crate::engine::{Engine, Split, Value};
 use crate::error::{Error, length, range};
-use crate::landscape::{Landscape, Split, Value};
-use crate::simplex::{Frame, Lattice, Mix};
+use crate::simplex::{ControlPoints, Lattice, Mix};
 
-pub use search::{Peak, search, search_len};
+pub use search::{MaxLoss, search, search_len};
 
 /// Measures a simplex on its lattice.
 ///
@@ -20,9 +20,9 @@ pub use search::{Peak, search, search_len};
 ///
 /// # Cost
 /// One pass over the split a lattice point.
-pub fn survey<L: Landscape + ?Sized>(
-    landscape: &mut L,
-    frame: &Frame,
+pub fn evaluate_lattice<L: Engine + ?Sized>(
+    engine: &mut L,
+    frame: &ControlPoints,
     n: u32,
     split: Split,
     points: &mut [Mix],
@@ -37,7 +37,7 @@ pub fn survey<L: Landscape + ?Sized>(
         for (point, t) in points.iter_mut().zip(&mut at) {
             *point = frame.mix(&t);
         }
-        landscape.values(split, points, values)?;
+        engine.values(split, points, values)?;
     }
     match values.iter().position(|v| !v.loss.is_finite()) {
         Some(at) => Err(Error::NotFinite { what: "the loss on the lattice", at: at as u64 }.into()),
@@ -62,7 +62,7 @@ pub struct Segment {
 /// Not C(n + 2, 2) losses; a loss that is not finite.
 ///
 /// ```
-/// use valleys_core::peak::segment;
+/// use valleys_core::evaluation::segment;
 /// let s = segment(1, &[0.1, 0.3, 0.2])?;
 /// assert_eq!((s.birth, s.death), (0.3, 0.3));
 /// # Ok::<(), valleys_core::error::Error>(())

@@ -5,39 +5,39 @@
 //! statistics are computed anew at every point, by a pass over the training samples in order, so that the loss is a
 //! function of θ alone (Garipov et al. 2018).
 
-use super::{Course, Landscape, Mix, Slots, Split, Step, Value};
+use super::{Engine, Mix, Sgd, Split, Step, StepParams, Value};
 use crate::error::{Error, length};
 use crate::network::{CropFlip, Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
 use crate::rng::{Purpose, Stream};
 
 /// The order in which an epoch visits `order.len()` samples: every implementation's, for the same bits.
-pub fn epoch_order(course: &Course, order: &mut [u32]) {
+pub fn epoch_order(course: &StepParams, order: &mut [u32]) {
     order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
     Stream::new(course.seed, Purpose::Shuffle, course.job, course.epoch, 0).shuffle(order);
 }
 
-/// The order whose first samples a [`Split::Drawn`] holds: every implementation's, for the same bits.
-pub fn drawn_order(seed: u64, job: u64, epoch: u32, order: &mut [u32]) {
+/// The order whose first samples a [`Split::Subset`] holds: every implementation's, for the same bits.
+pub fn subset_order(seed: u64, job: u64, epoch: u32, order: &mut [u32]) {
     order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
     Stream::new(seed, Purpose::Measure, job, epoch, 0).shuffle(order);
 }
 
 /// Mean cross-entropy of a network over labelled samples, in caller's memory.
 #[derive(Debug)]
-pub struct Supervised<'m> {
+pub struct NetworkLoss<'m> {
     network: Network<'m>,
     train: Samples<'m, f32>,
     test: Samples<'m, f32>,
     batch: usize,
     augment: Option<CropFlip<'m>>,
-    slots: Slots<'m>,
+    slots: Sgd<'m>,
     /// θ, ∇L, statistics of batch norms, the inputs of a batch, the scratch memory of a pass.
     floats: &'m mut [f32],
     order: &'m mut [u32],
     labels: &'m mut [u8],
 }
 
-impl<'m> Supervised<'m> {
+impl<'m> NetworkLoss<'m> {
     /// Elements of `floats`.
     pub const fn floats_len(network: &Network, batch: usize) -> usize {
         2 * network.parameter_len()
@@ -59,7 +59,7 @@ impl<'m> Supervised<'m> {
         train: Samples<'m, f32>,
         test: Samples<'m, f32>,
         batch: usize,
-        slots: Slots<'m>,
+        slots: Sgd<'m>,
         floats: &'m mut [f32],
         order: &'m mut [u32],
         labels: &'m mut [u8],
@@ -93,7 +93,7 @@ impl<'m> Supervised<'m> {
     }
 
     /// Copies samples of the training set, in the order drawn, to the batch memory; changed ones for a step of a `course`.
-    fn gather(&mut self, from: usize, count: usize, course: Option<&Course>) {
+    fn gather(&mut self, from: usize, count: usize, course: Option<&StepParams>) {
         let (dim, len) = (self.slots.dim(), self.network.input.len());
         let inputs = &mut self.floats[2 * dim + self.network.statistics_len()..][..count * len];
         for (i, (&sample, to)) in
@@ -141,7 +141,7 @@ impl<'m> Supervised<'m> {
 
     /// Sums over samples `from..from + count` of a split at θ.
     fn scores(&mut self, split: Split, from: usize, count: usize) -> Result<Scores, Error> {
-        if let Split::Drawn { .. } = split {
+        if let Split::Subset { .. } = split {
             self.gather(from, count, None);
         }
         let (network, train, test) = (self.network, self.train, self.test);
@@ -149,7 +149,7 @@ impl<'m> Supervised<'m> {
         let samples = match split {
             Split::Train => Self::part(train, from, count),
             Split::Test => Self::part(test, from, count),
-            Split::Drawn { .. } => {
+            Split::Subset { .. } => {
                 Samples { inputs: &gathered[..count * network.input.len()], labels: &self.labels[..count] }
             }
         };
@@ -168,14 +168,14 @@ fn pieces<'a>(network: &Network, batch: usize, floats: &'a mut [f32]) -> [&'a mu
     [theta, slope, statistics, inputs, scratch]
 }
 
-impl Landscape for Supervised<'_> {
+impl Engine for NetworkLoss<'_> {
     type Error = Error;
 
     fn dim(&self) -> usize {
         self.slots.dim()
     }
 
-    fn epoch_len(&self) -> u32 {
+    fn batches(&self) -> u32 {
         self.train.labels.len().div_ceil(self.batch) as u32
     }
 
@@ -187,7 +187,7 @@ impl Landscape for Supervised<'_> {
         self.slots.get(slot, theta)
     }
 
-    fn advance(&mut self, course: &Course, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         length("losses of the steps", steps.len(), losses.len())?;
         epoch_order(course, self.order);
         let dim = self.slots.dim();
@@ -212,8 +212,8 @@ impl Landscape for Supervised<'_> {
         let total = match split {
             Split::Train => self.train.labels.len(),
             Split::Test => self.test.labels.len(),
-            Split::Drawn { seed, job, epoch, len } => {
-                drawn_order(seed, job, epoch, self.order);
+            Split::Subset { seed, job, epoch, len } => {
+                subset_order(seed, job, epoch, self.order);
                 self.order.len().min(len as usize)
             }
         };
