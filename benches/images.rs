@@ -6,13 +6,13 @@
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
 use valleys::model::Model;
-use valleys_benches::{Failure, Peer, median_of};
+use valleys_benches::{CliError, Peer, median_of};
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::network::initialise;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
+use valleys_simd::engine::images::Images;
 
 const BATCH: usize = 128;
 /// Batches of the training set.
@@ -22,7 +22,7 @@ const SPAN: Duration = Duration::from_millis(1500);
 /// Points whose losses are told in one call.
 const POINTS: usize = 2;
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), CliError> {
     let names = std::env::var("VALLEYS_NETWORKS").unwrap_or_else(|_| "lenet5,resnet20".to_owned());
     let rounds: usize = std::env::var("VALLEYS_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
     let mut peer = Peer::start("images_torch.py")?;
@@ -71,11 +71,11 @@ struct Job {
 }
 
 impl Job {
-    fn new(name: &str, slots: u32) -> Result<Self, Failure> {
+    fn new(name: &str, slots: u32) -> Result<Self, CliError> {
         let model = Model::by_name(name)?;
         let network = model.network();
         let samples = |count: usize, seed| {
-            let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+            let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
             let inputs = (0..count * network.input.len()).map(|_| stream.unit() as f32).collect();
             Samples { inputs, labels: (0..count).map(|_| stream.below(10) as u8).collect() }
         };
@@ -91,17 +91,16 @@ impl Job {
     }
 
     /// Least and median milliseconds of a step.
-    fn steps(&mut self) -> Result<[f64; 2], Failure> {
+    fn steps(&mut self) -> Result<[f64; 2], CliError> {
         let mix = match self.slots {
             1 => Mix::from_iter([(0, 1.0)]),
             _ => Mix::from_iter([(0, 0.25), (2, 0.75)]),
         };
         let trainable = self.slots - 1;
         let course = StepParams {
-            seed: 5,
-            job: 1,
+            key: Key::new(5, 1),
             epoch: 0,
-            trainable,
+            first_trainable: trainable,
             momentum: 0.9,
             weight_decay: 1e-3,
             tangent_removal: 0.0,
@@ -116,7 +115,7 @@ impl Job {
 
     /// Least and median microseconds of a sample that is passed through the network: once for its loss, and once for
     /// the statistics of batch norms.
-    fn values(&mut self) -> Result<[f64; 2], Failure> {
+    fn values(&mut self) -> Result<[f64; 2], CliError> {
         let points = vec![Mix::from_iter([(0, 1.0)]); POINTS];
         let mut values = vec![Value::default(); POINTS];
         let passes = BATCHES as usize * BATCH * POINTS * if self.statistics { 2 } else { 1 };
@@ -126,7 +125,7 @@ impl Job {
 }
 
 /// Least and median milliseconds, after some runs that do not count.
-fn measure(warm: usize, mut run: impl FnMut() -> Result<(), Failure>) -> Result<[f64; 2], Failure> {
+fn measure(warm: usize, mut run: impl FnMut() -> Result<(), CliError>) -> Result<[f64; 2], CliError> {
     for _ in 0..warm {
         run()?;
     }
@@ -140,7 +139,7 @@ fn measure(warm: usize, mut run: impl FnMut() -> Result<(), Failure>) -> Result<
 }
 
 /// PyTorch's least and median milliseconds.
-fn torch(peer: &mut Peer, kind: &str, name: &str) -> Result<[f64; 2], Failure> {
+fn torch(peer: &mut Peer, kind: &str, name: &str) -> Result<[f64; 2], CliError> {
     peer.ask(&format!("{kind} {name}"))?;
     let line = peer.line()?;
     let (least, median) = line.split_once(' ').ok_or("two numbers expected")?;

@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// What goes wrong in a bench ends it.
-pub type Failure = Box<dyn std::error::Error>;
+pub type CliError = Box<dyn std::error::Error>;
 
 /// A peer in a process of its own, that times when it is asked to: a Python script beside the benches.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Peer {
     ///
     /// # Errors
     /// The process cannot be started.
-    pub fn start(script: &str) -> Result<Option<Self>, Failure> {
+    pub fn start(script: &str) -> Result<Option<Self>, CliError> {
         let Ok(python) = std::env::var("VALLEYS_PYTHON") else { return Ok(None) };
         let script = format!("{}/{script}", env!("CARGO_MANIFEST_DIR"));
         let mut child =
@@ -34,7 +34,7 @@ impl Peer {
     ///
     /// # Errors
     /// The peer has ended.
-    pub fn ask(&mut self, line: &str) -> Result<(), Failure> {
+    pub fn ask(&mut self, line: &str) -> Result<(), CliError> {
         Ok(writeln!(self.child.stdin.as_mut().ok_or("no input of the peer")?, "{line}")?)
     }
 
@@ -42,7 +42,7 @@ impl Peer {
     ///
     /// # Errors
     /// The peer has ended.
-    pub fn line(&mut self) -> Result<String, Failure> {
+    pub fn line(&mut self) -> Result<String, CliError> {
         Ok(self.lines.next().ok_or("the peer ended")??)
     }
 }
@@ -53,7 +53,7 @@ pub struct Random(Stream);
 impl Random {
     /// The numbers of a seed.
     pub fn new(seed: u64) -> Self {
-        Self(Stream::new(seed, Purpose::Point, 0, 0, 0))
+        Self(Stream::new(Key::new(seed, 0), Purpose::Point, 0, 0))
     }
 
     /// Uniform in (0, 1].

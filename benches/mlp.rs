@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
-use valleys_benches::{Failure, Peer, median_of};
+use valleys_benches::{CliError, Peer, median_of};
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::network::{Network, Shape, initialise, zoo};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
+use valleys_simd::engine::Cpu;
 
 /// Least and median microseconds of one round, by name.
 type Round = BTreeMap<String, [f64; 2]>;
@@ -25,7 +25,7 @@ const POINTS: usize = 64;
 /// What PyTorch does, too.
 const PEERS: [&str; 3] = ["tiny", "wide", "wide_curve"];
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), CliError> {
     let mut peer = Peer::start("mlp_torch.py")?;
     let mut jobs = [
         Job::new("tiny", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
@@ -103,11 +103,11 @@ impl Job {
         batch: usize,
         [slots, trainable]: [u32; 2],
         mix: fn(f32) -> Mix,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CliError> {
         let layers = zoo::mlp::<8>(widths)?;
         let network = Network { input: Shape::flat(widths[0]), layers: &layers };
         let samples = |count: usize, seed| {
-            let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+            let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
             let inputs = (0..count * widths[0]).map(|_| stream.below(17) as f32 / 16.0).collect();
             Samples { inputs, labels: (0..count).map(|_| stream.below(10) as u8).collect() }
         };
@@ -123,8 +123,8 @@ impl Job {
     }
 
     /// Least and median microseconds of a step.
-    fn steps(&mut self) -> Result<[f64; 2], Failure> {
-        let mut stream = Stream::new(4, Purpose::Point, 0, 0, 0);
+    fn steps(&mut self) -> Result<[f64; 2], CliError> {
+        let mut stream = Stream::new(Key::new(4, 0), Purpose::Point, 0, 0);
         let batches = self.cpu.batches();
         let mut times = Vec::new();
         for epoch in 0..self.epochs {
@@ -133,10 +133,9 @@ impl Job {
             let mut losses = vec![0.0; steps.len()];
             let trainable = self.trainable;
             let course = StepParams {
-                seed: 5,
-                job: 1,
+                key: Key::new(5, 1),
                 epoch,
-                trainable,
+                first_trainable: trainable,
                 momentum: 0.9,
                 weight_decay: 1e-3,
                 tangent_removal: 0.0,
@@ -149,7 +148,7 @@ impl Job {
     }
 
     /// Least and median microseconds of a point on all training and test samples.
-    fn values(&mut self) -> Result<[f64; 2], Failure> {
+    fn values(&mut self) -> Result<[f64; 2], CliError> {
         let points: Vec<Mix> = (0..POINTS).map(|i| (self.mix)(i as f32 / POINTS as f32)).collect();
         let mut values = vec![Value::default(); POINTS];
         let mut times = Vec::new();
@@ -165,7 +164,7 @@ impl Job {
 }
 
 /// Adds PyTorch's times of a round.
-fn torch(peer: &mut Peer, round: &mut Round) -> Result<(), Failure> {
+fn torch(peer: &mut Peer, round: &mut Round) -> Result<(), CliError> {
     for step in PEERS {
         peer.ask(step)?;
         loop {

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 use std::time::Instant;
-use valleys::cpu::Cpu;
-use valleys::data::{self, Dataset, Wanted};
+use valleys::data::{self, Dataset, LoadOptions};
 use valleys_core::engine::{Engine, Mix, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::fit::{Faces, Fit, Memory, PeakSampling, Sampling, SgdOptions};
+use valleys_core::fit::{Faces, Fit, Memory, PeakSampling, Sampling, Schedule, SgdOptions};
 use valleys_core::network::{Network, Shape, initialise, zoo};
-use valleys_core::simplex::{ControlPointId, ControlPoints, Simplex, control_points_len};
+use valleys_core::rng::Key;
+use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len};
+use valleys_simd::engine::Cpu;
 
 const WIDTHS: &[usize] = &[64, 32, 32, 10];
 const BATCH: usize = 32;
@@ -18,7 +19,7 @@ const CALL: usize = 64;
 const ROUNDS: usize = 9;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let data = Arc::new(data::load("digits", &Wanted::default())?.data);
+    let data = Arc::new(data::load("digits", &LoadOptions::default())?.data);
     println!("{:<28} {:>10} {:>10} {:>7}", "us a step", "uniform", "peak", "ratio");
     for (name, vertices) in [("curve", 2), ("triangle", 3)] {
         for epochs in [50, 200] {
@@ -52,7 +53,7 @@ fn fit(
     [vertices, depth]: [usize; 2],
     sampling: Sampling,
     epochs: u32,
-    held: &mut Vec<Value>,
+    cell_losses: &mut Vec<Value>,
     peak: &mut Option<f64>,
 ) -> Result<f64, Error> {
     let layers = zoo::mlp::<8>(WIDTHS)?;
@@ -67,23 +68,23 @@ fn fit(
         cpu.put(slot, &theta)?;
     }
     let fit = Fit {
-        simplex: Simplex::new((1 << vertices) - 1).expect("vertices"),
-        centres: Faces::Fixed,
+        key: Key::new(1, (1 << vertices) - 1),
+        faces: Faces::Fixed,
         sampling,
         sgd: SgdOptions { learning_rate: 1e-4, momentum: 0.9, weight_decay: 1e-3 },
+        schedule: Schedule::Linear,
         epochs: 0..epochs,
-        seed: 1,
     };
     let cells = fit.cells_len(&frame);
-    held.resize(cells, Value::default());
+    cell_losses.resize(cells, Value::default());
     let memory = Memory {
         steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL],
         losses: &mut [0.0; CALL],
-        drawn: &mut [0; CALL],
-        points: &mut vec![Mix::new(); cells],
-        held,
+        drawn_cells: &mut [0; CALL],
+        cell_points: &mut vec![Mix::new(); cells],
+        cell_losses,
         cumulative: &mut vec![0.0; cells],
-        start: &mut vec![0.0; fit.start_len(&frame, cpu.dim())],
+        initial: &mut vec![0.0; fit.initial_len(&frame, cpu.dim())],
     };
     let steps = f64::from(epochs * cpu.batches());
     let start = Instant::now();

@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
 use valleys_core::engine::{Engine, Step};
 use valleys_core::error::Error;
-use valleys_core::network::{Shape, zoo};
+use valleys_core::network::{CropFlip, Shape, zoo};
+use valleys_simd::engine::Cpu;
 use valleys_tests::engines::{course, mix};
 use valleys_tests::trained::{Case, networks};
 
@@ -52,7 +52,7 @@ fn a_step_asks_for_no_memory() {
         for network in networks() {
             let border = vec![0.0; network.0.channels];
             let case = Case::new(network, [33, 70]);
-            for augment in [None, Some((case.input, border))] {
+            for augment in [None, Some(CropFlip { shape: case.input, padding: 4, border })] {
                 assert_eq!(of_an_epoch(&mut case.images(3, augment)), 0, "{}", case.network());
             }
         }

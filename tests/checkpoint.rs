@@ -4,7 +4,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::Path;
 use valleys::checkpoint::{Checkpoint, decode, encode};
 use valleys::model::Model;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 struct Case {
     model: Model,
@@ -14,7 +14,7 @@ struct Case {
 
 fn case(name: &str) -> Case {
     let model = Model::by_name(name).unwrap();
-    let mut stream = Stream::new(1, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(1, 0), Purpose::Init, 0, 0);
     let mut draw = |len: usize| (0..len).map(|_| stream.normal() as f32).collect();
     let (theta, statistics) = (draw(model.network().parameter_len()), draw(model.network().statistics_len()));
     Case { model, theta, statistics }
@@ -175,7 +175,7 @@ fn mutated_files_do_not_panic() {
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let mut refused = 0;
     for round in 0..rounds {
-        let mut stream = Stream::new(78, Purpose::Split, round.into(), 0, 0);
+        let mut stream = Stream::new(Key::new(78, round.into()), Purpose::Split, 0, 0);
         let mut bytes = whole.clone();
         for _ in 0..=stream.below(4) {
             let most = if stream.below(2) == 0 { header } else { bytes.len() };

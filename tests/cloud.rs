@@ -1,11 +1,11 @@
 //! Index 0 of clouds: the core's spanning tree against union-find on the complete graph, the host's against the core's.
 
 use proptest::prelude::*;
-use valleys::cpu::cloud::{Distance, spanning_tree as host_tree};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::{
     Cosine, Distances, Edge, Error, Euclidean, Filtration, Metric, spanning_tree, union_find,
 };
+use valleys_simd::spanning_tree::{Distance, spanning_tree as host_tree};
 
 fn lengths(space: &impl Metric) -> Vec<f64> {
     let mut tree = vec![Edge::default(); space.points().saturating_sub(1)];
@@ -94,7 +94,11 @@ fn errors_name_the_element() {
 }
 
 /// The host's lengths, which must be the same trees for any number of threads.
-fn host_lengths<T: valleys::cpu::cloud::Narrow>(cloud: &[T], dim: usize, distance: Distance) -> Vec<f64> {
+fn host_lengths<T: valleys_simd::spanning_tree::Narrow>(
+    cloud: &[T],
+    dim: usize,
+    distance: Distance,
+) -> Vec<f64> {
     let tree = host_tree(cloud, dim, distance, 1).unwrap();
     for threads in [2, 3, 8] {
         assert_eq!(host_tree(cloud, dim, distance, threads).unwrap(), tree, "{threads} threads");
@@ -121,7 +125,7 @@ fn check_host(name: &str, cloud: &[f64], dim: usize) {
 }
 
 fn normal(points: usize, dim: usize) -> Vec<f64> {
-    let mut stream = Stream::new(7, Purpose::Point, points as u64, dim as u32, 0);
+    let mut stream = Stream::new(Key::new(7, points as u64), Purpose::Point, dim as u32, 0);
     (0..points * dim).map(|_| stream.normal()).collect()
 }
 

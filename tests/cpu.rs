@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use std::sync::Arc;
-use valleys::cpu::Cpu;
 use valleys::data::{Dataset, Samples};
 use valleys_core::engine::{Engine, Mix, Split, Step, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
+use valleys_simd::engine::Cpu;
 use valleys_tests::engines::{
     assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix, mixed, reference,
     train, widen,
@@ -32,7 +32,7 @@ const CASES: &[(&[usize], usize, usize)] = &[
 ];
 
 fn samples(features: usize, classes: usize, count: usize, seed: u64) -> Samples {
-    let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
     Samples {
         inputs: (0..count * features).map(|_| stream.symmetric(1.0) as f32).collect(),
         labels: (0..count).map(|_| stream.below(classes as u32) as u8).collect(),
@@ -172,7 +172,7 @@ fn values_are_those_of_f64() {
 fn drawn_samples_are_the_reference_s() {
     let case = Case::new(&[17, 33, 10], 16, 90);
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
-    let measure = |len, epoch| Split::Subset { seed: 5, job: 6, epoch, len };
+    let measure = |len, epoch| Split::Subset { key: Key::new(5, 6), epoch, len };
     for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
         let mut values = [Value::default(); 2];
         case.cpu(2).values(split, &points, &mut values).unwrap();
@@ -233,7 +233,7 @@ proptest! {
         count in 1usize..70, size in 1usize..40, a in 1usize..40, b in 1usize..40, seed in 0u64..99,
     ) {
         let case = Case::new(&[a, b, 3], 8, 50);
-        let mut stream = Stream::new(seed, Purpose::Point, 0, 0, 0);
+        let mut stream = Stream::new(Key::new(seed, 0), Purpose::Point, 0, 0);
         let points: Vec<Mix> = (0..count)
             .map(|_| {
                 let t = stream.unit() as f32;
@@ -353,7 +353,7 @@ fn refuses_what_does_not_fit() {
     assert!(matches!(cpu.advance(&course(0, 0), &[step], &mut []), Err(Error::Length { .. })));
     let mut value = [Value::default()];
     assert!(matches!(cpu.values(Split::Train, &[unknown], &mut value), Err(Error::Range { .. })));
-    let nobody = Split::Subset { seed: 0, job: 0, epoch: 0, len: 0 };
+    let nobody = Split::Subset { key: Key::new(0, 0), epoch: 0, len: 0 };
     assert!(matches!(cpu.values(nobody, &[mix(&[(0, 1.0)])], &mut value), Err(Error::Range { .. })));
     // Nothing has moved.
     assert_eq!(centre(&mut cpu, 0), theta);

@@ -1,11 +1,12 @@
 //! The fast kernels of convolutional networks against the reference kernels, f32 and f64, of core.
 
 use std::sync::Arc;
-use valleys::cpu::images::Images;
 use valleys::data::Dataset;
 use valleys_core::engine::{Engine, Split, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::network::{self, Layer, Network, scores, zoo};
+use valleys_core::network::{self, CropFlip, Layer, Network, scores, zoo};
+use valleys_core::rng::Key;
+use valleys_simd::engine::images::Images;
 use valleys_tests::engines::{
     assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
     mixed, train, widen,
@@ -45,9 +46,8 @@ fn trajectory_is_the_reference_s() {
 #[test]
 fn augmented_samples_are_the_reference_s() {
     let case = Case::new(networks().swap_remove(3), [17, 40]);
-    let border = [0.5, -0.25];
-    let (theta, losses) = train(&mut case.images(3, Some((case.input, border.to_vec()))), 0.01);
-    let augment = Some((case.input, &border[..]));
+    let augment = Some(CropFlip { shape: case.input, padding: 4, border: vec![0.5, -0.25] });
+    let (theta, losses) = train(&mut case.images(3, augment.clone()), 0.01);
     let (expected, expected_losses) = case.reference(3, augment, |reference| train(reference, 0.01));
     let tolerance = tolerance::trajectory_f32(case.network().flops());
     assert!(difference(&theta, &widen(&expected)) < tolerance);
@@ -104,7 +104,7 @@ fn statistics_and_totals_are_the_reference_s() {
 fn drawn_samples_are_the_reference_s() {
     let case = Case::new(networks().swap_remove(3), [16, 90]);
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
-    let measure = |len, epoch| Split::Subset { seed: 5, job: 6, epoch, len };
+    let measure = |len, epoch| Split::Subset { key: Key::new(5, 6), epoch, len };
     for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
         let mut values = [Value::default(); 2];
         case.images(2, None).values(split, &points, &mut values).unwrap();
@@ -177,7 +177,7 @@ fn refuses_what_does_not_fit() {
     let mut bad = data.clone();
     bad.train.labels[3] = 3;
     assert_eq!(make(layers, &bad, 8), Err(Error::Label { sample: 3, label: 3, classes: 3 }));
-    let black = Some((case.input, vec![0.0]));
+    let black = Some(CropFlip { shape: case.input, padding: 4, border: vec![0.0] });
     let made = Images::new(&case.network(), case.data.clone(), 8, 2, black);
     assert!(matches!(made, Err(Error::Length { needed: 2, given: 1, .. })));
     let mut images = case.images(2, None);

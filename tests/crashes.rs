@@ -16,7 +16,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// A run of half a second with checkpoints, a depth beside the main fit, thirty-five jobs.
 const RING: &[&str] = &[
@@ -69,7 +69,7 @@ fn nothing_left_over(out: &Path) {
 fn killed_at_any_moment_it_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, time) = whole(folder.path());
-    let mut delays = Stream::new(50, Purpose::Point, 0, 0, 0);
+    let mut delays = Stream::new(Key::new(50, 0), Purpose::Point, 0, 0);
     let (mut kills, mut directories, all) = (0, 0, kills());
     while kills < all {
         directories += 1;
@@ -110,7 +110,7 @@ fn records(out: &Path, seen: &mut BTreeMap<String, BTreeSet<u64>>) {
 fn many_processes_commit_each_job_once() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, time) = whole(folder.path());
-    let mut delays = Stream::new(51, Purpose::Point, 0, 0, 0);
+    let mut delays = Stream::new(Key::new(51, 0), Purpose::Point, 0, 0);
     for processes in [2, 4, 8] {
         let (mut kills, mut directories, mut commits) = (0, 0, 0);
         while kills < kills_each() {

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 use std::path::Path;
-use valleys::data::{Loaded, Subset, Wanted, bounded, cifar10, fashion_mnist, load};
-use valleys::failure::{Failure, Kind};
+use valleys::data::{LoadOptions, Loaded, Subset, bounded, cifar10, fashion_mnist, load};
+use valleys::error::{CliError, ErrorKind};
 use valleys_core::network::{CropFlip, Shape};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::official_data;
 
-fn wanted(dir: Option<&Path>) -> Wanted<'_> {
-    Wanted { dir, train: Subset::All, test: Subset::All, mean: None, std: None }
+fn wanted(dir: Option<&Path>) -> LoadOptions<'_> {
+    LoadOptions { dir, train: Subset::All, test: Subset::All, mean: None, std: None }
 }
 
 fn counts(labels: &[u8], classes: usize) -> Vec<usize> {
@@ -22,7 +22,7 @@ fn word(x: u32) -> [u8; 4] {
 
 /// An IDX file of images with pixels of a stream, and its labels 0 to 9 in turn.
 fn idx(count: u32) -> (Vec<u8>, Vec<u8>) {
-    let mut stream = Stream::new(u64::from(count), Purpose::Split, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(u64::from(count), 0), Purpose::Split, 0, 0);
     let mut images: Vec<u8> = [2051, count, 28, 28].into_iter().flat_map(word).collect();
     images.extend((0..784 * count).map(|_| stream.below(256) as u8));
     let mut labels: Vec<u8> = [2049, count].into_iter().flat_map(word).collect();
@@ -32,7 +32,7 @@ fn idx(count: u32) -> (Vec<u8>, Vec<u8>) {
 
 /// Records with label i mod 10 and pixels of a stream.
 fn records(count: usize, seed: u64) -> Vec<u8> {
-    let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
     (0..count)
         .flat_map(|i| {
             let pixels: Vec<u8> = (0..3072).map(|_| stream.below(256) as u8).collect();
@@ -75,7 +75,7 @@ fn files_compressed_or_not() {
     // The same in a folder of the data set's name, with other constants.
     let above = tempfile::tempdir().unwrap();
     std::fs::rename(dir.path(), above.path().join("fashion-mnist")).unwrap();
-    let other = Wanted { mean: Some(&[0.5]), std: Some(&[0.25]), ..wanted(Some(above.path())) };
+    let other = LoadOptions { mean: Some(&[0.5]), std: Some(&[0.25]), ..wanted(Some(above.path())) };
     let loaded = load("fashion-mnist", &other).unwrap();
     assert_eq!((loaded.source.mean.clone(), loaded.source.std.clone()), (vec![0.5], vec![0.25]));
     assert_eq!(loaded.data.test.inputs[0], (f32::from(images[16]) / 255.0 - 0.5) / 0.25);
@@ -103,7 +103,7 @@ fn as_many_cifar_batches_as_are_there() {
 fn subsets() {
     let dir = small_fashion();
     let of = |train: Subset| {
-        let wanted = Wanted { train, test: Subset::Nothing, ..wanted(Some(dir.path())) };
+        let wanted = LoadOptions { train, test: Subset::Nothing, ..wanted(Some(dir.path())) };
         let data = load("fashion-mnist", &wanted).unwrap().data;
         assert!(data.test.is_empty());
         data.train
@@ -139,28 +139,31 @@ fn breast_cancer_is_embedded() {
         assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "feature {feature}: {mean} {variance}");
     }
     // A subset keeps the constants of the whole training part.
-    let few = Wanted { train: Subset::First(10), ..wanted(None) };
+    let few = LoadOptions { train: Subset::First(10), ..wanted(None) };
     let few = load("breast-cancer", &few).unwrap();
     assert_eq!((few.source, &few.data.train.inputs[..]), (source, &data.train.inputs[..300]));
 }
 
 #[test]
 fn wrong_names_and_constants() {
-    let fails = |name: &str, wanted: &Wanted| match load(name, wanted) {
-        Err(Failure { kind, message }) => (kind, message),
+    let fails = |name: &str, wanted: &LoadOptions| match load(name, wanted) {
+        Err(CliError { kind, message }) => (kind, message),
         Ok(_) => panic!("{name}"),
     };
     let (kind, message) = fails("fashion-mist", &wanted(None));
-    assert_eq!(kind, Kind::Configuration);
+    assert_eq!(kind, ErrorKind::Configuration);
     assert!(message.contains("did you mean \"fashion-mnist\"?"), "{message}");
     let (kind, message) = fails("cifar-10", &wanted(None));
-    assert!(kind == Kind::Configuration && message.contains("--data DIR"), "{message}");
+    assert!(kind == ErrorKind::Configuration && message.contains("--data DIR"), "{message}");
     let empty = tempfile::tempdir().unwrap();
     let (kind, message) = fails("cifar-10", &wanted(Some(empty.path())));
-    assert!(kind == Kind::Data && message.contains("data_batch_1.bin or data_batch_1.bin.gz"), "{message}");
-    let two = Wanted { mean: Some(&[0.5, 0.5]), ..wanted(None) };
+    assert!(
+        kind == ErrorKind::Data && message.contains("data_batch_1.bin or data_batch_1.bin.gz"),
+        "{message}"
+    );
+    let two = LoadOptions { mean: Some(&[0.5, 0.5]), ..wanted(None) };
     let (kind, message) = fails("breast-cancer", &two);
-    assert!(kind == Kind::Configuration && message.contains("data.mean has 2 numbers"), "{message}");
+    assert!(kind == ErrorKind::Configuration && message.contains("data.mean has 2 numbers"), "{message}");
     assert!(message.contains("must have 1 or, for each channel of breast-cancer, 30"), "{message}");
 }
 
@@ -202,7 +205,7 @@ fn malformed_files_are_named() {
         }
         std::fs::write(dir.path().join(name), bytes).unwrap();
         let failure = load("fashion-mnist", &wanted(Some(dir.path()))).unwrap_err();
-        assert_eq!(failure.kind, Kind::Data);
+        assert_eq!(failure.kind, ErrorKind::Data);
         assert!(failure.message.contains(name), "{failure}");
         words.iter().for_each(|word| assert!(failure.message.contains(word), "{word:?} in {failure}"));
     }
@@ -242,7 +245,7 @@ fn mutated_files_do_not_panic() {
     let path = Path::new("mutated");
     let (mut refused, mut read) = (0, 0);
     for round in 0..rounds {
-        let mut stream = Stream::new(77, Purpose::Split, round.into(), 0, 0);
+        let mut stream = Stream::new(Key::new(77, round.into()), Purpose::Split, 0, 0);
         let kind = round as usize % sources.len();
         let mut bytes = sources[kind].clone();
         for _ in 0..=stream.below(4) {
@@ -267,7 +270,7 @@ fn mutated_files_do_not_panic() {
         match done {
             Ok(()) => read += 1,
             Err(failure) => {
-                assert!(failure.kind == Kind::Data && failure.message.contains("expected"), "{failure}");
+                assert!(failure.kind == ErrorKind::Data && failure.message.contains("expected"), "{failure}");
                 refused += 1;
             }
         }
@@ -280,11 +283,11 @@ fn mutated_files_do_not_panic() {
 fn augmentation_shifts_and_mirrors() {
     let shape = Shape { channels: 2, height: 3, width: 4 };
     let image: Vec<f32> = (1..=24).map(|x| x as f32).collect();
-    let augment = CropFlip { shape, padding: 1, border: &[-1.0, -2.0] };
+    let augment = CropFlip { shape, padding: 1, border: vec![-1.0, -2.0] };
     let mut seen = std::collections::BTreeMap::new();
     for sample in 0..1800 {
         let mut copy = vec![0.0; 24];
-        augment.apply(&mut Stream::new(1, Purpose::Augment, 1, 0, sample), &image, &mut copy);
+        augment.apply(&mut Stream::new(Key::new(1, 1), Purpose::Augment, 0, sample), &image, &mut copy);
         let key: Vec<i32> = copy.iter().map(|&x| x as i32).collect();
         *seen.entry(key).or_insert(0) += 1;
     }
@@ -328,7 +331,7 @@ fn official_files() {
     assert!((mean - 0.28604).abs() < 1e-5 && (deviation - 0.35302).abs() < 1e-5);
 
     // The first batch alone.
-    let first = Wanted { train: Subset::First(10_000), ..wanted(Some(&dir)) };
+    let first = LoadOptions { train: Subset::First(10_000), ..wanted(Some(&dir)) };
     let loaded = load("cifar-10", &first).unwrap();
     let batch_1 = [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981];
     assert_eq!(counts(&loaded.data.train.labels, 10), batch_1);

@@ -1,15 +1,16 @@
 //! A fit's way over a landscape: points, rates and batches that it draws, where it ends, pauses.
 
 use std::ops::Range;
-use valleys_core::engine::{Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Value};
+use valleys_core::engine::{
+    Direct, Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Value,
+};
 use valleys_core::error::Error;
 use valleys_core::evaluation::evaluate_lattice;
 use valleys_core::fit::{
-    Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, SgdOptions, Start, schedule,
+    Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, Schedule, SgdOptions, Start,
 };
-use valleys_core::simplex::{
-    ControlPointId, ControlPoints, EdgewiseSubdivision, Simplex, control_points_len,
-};
+use valleys_core::rng::Key;
+use valleys_core::simplex::{ControlPointId, ControlPoints, EdgewiseSubdivision, control_points_len};
 
 /// A landscape that keeps what it is asked, with loss Σθ at points and `heights` of steps.
 struct Plain {
@@ -68,10 +69,10 @@ fn frame(vertices: usize, depth: usize, memory: &mut Vec<ControlPointId>) -> Con
     ControlPoints::new(vertices, depth, memory).unwrap()
 }
 
-fn fit(mask: u64, centres: Faces, epochs: Range<u32>) -> Fit {
+fn fit(mask: u64, faces: Faces, epochs: Range<u32>) -> Fit {
     let sgd = SgdOptions { learning_rate: 0.5, momentum: 0.9, weight_decay: 0.25 };
-    let simplex = Simplex::new(mask).unwrap();
-    Fit { simplex, centres, sampling: Sampling::Uniform, sgd, epochs, seed: 11 }
+    let (key, sampling) = (Key::new(11, mask), Sampling::Uniform);
+    Fit { key, faces, sampling, sgd, schedule: Schedule::Linear, epochs }
 }
 
 fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record: impl FnMut(Epoch)) {
@@ -79,11 +80,11 @@ fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record
     let memory = Memory {
         steps: &mut vec![NO_STEP; call],
         losses: &mut vec![0.0; call],
-        drawn: &mut vec![0; call],
-        points: &mut vec![Mix::new(); cells],
-        held: &mut vec![Value::default(); cells],
+        drawn_cells: &mut vec![0; call],
+        cell_points: &mut vec![Mix::new(); cells],
+        cell_losses: &mut vec![Value::default(); cells],
         cumulative: &mut vec![0.0; cells],
-        start: &mut vec![0.0; fit.start_len(frame, 1)],
+        initial: &mut vec![0.0; fit.initial_len(frame, 1)],
     };
     fit.run(engine, frame, memory, None, record).unwrap();
 }
@@ -104,9 +105,9 @@ fn descent_draws_rates_and_batches() {
     assert_eq!(asked.len(), 50);
     for (i, (course, step)) in asked.iter().enumerate() {
         let epoch = i as u32 / 5;
-        assert_eq!((course.epoch, step.batch, course.trainable), (epoch, i as u32 % 5, 6));
-        assert_eq!((course.seed, course.job), (11, 0b1011));
-        assert_eq!(step.rate, (0.5 * schedule(epoch, 10)) as f32);
+        assert_eq!((course.epoch, step.batch, course.first_trainable), (epoch, i as u32 % 5, 6));
+        assert_eq!(course.key, Key::new(11, 0b1011));
+        assert_eq!(step.rate, (0.5 * Schedule::Linear.factor(epoch, 10)) as f32);
     }
     assert!(records.iter().zip(0..).all(|(r, e)| r.epoch == e && r.loss == 1.0));
     // Neither the size of a call nor earlier epochs change where a step is; the schedule runs over the fit's own.
@@ -119,7 +120,7 @@ fn descent_draws_rates_and_batches() {
 }
 
 const PEAKED: PeakSampling =
-    PeakSampling { power: 3, uniform: 0.25, cells: 8, samples: 1, share: 0.0, tangent_removal: 0.0 };
+    PeakSampling { power: 3, uniform: 0.25, cells: 8, samples: 1, ema_rate: 0.0, tangent_removal: 0.0 };
 
 /// The share of the steps of a fit of a curve in each of eight cells.
 fn shares(steps: &[(StepParams, Step)]) -> [f64; 8] {
@@ -135,7 +136,7 @@ fn shares(steps: &[(StepParams, Step)]) -> [f64; 8] {
 /// The probabilities of method.md section 7 of cells with the losses of a curve through `centres`.
 fn probabilities(frame: &ControlPoints, centres: &[f64]) -> [f64; 8] {
     let losses: [f64; 8] = std::array::from_fn(|cell| {
-        mixed(&frame.mix(&EdgewiseSubdivision::new(2, 8).centre(cell)), centres).powi(PEAKED.power as i32)
+        mixed(&frame.mix(&EdgewiseSubdivision::new(2, 8).barycentre(cell)), centres).powi(PEAKED.power as i32)
     });
     losses.map(|loss| 0.75 * loss / losses.iter().sum::<f64>() + 0.25 / 8.0)
 }
@@ -157,7 +158,7 @@ fn peaks_are_drawn_as_the_formula_says() {
     let (measured, told) = ([1.0, 2.0, 3.0], [3.0, 2.0, 0.5]);
     for (share, expected) in [(0.0, measured), (0.5, told)] {
         let mut fit = fit(0b11, Faces::Fixed, 0..4000);
-        fit.sampling = Sampling::Peak(PeakSampling { share, ..PEAKED });
+        fit.sampling = Sampling::Peak(PeakSampling { ema_rate: share, ..PEAKED });
         let mut plain = Plain::new(&measured, &told);
         run(&fit, &mut plain, &frame, 5, |_| ());
         assert_near(&plain.asked[..30], probabilities(&frame, &measured));
@@ -171,7 +172,7 @@ fn peaks_do_not_depend_on_the_size_of_a_call() {
     let mut memory = Vec::new();
     let frame = frame(3, 1, &mut memory);
     let mut fit = fit(0b111, Faces::Fixed, 0..100);
-    fit.sampling = Sampling::Peak(PeakSampling { share: 0.2, ..PEAKED });
+    fit.sampling = Sampling::Peak(PeakSampling { ema_rate: 0.2, ..PEAKED });
     let asked = |call: usize| {
         let mut plain = Plain::new(&[1.0; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
         run(&fit, &mut plain, &frame, call, |_| ());
@@ -211,7 +212,7 @@ fn a_fit_never_ends_above_its_start() {
     let mut memory = Vec::new();
     let frame = frame(2, 1, &mut memory);
     for (sampling, end) in
-        [(Sampling::Uniform, 20.0), (Sampling::Peak(PeakSampling { share: 0.2, ..PEAKED }), 0.0)]
+        [(Sampling::Uniform, 20.0), (Sampling::Peak(PeakSampling { ema_rate: 0.2, ..PEAKED }), 0.0)]
     {
         let mut worse = Worse(Plain::new(&[0.0; 3], &[0.0; 3]));
         let mut fit = fit(0b11, Faces::Fixed, 0..20);
@@ -220,11 +221,11 @@ fn a_fit_never_ends_above_its_start() {
         let memory = Memory {
             steps: &mut vec![NO_STEP; 5],
             losses: &mut [0.0; 5],
-            drawn: &mut [0; 5],
-            points: &mut vec![Mix::new(); cells],
-            held: &mut vec![Value::default(); cells],
+            drawn_cells: &mut [0; 5],
+            cell_points: &mut vec![Mix::new(); cells],
+            cell_losses: &mut vec![Value::default(); cells],
             cumulative: &mut vec![0.0; cells],
-            start: &mut vec![0.0; fit.start_len(&frame, 1)],
+            initial: &mut vec![0.0; fit.initial_len(&frame, 1)],
         };
         fit.run(&mut worse, &frame, memory, None, |_| ()).unwrap();
         assert_eq!(worse.0.centres[2], end);
@@ -243,7 +244,7 @@ fn schedule_is_the_literal_one() {
             } else {
                 0.01
             };
-            assert_eq!(schedule(epoch, epochs), literal);
+            assert_eq!(Schedule::Linear.factor(epoch, epochs), literal);
         }
     }
 }
@@ -256,8 +257,8 @@ fn trainable_slots() {
         let mut memory = Vec::new();
         let frame = frame(vertices, depth, &mut memory);
         let mask = (1 << vertices) - 1;
-        assert_eq!(fit(mask, Faces::Fixed, 0..1).trainable(&frame), fixed);
-        assert_eq!(fit(mask, Faces::Trainable, 0..1).trainable(&frame), trainable);
+        assert_eq!(fit(mask, Faces::Fixed, 0..1).first_trainable(&frame), fixed);
+        assert_eq!(fit(mask, Faces::Trainable, 0..1).first_trainable(&frame), trainable);
     }
 }
 
@@ -292,18 +293,15 @@ fn pauses_do_not_change_a_bit() {
         let mut fit = fit(0b11, Faces::Fixed, 3..6);
         (fit.sampling, fit.sgd.learning_rate) = (sampling, 1e-3);
         let run = |pausing: bool| {
-            let mut floats = vec![0.0; Sgd::memory_len(corners, 2)];
-            let (mut vectors, mut scratch) = ([0.0; 4], [0.0; 4]);
             let cells = fit.cells_len(&frame);
             let mut held = vec![Value::default(); cells];
             let mut cumulative = vec![0.0; cells];
-            let mut start = vec![0.0; fit.start_len(&frame, 2)];
-            let (mut begin, mut saved, mut epochs) = (Start::First(None), None::<Vec<f32>>, Vec::new());
+            let mut start = vec![0.0; fit.initial_len(&frame, 2)];
+            let (mut begin, mut saved, mut epochs) = (Start::Fresh(None), None::<Vec<f32>>, Vec::new());
             loop {
-                floats.fill(f32::NAN);
-                let slots = Sgd::new(&mut floats, 2).unwrap();
-                let mut engine =
-                    FunctionLoss::new(function, &identity, slots, &mut vectors, &mut scratch).unwrap();
+                let loss = FunctionLoss::new(function, 2, &identity, vec![0.0; 4]).unwrap();
+                let slots = vec![f32::NAN; Sgd::memory_len(corners, 2)];
+                let mut engine = Direct::new(loss, slots, vec![0.0; 4]).unwrap();
                 match &saved {
                     Some(state) => engine.restore(state).unwrap(),
                     None => (0..corners as u32)
@@ -312,20 +310,20 @@ fn pauses_do_not_change_a_bit() {
                 let memory = Memory {
                     steps: &mut vec![NO_STEP; call],
                     losses: &mut vec![0.0; call],
-                    drawn: &mut vec![0; call],
-                    points: &mut vec![Mix::new(); cells],
-                    held: &mut held,
+                    drawn_cells: &mut vec![0; call],
+                    cell_points: &mut vec![Mix::new(); cells],
+                    cell_losses: &mut held,
                     cumulative: &mut cumulative,
-                    start: &mut start,
+                    initial: &mut start,
                 };
                 let record = |epoch| epochs.push(epoch);
                 match fit.resume(&mut engine, &frame, memory, begin, record, || pausing).unwrap() {
                     Progress::Paused(at) => {
                         let mut state = vec![0.0; engine.state_len()];
                         engine.save(&mut state).unwrap();
-                        (begin, saved) = (Start::Paused(at), Some(state));
+                        (begin, saved) = (Start::Resumed(at), Some(state));
                     }
-                    Progress::Ended(peak) => {
+                    Progress::Finished(peak) => {
                         let mut state = vec![0.0; engine.state_len()];
                         engine.save(&mut state).unwrap();
                         break (state, peak, epochs);

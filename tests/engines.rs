@@ -2,10 +2,11 @@
 
 use std::fmt::{Debug, Display};
 use valleys::data::{Dataset, Samples};
-use valleys::reference::with_engine;
+use valleys::reference;
 use valleys_core::engine::{Engine, Mix, Step, StepParams, Value, epoch_order};
 use valleys_core::error::Error;
-use valleys_core::network::{self, Network, Shape, scores, scratch_len};
+use valleys_core::network::{self, CropFlip, Network, scores, scratch_len};
+use valleys_core::rng::Key;
 
 /// A mix of slots.
 pub fn mix(terms: &[(u32, f32)]) -> Mix {
@@ -14,7 +15,14 @@ pub fn mix(terms: &[(u32, f32)]) -> Mix {
 
 /// A course with momentum and weight decay.
 pub fn course(trainable: u32, epoch: u32) -> StepParams {
-    StepParams { seed: 7, job: 3, epoch, trainable, momentum: 0.9, weight_decay: 1e-3, tangent_removal: 0.0 }
+    StepParams {
+        key: Key::new(7, 3),
+        epoch,
+        first_trainable: trainable,
+        momentum: 0.9,
+        weight_decay: 1e-3,
+        tangent_removal: 0.0,
+    }
 }
 
 /// The control point of a slot.
@@ -58,22 +66,18 @@ pub fn assert_resumes<L: Engine<Error: Debug> + ?Sized>(trained: &mut L, other: 
     assert!(other.restore(&state[1..]).is_err());
 }
 
-/// Calls `f` with the reference kernels' landscape on these control points; see [`with_engine`] for the border.
+/// Calls `f` with the reference engine on these control points.
 pub fn reference<R>(
     network: &Network,
     data: &Dataset,
     batch: usize,
     centres: &[Vec<f32>],
-    border: Option<(Shape, &[f32])>,
+    augment: Option<CropFlip<Vec<f32>>>,
     f: impl FnOnce(&mut dyn Engine<Error = Error>) -> R,
 ) -> R {
-    with_engine(network, data, batch, centres.len(), border, |engine| {
-        for (slot, theta) in (0..).zip(centres) {
-            engine.put(slot, theta)?;
-        }
-        Ok::<R, Error>(f(engine))
-    })
-    .unwrap()
+    let mut engine = reference::engine(*network, data, batch, centres.len(), augment).unwrap();
+    (0..).zip(centres).for_each(|(slot, theta)| engine.put(slot, theta).unwrap());
+    f(&mut engine)
 }
 
 /// Loss and gradient of a batch of epoch 0 at θ, by a landscape of two slots: slot 1 is 0, so that a step of rate 2 at
@@ -94,7 +98,7 @@ pub fn gradient_at<L: Engine<Error: Debug> + ?Sized>(
 /// The samples of the batches of epoch 0.
 pub fn batches(data: &Dataset, batch: usize) -> Vec<Vec<u32>> {
     let mut order = vec![0; data.train.labels.len()];
-    epoch_order(&course(1, 0), &mut order);
+    epoch_order(course(1, 0).key, course(1, 0).epoch, &mut order);
     order.chunks(batch).map(<[u32]>::to_vec).collect()
 }
 

@@ -4,8 +4,9 @@ use std::sync::{Arc, LazyLock};
 use valleys::data::Dataset;
 use valleys_core::engine::{Engine, Split, Step, StepParams, Value};
 use valleys_core::error::Error as Wrong;
-use valleys_core::network::{Layer, Network, zoo};
-use valleys_gpu::{Augment, Choice, Error, Gpu, Opener, Shared};
+use valleys_core::network::{CropFlip, Layer, Network, zoo};
+use valleys_core::rng::Key;
+use valleys_gpu::{Choice, Error, Gpu, Opener, Shared};
 use valleys_tests::engines::{
     assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
     mixed, train, widen,
@@ -19,7 +20,7 @@ fn opener() -> Option<Arc<Opener>> {
     OPENER.clone()
 }
 
-fn gpu(case: &Arc<Case>, slots: u32, augment: Option<Augment>) -> Option<Gpu> {
+fn gpu(case: &Arc<Case>, slots: u32, augment: Option<CropFlip<Vec<f32>>>) -> Option<Gpu> {
     Some(case.gpu(opener()?, case.input.channels, slots, augment))
 }
 
@@ -85,9 +86,8 @@ fn trajectory_is_the_reference_s() {
 #[test]
 fn augmented_and_projected_steps_are_the_reference_s() {
     let case = cases().swap_remove(3);
-    let border = [0.5, -0.25];
-    let augment = Augment { shape: case.input, padding: 4, border: border.to_vec() };
-    let Some(mut gpu) = gpu(&case, 4, Some(augment)) else { return };
+    let augment = CropFlip { shape: case.input, padding: 4, border: vec![0.5, -0.25] };
+    let Some(mut gpu) = gpu(&case, 4, Some(augment.clone())) else { return };
     // Two trainable centres, one of which is not in every mix; steps across the simplex.
     fn steps<L: Engine<Error: std::fmt::Debug> + ?Sized>(engine: &mut L) -> [Vec<f32>; 3] {
         let mut losses = vec![0.0; 3];
@@ -101,7 +101,7 @@ fn augmented_and_projected_steps_are_the_reference_s() {
         [centre(engine, 2), centre(engine, 3), losses]
     }
     let found = steps(&mut gpu);
-    let expected = case.reference(4, Some((case.input, &border[..])), |reference| steps(reference));
+    let expected = case.reference(4, Some(augment), |reference| steps(reference));
     let tolerance = tolerance::trajectory_f32(case.network().flops());
     for (found, expected) in found.iter().zip(&expected) {
         assert!(difference(found, &widen(expected)) < tolerance);
@@ -132,7 +132,7 @@ fn drawn_samples_are_the_reference_s() {
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
     let Some(mut gpu) = gpu(&case, 2, None) else { return };
     for (len, epoch) in [(1, 0), (31, 0), (90, 2), (1000, 2)] {
-        let split = Split::Subset { seed: 5, job: 6, epoch, len };
+        let split = Split::Subset { key: Key::new(5, 6), epoch, len };
         let mut values = [Value::default(); 2];
         gpu.values(split, &points, &mut values).unwrap();
         let mut expected = [Value::default(); 2];
@@ -174,7 +174,8 @@ fn models_side_by_side_have_the_bits_of_one_alone() {
     let work = |gpu: &mut Gpu, case: &Case, model: u32| {
         (0..3).for_each(|slot| gpu.put(slot, &case.theta(model + slot)).unwrap());
         let trained = train(gpu, 0.01);
-        let tangent_removal = StepParams { tangent_removal: 0.5, job: model.into(), ..course(1, 0) };
+        let tangent_removal =
+            StepParams { tangent_removal: 0.5, key: Key::new(7, model.into()), ..course(1, 0) };
         // Mixes of other slots than those of the models beside it.
         let step =
             Step { mix: mix(&[(0, 0.5), (1 + model % 2, 0.5)]), rate: 0.01, batch: model % gpu.batches() };
@@ -253,7 +254,7 @@ fn bytes_give_the_bits_of_numbers() {
     case.data = Arc::new(data);
     let case = Arc::new(case);
     let border = vec![0.5; case.input.channels];
-    let augment = Augment { shape: case.input, padding: 2, border };
+    let augment = CropFlip { shape: case.input, padding: 2, border };
     // Numbers that do not fall into so many planes stay numbers.
     let [bytes, numbers] = [case.input.channels, case.input.len() + 1]
         .map(|planes| everything(&mut case.gpu(opener.clone(), planes, 3, Some(augment.clone()))));

@@ -5,10 +5,9 @@ use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::sync::Arc;
 use valleys_core::engine::{Engine, Step, StepParams};
-use valleys_core::network::Layer;
-use valleys_core::network::zoo;
+use valleys_core::network::{CropFlip, Layer, zoo};
 use valleys_gpu::kernels::ALL;
-use valleys_gpu::{Augment, Device, Gpu, Opener, Shared};
+use valleys_gpu::{Device, Gpu, Opener, Shared};
 use valleys_tests::engines::{course, mix};
 use valleys_tests::trained::{Case, networks, shape};
 
@@ -34,7 +33,7 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
         let opener = Arc::new(Opener::with(device.clone()));
         let shared = Shared::new(opener, case.clone(), case.input.channels);
         let shared = Arc::new(shared.side_by_side(if as_hardware || !paths.is_empty() { 8 } else { 1 }));
-        let augment = Augment { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
+        let augment = CropFlip { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
         for augment in [None, Some(augment)] {
             let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();
             for terms in 1..=5 {

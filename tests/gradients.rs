@@ -1,17 +1,17 @@
 //! Gradients against central differences in f64: of the loss, of whole networks, of L(ψ(t)) in every control point. Those
 //! of single layers are in `layers.rs`.
 
-use valleys_core::engine::{Engine, Function, NetworkLoss, Sgd, Step, StepParams};
+use valleys_core::engine::{Direct, Engine, Function, NetworkLoss, Sgd, Step, StepParams};
 use valleys_core::kernels::cross_entropy;
 use valleys_core::network::{Layer, Network, Samples, Shape, gradient, scores, scratch_len};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len, uniform};
 use valleys_tests::differences::{difference, near, random};
 use valleys_tests::tolerance;
 
 #[test]
 fn cross_entropy_loss() {
-    let mut stream = Stream::new(3, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(3, 0), Purpose::Init, 0, 0);
     for (batch, classes) in [(1, 1), (1, 2), (3, 10), (7, 5)] {
         let z: Vec<f64> = random(&mut stream, batch * classes).iter().map(|z| 3.0 * z).collect();
         let labels: Vec<u8> = (0..batch).map(|_| stream.below(classes as u32) as u8).collect();
@@ -105,7 +105,7 @@ fn loss_of(network: &Network, theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
 
 #[test]
 fn whole_networks() {
-    let mut stream = Stream::new(4, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(4, 0), Purpose::Init, 0, 0);
     for network in [NETWORK, RESIDUAL, POOLED] {
         for batch in [1, 2, 7] {
             let (x, labels) = data_for(&network, &mut stream, batch);
@@ -131,7 +131,7 @@ fn whole_networks() {
 /// number of every control point.
 #[test]
 fn every_control_point() {
-    let mut stream = Stream::new(5, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(5, 0), Purpose::Init, 0, 0);
     let dim = NETWORK.parameter_len();
     for (vertices, depth) in [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (4, 1)] {
         let mut memory = vec![ControlPointId::default(); control_points_len(vertices, depth)];
@@ -144,20 +144,17 @@ fn every_control_point() {
             (0..count).map(|_| random(&mut stream, dim).iter().map(|&x| x as f32).collect()).collect();
         let mix = frame.mix(&uniform(&mut stream, vertices));
 
-        let mut floats = vec![0.0; NetworkLoss::floats_len(&NETWORK, 3)];
-        let mut memory = vec![0.0; Sgd::memory_len(count, dim)];
-        let (mut order, mut batch_labels) = ([0; 3], [0; 3]);
+        let floats = vec![0.0; NetworkLoss::floats_len(&NETWORK, 3)];
         let samples = Samples { inputs: &inputs, labels: &labels };
-        let slots = Sgd::new(&mut memory, dim).unwrap();
-        let mut engine =
-            NetworkLoss::new(NETWORK, samples, samples, 3, slots, &mut floats, &mut order, &mut batch_labels)
-                .unwrap();
+        let (order, batch_labels) = (vec![0; 3], vec![0; 3]);
+        let network = NetworkLoss::new(NETWORK, samples, samples, 3, floats, order, batch_labels).unwrap();
+        let (slots, scratch) = (vec![0.0; Sgd::memory_len(count, dim)], vec![0.0; 2 * dim]);
+        let mut engine = Direct::new(network, slots, scratch).unwrap();
         (0..).zip(&centres).for_each(|(slot, theta)| engine.put(slot, theta).unwrap());
         let course = StepParams {
-            seed: 0,
-            job: 1,
+            key: Key::new(0, 1),
             epoch: 0,
-            trainable: 0,
+            first_trainable: 0,
             momentum: 0.0,
             weight_decay: 0.0,
             tangent_removal: 0.0,
@@ -195,7 +192,7 @@ fn every_control_point() {
 
 #[test]
 fn analytic_functions() {
-    let mut stream = Stream::new(6, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(6, 0), Purpose::Init, 0, 0);
     for function in Function::ALL {
         for dim in [function.least_dim(), 4, 9] {
             for _ in 0..20 {

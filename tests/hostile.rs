@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use valleys::config::Config;
-use valleys::failure::Kind;
+use valleys::error::ErrorKind;
 use valleys::run::{Options, Saved, run, status};
 
 /// The text of a configuration, and words of the sentence that refuses it.
@@ -46,7 +46,7 @@ fn configurations_are_refused_in_one_sentence() {
         let shown: String = text.chars().take(40).collect();
         let failure = Config::parse(Path::new("x.toml"), &text).expect_err(&shown);
         let sentence = failure.message.len() < 400 && !failure.message.contains('\n');
-        if failure.kind != Kind::Configuration || !failure.message.contains(words) || !sentence {
+        if failure.kind != ErrorKind::Configuration || !failure.message.contains(words) || !sentence {
             wrong.push((shown, failure));
         }
     }

@@ -1,15 +1,17 @@
 //! The contract: the optimiser's step against the literal formulas, rotations, segments, errors.
 
-use valleys_core::engine::{Engine, Function, FunctionLoss, Mix, Sgd, Step, StepParams, rotate, rotation};
+use valleys_core::engine::{
+    Direct, Engine, Function, FunctionLoss, Mix, Sgd, Step, StepParams, rotate, rotation,
+};
 use valleys_core::evaluation::segment;
+use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Lattice};
 
 /// The part of a gradient along a cell is removed, what is across it stays.
 #[test]
 fn gradients_across_a_simplex() {
     let dim = 5;
-    let mut memory = vec![0.0; Sgd::memory_len(4, dim)];
-    let mut slots = Sgd::new(&mut memory, dim).unwrap();
+    let mut slots = Sgd::new(vec![0.0; Sgd::memory_len(4, dim)], dim).unwrap();
     let centres = [
         [1.0, 0.0, 2.0, 0.0, 1.0],
         [0.0, 1.0, 0.5, 0.0, 3.0],
@@ -26,10 +28,9 @@ fn gradients_across_a_simplex() {
     for mix in mixes {
         let terms: Mix = mix.iter().map(|&slot| (slot, 1.0 / mix.len() as f32)).collect();
         let course = StepParams {
-            seed: 0,
-            job: 1,
+            key: Key::new(0, 1),
             epoch: 0,
-            trainable: 4,
+            first_trainable: 4,
             momentum: 0.0,
             weight_decay: 0.0,
             tangent_removal: 1.0,
@@ -54,10 +55,9 @@ fn steps_are_the_literal_ones() {
     let dim = 4;
     let mut q = vec![0.0; dim * dim];
     rotation(3, dim, &mut q).unwrap();
-    let mut memory = vec![0.0; Sgd::memory_len(3, dim)];
-    let (mut vectors, mut scratch) = (vec![0.0; 2 * dim], vec![0.0; 2 * dim]);
-    let slots = Sgd::new(&mut memory, dim).unwrap();
-    let mut engine = FunctionLoss::new(Function::Quadratic, &q, slots, &mut vectors, &mut scratch).unwrap();
+    let loss = FunctionLoss::new(Function::Quadratic, dim, &q, vec![0.0; 2 * dim]).unwrap();
+    let (slots, scratch) = (vec![0.0; Sgd::memory_len(3, dim)], vec![0.0; 2 * dim]);
+    let mut engine = Direct::new(loss, slots, scratch).unwrap();
     let mut centres: Vec<Vec<f64>> =
         (0..3).map(|s| (0..dim).map(|i| (s * dim + i) as f64 * 0.25 - 1.0).collect()).collect();
     let mut momenta = vec![vec![0.0; dim]; 3];
@@ -65,10 +65,9 @@ fn steps_are_the_literal_ones() {
         engine.put(slot, &centre.iter().map(|&x| x as f32).collect::<Vec<_>>()).unwrap();
     }
     let course = StepParams {
-        seed: 0,
-        job: 1,
+        key: Key::new(0, 1),
         epoch: 0,
-        trainable: 1,
+        first_trainable: 1,
         momentum: 0.9,
         weight_decay: 0.125,
         tangent_removal: 0.0,
@@ -147,8 +146,7 @@ fn segments_are_the_largest_losses() {
 
 #[test]
 fn wrong_calls_say_what_was_needed() {
-    let mut memory = vec![0.0; Sgd::memory_len(2, 3)];
-    let mut slots = Sgd::new(&mut memory, 3).unwrap();
+    let mut slots = Sgd::new(vec![0.0; Sgd::memory_len(2, 3)], 3).unwrap();
     assert_eq!(slots.put(2, &[0.0; 3]).unwrap_err().to_string(), "slot: 0 to 1 needed, 2 given");
     assert_eq!(slots.put(1, &[0.0; 4]).unwrap_err().to_string(), "parameters: 3 elements needed, 4 given");
     let error = ControlPoints::new(3, 2, &mut [ControlPointId::default(); 24]).unwrap_err();

@@ -2,7 +2,7 @@
 
 use valleys_core::kernels::{add, average_pool, batch_norm, convolution, linear, max_pool, relu};
 use valleys_core::network::{Layer, Shape};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::differences::{difference, near, random};
 
 /// A layer, the shape (C, H, W) of a sample, samples.
@@ -111,7 +111,7 @@ fn every_layer_has_a_case() {
 
 #[test]
 fn gradients_are_those_of_differences() {
-    let mut stream = Stream::new(1, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(1, 0), Purpose::Init, 0, 0);
     for case in CASES {
         let &(layer, _, batch) = case;
         let input = shape(case);
@@ -137,7 +137,7 @@ fn gradients_are_those_of_differences() {
 /// y[n, o, r, c] = b[o] + Σ x[n, i, r·stride + a − padding, c·stride + b − padding] · w[o, i, a, b].
 #[test]
 fn convolution_is_its_formula() {
-    let mut stream = Stream::new(2, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(2, 0), Purpose::Init, 0, 0);
     for case in CASES {
         let &(layer, _, batch) = case;
         let Layer::Convolution { outputs, kernel, stride, padding, bias } = layer else { continue };
@@ -171,7 +171,7 @@ fn convolution_is_its_formula() {
 
 #[test]
 fn batch_norm_normalises() {
-    let mut stream = Stream::new(3, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(3, 0), Purpose::Init, 0, 0);
     let x: Vec<f64> = random(&mut stream, 4 * 2 * 3).iter().map(|x| 5.0 + 3.0 * x).collect();
     let mut y = vec![0.0; x.len()];
     batch_norm::forward(&[1.0, 1.0, 0.0, 0.0], None, &x, &mut y, 4);

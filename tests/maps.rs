@@ -1,7 +1,7 @@
 //! The map of a simplex against the literal equations, and its properties at every rank and depth.
 
 use proptest::prelude::*;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{
     ControlPointId, ControlPoints, Lattice, MAX_VERTICES, control_points_len, uniform, weights,
 };
@@ -36,7 +36,7 @@ fn barycentre(vertices: usize, members: &[usize]) -> ControlPointId {
 #[test]
 fn curve_is_equation_5() {
     let theta = |members: &[usize]| height(&barycentre(2, members));
-    let mut stream = Stream::new(5, Purpose::Point, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(5, 0), Purpose::Point, 0, 0);
     for _ in 0..10_000 {
         let t = stream.unit();
         let literal = if t <= 0.5 {
@@ -51,7 +51,7 @@ fn curve_is_equation_5() {
 #[test]
 fn triangle_is_equation_6() {
     let theta = |members: &[usize]| height(&barycentre(3, members));
-    let mut stream = Stream::new(6, Purpose::Point, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(6, 0), Purpose::Point, 0, 0);
     let mut seen = std::collections::BTreeMap::new();
     for _ in 0..10_000 {
         let t = uniform(&mut stream, 3);
@@ -110,7 +110,7 @@ fn refinement_leaves_the_map_unchanged() {
                 mix.iter().map(|&(s, w)| f64::from(w) * of[s as usize]).sum::<f64>()
             };
             let refined: Vec<f64> = fine.ids().iter().map(|p| value(&coarse.refine(p), &heights)).collect();
-            let mut stream = Stream::new(7, Purpose::Point, vertices as u64, depth as u32, 0);
+            let mut stream = Stream::new(Key::new(7, vertices as u64), Purpose::Point, depth as u32, 0);
             for _ in 0..10_000 {
                 let t = uniform(&mut stream, vertices);
                 let (old, new) = (value(&coarse.mix(&t), &heights), value(&fine.mix(&t), &refined));
@@ -137,7 +137,7 @@ fn lattices_hold_every_point_once() {
 fn uniform_points_fill_a_simplex_evenly() {
     // Of r + 1 spacings each has mean 1/(r + 1), and exceeds x with probability (1 − x)^r.
     for vertices in 1..=MAX_VERTICES {
-        let mut stream = Stream::new(9, Purpose::Point, vertices as u64, 0, 0);
+        let mut stream = Stream::new(Key::new(9, vertices as u64), Purpose::Point, 0, 0);
         let draws = 40_000;
         let mut mean = vec![0.0; vertices];
         let mut above = vec![0.0; vertices];
@@ -169,8 +169,9 @@ fn point(vertices: usize) -> impl Strategy<Value = Vec<f64>> {
         let sum = f64::from(k.iter().sum::<u32>());
         k.iter().map(|&k| f64::from(k) / sum).collect()
     });
-    let fine = any::<u64>()
-        .prop_map(move |seed| uniform(&mut Stream::new(seed, Purpose::Point, 0, 0, 0), vertices).to_vec());
+    let fine = any::<u64>().prop_map(move |seed| {
+        uniform(&mut Stream::new(Key::new(seed, 0), Purpose::Point, 0, 0), vertices).to_vec()
+    });
     prop_oneof![coarse, fine]
 }
 
@@ -199,7 +200,7 @@ proptest! {
         // A step of size 1e-9 across any piece: heights are within ±1 and each depth multiplies slopes by at most
         // twice the number of vertices.
         let step = 1e-9;
-        let other = uniform(&mut Stream::new(seed, Purpose::Point, 1, 0, 0), t.len());
+        let other = uniform(&mut Stream::new(Key::new(seed, 1), Purpose::Point, 0, 0), t.len());
         let near: Vec<f64> = t.iter().zip(&other).map(|(a, b)| a + step * (b - a)).collect();
         let slope = (2.0 * t.len() as f64).powi(depth as i32);
         prop_assert!((psi(&t, depth) - psi(&near, depth)).abs() <= step * slope * t.len() as f64 + tolerance::WEIGHTS * 8.0);

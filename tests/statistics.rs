@@ -1,10 +1,13 @@
 //! Batch norm in a landscape: the batch's statistics while fitting, statistics recomputed wherever a loss is told.
 
-use valleys_core::engine::{Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Value, epoch_order};
+use valleys_core::engine::{
+    Direct, Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Value, epoch_order,
+};
+use valleys_core::error::Error;
 use valleys_core::network::{
     CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores, scratch_len,
 };
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance;
 
 const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
@@ -41,7 +44,7 @@ struct Data {
 }
 
 fn data(count: usize, seed: u64) -> Data {
-    let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
     Data {
         inputs: (0..count * LEN).map(|_| stream.normal() as f32).collect(),
         labels: (0..count).map(|_| stream.below(3) as u8).collect(),
@@ -52,7 +55,7 @@ fn centre(vertex: u32) -> Vec<f32> {
     let mut theta = vec![0.0; DIM];
     initialise(&NETWORK, 1, vertex, &mut theta);
     // Away from γ = 1, β = 0 and tiny last weights.
-    let mut stream = Stream::new(2, Purpose::Perturbation, vertex.into(), 0, 0);
+    let mut stream = Stream::new(Key::new(2, vertex.into()), Purpose::Perturbation, 0, 0);
     theta.iter_mut().for_each(|x| *x += 0.3 * stream.normal() as f32);
     theta
 }
@@ -61,23 +64,22 @@ fn widen(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| x.into()).collect()
 }
 
-/// Calls `work` with a landscape of two slots, augmented or not.
-fn with<R>(augment: Option<CropFlip>, work: impl FnOnce(&mut NetworkLoss) -> R) -> R {
+/// Calls `work` with an engine of two slots, augmented or not.
+fn with<R>(augment: Option<CropFlip<Vec<f32>>>, work: impl FnOnce(&mut dyn Engine<Error = Error>) -> R) -> R {
     let (train, test) = (data(TRAIN, 3), data(TEST, 4));
-    let mut memory = vec![0.0; Sgd::memory_len(2, DIM)];
-    let mut floats = vec![f32::NAN; NetworkLoss::floats_len(&NETWORK, BATCH)];
-    let (mut order, mut labels) = ([0; TRAIN], [0; BATCH]);
+    let floats = vec![f32::NAN; NetworkLoss::floats_len(&NETWORK, BATCH)];
+    let (order, labels) = (vec![0; TRAIN], vec![0; BATCH]);
     let borrow = |data: &Data| Samples {
         inputs: data.inputs.clone().leak() as &[f32],
         labels: data.labels.clone().leak(),
     };
-    let slots = Sgd::new(&mut memory, DIM).unwrap();
     let (train, test) = (borrow(&train), borrow(&test));
-    let mut engine =
-        NetworkLoss::new(NETWORK, train, test, BATCH, slots, &mut floats, &mut order, &mut labels).unwrap();
+    let mut loss = NetworkLoss::new(NETWORK, train, test, BATCH, floats, order, labels).unwrap();
     if let Some(augment) = augment {
-        engine = engine.augmented(augment).unwrap();
+        loss = loss.augmented(augment).unwrap();
     }
+    let (slots, scratch) = (vec![0.0; Sgd::memory_len(2, DIM)], vec![f32::NAN; 2 * DIM]);
+    let mut engine = Direct::new(loss, slots, scratch).unwrap();
     (0..2).for_each(|vertex| engine.put(vertex, &centre(vertex)).unwrap());
     work(&mut engine)
 }
@@ -120,9 +122,9 @@ fn points() -> Vec<Mix> {
 
 #[test]
 fn losses_are_told_with_statistics_recomputed() {
-    let drawn = Split::Subset { seed: 5, job: 1, epoch: 2, len: 6 };
+    let drawn = Split::Subset { key: Key::new(5, 1), epoch: 2, len: 6 };
     let mut order: Vec<usize> = (0..TRAIN).collect();
-    Stream::new(5, Purpose::Measure, 1, 2, 0).shuffle(&mut order);
+    Stream::new(Key::new(5, 1), Purpose::Subset, 2, 0).shuffle(&mut order);
     let (train, test) = (data(TRAIN, 3), data(TEST, 4));
     let cases: [(Split, &Data, Vec<usize>); 3] = [
         (Split::Train, &train, (0..TRAIN).collect()),
@@ -144,19 +146,18 @@ fn losses_are_told_with_statistics_recomputed() {
 }
 
 /// One step with rate 1 from rest moves a centre by −weight·∇L at θ(t), L with the batch's own statistics.
-fn step_is_the_gradient_s(augment: Option<CropFlip>) {
+fn step_is_the_gradient_s(augment: Option<CropFlip<Vec<f32>>>) {
     let mix = points()[2].clone();
     let course = StepParams {
-        seed: 6,
-        job: 3,
+        key: Key::new(6, 3),
         epoch: 1,
-        trainable: 0,
+        first_trainable: 0,
         momentum: 0.0,
         weight_decay: 0.0,
         tangent_removal: 0.0,
     };
     let mut order = [0; TRAIN];
-    epoch_order(&course, &mut order);
+    epoch_order(course.key, course.epoch, &mut order);
     let train = data(TRAIN, 3);
     for batch in [0, 2] {
         let chosen = &order[batch * BATCH..][..BATCH.min(TRAIN - batch * BATCH)];
@@ -164,8 +165,8 @@ fn step_is_the_gradient_s(augment: Option<CropFlip>) {
             .flat_map(|&i| {
                 let image = &train.inputs[i as usize * LEN..][..LEN];
                 let mut copy = image.to_vec();
-                if let Some(augment) = augment {
-                    augment.apply(&mut Stream::new(6, Purpose::Augment, 3, 1, i), image, &mut copy);
+                if let Some(augment) = &augment {
+                    augment.apply(&mut Stream::new(Key::new(6, 3), Purpose::Augment, 1, i), image, &mut copy);
                 }
                 widen(&copy)
             })
@@ -175,7 +176,7 @@ fn step_is_the_gradient_s(augment: Option<CropFlip>) {
         let mut scratch = vec![0.0; scratch_len(&NETWORK, chosen.len())];
         let samples = Samples { inputs: &inputs, labels: &labels };
         let loss = gradient(&NETWORK, &mixed(&mix), samples, &mut scratch, &mut slope).unwrap();
-        with(augment, |engine| {
+        with(augment.clone(), |engine| {
             let step = Step { mix: mix.clone(), rate: 1.0, batch: batch as u32 };
             let mut losses = [0.0];
             engine.advance(&course, &[step], &mut losses).unwrap();
@@ -198,8 +199,8 @@ fn steps_use_the_statistics_of_the_batch() {
 
 #[test]
 fn steps_see_changed_images_and_losses_do_not() {
-    let augment = CropFlip { shape: NETWORK.input, padding: 2, border: &[0.5, -0.5] };
-    step_is_the_gradient_s(Some(augment));
+    let augment = CropFlip { shape: NETWORK.input, padding: 2, border: vec![0.5, -0.5] };
+    step_is_the_gradient_s(Some(augment.clone()));
     let of = |augment| {
         with(augment, |engine| {
             let mut values = vec![Value::default(); 3];

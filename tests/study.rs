@@ -4,13 +4,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use valleys::config::Config;
-use valleys::failure::Kind;
+use valleys::error::ErrorKind;
 use valleys::run::{Options, run};
 use valleys::study::analysis::Target;
 use valleys::study::correlation::{
     holm, interval, pearson, quantile, ranks, significance, spearman, student, within,
 };
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance::PEER_F64;
 
 fn recorded() -> Value {
@@ -72,7 +72,7 @@ fn corrections_by_hand() {
 #[test]
 fn intervals_hold_the_truth() {
     let held = (0..100).filter(|&sample| {
-        let mut stream = Stream::new(11, Purpose::Init, 0, 0, sample);
+        let mut stream = Stream::new(Key::new(11, 0), Purpose::Init, 0, sample);
         let x: Vec<f64> = (0..40).map(|_| stream.normal()).collect();
         let y: Vec<f64> = x.iter().map(|x| 0.6 * x + 0.8 * stream.normal()).collect();
         let [lo, hi] = interval(&x, &y, u64::from(sample), pearson).unwrap();
@@ -204,7 +204,7 @@ fn wrong_studies_get_one_sentence() {
         ("network=himmelblau", "takes no dataset"),
     ] {
         let failure = run(small(&[key]), "study", &options(folder.path())).unwrap_err();
-        assert!(failure.kind == Kind::Configuration && failure.message.contains(part), "{failure}");
+        assert!(failure.kind == ErrorKind::Configuration && failure.message.contains(part), "{failure}");
     }
     let keys = ["study.seeds=0".to_owned()];
     let failure = Config::load(None, Some("weights-digits"), &keys).unwrap_err();

@@ -2,7 +2,7 @@
 
 use nalgebra::{RealField, convert};
 use serde_json::Value;
-use valleys::data::{Subset, Wanted, load};
+use valleys::data::{LoadOptions, Subset, load};
 use valleys::model::{Model, NamedTensor};
 use valleys::reference;
 use valleys_core::network::{
@@ -149,7 +149,7 @@ fn real_images() {
     for case in cases(ON_IMAGES) {
         let text = |key: &str| case[key].as_str().unwrap();
         let number = |key: &str| case[key].as_u64().unwrap() as usize;
-        let wanted = Wanted {
+        let wanted = LoadOptions {
             dir: Some(&dir),
             train: Subset::First(number("train")),
             test: Subset::First(number("test")),

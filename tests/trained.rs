@@ -2,13 +2,15 @@
 
 use crate::engines::{reference, widen};
 use std::sync::Arc;
-use valleys::cpu::images::Images;
 use valleys::data::{Dataset, Samples};
 use valleys_core::engine::Engine;
 use valleys_core::error::Error;
-use valleys_core::network::{self, Layer, Network, Shape, accumulate, initialise, zoo};
-use valleys_core::rng::{Purpose, Stream};
-use valleys_gpu::{Augment, Gpu, Opener, Shared};
+use valleys_core::network::{
+    self, CropFlip, LabelledData, Layer, Network, Shape, accumulate, initialise, zoo,
+};
+use valleys_core::rng::{Key, Purpose, Stream};
+use valleys_gpu::{Gpu, Opener, Shared};
+use valleys_simd::engine::images::Images;
 
 /// A convolution.
 pub const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
@@ -120,7 +122,7 @@ impl Case {
         let network = Network { input, layers: &layers };
         let classes = network.classes() as u32;
         let samples = |count: usize, seed| {
-            let mut stream = Stream::new(seed, Purpose::Split, 0, 0, 0);
+            let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
             Samples {
                 inputs: (0..count * input.len()).map(|_| stream.normal() as f32).collect(),
                 labels: (0..count).map(|_| stream.below(classes) as u8).collect(),
@@ -148,13 +150,13 @@ impl Case {
     pub fn theta(&self, vertex: u32) -> Vec<f32> {
         let mut theta = vec![0.0; self.network().parameter_len()];
         initialise(&self.network(), 9, vertex, &mut theta);
-        let mut stream = Stream::new(2, Purpose::Perturbation, vertex.into(), 0, 0);
+        let mut stream = Stream::new(Key::new(2, vertex.into()), Purpose::Perturbation, 0, 0);
         theta.iter_mut().for_each(|x| *x += 0.05 * stream.normal() as f32);
         theta
     }
 
     /// The processor's engine with the points of the slots.
-    pub fn images(&self, slots: u32, augment: Option<(Shape, Vec<f32>)>) -> Images {
+    pub fn images(&self, slots: u32, augment: Option<CropFlip<Vec<f32>>>) -> Images {
         let mut images =
             Images::new(&self.network(), self.data.clone(), self.batch, slots as usize, augment).unwrap();
         (0..slots).for_each(|slot| images.put(slot, &self.theta(slot)).unwrap());
@@ -167,7 +169,7 @@ impl Case {
         opener: Arc<Opener>,
         planes: usize,
         slots: u32,
-        augment: Option<Augment>,
+        augment: Option<CropFlip<Vec<f32>>>,
     ) -> Gpu {
         let shared = Arc::new(Shared::new(opener, self.clone(), planes));
         let mut gpu = Gpu::new(&self.network(), shared, self.batch, slots as usize, augment).unwrap();
@@ -175,15 +177,15 @@ impl Case {
         gpu
     }
 
-    /// Calls `f` with the reference on the same slots; see [`reference()`] for the border.
+    /// Calls `f` with the reference on the same slots.
     pub fn reference<R>(
         &self,
         slots: u32,
-        border: Option<(Shape, &[f32])>,
+        augment: Option<CropFlip<Vec<f32>>>,
         f: impl FnOnce(&mut dyn Engine<Error = Error>) -> R,
     ) -> R {
         let centres: Vec<_> = (0..slots).map(|slot| self.theta(slot)).collect();
-        reference(&self.network(), &self.data, self.batch, &centres, border, f)
+        reference(&self.network(), &self.data, self.batch, &centres, augment, f)
     }
 
     /// The statistics of batch norms at θ in f64.
@@ -224,7 +226,7 @@ pub fn difference(a: &[f32], b: &[f64]) -> f64 {
     norm(&mut a.iter().zip(b).map(|(&a, b)| f64::from(a) - b)) / size.max(f64::MIN_POSITIVE)
 }
 
-impl valleys_gpu::Data for Case {
+impl LabelledData for Case {
     fn train(&self) -> network::Samples<'_, f32> {
         network::Samples { inputs: &self.data.train.inputs, labels: &self.data.train.labels }
     }

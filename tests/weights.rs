@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use valleys::failure::Kind;
+use valleys::error::ErrorKind;
 use valleys::weights::choice::Choice;
 use valleys::weights::file::Header;
 use valleys::weights::statistics::{Baseline, Metric, lifetimes};
 use valleys::weights::{Layer, Wanted, Weights, read};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::Bipartite;
 use valleys_tests::tolerance::{BRUTE_F64, PEER_F64};
 
@@ -136,7 +136,7 @@ fn brute_force(points: &[f64], dim: usize) -> Vec<f64> {
 proptest! {
     #[test]
     fn lifetimes_are_those_of_all_distances(n in 1usize..40, dim in 1usize..30, seed in 0u64..1000, coarse: bool) {
-        let mut stream = Stream::new(seed, Purpose::Init, 0, 0, 0);
+        let mut stream = Stream::new(Key::new(seed, 0), Purpose::Init, 0, 0);
         // Coarse coordinates make ties and duplicates.
         let draw = |x: f64| if coarse { (x * 2.0).round() } else { x };
         let rows: Vec<f32> = (0..n * dim).map(|_| draw(stream.normal()) as f32).collect();
@@ -155,7 +155,7 @@ proptest! {
 
     #[test]
     fn maximum_tree_of_the_bipartite_graph(out in 1usize..12, inputs in 1usize..12, seed in 0u64..1000, coarse: bool) {
-        let mut stream = Stream::new(seed, Purpose::Init, 1, 0, 0);
+        let mut stream = Stream::new(Key::new(seed, 1), Purpose::Init, 0, 0);
         let draw = |x: f64| if coarse { x.round() } else { x };
         let w: Vec<f64> = (0..out * inputs).map(|_| draw(stream.normal())).collect();
         let mut edges: Vec<usize> = (0..w.len()).collect();
@@ -186,7 +186,7 @@ fn file(header: &str, data: usize) -> Vec<u8> {
 fn refused(bytes: &[u8]) -> String {
     let opened = Header::new("w.safetensors", Cursor::new(bytes), bytes.len() as u64);
     let failure = opened.map(|_| ()).expect_err("refused");
-    assert_eq!(failure.kind, Kind::Data);
+    assert_eq!(failure.kind, ErrorKind::Data);
     failure.message
 }
 
@@ -236,7 +236,7 @@ fn numbers_that_are_not_finite_are_named() {
     let path = folder.path().join("w.safetensors");
     std::fs::write(&path, bytes).unwrap();
     let failure = read(&path, &Wanted::default()).unwrap_err();
-    assert_eq!(failure.kind, Kind::Data);
+    assert_eq!(failure.kind, ErrorKind::Data);
     assert!(failure.message.ends_with("tensor a: element 3 is NaN, but must be finite"), "{failure}");
 }
 
@@ -248,7 +248,7 @@ fn mutated_files_do_no_harm() {
     let header = 8 + u64::from_le_bytes(original[..8].try_into().unwrap()) as usize;
     let (mut accepted, mut refused) = (0, 0);
     for mutation in 0..count {
-        let mut stream = Stream::new(7, Purpose::Shuffle, 0, 0, mutation);
+        let mut stream = Stream::new(Key::new(7, 0), Purpose::Shuffle, 0, mutation);
         let mut bytes = original.clone();
         for _ in 0..=stream.below(3) {
             let length = bytes.len() as u32;
@@ -273,13 +273,13 @@ fn mutated_files_do_no_harm() {
         let len = bytes.len() as u64;
         match Header::new("mutated", Cursor::new(bytes), len) {
             Err(failure) => {
-                assert!(failure.kind == Kind::Data && !failure.message.is_empty());
+                assert!(failure.kind == ErrorKind::Data && !failure.message.is_empty());
                 refused += 1;
             }
             Ok(mut file) => {
                 for tensor in file.tensors().to_vec() {
                     let read = file.read(&tensor);
-                    assert!(read.is_ok() || read.is_err_and(|f| f.kind == Kind::Data));
+                    assert!(read.is_ok() || read.is_err_and(|f| f.kind == ErrorKind::Data));
                 }
                 accepted += 1;
             }

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 const KILLS: usize = 5;
 
@@ -40,7 +40,7 @@ const RUNS: [(&str, &[&str], &str); 2] = [
 
 /// Runs an engine to its end, but for `KILLS` kills of all its processes on the way.
 fn killed(mut start: impl FnMut() -> Command, mut after: impl FnMut()) {
-    let mut delays = Stream::new(5, Purpose::Point, 0, 0, 0);
+    let mut delays = Stream::new(Key::new(5, 0), Purpose::Point, 0, 0);
     let spawn = |command: &mut Command| -> Child {
         command
             .process_group(0)

@@ -8,7 +8,7 @@ use binary::refused;
 use npy::{le, npy};
 use tempfile::TempDir;
 use valleys::formats::{self, Array, Npy, Points};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Exit code, words of the one sentence on stderr, arguments before the file, its bytes.
 type Wrong<'a> = (i32, &'a [&'a str], &'a [&'a str], &'a [u8]);
@@ -160,7 +160,7 @@ fn thousands_of_broken_files_and_no_panic() {
         ("diagram", b"index,birth,death\n0,0,1.5\n1,2,inf\n".to_vec()),
         ("bars", br#"{"bars":[{"index":0,"birth":0.5,"death":null},{"index":1,"birth":1,"death":2}]}"#.to_vec()),
     ];
-    let mut stream = Stream::new(20, Purpose::Split, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(20, 0), Purpose::Split, 0, 0);
     let (mut good, mut bad) = (0, 0);
     for (_, seed) in &seeds {
         for _ in 0..2000 {

@@ -9,7 +9,7 @@ mod inputs;
 mod peers;
 mod tasks;
 
-use peers::{Failure, Measured, Peers};
+use peers::{CliError, Measured, Peers};
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::process::Command;
@@ -20,7 +20,7 @@ const H0: &[&str] = &["ripser.py", "giotto-ph", "GUDHI", "BLAS + linkage"];
 const RIPS: &[&str] = &["ripser.py", "giotto-ph", "GUDHI", "Ripser", "holos-tda"];
 const ROUNDS: usize = 3;
 
-fn compared() -> Result<Vec<Task>, Failure> {
+fn compared() -> Result<Vec<Task>, CliError> {
     let all = f64::INFINITY;
     Ok(vec![
         cloud(512, 784, true, H0),
@@ -54,7 +54,7 @@ fn compared() -> Result<Vec<Task>, Failure> {
     ])
 }
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), CliError> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     if let [only, name] = &arguments[..]
         && only == "--only"
@@ -78,7 +78,7 @@ fn main() -> Result<(), Failure> {
 }
 
 /// Prints a line of the first table.
-fn compare(task: &mut Task, peers: Option<&mut Peers>, rounds: usize) -> Result<(), Failure> {
+fn compare(task: &mut Task, peers: Option<&mut Peers>, rounds: usize) -> Result<(), CliError> {
     let mut ours = None;
     let mut theirs = vec![None; task.peers.len()];
     let file = std::env::temp_dir().join(format!("valleys-bench-{}", std::process::id()));
@@ -130,7 +130,7 @@ fn least(a: Option<Measured>, b: Option<Measured>) -> Option<Measured> {
 }
 
 /// CPU seconds of a run, of as many as 0.2 s take.
-fn measure(task: &mut Task) -> Result<Measured, Failure> {
+fn measure(task: &mut Task) -> Result<Measured, CliError> {
     let start = cpu();
     let (mut value, mut runs) = (0.0, 0);
     while runs == 0 || cpu() - start < 0.2 {
@@ -141,7 +141,7 @@ fn measure(task: &mut Task) -> Result<Measured, Failure> {
 }
 
 /// MB by which the peak grows in a new process.
-fn alone(name: &str) -> Result<f64, Failure> {
+fn alone(name: &str) -> Result<f64, CliError> {
     let mut child = Command::new(std::env::current_exe()?);
     // What is freed before the run goes back, so that the run has to ask for it.
     child.env("MALLOC_MMAP_THRESHOLD_", "65536").env("MALLOC_TRIM_THRESHOLD_", "0");
@@ -150,7 +150,7 @@ fn alone(name: &str) -> Result<f64, Failure> {
 }
 
 /// MB of the peak of a run beyond what was there before.
-fn growth_of_peak(task: &mut Task) -> Result<f64, Failure> {
+fn growth_of_peak(task: &mut Task) -> Result<f64, CliError> {
     // Forgets the peak so far.
     std::fs::write("/proc/self/clear_refs", "5")?;
     let before = memory("VmRSS:");
@@ -172,10 +172,10 @@ fn memory(name: &str) -> f64 {
 }
 
 /// Prints seconds over sizes, with the exponent of the line through their logarithms.
-fn growth() -> Result<(), Failure> {
+fn growth() -> Result<(), CliError> {
     println!("\n| task | size: CPU s | exponent |\n|---|---|---|");
     let row =
-        |name: &str, sizes: &[usize], make: &dyn Fn(usize) -> Result<Task, Error>| -> Result<(), Failure> {
+        |name: &str, sizes: &[usize], make: &dyn Fn(usize) -> Result<Task, Error>| -> Result<(), CliError> {
             let mut line = String::new();
             let mut points = Vec::new();
             for &size in sizes {

@@ -1,6 +1,6 @@
 //! Other libraries, in a process of their own.
 
-pub use valleys_benches::Failure;
+pub use valleys_benches::CliError;
 use valleys_benches::Peer;
 
 /// What a run took and gave.
@@ -19,12 +19,12 @@ pub struct Peers(Peer);
 
 impl Peers {
     /// The Python that `VALLEYS_PYTHON` names, if it does.
-    pub fn start() -> Result<Option<Self>, Failure> {
+    pub fn start() -> Result<Option<Self>, CliError> {
         Ok(Peer::start("persistence/peers.py")?.map(Self))
     }
 
     /// Runs one; none if it is not there or gave up.
-    pub fn run(&mut self, library: &str, arguments: &str) -> Result<Option<Measured>, Failure> {
+    pub fn run(&mut self, library: &str, arguments: &str) -> Result<Option<Measured>, CliError> {
         self.0.ask(&format!("{library}\t{arguments}"))?;
         let line = self.0.line()?;
         let words: Vec<&str> = line.split('\t').collect();

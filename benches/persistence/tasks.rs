@@ -1,11 +1,11 @@
 //! What is measured: one input, one computation, the peers that can do the same.
 
 use crate::inputs;
-use valleys::cpu::cloud::{Distance, spanning_tree as host_tree};
 use valleys_core::topology::{
     Bar, Edge, Error, Euclidean, Filtration, Grid, Ground, Matrix, Rips, bottleneck, bottleneck_len,
     reduce_sparse, spanning_tree, wasserstein,
 };
+use valleys_simd::spanning_tree::{Distance, spanning_tree as host_tree};
 
 pub struct Task {
     pub name: String,

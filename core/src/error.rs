@@ -1,11 +1,37 @@
-//! What can be wrong with a call: each variant says what was needed and what was given.
+//! Errors of networks, engines and fits. Each variant states what was needed and what was given.
+//!
+//! The rule for slices is the same here and in [`topology`](crate::topology): data has exactly the length that its
+//! meaning gives it ([`Error::Length`]); working memory may be longer than needed ([`Error::Short`]), and its first
+//! elements are used.
 
 use core::fmt;
 
 /// An input that a checked constructor or a call refuses.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Error {
-    /// A slice of the wrong length.
+    /// Working memory that is too short.
+    Short {
+        /// Which slice.
+        what: &'static str,
+        /// Its least length.
+        needed: usize,
+        /// Its length.
+        given: usize,
+    },
+    /// Something valid that this implementation does not support.
+    Unsupported {
+        /// What is not supported.
+        what: &'static str,
+    },
+    /// Something that is there twice.
+    Repeated {
+        /// What.
+        what: &'static str,
+        /// Which.
+        given: u64,
+    },
+    /// Data of the wrong length.
     Length {
         /// Which slice.
         what: &'static str,
@@ -58,6 +84,11 @@ impl fmt::Display for Error {
             Self::Length { what, needed, given } => {
                 write!(f, "{what}: {needed} elements needed, {given} given")
             }
+            Self::Short { what, needed, given } => {
+                write!(f, "{what}: at least {needed} elements needed, {given} given")
+            }
+            Self::Repeated { what, given } => write!(f, "{what}: {given} is given twice"),
+            Self::Unsupported { what } => write!(f, "not supported: {what}"),
             Self::Range { what, least, most, given } => {
                 write!(f, "{what}: {least} to {most} needed, {given} given")
             }
@@ -74,7 +105,12 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Checks the length of a slice that the caller provides.
+/// Checks the length of working memory.
+pub(crate) fn enough(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
+    if given < needed { Err(Error::Short { what, needed, given }) } else { Ok(()) }
+}
+
+/// Checks the length of data.
 pub(crate) fn length(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
     if needed == given { Ok(()) } else { Err(Error::Length { what, needed, given }) }
 }

@@ -1,10 +1,35 @@
 //! Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, *Parallel random numbers: as
 //! easy as 1, 2, 3*, SC 2011).
 //!
-//! A number depends on where it is used (seed, purpose, job, epoch, step) and on nothing else, so neither the
-//! number of threads nor the place where a run was interrupted can change it, and there is no state to save.
+//! A number is a function of where it is used (key, purpose, epoch, step) and of nothing else. Neither the number of
+//! threads nor the point at which a run was interrupted changes it, and there is no generator state to save.
 
 use crate::math;
+
+/// Selects a family of independent streams. Opaque to whoever draws from them: a run makes one key for each thing that
+/// it trains, and hands it on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Key {
+    seed: u64,
+    id: u64,
+}
+
+impl Key {
+    /// The key of the thing numbered `id` in a run with this seed.
+    pub const fn new(seed: u64, id: u64) -> Self {
+        Self { seed, id }
+    }
+
+    /// The seed of the run.
+    pub const fn seed(self) -> u64 {
+        self.seed
+    }
+
+    /// The number of the thing in its run.
+    pub const fn id(self) -> u64 {
+        self.id
+    }
+}
 
 /// What a stream is used for; streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +45,20 @@ pub enum Purpose {
     Split = 3,
     /// The rotation of an analytic function.
     Rotation = 4,
-    /// Displacement of initial centres.
+    /// Displacement of initial control points.
     Perturbation = 5,
-    /// The samples on which losses are measured before an epoch.
-    Measure = 6,
-    /// Changes of the images of an epoch, sample by sample.
+    /// The samples of a [`Split::Subset`](crate::engine::Split::Subset).
+    Subset = 6,
+    /// Augmentation of the images of an epoch, sample by sample.
     Augment = 7,
 }
 
 /// An endless stream of random numbers.
 ///
 /// ```
-/// use valleys_core::rng::{Purpose, Stream};
-/// let mut a = Stream::new(1, Purpose::Point, 0b11, 4, 2);
-/// let mut b = Stream::new(1, Purpose::Point, 0b11, 4, 2);
+/// use valleys_core::rng::{Key, Purpose, Stream};
+/// let mut a = Stream::new(Key::new(1, 0b11), Purpose::Point, 4, 2);
+/// let mut b = Stream::new(Key::new(1, 0b11), Purpose::Point, 4, 2);
 /// assert_eq!(a.unit().to_bits(), b.unit().to_bits());
 /// ```
 #[derive(Clone, Debug)]
@@ -45,13 +70,14 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of a place: seed of the run, purpose, job (the mask of a simplex), epoch, step.
-    pub const fn new(seed: u64, purpose: Purpose, job: u64, epoch: u32, step: u32) -> Self {
+    /// The stream of a key for a purpose, in an epoch, at a step of it.
+    pub const fn new(key: Key, purpose: Purpose, epoch: u32, step: u32) -> Self {
+        let Key { seed, id } = key;
         Self {
-            // A mask has more bits than the counter has room for.
-            key: [seed as u32, (seed >> 32) as u32 ^ (job >> 32) as u32],
+            // An id has more bits than the counter has room for.
+            key: [seed as u32, (seed >> 32) as u32 ^ (id >> 32) as u32],
             // The purpose shares a word with the block number, which may reach 2^24.
-            counter: [(purpose as u32) << 24, step, epoch, job as u32],
+            counter: [(purpose as u32) << 24, step, epoch, id as u32],
             block: [0; 4],
             left: 0,
         }

@@ -7,15 +7,7 @@ use crate::model_batch::Job;
 use crate::palette::Palette;
 use bytemuck::Pod;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use valleys_core::network::Samples;
-
-/// Labelled samples on the host, from which a new device is filled when one was lost.
-pub trait Data: Send + Sync + std::fmt::Debug {
-    /// The training samples.
-    fn train(&self) -> Samples<'_, f32>;
-    /// The test samples.
-    fn test(&self) -> Samples<'_, f32>;
-}
+use valleys_core::network::{LabelledData, Samples};
 
 /// A part of the data on a device.
 #[derive(Debug)]
@@ -72,7 +64,7 @@ pub(crate) struct Resident {
 #[derive(Debug)]
 pub struct Shared {
     opener: Arc<Opener>,
-    data: Arc<dyn Data>,
+    data: Arc<dyn LabelledData>,
     planes: usize,
     models: usize,
     resident: Mutex<Option<Arc<Resident>>>,
@@ -84,7 +76,7 @@ impl Shared {
     ///
     /// A sample falls into `planes` of equally many numbers, as an image into its channels. Where none of them has more than
     /// 256 different numbers over all samples, the device holds bytes, and looks the numbers up.
-    pub fn new(opener: Arc<Opener>, data: Arc<dyn Data>, planes: usize) -> Self {
+    pub fn new(opener: Arc<Opener>, data: Arc<dyn LabelledData>, planes: usize) -> Self {
         Self { opener, data, planes, models: 1, resident: Mutex::default(), groups: Mutex::default() }
     }
 
@@ -113,7 +105,7 @@ impl Shared {
     }
 
     /// The data on the host.
-    pub fn data(&self) -> &dyn Data {
+    pub fn data(&self) -> &dyn LabelledData {
         &*self.data
     }
 

@@ -12,7 +12,7 @@ use crate::network::Plan;
 use crate::request::{Points, Steps};
 use std::sync::Arc;
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order, subset_order};
-use valleys_core::network::{CropFlipDraw, Network, Shape};
+use valleys_core::network::{CropFlip, CropFlipDraw, Network};
 use valleys_core::rng::{Purpose, Stream};
 
 /// How often a call is made again because a device was lost.
@@ -48,17 +48,6 @@ impl Counts {
     }
 }
 
-/// What is done to the images of a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Augment {
-    /// Shape of the images.
-    pub shape: Shape,
-    /// The largest shift.
-    pub padding: usize,
-    /// What black is, in each channel.
-    pub border: Vec<f32>,
-}
-
 /// Mean cross-entropy of a network over labelled samples, on a GPU.
 #[derive(Debug)]
 pub struct Gpu {
@@ -84,7 +73,7 @@ impl Gpu {
         shared: Arc<Shared>,
         batch: usize,
         slots: usize,
-        augment: Option<Augment>,
+        augment: Option<CropFlip<Vec<f32>>>,
     ) -> Result<Self> {
         let plan = Plan::new(network)?;
         let [train, test] = [shared.data().train(), shared.data().test()];
@@ -233,7 +222,7 @@ impl Engine for Gpu {
             }
         }
         let train = self.job.train;
-        epoch_order(course, &mut self.order[..train]);
+        epoch_order(course.key, course.epoch, &mut self.order[..train]);
         let order = std::mem::take(&mut self.order);
         let entry = |sample: u32| [sample, self.job.code(course, sample)];
         let entries: Vec<Vec<[u32; 2]>> = steps
@@ -255,7 +244,7 @@ impl Engine for Gpu {
             })
         })?;
         losses.copy_from_slice(&moved.losses);
-        for (slot, moved) in self.slots.iter_mut().skip(course.trainable as usize).zip(moved.slots) {
+        for (slot, moved) in self.slots.iter_mut().skip(course.first_trainable as usize).zip(moved.slots) {
             *slot = moved;
         }
         Ok(())
@@ -267,8 +256,8 @@ impl Engine for Gpu {
         let total = if split == Split::Test { self.job.test } else { self.job.train };
         let order = &mut self.order[..total];
         let mut count = total;
-        if let Split::Subset { seed, job, epoch, len } = split {
-            subset_order(seed, job, epoch, order);
+        if let Split::Subset { key, epoch, len } = split {
+            subset_order(key, epoch, order);
             count = count.min(len as usize);
         } else {
             order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
@@ -314,7 +303,7 @@ impl Job {
     /// What a step of a course does to a sample.
     fn code(&self, course: &StepParams, sample: u32) -> u32 {
         let Some(augment) = &self.augment else { return 0 };
-        let mut stream = Stream::new(course.seed, Purpose::Augment, course.job, course.epoch, sample);
+        let mut stream = Stream::new(course.key, Purpose::Augment, course.epoch, sample);
         samples::code(CropFlipDraw::draw(&mut stream, augment.padding))
     }
 

@@ -26,9 +26,9 @@ mod replay;
 mod request;
 pub mod template;
 
-pub use data::{Data, Shared};
+pub use data::Shared;
 pub use device::{Choice, Device, Opener, adapters, answers, is_hardware};
-pub use engine::{Augment, Counts, Gpu};
+pub use engine::{Counts, Gpu};
 pub use error::{Error, Result};
 pub use paths::Paths;
 pub use wgpu::Adapter;

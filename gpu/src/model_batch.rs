@@ -4,7 +4,7 @@
 
 use crate::data::Resident;
 use crate::device::Device;
-use crate::engine::{Augment, Counts, Slot};
+use crate::engine::{Counts, Slot};
 use crate::error::Result;
 use crate::kernels::{Dispatch, Lanes, Record, Recorder, parameters, tangent_removal};
 use crate::network::Plan;
@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::engine::Mix;
+use valleys_core::network::CropFlip;
 
 /// What a landscape is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +25,7 @@ pub(crate) struct Job {
     /// Training samples, test samples.
     pub train: usize,
     pub test: usize,
-    pub augment: Option<Augment>,
+    pub augment: Option<CropFlip<Vec<f32>>>,
 }
 
 /// Sets of records of a call at least; a call with more goes in parts.

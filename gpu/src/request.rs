@@ -20,7 +20,7 @@ pub(crate) struct Steps {
 impl Steps {
     /// The slots that are trained.
     pub fn trainable(&self) -> Range<usize> {
-        let first = self.course.trainable as usize;
+        let first = self.course.first_trainable as usize;
         first..self.slots.max(first)
     }
 

@@ -2,7 +2,7 @@
 
 mod names;
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::model::{NamedTensor, State};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn encode(state: &State, theta: &[f32], statistics: &[f32], batches: u64) ->
 /// It cannot be read; as [`decode`].
 pub fn read(path: &Path, state: &State, by_order: bool) -> Result<Checkpoint> {
     let bytes = std::fs::read(path)
-        .map_err(|e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display())))?;
+        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
     decode(path, &bytes, state, by_order)
 }
 
@@ -56,7 +56,7 @@ pub fn read(path: &Path, state: &State, by_order: bool) -> Result<Checkpoint> {
 /// Not a safetensors file; every tensor that is missing, unexpected, or of another shape or type, with the nearest name;
 /// a number that is not finite.
 pub fn decode(path: &Path, bytes: &[u8], state: &State, by_order: bool) -> Result<Checkpoint> {
-    let wrong = |what: String| Failure::new(Kind::Data, format!("{}: {what}", path.display()));
+    let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
     let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(format!("not a safetensors file: {e}")))?;
     let pairs = names::pair(&file, state, by_order).map_err(wrong)?;
     let has_statistics = state.statistics.iter().all(|t| pairs.contains_key(t.name.as_str()));

@@ -1,17 +1,17 @@
 //! Loss and error of one checkpoint.
 
 use crate::checkpoint;
-use crate::cpu::images::Images;
-use crate::data::{self, Dataset, Source, Subset, Wanted};
-use crate::failure::{Failure, Kind, Result};
+use crate::data::{self, Dataset, LoadOptions, Source, Subset};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::model::Model;
-use crate::objective::fits;
+use crate::problem::fits;
 use crate::reference;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use valleys_core::error::Error;
 use valleys_core::network::{Network, Scores};
+use valleys_simd::engine::images::Images;
 
 /// What is to be evaluated.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     let part = question.limit.map_or(Subset::All, Subset::First);
     // Statistics are those of the whole training part, whatever the limit.
     let recompute = question.recompute && network.statistics_len() > 0;
-    let wanted = Wanted {
+    let wanted = LoadOptions {
         dir: question.dir.as_deref(),
         train: match (recompute, question.train) {
             (true, _) => Subset::All,
@@ -75,7 +75,8 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     let loaded = data::load(&question.dataset, &wanted)?;
     fits(&question.network, &model, &question.dataset, &loaded)?;
     let read = checkpoint::read(&question.weights, &model.state(), question.by_order)?;
-    let wrong = |what: String| Failure::new(Kind::Data, format!("{}: {what}", question.weights.display()));
+    let wrong =
+        |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", question.weights.display()));
     let failed = |e: Error| wrong(e.to_string());
     let Dataset { train, test } = loaded.data;
     let (mut samples, others) = match (question.train, recompute) {
@@ -87,7 +88,7 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     samples.inputs.truncate(count * network.input.len());
     samples.labels.truncate(count);
     if count == 0 {
-        return Err(Failure::new(Kind::Usage, "no samples to evaluate on"));
+        return Err(CliError::new(ErrorKind::Usage, "no samples to evaluate on"));
     }
     let stored = match (recompute, read.statistics) {
         (true, _) => None,

@@ -1,7 +1,7 @@
 //! Which GPU a run uses, if any.
 
 use crate::config::Backend;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use std::sync::Arc;
 use valleys_gpu::{Choice, Error, Opener, Paths, adapters, is_hardware};
 
@@ -47,10 +47,10 @@ pub fn opener(device: Option<&str>, paths: Paths) -> Result<Arc<Opener>> {
 }
 
 /// A failure of a device with its exit code.
-pub fn failure(error: &Error) -> Failure {
+pub fn failure(error: &Error) -> CliError {
     let kind = match error {
-        Error::OutOfMemory { .. } | Error::TooLarge { .. } => Kind::Resources,
-        _ => Kind::Device,
+        Error::OutOfMemory { .. } | Error::TooLarge { .. } => ErrorKind::Resources,
+        _ => ErrorKind::Device,
     };
-    Failure::new(kind, error.to_string())
+    CliError::new(kind, error.to_string())
 }

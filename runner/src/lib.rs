@@ -1,7 +1,7 @@
 //! The host side: from a configuration to a run directory.
 //!
-//! The tour, in the order of a run: [`config`] (keys, presets), [`objective`] (which loss), [`model`] (networks by name),
-//! [`data`], [`cpu`] (networks on data, with fast kernels), [`mod@reference`] (all networks, slowly), [`run`] (jobs and
+//! The tour, in the order of a run: [`config`] (keys, presets), [`problem`] (which loss), [`model`] (networks by name),
+//! [`data`], [`mod@reference`] (all networks, slowly), [`run`] (jobs and
 //! their order), [`study`] (the jobs of a study of weights), [`store`] (files that are complete or absent),
 //! [`checkpoint`] (θ in files), [`table`] (what is printed),
 //! [`report`] (the page of figures), [`plan`] (what a run will take, and the same jobs for an engine).
@@ -14,16 +14,15 @@ pub mod barcode;
 pub mod checkpoint;
 pub mod command;
 pub mod config;
-pub mod cpu;
 pub mod data;
+pub mod engine_error;
+pub mod error;
 pub mod evaluate;
-pub mod failure;
-pub mod fault;
 pub mod formats;
 pub mod gpu;
 pub mod model;
-pub mod objective;
 pub mod plan;
+pub mod problem;
 pub mod reference;
 pub mod report;
 pub mod run;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use valleys::command::{barcode, bench, device, distance, exec, plan, status, summary, weights};
 use valleys::config::preset;
-use valleys::failure::Result;
+use valleys::error::Result;
 use valleys::say::say;
 use valleys::{evaluate, run, table};
 

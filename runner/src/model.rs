@@ -1,7 +1,7 @@
 //! Networks by name, with the names of their pieces in a PyTorch `state_dict`.
 
 use crate::config::nearest;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use std::ops::Range;
 use valleys_core::engine::Function;
 use valleys_core::network::{Layer, Network, Shape, zoo};
@@ -54,7 +54,7 @@ impl Model {
     /// # Errors
     /// Another name, with the nearest known one; widths or a depth that make no network.
     pub fn by_name(name: &str) -> Result<Self> {
-        let wrong = |message: String| Err(Failure::new(Kind::Configuration, message));
+        let wrong = |message: String| Err(CliError::new(ErrorKind::Configuration, message));
         if let Some(widths) = name.strip_prefix("mlp:") {
             let widths: Option<Vec<usize>> = widths.split('-').map(|w| w.parse().ok()).collect();
             let Some(widths) = widths else {

@@ -2,38 +2,36 @@
 
 use crate::data::{Dataset, Samples};
 use rayon::prelude::*;
-use valleys_core::engine::{Engine, NetworkLoss, Sgd};
+use valleys_core::engine::{Direct, NetworkLoss, Sgd};
 use valleys_core::error::Error;
-use valleys_core::network::{self, CropFlip, Network, Scores, Shape, accumulate, scores};
+use valleys_core::network::{self, CropFlip, Network, Scores, accumulate, scores};
 
 /// Samples of a forward pass with given statistics: the result does not depend on it.
 const PART: usize = 16;
 
-/// Calls `work` with a landscape that has `slots` slots; with images of a shape and the border to shift them into, its
-/// steps see shifted and mirrored ones.
+/// An engine of the reference kernels.
+pub type ReferenceEngine<'d> = Direct<NetworkLoss<'d, Vec<f32>, Vec<u32>, Vec<u8>>, Vec<f32>>;
+
+/// An engine with `slots` slots, whose steps see augmented samples where that is asked for.
 ///
 /// # Errors
-/// Those of `work`; lengths that do not fit; a label that is no class.
-pub fn with_engine<R, E: From<Error>>(
-    network: &Network,
-    data: &Dataset,
+/// Lengths that do not fit; a label that is no class.
+pub fn engine<'d>(
+    network: Network<'d>,
+    data: &'d Dataset,
     batch: usize,
     slots: usize,
-    border: Option<(Shape, &[f32])>,
-    work: impl FnOnce(&mut dyn Engine<Error = Error>) -> Result<R, E>,
-) -> Result<R, E> {
+    augment: Option<CropFlip<Vec<f32>>>,
+) -> Result<ReferenceEngine<'d>, Error> {
     let dim = network.parameter_len();
-    let mut memory = vec![0.0; Sgd::memory_len(slots, dim)];
-    let mut floats = vec![0.0; NetworkLoss::floats_len(network, batch)];
-    let (mut order, mut labels) = (vec![0; data.train.len()], vec![0; batch]);
+    let floats = vec![0.0; NetworkLoss::floats_len(&network, batch)];
+    let (order, labels) = (vec![0; data.train.len()], vec![0; batch]);
     let (train, test) = (borrow(&data.train), borrow(&data.test));
-    let slots = Sgd::new(&mut memory, dim)?;
-    let mut engine =
-        NetworkLoss::new(*network, train, test, batch, slots, &mut floats, &mut order, &mut labels)?;
-    if let Some((shape, border)) = border {
-        engine = engine.augmented(CropFlip { shape, padding: CropFlip::PADDING, border })?;
+    let mut loss = NetworkLoss::new(network, train, test, batch, floats, order, labels)?;
+    if let Some(augment) = augment {
+        loss = loss.augmented(augment)?;
     }
-    work(&mut engine)
+    Direct::new(loss, vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; 2 * dim])
 }
 
 /// The statistics of the batch norms at θ, by a pass over the samples in order, in batches of `batch`.

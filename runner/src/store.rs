@@ -5,7 +5,7 @@
 //!
 //! Any number of processes may work in a directory: each holds `lock` shared, and the lock of each job it works on.
 
-use crate::failure::{Failure, Kind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, disk};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl Store {
         while !free(lock.try_lock_shared()).map_err(wrong)? {
             if start.elapsed() > PATIENCE {
                 let message = format!("{} is in use by another process", root.display());
-                return Err(Failure::new(Kind::Busy, message));
+                return Err(CliError::new(ErrorKind::Busy, message));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -60,7 +60,7 @@ impl Store {
             } else if store.read(name)? != text.as_bytes() {
                 let message =
                     format!("{} holds {other} (see its {name}); give another --out", root.display());
-                return Err(Failure::new(Kind::Configuration, message));
+                return Err(CliError::new(ErrorKind::Configuration, message));
             }
         }
         Ok(store)
@@ -130,7 +130,8 @@ impl Store {
     /// It cannot be read.
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.root.join(name);
-        fs::read(&path).map_err(|e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display())))
+        fs::read(&path)
+            .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))
     }
 
     /// Makes a file, or replaces it.

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use valleys::failure::Result;
+use valleys::error::Result;
 use valleys::store::Store;
 
 const NEW: &[u8] = &[2; 9000];

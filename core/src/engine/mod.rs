@@ -1,53 +1,60 @@
-//! The contract between topology and training: a loss over parameter space, worked with in whole passes.
+//! The boundary between topology and training: a loss over parameter space, used in whole passes.
 //!
-//! A [`Engine`] holds control points in numbered slots. It takes many steps, or tells the loss at many points,
-//! in one call, so that an implementation is free to fuse layers, to record steps into one submission, to look
-//! ahead, to run points side by side. It never hears of a simplex, and its callers never hear of a layer.
+//! Two traits. [`Loss`] is all that a user writes: a value and a gradient at θ. [`Engine`] is what [`fit`](crate::fit)
+//! and [`evaluation`](crate::evaluation) drive: it holds control points in numbered slots and takes many steps, or
+//! measures many points, in one call. [`Direct`] makes an engine of any loss. Faster engines implement [`Engine`]
+//! themselves, because a whole pass as the unit lets them fuse layers, record many steps into one submission, or run
+//! models side by side. An engine never hears of a simplex, and its callers never hear of a layer.
+//!
+//! Losses in this crate: [`FunctionLoss`] (functions with known critical values), [`NetworkLoss`] (a network on data,
+//! with the reference kernels).
 
+mod direct;
 mod function;
 mod function_loss;
+mod loss;
 mod network_loss;
-pub mod normal;
 mod rotation;
 mod sgd;
+pub mod tangent;
 
 use crate::error::length;
+use crate::rng::Key;
 
 pub use crate::simplex::Mix;
+pub use direct::Direct;
 pub use function::Function;
 pub use function_loss::{BATCHES, FunctionLoss};
+pub use loss::{Batch, Loss};
 pub use network_loss::{NetworkLoss, epoch_order, subset_order};
 pub use rotation::{rotate, rotation};
-pub use sgd::Sgd;
+pub use sgd::{Sgd, check_mix};
 
-/// One optimiser step: where, how far, with which batch.
+/// One optimiser step: at which point, with which batch, how far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The point θ(t) = Σ weight · centre at which the gradient is taken.
+    /// The point θ(t) = Σ weight · control point at which the gradient is taken.
     pub mix: Mix,
-    /// Learning rate.
+    /// Learning rate η.
     pub rate: f32,
-    /// The batch's number in its epoch.
+    /// The number of the batch in its epoch, below [`Engine::batches`].
     pub batch: u32,
 }
 
-/// What all steps of an epoch have in common.
+/// What all steps of one call of [`Engine::advance`] have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepParams {
-    /// Seed of the run.
-    pub seed: u64,
-    /// The mask of the simplex that is fitted.
-    pub job: u64,
-    /// Epoch, from 0: with seed and job it decides the order of the samples.
+    /// Keys every random number of the steps: order of the samples, augmentation.
+    pub key: Key,
+    /// Epoch, from 0. Together with the key it decides the order of the samples.
     pub epoch: u32,
-    /// The slots from this one on are trained, those before are fixed.
-    pub trainable: u32,
+    /// Slots from this one on are trained, those before it are fixed.
+    pub first_trainable: u32,
     /// Momentum μ.
     pub momentum: f32,
     /// Weight decay λ, added to the gradient as λθ at the mixed point θ(t).
     pub weight_decay: f32,
-    /// The share, 0 to 1, of the gradient along the simplex that is removed: of its part in the span of the
-    /// differences of the mix's control points, see [`normal`].
+    /// The share, 0 to 1, of the gradient's component along the simplex that is removed; see [`tangent`].
     pub tangent_removal: f32,
 }
 
@@ -58,12 +65,10 @@ pub enum Split {
     Train,
     /// All test samples.
     Test,
-    /// `len` training samples drawn without replacement, by seed, job and epoch; all, where `len` is not smaller.
+    /// `len` training samples drawn without replacement; all of them where `len` is not smaller.
     Subset {
-        /// Seed of the run.
-        seed: u64,
-        /// The mask of the simplex that is fitted.
-        job: u64,
+        /// Keys the draw, together with the epoch.
+        key: Key,
         /// The epoch before which they are drawn.
         epoch: u32,
         /// How many.
@@ -80,43 +85,58 @@ pub struct Value {
     pub error: Option<f64>,
 }
 
-/// A loss over parameter space, with control points θ in numbered slots.
+/// Control points in numbered slots, trained and measured in whole passes.
 ///
-/// Every implementation gives the same optimiser: with g = ∇L(θ(t)) + λθ(t), each trainable centre S moves by
-/// v_S ← μ v_S + weight_S · g, θ_S ← θ_S − rate · v_S, also where its weight is 0 (method: sections 2 and 3).
+/// # Contract
+/// What every implementation promises; `valleys-tests` runs a conformance suite over each of them.
+///
+/// - Slots are numbered from 0. A slot holds a control point θ and its momentum v, both of [`dim`](Self::dim) elements.
+///   All are 0 at first.
+/// - Every step is the same optimiser. With g = ∇L(θ(t)) + λθ(t), each trainable slot S moves by
+///   v_S ← μ v_S + weight_S · g, θ_S ← θ_S − η · v_S, also where its weight is 0 (method: sections 2 and 3).
+/// - Random numbers are keyed by [`StepParams::key`] and [`Split::Subset`], so the result of a call is a function of the
+///   state and of its arguments. It does not depend on earlier measurements, on how steps or points are divided among
+///   calls, or on what other engines do at the same time.
+/// - Measuring changes nothing: [`values`](Self::values) and [`save`](Self::save) leave every later bit as it would have
+///   been without them.
+/// - After an error of [`advance`](Self::advance) or [`values`](Self::values) the slots are unspecified, until
+///   [`put`](Self::put) or [`restore`](Self::restore) sets them; the engine stays usable. Arguments are checked before
+///   anything changes: a slot that does not exist, a batch that does not exist, an empty or repeated slot in a mix, and
+///   lengths that do not agree are errors of the call.
+/// - A loss that is not finite is a result, not an error: whoever drives the engine decides.
 pub trait Engine {
-    /// What can go wrong in a pass: a lost device, a slot that does not exist.
+    /// What can go wrong in a pass: a wrong call, a lost device.
     type Error: From<crate::error::Error>;
 
     /// Number of parameters: the length of every θ.
     fn dim(&self) -> usize;
 
-    /// Number of batches of an epoch.
+    /// Number of batches of an epoch, at least 1.
     fn batches(&self) -> u32;
 
-    /// Sets the control point of a slot and its momentum to 0.
+    /// Sets the control point of a slot, and its momentum to 0.
     ///
     /// # Errors
     /// No such slot; wrong length.
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Self::Error>;
 
-    /// Reads the control point of a slot.
+    /// Reads the control point of a slot, after all steps so far.
     ///
     /// # Errors
     /// No such slot; wrong length.
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Self::Error>;
 
-    /// Takes the steps in order; `losses[i]` is the mean loss of step i's batch at its θ(t) before it moves.
+    /// Takes the steps in order. `losses[i]` is the mean loss of step i's batch at its θ(t), before the step.
     ///
     /// # Errors
-    /// As the implementation says; a loss that is not finite is a result, not an error.
-    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32])
+    /// A step or a length that does not fit; what else the implementation states.
+    fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32])
     -> Result<(), Self::Error>;
 
-    /// Measures many points.
+    /// Measures the loss at many points, over all samples of a split.
     ///
     /// # Errors
-    /// As the implementation says.
+    /// A point or a length that does not fit; a split without samples; what else the implementation states.
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Self::Error>;
 
     /// Elements of a saved [state](Self::save); 0 where it cannot be saved.
@@ -124,19 +144,20 @@ pub trait Engine {
         0
     }
 
-    /// Everything that the next step depends on: control points, momenta, whatever else there is. The bits are the
-    /// implementation's own.
+    /// Copies everything that the next step depends on: control points, momenta, whatever else there is. The encoding
+    /// is the implementation's own.
     ///
     /// # Errors
-    /// Wrong length.
+    /// `state` not of [`state_len`](Self::state_len) elements.
     fn save(&mut self, state: &mut [f32]) -> Result<(), Self::Error> {
         Ok(length("saved state", self.state_len(), state.len())?)
     }
 
-    /// Goes back to a state that a landscape of the same kind saved: steps from there have the same bits.
+    /// Returns to a state that an engine of the same kind saved. Steps and measurements from there have the same bits
+    /// as those of the engine that saved it.
     ///
     /// # Errors
-    /// Wrong length.
+    /// `state` not of [`state_len`](Self::state_len) elements.
     fn restore(&mut self, state: &[f32]) -> Result<(), Self::Error> {
         Ok(length("saved state", self.state_len(), state.len())?)
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, length};
 use crate::math;
-use crate::rng::{Purpose, Stream};
+use crate::rng::{Key, Purpose, Stream};
 
 /// Fills `matrix` (dim × dim, rows first) with a random orthogonal matrix, uniform over all of them.
 ///
@@ -15,7 +15,7 @@ use crate::rng::{Purpose, Stream};
 /// O(dim³).
 pub fn rotation(seed: u64, dim: usize, matrix: &mut [f64]) -> Result<(), Error> {
     length("rotation matrix", dim * dim, matrix.len())?;
-    let mut stream = Stream::new(seed, Purpose::Rotation, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(seed, 0), Purpose::Rotation, 0, 0);
     matrix.fill_with(|| stream.normal());
     for i in 0..dim {
         let (done, rest) = matrix.split_at_mut(i * dim);

@@ -1,4 +1,4 @@
-//! Losses on the lattice of a simplex, and their maxima.
+//! Losses on the lattice of a fitted simplex, and the largest of them.
 //!
 //! Method: section 4; Voronkova et al., Algorithm 2.
 
@@ -8,41 +8,65 @@ use crate::engine::{Engine, Split, Value};
 use crate::error::{Error, length, range};
 use crate::simplex::{ControlPoints, Lattice, Mix};
 
-pub use search::{MaxLoss, search, search_len};
+pub use search::{MaxLoss, search_max_loss, search_max_loss_len};
 
-/// Measures a simplex on its lattice.
+/// Evaluates the lattice of a simplex; the values are in the order of [`Lattice::points`].
 ///
-/// `points` (at least 1) is the memory of the points that go to the landscape in one call. The values come in the
-/// order of [`Lattice::points`].
+/// `points` (at least 1) is the memory of the points that go to the engine in one call; no result depends on its length.
 ///
 /// # Errors
-/// The landscape's; slices of the wrong length; [`Error::NotFinite`] naming the lattice point.
+/// The engine's; slices of the wrong length; [`Error::NotFinite`] with the number of the lattice point.
 ///
 /// # Cost
 /// One pass over the split a lattice point.
-pub fn evaluate_lattice<L: Engine + ?Sized>(
-    engine: &mut L,
-    frame: &ControlPoints,
+pub fn evaluate_lattice<E: Engine + ?Sized>(
+    engine: &mut E,
+    control_points: &ControlPoints,
     n: u32,
     split: Split,
     points: &mut [Mix],
     values: &mut [Value],
-) -> Result<(), L::Error> {
-    let lattice = Lattice::new(frame.vertices(), n);
+) -> Result<(), E::Error> {
+    resume_lattice(engine, control_points, n, split, points, values, 0, |_| false).map(drop)
+}
+
+/// [`evaluate_lattice`] from lattice point `done` on, to the end or to where `pause` says so. `pause` is called after
+/// every call of the engine with the values so far. Returns how many values there are.
+///
+/// # Errors
+/// As [`evaluate_lattice`].
+#[expect(clippy::too_many_arguments, reason = "the caller owns the memory")]
+pub fn resume_lattice<E: Engine + ?Sized>(
+    engine: &mut E,
+    control_points: &ControlPoints,
+    n: u32,
+    split: Split,
+    points: &mut [Mix],
+    values: &mut [Value],
+    mut done: usize,
+    mut pause: impl FnMut(&[Value]) -> bool,
+) -> Result<usize, E::Error> {
+    let lattice = Lattice::new(control_points.vertices(), n);
     range("points of a call", 1, usize::MAX, points.len())?;
     length("values of the lattice", lattice.len(), values.len())?;
-    let mut at = lattice.points();
-    for values in values.chunks_mut(points.len()) {
-        let points = &mut points[..values.len()];
-        for (point, t) in points.iter_mut().zip(&mut at) {
-            *point = frame.mix(&t);
+    range("values that are there", 0, lattice.len(), done)?;
+    let mut lattice_points = lattice.points().skip(done);
+    while done < values.len() {
+        let count = points.len().min(values.len() - done);
+        for (point, t) in points[..count].iter_mut().zip(&mut lattice_points) {
+            *point = control_points.mix(&t);
         }
-        engine.values(split, points, values)?;
+        let next = &mut values[done..done + count];
+        engine.values(split, &points[..count], next)?;
+        if let Some(i) = next.iter().position(|v| !v.loss.is_finite()) {
+            return Err(Error::NotFinite { what: "the loss on the lattice", at: (done + i) as u64 }.into());
+        }
+        done += count;
+        if done < values.len() && pause(&values[..done]) {
+            break;
+        }
     }
-    match values.iter().position(|v| !v.loss.is_finite()) {
-        Some(at) => Err(Error::NotFinite { what: "the loss on the lattice", at: at as u64 }.into()),
-        None => Ok(()),
-    }
+    Ok(done)
 }
 
 /// The largest losses of a triangle (Algorithm 2).

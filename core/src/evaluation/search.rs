@@ -1,78 +1,80 @@
-//! The maximum of a simplex between the points of its lattice.
+//! The largest loss of a simplex between the points of its lattice.
 
 use crate::engine::{Engine, Split, Value};
-use crate::error::{Error, length, range};
-use crate::simplex::{ControlPoints, Lattice, Mix, Point};
+use crate::error::{Error, enough, length, range};
+use crate::simplex::{Barycentric, ControlPoints, Lattice, Mix};
 use heapless::Vec;
 
-/// Places from which the search climbs, the highest lattice points that are not next to one another.
+/// Points from which the search climbs: the highest lattice points of which no two are neighbours.
 const STARTS: usize = 6;
 
-/// The steps end at this share of the lattice's spacing.
+/// The search ends at steps of this share of the lattice's spacing.
 const FINEST: f64 = 1.0 / 32.0;
 
-/// Points of one round of [`search`]: the least number that its memory must hold.
-pub const fn search_len(vertices: usize) -> usize {
+/// Points of one round of [`search_max_loss`]: the least length of its memory.
+pub const fn search_max_loss_len(vertices: usize) -> usize {
     STARTS * vertices * (vertices - 1)
 }
 
-/// What a search found.
+/// The largest loss that a search found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxLoss {
     /// The largest loss seen, never below the lattice's.
     pub loss: f64,
     /// Where.
-    pub at: Point,
+    pub at: Barycentric,
     /// Points measured beside those of the lattice.
     pub evaluations: u32,
 }
 
-/// Climbs from the highest lattice points, by steps of half the lattice's spacing and then ever smaller ones, until a
-/// round at a step of 1/32 of the spacing changes no place by more than `tolerance` times the loss.
+/// Climbs from the highest lattice points, with steps of half the lattice's spacing at first. When a round changes no
+/// loss by more than `tolerance` times the loss, the step is halved; at 1/32 of the spacing the search ends.
 ///
-/// `losses` are those of the lattice with `n` intervals, in its order; `points` and `values` are memory of
-/// [`search_len`]`(vertices)` elements each. The result is a lower bound of the simplex's true maximum, tighter than
-/// the lattice's.
+/// `losses` are those of the lattice with `n` intervals, in its order; `points` and `values` are memory of at least
+/// [`search_max_loss_len`]`(vertices)` elements each. The result is the largest loss *found*: a lower estimate of the
+/// simplex's true maximum, closer than the lattice's (method: section 8).
 ///
 /// # Errors
-/// The landscape's; slices of the wrong length; [`Error::NotFinite`] for a loss that is not.
+/// The engine's; slices of the wrong length; [`Error::NotFinite`] for a loss that is not.
 ///
 /// # Cost
-/// At most a few hundred passes over the split, six starts and r(r + 1) directions a round.
+/// At most a few hundred passes over the split: six starts and r(r + 1) directions a round.
 #[expect(clippy::too_many_arguments, reason = "the caller owns the memory")]
-pub fn search<L: Engine + ?Sized>(
-    engine: &mut L,
-    frame: &ControlPoints,
+pub fn search_max_loss<E: Engine + ?Sized>(
+    engine: &mut E,
+    control_points: &ControlPoints,
     n: u32,
     losses: &[f64],
     split: Split,
     tolerance: f64,
     points: &mut [Mix],
     values: &mut [Value],
-) -> Result<MaxLoss, L::Error> {
-    let lattice = Lattice::new(frame.vertices(), n);
+) -> Result<MaxLoss, E::Error> {
+    let vertices = control_points.vertices();
+    let lattice = Lattice::new(vertices, n);
     length("losses of the lattice", lattice.len(), losses.len())?;
-    length("points of a search", search_len(frame.vertices()), points.len())?;
-    length("values of a search", search_len(frame.vertices()), values.len())?;
+    enough("points of a search", search_max_loss_len(vertices), points.len())?;
+    enough("values of a search", search_max_loss_len(vertices), values.len())?;
     range("intervals of the lattice", 1, u32::MAX as usize, n as usize)?;
     let mut places = starts(&lattice, losses);
     let mut evaluations = 0;
     let spacing = 1.0 / f64::from(n);
     let mut step = spacing / 2.0;
-    while frame.vertices() > 1 && step >= FINEST * spacing {
+    while vertices > 1 && step >= FINEST * spacing {
         let before = places.clone();
         let mut count = 0;
-        for (point, (_, t)) in points.iter_mut().zip(moves(&before, step)) {
-            *point = frame.mix(&t);
+        for (point, (_, t)) in points.iter_mut().zip(neighbours(&before, step)) {
+            *point = control_points.mix(&t);
             count += 1;
         }
         let values = &mut values[..count];
         engine.values(split, &points[..count], values)?;
         evaluations += count as u32;
         let mut moved = false;
-        for ((start, t), value) in moves(&before, step).zip(&*values) {
+        for ((start, t), value) in neighbours(&before, step).zip(&*values) {
             if !value.loss.is_finite() {
-                return Err(Error::NotFinite { what: "the loss near a peak", at: start as u64 }.into());
+                let what = "the loss near a local maximum";
+                return Err(Error::NotFinite { what, at: start as u64 }.into());
             }
             let (at, loss) = &mut places[start];
             if value.loss > *loss {
@@ -90,12 +92,13 @@ pub fn search<L: Engine + ?Sized>(
     Ok(MaxLoss { loss, at, evaluations })
 }
 
-/// The highest lattice points, none next to another.
-fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Point, f64), STARTS> {
+/// The highest lattice points of which no two are neighbours.
+fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Barycentric, f64), STARTS> {
     let apart = 1.5 / f64::from(lattice.n());
-    let mut chosen: Vec<(Point, f64), STARTS> = Vec::new();
+    let mut chosen: Vec<(Barycentric, f64), STARTS> = Vec::new();
     while !chosen.is_full() {
-        let far = |t: &Point| chosen.iter().all(|(c, _)| t.iter().zip(c).any(|(a, b)| (a - b).abs() > apart));
+        let far =
+            |t: &Barycentric| chosen.iter().all(|(c, _)| t.iter().zip(c).any(|(a, b)| (a - b).abs() > apart));
         let open = lattice.points().zip(losses).filter(|(t, _)| far(t));
         let Some((t, loss)) = open.reduce(|a, b| if b.1 > a.1 { b } else { a }) else { break };
         let _ = chosen.push((t, *loss));
@@ -104,7 +107,7 @@ fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Point, f64), STARTS> {
 }
 
 /// The points one step away from each place, with the place's number.
-fn moves(places: &[(Point, f64)], step: f64) -> impl Iterator<Item = (usize, Point)> {
+fn neighbours(places: &[(Barycentric, f64)], step: f64) -> impl Iterator<Item = (usize, Barycentric)> {
     places.iter().enumerate().flat_map(move |(start, (at, _))| {
         let vertices = at.len();
         let pairs = (0..vertices).flat_map(move |from| (0..vertices).map(move |to| (from, to)));

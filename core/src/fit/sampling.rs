@@ -3,21 +3,21 @@
 use crate::engine::Value;
 use crate::math;
 use crate::rng::Stream;
-use crate::simplex::{EdgewiseSubdivision, Point, uniform};
+use crate::simplex::{Barycentric, EdgewiseSubdivision, uniform};
 
 /// How t is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sampling {
     /// Uniformly: the paper.
     Uniform,
-    /// In proportion to a power of the loss measured in cells of the simplex (method: section 7).
+    /// In proportion to a power of the loss of cells of the simplex (method: section 7).
     Peak(PeakSampling),
 }
 
 /// The constants of [`Sampling::Peak`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PeakSampling {
-    /// β: cell c is drawn with probability (1 − u)·L_c^β / Σ L^β + u / cells.
+    /// β: cell c is drawn with probability (1 − u) · L_c^β / Σ L^β + u / cells.
     pub power: u32,
     /// u: the share of uniform draws.
     pub uniform: f64,
@@ -25,8 +25,8 @@ pub struct PeakSampling {
     pub cells: u32,
     /// Training samples on which the cells are measured at the start and at the end, the same ones.
     pub samples: u32,
-    /// α: the loss L of a step moves what its cell is held to have by α·(L − L_c).
-    pub share: f64,
+    /// α: the loss L of a step changes the loss L_c of its cell by α · (L − L_c), an exponential moving average.
+    pub ema_rate: f64,
     /// See [`StepParams::tangent_removal`](crate::engine::StepParams::tangent_removal).
     pub tangent_removal: f32,
 }
@@ -34,16 +34,16 @@ pub struct PeakSampling {
 impl Default for PeakSampling {
     /// The constants that were best for networks and functions alike; `docs/peaks.md` has the trials.
     fn default() -> Self {
-        Self { power: 8, uniform: 0.1, cells: 12, samples: 96, share: 0.2, tangent_removal: 0.0 }
+        Self { power: 8, uniform: 0.1, cells: 12, samples: 96, ema_rate: 0.2, tangent_removal: 0.0 }
     }
 }
 
-/// Steps from one look at the estimates to the next, at least.
+/// Steps between two updates of the probabilities, at least.
 const STEPS: u32 = 32;
 
 /// The distribution of t over cells, in the caller's memory.
 #[derive(Debug)]
-pub(super) struct Draw<'m> {
+pub(super) struct Distribution<'m> {
     cells: EdgewiseSubdivision,
     /// Cumulative probabilities; empty for the uniform distribution.
     cumulative: &'m mut [f64],
@@ -51,15 +51,15 @@ pub(super) struct Draw<'m> {
     steps: u32,
 }
 
-impl<'m> Draw<'m> {
-    /// The uniform distribution; with memory for one number a cell it can be moved to the peaks.
+impl<'m> Distribution<'m> {
+    /// The uniform distribution. With memory for one number a cell it can be changed.
     pub fn new(cells: EdgewiseSubdivision, cumulative: &'m mut [f64]) -> Self {
         let count = cumulative.len() as f64;
         cumulative.iter_mut().enumerate().for_each(|(i, c)| *c = (i + 1) as f64 / count);
         Self { cells, cumulative, steps: 0 }
     }
 
-    /// Goes on with the probabilities in `cumulative`, set so many steps ago.
+    /// Continues with the probabilities in `cumulative`, set so many steps ago.
     pub fn resume(cells: EdgewiseSubdivision, cumulative: &'m mut [f64], steps: u32) -> Self {
         Self { cells, cumulative, steps }
     }
@@ -69,54 +69,54 @@ impl<'m> Draw<'m> {
         self.steps
     }
 
-    /// Sets the probabilities from the losses that the cells are held to have.
-    pub fn measured(&mut self, peak_sampling: &PeakSampling, losses: &[Value]) {
+    /// Sets the probabilities from the losses of the cells.
+    pub fn set(&mut self, sampling: &PeakSampling, losses: &[Value]) {
         let most = losses.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
-        // Losses are not negative; a function that is counts from its smallest value.
+        // Losses are not negative; a function that is negative somewhere counts from its smallest value.
         let least = losses.iter().fold(0.0_f64, |a, v| a.min(v.loss));
         let weight = |v: &Value| {
             let relative = if most > least { (v.loss - least) / (most - least) } else { 1.0 };
-            math::powi(relative, peak_sampling.power)
+            math::powi(relative, sampling.power)
         };
         let total: f64 = losses.iter().map(weight).sum();
         let count = losses.len() as f64;
         let mut sum = 0.0;
         for (c, value) in self.cumulative.iter_mut().zip(losses) {
-            sum += (1.0 - peak_sampling.uniform) * weight(value) / total + peak_sampling.uniform / count;
+            sum += (1.0 - sampling.uniform) * weight(value) / total + sampling.uniform / count;
             *c = sum;
         }
         self.steps = 0;
     }
 
-    /// Lets the losses of steps move those of the cells that they were drawn in.
-    pub fn stepped(
+    /// Lets the losses of steps change those of the cells that they were drawn in.
+    pub fn observe(
         &mut self,
-        peak_sampling: &PeakSampling,
+        sampling: &PeakSampling,
         cells: &[u32],
         losses: &[f32],
-        held: &mut [Value],
+        cell_losses: &mut [Value],
     ) {
         for (&cell, &loss) in cells.iter().zip(losses) {
-            let held = &mut held[cell as usize].loss;
-            *held += peak_sampling.share * (f64::from(loss) - *held);
+            let average = &mut cell_losses[cell as usize].loss;
+            *average += sampling.ema_rate * (f64::from(loss) - *average);
         }
         self.steps += losses.len() as u32;
     }
 
-    /// Sets the probabilities anew, if enough steps were taken since.
-    pub fn renew(&mut self, peak_sampling: &PeakSampling, held: &[Value]) {
+    /// Updates the probabilities, if enough steps were taken since.
+    pub fn refresh(&mut self, sampling: &PeakSampling, cell_losses: &[Value]) {
         if self.steps >= STEPS {
-            self.measured(peak_sampling, held);
+            self.set(sampling, cell_losses);
         }
     }
 
     /// A point, and the number of the cell that it was drawn in.
-    pub fn draw(&self, stream: &mut Stream, vertices: usize) -> (Point, u32) {
+    pub fn sample(&self, stream: &mut Stream, vertices: usize) -> (Barycentric, u32) {
         if self.cumulative.is_empty() {
             return (uniform(stream, vertices), 0);
         }
         let u = stream.unit() * self.cumulative[self.cumulative.len() - 1];
         let cell = self.cumulative.partition_point(|&c| c <= u).min(self.cumulative.len() - 1);
-        (self.cells.draw(cell, stream), cell as u32)
+        (self.cells.sample(cell, stream), cell as u32)
     }
 }

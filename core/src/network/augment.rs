@@ -1,22 +1,22 @@
-//! Changes of training images that leave their class as it is.
+//! Augmentation of training images.
 
 use super::Shape;
 use crate::rng::Stream;
+use core::ops::Deref;
 
-/// A random shift, and a mirror image or not: a crop of the size of the image from the image with a border around it,
-/// flipped left to right with probability ½.
+/// Random crop and horizontal flip: a crop of the size of the image from the image with a border around it, flipped left
+/// to right with probability ½. The border `B` is the caller's: a slice on a device, a vector on a host.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CropFlip<'a> {
+pub struct CropFlip<B> {
     /// Shape of the images.
     pub shape: Shape,
     /// Width of the border: the largest shift either way.
     pub padding: usize,
     /// The number that fills the border of each channel: what black is after normalisation.
-    pub border: &'a [f32],
+    pub border: B,
 }
 
-/// What is done to an image: how far it is cropped from the top and from the left of its border, and whether it is
-/// mirrored.
+/// The crop and flip of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CropFlipDraw {
     /// Rows from the top, 0 to twice the border.
@@ -28,7 +28,7 @@ pub struct CropFlipDraw {
 }
 
 impl CropFlipDraw {
-    /// Draws the change of an image with a border of this width: every implementation's, for the same images.
+    /// Draws the crop and flip of an image with a border of this width: the same in every engine.
     pub fn draw(stream: &mut Stream, padding: usize) -> Self {
         let shifts = 2 * padding as u32 + 1;
         let (down, right) = (stream.below(shifts), stream.below(shifts));
@@ -36,11 +36,13 @@ impl CropFlipDraw {
     }
 }
 
-impl CropFlip<'_> {
-    /// The border that images are trained with here.
+impl CropFlip<&[f32]> {
+    /// The width of the border that images are trained with.
     pub const PADDING: usize = 4;
+}
 
-    /// Writes a changed copy of `image` to `copy`. The stream belongs to the image and the epoch.
+impl<B: Deref<Target = [f32]>> CropFlip<B> {
+    /// Writes an augmented copy of `image` to `copy`. The stream belongs to the image and the epoch.
     ///
     /// # Panics
     /// If a length is not that of the shape.

@@ -2,7 +2,7 @@
 
 use super::{Layer, Network};
 use crate::math;
-use crate::rng::{Purpose, Stream};
+use crate::rng::{Key, Purpose, Stream};
 
 /// Standard deviation of the weights of a linear layer in a network with batch norm.
 const LINEAR_DEVIATION: f64 = 1e-3;
@@ -33,7 +33,7 @@ pub fn initialise(network: &Network, seed: u64, vertex: u32, theta: &mut [f32]) 
             }
             _ => continue,
         };
-        let mut stream = Stream::new(seed, Purpose::Init, 1 << vertex, row.number as u32, 0);
+        let mut stream = Stream::new(Key::new(seed, 1 << vertex), Purpose::Init, row.number as u32, 0);
         if normalised {
             let deviation = match row.layer {
                 Layer::Linear { .. } => LINEAR_DEVIATION,

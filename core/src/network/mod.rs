@@ -11,7 +11,7 @@ pub mod zoo;
 pub use augment::{CropFlip, CropFlipDraw};
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};
-pub use pass::{Samples, Scores, accumulate, gradient, logits, scores, scratch_len};
+pub use pass::{LabelledData, Samples, Scores, accumulate, gradient, logits, scores, scratch_len};
 pub use plan::Row;
 
 /// A feed-forward network that classifies; const-constructible.

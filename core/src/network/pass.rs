@@ -15,6 +15,14 @@ pub struct Samples<'a, T> {
     pub labels: &'a [u8],
 }
 
+/// Labelled samples of a training and a test part, on a host: what engines are made from.
+pub trait LabelledData: Send + Sync + core::fmt::Debug {
+    /// The training samples.
+    fn train(&self) -> Samples<'_, f32>;
+    /// The test samples.
+    fn test(&self) -> Samples<'_, f32>;
+}
+
 /// Sums over samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Scores {

@@ -1,6 +1,6 @@
 //! A simplex cut into n^r equal cells.
 
-use super::{MAX_VERTICES, lattice::Point, sort_falling};
+use super::{MAX_VERTICES, lattice::Barycentric, sort_falling};
 use crate::rng::Stream;
 
 /// The edgewise subdivision of a simplex of r + 1 vertices into n^r cells of equal volume.
@@ -14,7 +14,7 @@ use crate::rng::Stream;
 /// use valleys_core::simplex::EdgewiseSubdivision;
 /// let cells = EdgewiseSubdivision::new(3, 12);
 /// assert_eq!(cells.len(), 144);
-/// assert_eq!(EdgewiseSubdivision::new(2, 2).centre(0), [0.75, 0.25]);
+/// assert_eq!(EdgewiseSubdivision::new(2, 2).barycentre(0), [0.75, 0.25]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EdgewiseSubdivision {
@@ -43,22 +43,22 @@ impl EdgewiseSubdivision {
     }
 
     /// The barycentre of a cell.
-    pub fn centre(&self, cell: usize) -> Point {
+    pub fn barycentre(&self, cell: usize) -> Barycentric {
         let r = self.vertices - 1;
         self.point(cell, &(0..r).map(|i| (r - i) as f64 / self.vertices as f64).collect())
     }
 
     /// A uniform point of a cell.
-    pub fn draw(&self, cell: usize, stream: &mut Stream) -> Point {
-        let mut fractions: Point = (1..self.vertices).map(|_| stream.unit()).collect();
+    pub fn sample(&self, cell: usize, stream: &mut Stream) -> Barycentric {
+        let mut fractions: Barycentric = (1..self.vertices).map(|_| stream.unit()).collect();
         sort_falling(&mut fractions, |x| *x);
         self.point(cell, &fractions)
     }
 
     /// The point of a cell with these falling fractions.
-    fn point(&self, mut cell: usize, fractions: &Point) -> Point {
+    fn point(&self, mut cell: usize, fractions: &Barycentric) -> Barycentric {
         let n = self.n as usize;
-        let mut x: Point = fractions
+        let mut x: Barycentric = fractions
             .iter()
             .map(|fraction| {
                 let digit = cell % n;

@@ -4,7 +4,7 @@ use super::MAX_VERTICES;
 use heapless::Vec;
 
 /// Barycentric coordinates of a point.
-pub type Point = Vec<f64, MAX_VERTICES>;
+pub type Barycentric = Vec<f64, MAX_VERTICES>;
 
 /// The lattice { t : n·t_i ∈ N } of a simplex (method: section 4).
 ///
@@ -74,7 +74,7 @@ impl Lattice {
     }
 
     /// The points, in the order of [`numerators`](Self::numerators).
-    pub fn points(&self) -> impl Iterator<Item = Point> + Clone + use<> {
+    pub fn points(&self) -> impl Iterator<Item = Barycentric> + Clone + use<> {
         let n = f64::from(self.n);
         self.numerators().map(move |k| k.iter().map(|&k| f64::from(k) / n).collect())
     }

@@ -8,7 +8,7 @@ mod sampling;
 use core::fmt;
 
 pub use edgewise::EdgewiseSubdivision;
-pub use lattice::{Lattice, Point};
+pub use lattice::{Barycentric, Lattice};
 pub use map::{ControlPointId, ControlPoints, MAX_DEPTH, Mix, Weights, control_points_len, weights};
 pub use sampling::uniform;
 

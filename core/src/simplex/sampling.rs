@@ -1,6 +1,6 @@
 //! Drawing a point t of a simplex.
 
-use super::{MAX_VERTICES, lattice::Point, sort_falling};
+use super::{MAX_VERTICES, lattice::Barycentric, sort_falling};
 use crate::rng::Stream;
 
 /// A uniform point of the simplex with `vertices` vertices.
@@ -10,16 +10,16 @@ use crate::rng::Stream;
 ///
 /// # Panics
 /// If `vertices` is 0 or more than [`MAX_VERTICES`].
-pub fn uniform(stream: &mut Stream, vertices: usize) -> Point {
+pub fn uniform(stream: &mut Stream, vertices: usize) -> Barycentric {
     assert!((1..=MAX_VERTICES).contains(&vertices));
     if vertices == 3 {
         let (mut t1, mut t2) = (stream.unit(), stream.unit());
         if t1 + t2 > 1.0 {
             (t1, t2) = (1.0 - t2, 1.0 - t1);
         }
-        return Point::from_array([t1, t2, (1.0 - t1 - t2).max(0.0)]);
+        return Barycentric::from_array([t1, t2, (1.0 - t1 - t2).max(0.0)]);
     }
-    let mut cuts: Point = (1..vertices).map(|_| stream.unit()).collect();
+    let mut cuts: Barycentric = (1..vertices).map(|_| stream.unit()).collect();
     sort_falling(&mut cuts, |x| *x);
     (0..vertices)
         .map(|i| {

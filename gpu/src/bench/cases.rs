@@ -1,7 +1,7 @@
 //! What is measured.
 
 use super::{Measured, Work};
-use crate::data::{Data, Shared};
+use crate::data::Shared;
 use crate::device::{Device, Opener};
 use crate::engine::Gpu;
 use crate::error::Result;
@@ -14,8 +14,8 @@ use crate::network::Plan;
 use std::sync::Arc;
 use std::time::Instant;
 use valleys_core::engine::{Engine, Mix, Step, StepParams};
-use valleys_core::network::{Layer, Network, Samples, Shape, initialise, zoo};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::network::{LabelledData, Layer, Network, Samples, Shape, initialise, zoo};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// A name, and what makes the measurement.
 type Case = (String, Make);
@@ -105,7 +105,7 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
 }
 
 fn random(recorder: &Recorder, len: usize) -> Result<wgpu::Buffer> {
-    let mut stream = Stream::new(1, Purpose::Perturbation, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(1, 0), Purpose::Perturbation, 0, 0);
     let some: Vec<f32> = (0..4096).map(|_| stream.normal() as f32).collect();
     recorder.device.holding("numbers", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
 }
@@ -243,7 +243,7 @@ struct Noise {
     labels: Vec<u8>,
 }
 
-impl Data for Noise {
+impl LabelledData for Noise {
     fn train(&self) -> Samples<'_, f32> {
         Samples { inputs: &self.inputs, labels: &self.labels }
     }
@@ -270,7 +270,7 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
     let network = Network { input, layers: &layers };
     // As many steps as are submitted at once, so that the host's part is seen as in a run.
     let steps = if device.is_hardware() { 32 } else { 2 };
-    let mut stream = Stream::new(1, Purpose::Perturbation, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(1, 0), Purpose::Perturbation, 0, 0);
     let count = batch * steps;
     let inputs = (0..count * input.len()).map(|_| stream.normal() as f32).collect();
     let labels = (0..count).map(|_| stream.below(10) as u8).collect();
@@ -289,10 +289,9 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
     let bytes = plan.bytes(batch, device.paths()) as f64;
     let flops = (3 * network.flops() * batch) as f64;
     let course = StepParams {
-        seed: 1,
-        job: 1,
+        key: Key::new(1, 1),
         epoch: 0,
-        trainable: 0,
+        first_trainable: 0,
         momentum: 0.9,
         weight_decay: 0.0,
         tangent_removal: 0.0,

@@ -11,7 +11,7 @@ use crate::kernels::{self, Dispatch, Lanes, Record, Recorder, quads, tensor_len}
 use crate::paths::Paths;
 use half::f16;
 use valleys_core::network::Shape;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// How far a kernel was from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -234,7 +234,7 @@ fn narrow(numbers: &[f64]) -> Vec<f32> {
 
 /// Numbers around 0 that an f16 holds.
 fn random(len: usize, seed: u64) -> Vec<f64> {
-    let mut stream = Stream::new(seed, Purpose::Perturbation, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(seed, 0), Purpose::Perturbation, 0, 0);
     (0..len).map(|_| (stream.normal() * 256.0).round() / 256.0).collect()
 }
 

@@ -6,9 +6,9 @@ use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
 use crate::kernels::{Record, parameters, peak, quads, samples, tangent_removal};
 use crate::palette::Palette;
-use valleys_core::engine::normal;
+use valleys_core::engine::tangent;
 use valleys_core::network::{CropFlip, CropFlipDraw, Shape};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::MAX_VERTICES;
 
 pub fn cases() -> Vec<Case> {
@@ -83,7 +83,7 @@ fn projected(t: &Trial, terms: usize) -> Result<Found> {
         products[i] = dot(&direction(i), &expected);
         (0..terms - 1).for_each(|j| gram[i][j] = dot(&direction(i), &direction(j)));
     }
-    let coefficients = normal::coefficients(gram, products, terms - 1);
+    let coefficients = tangent::coefficients(gram, products, terms - 1);
     for (i, coefficient) in coefficients.iter().enumerate().take(terms - 1) {
         expected.iter_mut().zip(direction(i)).for_each(|(g, d)| *g -= share * coefficient * d);
     }
@@ -118,13 +118,13 @@ fn gathered(t: &Trial, padding: usize, bytes: bool) -> Result<Found> {
     let (mut order, mut expected) = (Vec::new(), Vec::new());
     for i in 0..count {
         let sample = (i * 5 + 3) % total;
-        let stream = || Stream::new(7, Purpose::Augment, 0, 0, sample as u32);
+        let stream = || Stream::new(Key::new(7, 0), Purpose::Augment, 0, sample as u32);
         let image = &all[sample * shape.len()..][..shape.len()];
         let image: Vec<f32> = image.iter().map(|&x| x as f32).collect();
         let mut copy = image.clone();
         let mut code = 0;
         if padding > 0 {
-            CropFlip { shape, padding, border: &border }.apply(&mut stream(), &image, &mut copy);
+            CropFlip { shape, padding, border: &border[..] }.apply(&mut stream(), &image, &mut copy);
             code = samples::code(CropFlipDraw::draw(&mut stream(), padding));
         }
         order.push([sample as u32, code]);

@@ -1,4 +1,4 @@
-//! The part of a gradient across a simplex, as [`valleys_core::engine::normal`] says it.
+//! The part of a gradient across a simplex, as [`valleys_core::engine::tangent`] says it.
 
 use super::{ACROSS_APPLY, ACROSS_DOTS, ACROSS_SOLVE, Dispatch, Grid, Recorder, whole};
 use crate::error::Result;

@@ -3,13 +3,13 @@
 use super::cliques::{self, Cliques};
 use super::complex::reduced;
 use super::{Bar, Barcode, Wanted, explicit_fits, fits, zero_length};
-use crate::cpu::cloud::{self as host, Distance, Narrow};
-use crate::failure::{Failure, Result};
+use crate::error::{CliError, Result};
 use crate::formats::from_core;
 use std::thread::available_parallelism;
 use valleys_core::topology::{
     self, Cosine, Distances, Edge, Euclidean, Filtration, Metric, Rips, spanning_tree,
 };
+use valleys_simd::spanning_tree::{self as host, Distance, Narrow};
 
 /// A metric space of a file.
 pub trait Space: Metric {
@@ -71,7 +71,7 @@ pub fn cloud(
         let what = format!("{points} points at index {max_index}, that is their distances and edges,");
         let least = Rips::least_budget(points) as u64;
         fits(name, &what, least, wanted.budget)
-            .map_err(|f| Failure::new(f.kind, format!("{f}; --max-index 0 needs no distance matrix")))?;
+            .map_err(|f| CliError::new(f.kind, format!("{f}; --max-index 0 needs no distance matrix")))?;
     }
     let counts = cliques::counts(space, max_index, threshold);
     let barcode = |bars: std::result::Result<Vec<Bar>, topology::Error>| -> Result<Barcode> {

@@ -1,7 +1,7 @@
 //! Explicit complexes, whatever they are of.
 
 use super::{Bar, Barcode, Wanted, fits};
-use crate::failure::Result;
+use crate::error::Result;
 use crate::formats::from_core;
 use valleys_core::topology::{self, Filtration, Matrix, Pairing, cycles, cycles_len, reduce_sparse};
 

@@ -2,7 +2,7 @@
 
 use super::complex::reduced;
 use super::{Bar, Barcode, Wanted, explicit_fits, zero_length};
-use crate::failure::Result;
+use crate::error::Result;
 use crate::formats::{Array, from_core};
 use valleys_core::topology::Grid;
 

@@ -19,7 +19,7 @@ pub use cloud::{Limits, Space, cloud};
 pub use complex::complex;
 pub use grid::grid;
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use serde::Serialize;
 use std::cmp::Ordering;
 use valleys_core::topology::Interval;
@@ -162,7 +162,7 @@ fn fits(name: &str, what: &str, needed: u64, budget: usize) -> Result<()> {
         gigabytes(needed),
         gigabytes(budget as u64)
     );
-    Err(Failure::new(Kind::Resources, message))
+    Err(CliError::new(ErrorKind::Resources, message))
 }
 
 /// Bytes as gigabytes, 10^9, or as such where they are few.
@@ -195,7 +195,7 @@ mod tests {
     fn what_does_not_fit_is_said_with_its_size() {
         assert!(explicit_fits("x", 1000, 160_000).is_ok());
         let failure = explicit_fits("x", 1000, 159_999).unwrap_err();
-        assert_eq!(failure.kind, Kind::Resources);
+        assert_eq!(failure.kind, ErrorKind::Resources);
         assert!(failure.message.contains("1000 explicit simplices need 160000 bytes"), "{failure}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{json, memory, print};
 use crate::barcode::{self, Bar, Barcode, Limits, Space, Wanted};
-use crate::failure::{Failure, Kind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, disk};
 use crate::formats::{self, Array, Numbers, Points, Segment, Source, diagram_csv, from_core};
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
@@ -198,7 +198,7 @@ impl LimitArgs {
         } else {
             return Ok(Limits { max_index, threshold });
         };
-        Err(Failure::new(Kind::Usage, wrong))
+        Err(CliError::new(ErrorKind::Usage, wrong))
     }
 }
 
@@ -208,7 +208,10 @@ impl Output {
             None => memory::available(),
             Some(gigabytes) if gigabytes >= 0.0 => (gigabytes * 1e9) as usize,
             Some(x) => {
-                return Err(Failure::new(Kind::Usage, format!("--memory is {x}, but must be 0 or more")));
+                return Err(CliError::new(
+                    ErrorKind::Usage,
+                    format!("--memory is {x}, but must be 0 or more"),
+                ));
             }
         };
         Ok(Wanted {

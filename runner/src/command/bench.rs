@@ -1,7 +1,7 @@
 //! `bench`: how fast the kernels of a GPU are, or which of two results is.
 
 use super::{json, print};
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu::Ways;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ pub fn run(args: &Bench) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<Row>> {
-    let wrong = |what: String| Failure::new(Kind::Data, format!("{}: {what}", path.display()));
+    let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
 }

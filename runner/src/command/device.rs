@@ -1,7 +1,7 @@
 //! `devices`: the GPUs of this machine, what they allow, whether every kernel computes there what it should.
 
 use super::{json, print};
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu::Ways;
 use serde::Serialize;
 use std::fmt::Write;
@@ -77,7 +77,7 @@ pub fn run(args: &Devices) -> Result<()> {
                 Some(refused) => format!("no usable GPU: {refused}"),
                 None => "no usable GPU: no adapter was found".to_owned(),
             };
-            Err(Failure::new(Kind::Device, message))
+            Err(CliError::new(ErrorKind::Device, message))
         }
     }
 }

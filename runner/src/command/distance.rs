@@ -1,7 +1,7 @@
 //! `valleys distance`: bottleneck and Wasserstein distances of two diagrams.
 
 use super::{json, print};
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::{Diagram, Source, diagram, from_core};
 use clap::Args;
 use serde::Serialize;
@@ -147,7 +147,7 @@ fn joined(q: f64, distances: impl Iterator<Item = f64> + Clone) -> f64 {
 /// # Errors
 /// Exit code 4 for a diagram that is malformed, 2 for an exponent below 1.
 pub fn run(args: &Distance) -> Result<()> {
-    let usage = |what| Err(Failure::new(Kind::Usage, what));
+    let usage = |what| Err(CliError::new(ErrorKind::Usage, what));
     if args.q.is_nan() || args.q < 1.0 {
         return usage(format!("--q is {}, but must be inf, or 1 or more", args.q));
     }

@@ -1,6 +1,6 @@
 //! `valleys exec`: jobs by name.
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::run::{self, Options, Stop};
 use clap::Args;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ impl How {
     /// No threads; signals that cannot be caught.
     pub fn options(&self) -> Result<Options> {
         if self.threads == Some(0) {
-            return Err(Failure::new(Kind::Usage, "--threads is 0, but must be at least 1"));
+            return Err(CliError::new(ErrorKind::Usage, "--threads is 0, but must be at least 1"));
         }
         let mut stop = Stop::default().at_signals()?;
         stop = self.checkpoint.map_or(stop.clone(), |interval| stop.every(interval));

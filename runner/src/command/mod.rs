@@ -11,7 +11,7 @@ pub mod status;
 pub mod summary;
 pub mod weights;
 
-use crate::failure::{Result, disk};
+use crate::error::{Result, disk};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::path::Path;

@@ -3,7 +3,7 @@
 use super::memory::available;
 use super::{json, print};
 use crate::config::Config;
-use crate::failure::Result;
+use crate::error::Result;
 use crate::gpu;
 use crate::plan::estimate::Part;
 use crate::plan::{self, Estimate};
@@ -85,12 +85,12 @@ enum Format {
 /// A wrong configuration; more memory or disk than there is.
 pub fn run(args: &Plan) -> Result<()> {
     let (config, name) = args.chosen.load()?;
-    let (objective, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
-    let layers = run::layers(&config);
+    let (problem, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
+    let levels = run::levels(&config);
     let threads =
         args.threads.or(std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1).max(1);
-    let estimate = plan::estimate(&config, &objective, &layers, &directory, threads, available())?;
-    let tasks = plan::tasks(&layers, args.chunk as usize);
+    let estimate = plan::estimate(&config, &*problem, &levels, &directory, threads, available())?;
+    let tasks = plan::tasks(&levels, args.chunk as usize);
     let workflow =
         plan::Workflow { config: &config, directory: &directory, estimate: &estimate, tasks: &tasks };
     let text = match args.format {

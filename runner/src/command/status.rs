@@ -1,7 +1,7 @@
 //! `valleys status`: how far a run is.
 
 use super::{json, print};
-use crate::failure::Result;
+use crate::error::Result;
 use crate::run::{self, Count};
 use clap::Args;
 use std::io::IsTerminal;

@@ -1,7 +1,7 @@
 //! `valleys summary`: lifetimes and entropies of a diagram.
 
 use super::{json, print};
-use crate::failure::Result;
+use crate::error::Result;
 use crate::formats::{Source, diagram, from_core};
 use clap::Args;
 use serde::Serialize;

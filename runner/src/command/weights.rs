@@ -1,7 +1,7 @@
 //! `valleys weights`: topology of the weights of checkpoints, layer by layer.
 
 use super::{json, print};
-use crate::failure::{Failure, Kind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, disk};
 use crate::report;
 use crate::weights::choice::Choice;
 use crate::weights::file::natural;
@@ -82,11 +82,11 @@ pub fn run(args: &Weights) -> Result<()> {
             let others = if others > 0 { format!("; {others} more are skipped") } else { String::new() };
             format!("{} is skipped: {}{others}", first.name, first.reason)
         });
-        return Err(Failure::new(Kind::Data, format!("{}: no layer is left: {reason}", file.file)));
+        return Err(CliError::new(ErrorKind::Data, format!("{}: no layer is left: {reason}", file.file)));
     }
     if let Some(page) = &args.html {
         let text = report::weights::page(&read, args.metric == Metric::Cosine);
-        let text = text.map_err(|e| Failure::new(Kind::Data, format!("{e:#}")))?;
+        let text = text.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
         std::fs::write(page, text).map_err(|e| disk("write", page, &e))?;
     }
     print(&match read.as_slice() {
@@ -105,8 +105,9 @@ fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(path.clone());
             continue;
         }
-        let cannot =
-            |e: &std::io::Error| Failure::new(Kind::Data, format!("cannot list {}: {e}", path.display()));
+        let cannot = |e: &std::io::Error| {
+            CliError::new(ErrorKind::Data, format!("cannot list {}: {e}", path.display()))
+        };
         let mut inside = Vec::new();
         for entry in std::fs::read_dir(path).map_err(|e| cannot(&e))? {
             let file = entry.map_err(|e| cannot(&e))?.path();
@@ -116,7 +117,7 @@ fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
         if inside.is_empty() {
             let what = format!("{}: no file ends in .safetensors", path.display());
-            return Err(Failure::new(Kind::Data, what));
+            return Err(CliError::new(ErrorKind::Data, what));
         }
         inside.sort_by_cached_key(|file| natural(&name(file)));
         files.extend(inside);

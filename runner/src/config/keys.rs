@@ -1,6 +1,6 @@
 //! The keys of a configuration: what each means, overrides, "did you mean".
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::say::say;
 use toml::{Table, Value};
 
@@ -91,7 +91,7 @@ pub const KEYS: &[(&str, &str)] = &[
 /// Sets `key=value` in a table; the value is TOML, or a word.
 pub fn set(table: &mut Table, text: &str) -> Result<()> {
     let Some((key, value)) = text.split_once('=') else {
-        return Err(Failure::new(Kind::Usage, format!("--set {text}: key=value expected")));
+        return Err(CliError::new(ErrorKind::Usage, format!("--set {text}: key=value expected")));
     };
     let (key, value) = (current(key.trim()), value.trim());
     known(key)?;
@@ -138,7 +138,7 @@ pub fn rename(table: &mut Table) -> Result<()> {
         let (section, name) = new.split_once('.').expect("every key it is renamed to has a section");
         if table.get(section).and_then(Value::as_table).is_some_and(|there| there.contains_key(name)) {
             let message = format!("{old} and {new} are the same key; remove {old}");
-            return Err(Failure::new(Kind::Configuration, message));
+            return Err(CliError::new(ErrorKind::Configuration, message));
         }
         insert(table, current(old), value);
     }
@@ -181,7 +181,7 @@ fn known(key: &str) -> Result<()> {
         return Ok(());
     }
     let hint = nearest(key, KEYS.iter().map(|(name, _)| *name));
-    Err(Failure::new(Kind::Configuration, format!("unknown key {key:?}{hint}")))
+    Err(CliError::new(ErrorKind::Configuration, format!("unknown key {key:?}{hint}")))
 }
 
 /// "; did you mean …?" with the most similar candidate, empty when nothing is similar.

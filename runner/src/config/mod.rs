@@ -3,7 +3,7 @@
 mod keys;
 pub mod preset;
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use valleys_gpu::Paths;
@@ -56,6 +56,8 @@ pub struct Config {
 pub enum Backend {
     /// The processor.
     Cpu,
+    /// The reference kernels of the core on the processor: every network, slowly.
+    Reference,
     /// The GPU that `--device` or VALLEYS_DEVICE names, or the best one.
     Gpu,
 }
@@ -79,7 +81,7 @@ impl Gpu {
     /// One that is not there.
     pub fn chosen(&self) -> Result<Paths> {
         let named = self.paths.join(",").parse::<Paths>();
-        named.map_err(|e| Failure::new(Kind::Configuration, format!("gpu.paths: {e}")))
+        named.map_err(|e| CliError::new(ErrorKind::Configuration, format!("gpu.paths: {e}")))
     }
 }
 
@@ -272,12 +274,26 @@ impl Config {
             (Some(path), None) => read(path)?,
             (None, name) => preset::table(name.unwrap_or("digits"))?,
             (Some(_), Some(_)) => {
-                return Err(Failure::new(Kind::Usage, "give a configuration file or --preset, not both"));
+                return Err(CliError::new(
+                    ErrorKind::Usage,
+                    "give a configuration file or --preset, not both",
+                ));
             }
         };
         for text in overrides {
             keys::set(&mut table, text)?;
         }
+        Self::complete(table)
+    }
+
+    /// The defaults for a problem of one's own with this name, then the overrides `key=value`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn for_problem(name: &str, overrides: &[&str]) -> Result<Self> {
+        let mut table =
+            toml::Table::from_iter([("network".to_owned(), toml::Value::String(name.to_owned()))]);
+        overrides.iter().try_for_each(|text| keys::set(&mut table, text))?;
         Self::complete(table)
     }
 
@@ -298,7 +314,7 @@ impl Config {
         keys::merge(&mut complete, table);
         let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
             let message = keys::plain(e.inner().message());
-            Failure::new(Kind::Configuration, format!("{}: {message}", e.path()))
+            CliError::new(ErrorKind::Configuration, format!("{}: {message}", e.path()))
         })?;
         config.check()?;
         Ok(config)
@@ -336,12 +352,12 @@ impl Config {
         if files > 0 && files != self.minima.count {
             let message =
                 format!("minima.files names {files} files, but minima.count is {}", self.minima.count);
-            return Err(Failure::new(Kind::Configuration, message));
+            return Err(CliError::new(ErrorKind::Configuration, message));
         }
         for (key, given, least, most) in integer.into_iter().chain(epoch_multipliers).chain(sizes) {
             if !(least..=most).contains(&given) {
-                return Err(Failure::new(
-                    Kind::Configuration,
+                return Err(CliError::new(
+                    ErrorKind::Configuration,
                     format!("{key} is {given}, but must be {least} to {most}"),
                 ));
             }
@@ -369,7 +385,7 @@ impl Config {
         for (key, in_range, given, range) in real.into_iter().chain(means).chain(deviations) {
             if !(in_range && given.is_finite()) {
                 let message = format!("{key} is {given}, but must be a number {range}");
-                return Err(Failure::new(Kind::Configuration, message));
+                return Err(CliError::new(ErrorKind::Configuration, message));
             }
         }
         Ok(())
@@ -382,8 +398,9 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::new(Kind::Configuration, format!("cannot read {}: {e}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        CliError::new(ErrorKind::Configuration, format!("cannot read {}: {e}", path.display()))
+    })?;
     table(path, &text)
 }
 
@@ -391,6 +408,6 @@ fn table(path: &Path, text: &str) -> Result<toml::Table> {
     text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let message = e.message().lines().next().unwrap_or_default().to_owned();
-        Failure::new(Kind::Configuration, format!("{}, line {line}: {message}", path.display()))
+        CliError::new(ErrorKind::Configuration, format!("{}, line {line}: {message}", path.display()))
     })
 }

@@ -1,7 +1,7 @@
 //! Presets: experiments by name. Each says only what differs from the defaults.
 
 use super::keys::{KEYS, merge, nearest};
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use toml::{Table, Value};
 
 /// The recipe of the digits, which is also what a configuration file leaves unsaid.
@@ -169,7 +169,7 @@ pub(super) fn table(name: &str) -> Result<Table> {
             if hint.is_empty() {
                 hint = format!("; there are {}", list().map(|p| p.0).collect::<Vec<_>>().join(", "));
             }
-            Err(Failure::new(Kind::Configuration, format!("unknown preset {name:?}{hint}")))
+            Err(CliError::new(ErrorKind::Configuration, format!("unknown preset {name:?}{hint}")))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Breast Cancer Wisconsin (Diagnostic), embedded: W. Wolberg, O. Mangasarian, N. Street, W. Street, UCI Machine
 //! Learning Repository, 1995, doi 10.24432/C5DW2B (CC BY 4.0). 569 patients, 30 real features, malignant (0) or benign.
 
-use super::{Raw, Samples, Source, Wanted, file, stratified};
-use crate::failure::Result;
+use super::{LoadOptions, Raw, Samples, Source, file, stratified};
+use crate::error::Result;
 use std::path::Path;
 use valleys_core::network::Shape;
 
@@ -16,7 +16,7 @@ const CLASSES: usize = 2;
 
 /// The patients, split 80/20 by class: 455 for training, 114 for testing, always the same. Each feature is a channel,
 /// normalised by its mean and (population) standard deviation over the whole training part.
-pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
+pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let bytes = file::bounded(Path::new("breast_cancer.csv.gz"), FILE)?;
     let text = String::from_utf8(bytes).expect("the embedded file is text");
     let mut all = Samples::default();
@@ -29,7 +29,7 @@ pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
     let data = stratified(&all, CLASSES, 0.2);
     let (mean, std) = (0..FEATURES).map(|feature| moments(&data.train, feature)).unzip();
     let source = Source { files: Vec::new(), scale: 1.0, mean, std };
-    Ok(Raw { data: data.picked(wanted, CLASSES), shape: Shape::flat(FEATURES), classes: CLASSES, source })
+    Ok(Raw { data: data.picked(options, CLASSES), shape: Shape::flat(FEATURES), classes: CLASSES, source })
 }
 
 /// Mean and standard deviation of a feature.

@@ -1,8 +1,8 @@
 //! CIFAR-10: A. Krizhevsky, *Learning multiple layers of features from tiny images*, 2009. 60,000 colour images of
 //! 32 × 32, in binary batches: records of a label and the red, green and blue planes.
 
-use super::{Dataset, Raw, Samples, Source, Subset, Wanted, file};
-use crate::failure::{Failure, Kind, Result};
+use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset, file};
+use crate::error::{CliError, ErrorKind, Result};
 use std::path::Path;
 use valleys_core::network::zoo::RESNET_INPUT;
 
@@ -14,13 +14,13 @@ const RECORD: usize = 1 + RESNET_INPUT.len();
 
 const SET: &str = "cifar-10";
 
-pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
+pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let mut files = Vec::new();
     let mut train = Vec::new();
-    if wanted.train != Subset::Nothing {
+    if options.train != Subset::Nothing {
         // As many as are there, in order.
         for batch in 1..=5 {
-            if let Some(path) = file::find(wanted, SET, &format!("data_batch_{batch}.bin"))? {
+            if let Some(path) = file::find(options, SET, &format!("data_batch_{batch}.bin"))? {
                 let bytes = file::read_path(&path)?;
                 check(&path, &bytes)?;
                 train.push(bytes);
@@ -29,17 +29,17 @@ pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
         }
         if train.is_empty() {
             // Says where the first was sought.
-            file::read(wanted, SET, "data_batch_1.bin")?;
+            file::read(options, SET, "data_batch_1.bin")?;
         }
     }
     let mut test = Vec::new();
-    if wanted.test != Subset::Nothing {
-        let (path, bytes) = file::read(wanted, SET, "test_batch.bin")?;
+    if options.test != Subset::Nothing {
+        let (path, bytes) = file::read(options, SET, "test_batch.bin")?;
         check(&path, &bytes)?;
         test.push(bytes);
         files.push(path.display().to_string());
     }
-    let data = Dataset { train: select(&train, wanted.train), test: select(&test, wanted.test) };
+    let data = Dataset { train: select(&train, options.train), test: select(&test, options.test) };
     let of = |values: [f64; 3]| values.map(|x| x / 255.0).to_vec();
     let (mean, std) = (of([125.3, 123.0, 113.9]), of([63.0, 62.1, 66.7]));
     Ok(Raw { data, shape: RESNET_INPUT, classes: CLASSES, source: Source { files, scale: 255.0, mean, std } })
@@ -51,7 +51,7 @@ pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
 /// No record, half a record, a label that is no class, each with its offset.
 pub fn check(path: &Path, bytes: &[u8]) -> Result<()> {
     let wrong = |offset: usize, what: String| {
-        Err(Failure::new(Kind::Data, format!("{}: offset {offset}: {what}", path.display())))
+        Err(CliError::new(ErrorKind::Data, format!("{}: offset {offset}: {what}", path.display())))
     };
     let rest = bytes.len() % RECORD;
     if rest > 0 || bytes.is_empty() {

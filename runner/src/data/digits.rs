@@ -1,8 +1,8 @@
 //! The UCI digits, embedded: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine
 //! Learning Repository, 1998, doi 10.24432/C50P49 (CC BY 4.0). 1,797 images of 8 × 8, counts 0 to 16.
 
-use super::{Raw, Samples, Source, Wanted, file, stratified};
-use crate::failure::Result;
+use super::{LoadOptions, Raw, Samples, Source, file, stratified};
+use crate::error::Result;
 use std::path::Path;
 use valleys_core::network::Shape;
 
@@ -15,7 +15,7 @@ const SHAPE: Shape = Shape { channels: 1, height: 8, width: 8 };
 const CLASSES: usize = 10;
 
 /// The images, split 80/20 by class: 1,437 for training, 360 for testing, always the same.
-pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
+pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let bytes = file::bounded(Path::new("digits.csv.gz"), FILE)?;
     let text = String::from_utf8(bytes).expect("the embedded file is text");
     let mut all = Samples::default();
@@ -24,7 +24,7 @@ pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
         all.inputs.extend(numbers.by_ref().take(SHAPE.len()).map(f32::from));
         all.labels.extend(numbers);
     }
-    let data = stratified(&all, CLASSES, 0.2).picked(wanted, CLASSES);
+    let data = stratified(&all, CLASSES, 0.2).picked(options, CLASSES);
     let source = Source { files: Vec::new(), scale: 16.0, mean: vec![0.0], std: vec![1.0] };
     Ok(Raw { data, shape: SHAPE, classes: CLASSES, source })
 }

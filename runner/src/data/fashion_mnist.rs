@@ -1,8 +1,8 @@
 //! FashionMNIST: Xiao, Rasul, Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine learning
 //! algorithms*, 2017 (MIT). 70,000 images of 28 × 28, in four files of the IDX format: big-endian words, then bytes.
 
-use super::{Dataset, Raw, Samples, Source, Subset, Wanted, file};
-use crate::failure::{Failure, Kind, Result};
+use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset, file};
+use crate::error::{CliError, ErrorKind, Result};
 use std::path::Path;
 use valleys_core::network::zoo::LENET5_INPUT;
 
@@ -12,16 +12,16 @@ pub const CLASSES: usize = 10;
 /// Rows and columns of an image.
 const SIDE: u32 = 28;
 
-pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
+pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let mut files = Vec::new();
     let mut part = |prefix: &str, subset: Subset| {
         if subset == Subset::Nothing {
             return Ok(Samples::default());
         }
         let (images_path, bytes) =
-            file::read(wanted, "fashion-mnist", &format!("{prefix}-images-idx3-ubyte"))?;
+            file::read(options, "fashion-mnist", &format!("{prefix}-images-idx3-ubyte"))?;
         let (count, pixels) = images(&images_path, &bytes)?;
-        let (path, bytes) = file::read(wanted, "fashion-mnist", &format!("{prefix}-labels-idx1-ubyte"))?;
+        let (path, bytes) = file::read(options, "fashion-mnist", &format!("{prefix}-labels-idx1-ubyte"))?;
         let labels = labels(&path, &bytes)?;
         if labels.len() != count {
             let message = format!(
@@ -30,7 +30,7 @@ pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
                 images_path.display(),
                 labels.len()
             );
-            return Err(Failure::new(Kind::Data, message));
+            return Err(CliError::new(ErrorKind::Data, message));
         }
         files.extend([images_path, path].map(|path| path.display().to_string()));
         let numbers = subset.numbers(labels, CLASSES);
@@ -40,7 +40,7 @@ pub(super) fn load(wanted: &Wanted) -> Result<Raw> {
             labels: numbers.iter().map(|&i| labels[i]).collect(),
         })
     };
-    let data = Dataset { train: part("train", wanted.train)?, test: part("t10k", wanted.test)? };
+    let data = Dataset { train: part("train", options.train)?, test: part("t10k", options.test)? };
     let source = Source { files, scale: 255.0, mean: vec![0.2860], std: vec![0.3530] };
     Ok(Raw { data, shape: LENET5_INPUT, classes: CLASSES, source })
 }
@@ -99,6 +99,6 @@ fn rest<'a>(path: &Path, bytes: &'a [u8], offset: usize, count: usize, what: &st
     Err(wrong(path, offset, &format!("{count} bytes of {what} expected, found {}", rest.len())))
 }
 
-fn wrong(path: &Path, offset: usize, what: &str) -> Failure {
-    Failure::new(Kind::Data, format!("{}: offset {offset}: {what}", path.display()))
+fn wrong(path: &Path, offset: usize, what: &str) -> CliError {
+    CliError::new(ErrorKind::Data, format!("{}: offset {offset}: {what}", path.display()))
 }

@@ -1,7 +1,7 @@
 //! Files of data sets: where they are, compressed or not, never more than they may hold.
 
-use super::Wanted;
-use crate::failure::{Failure, Kind, Result};
+use super::LoadOptions;
+use crate::error::{CliError, ErrorKind, Result};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ const MOST: u64 = 64 << 20;
 
 /// The file of a data set by its official name, plain or with `.gz`, in the directory or in its folder of the data set's
 /// name; none where it is not there.
-pub fn find(wanted: &Wanted, set: &str, name: &str) -> Result<Option<PathBuf>> {
-    let Some(dir) = wanted.dir else {
+pub fn find(options: &LoadOptions, set: &str, name: &str) -> Result<Option<PathBuf>> {
+    let Some(dir) = options.dir else {
         let message = format!("dataset {set} needs its directory: --data DIR, or the key data.dir");
-        return Err(Failure::new(Kind::Configuration, message));
+        return Err(CliError::new(ErrorKind::Configuration, message));
     };
     let places = [dir.to_owned(), dir.join(set)];
     let files = places.iter().flat_map(|dir| [dir.join(name), dir.join(format!("{name}.gz"))]);
@@ -22,12 +22,15 @@ pub fn find(wanted: &Wanted, set: &str, name: &str) -> Result<Option<PathBuf>> {
 }
 
 /// The content of a file that must be there.
-pub fn read(wanted: &Wanted, set: &str, name: &str) -> Result<(PathBuf, Vec<u8>)> {
-    match find(wanted, set, name)? {
+pub fn read(options: &LoadOptions, set: &str, name: &str) -> Result<(PathBuf, Vec<u8>)> {
+    match find(options, set, name)? {
         Some(path) => read_path(&path).map(|bytes| (path, bytes)),
         None => {
-            let dir = wanted.dir.unwrap_or(Path::new("")).display();
-            Err(Failure::new(Kind::Data, format!("{name} or {name}.gz expected in {dir} or {dir}/{set}")))
+            let dir = options.dir.unwrap_or(Path::new("")).display();
+            Err(CliError::new(
+                ErrorKind::Data,
+                format!("{name} or {name}.gz expected in {dir} or {dir}/{set}"),
+            ))
         }
     }
 }
@@ -35,7 +38,7 @@ pub fn read(wanted: &Wanted, set: &str, name: &str) -> Result<(PathBuf, Vec<u8>)
 /// The content of a file.
 pub fn read_path(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path)
-        .map_err(|e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display())))?;
+        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
     bounded(path, file)
 }
 
@@ -52,7 +55,7 @@ pub fn bounded(path: &Path, file: impl Read) -> Result<Vec<u8>> {
         file.take(MOST + 1).read_to_end(&mut bytes)
     };
     let shown = path.display();
-    let wrong = |what: String| Err(Failure::new(Kind::Data, what));
+    let wrong = |what: String| Err(CliError::new(ErrorKind::Data, what));
     match done {
         Err(e) if compressed => {
             wrong(format!("{shown}: content offset {}: gzip data expected, found: {e}", bytes.len()))

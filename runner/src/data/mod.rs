@@ -8,7 +8,7 @@ mod file;
 mod subset;
 
 use crate::config::nearest;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -70,9 +70,9 @@ pub struct Loaded {
     pub source: Source,
 }
 
-/// What of a data set is wanted.
+/// What of a data set is options.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
+pub struct LoadOptions<'a> {
     /// The directory of its files, or the one above; not used for embedded data.
     pub dir: Option<&'a Path>,
     /// Which training samples.
@@ -86,7 +86,7 @@ pub struct Wanted<'a> {
 }
 
 /// A name, and what loads the files.
-type Set = (&'static str, fn(&Wanted) -> Result<Raw>);
+type Set = (&'static str, fn(&LoadOptions) -> Result<Raw>);
 
 /// The data sets by name.
 const SETS: [Set; 4] = [
@@ -101,15 +101,15 @@ const SETS: [Set; 4] = [
 /// # Errors
 /// Unknown name, with the nearest known one; files missing or malformed; means or deviations for another number of
 /// channels.
-pub fn load(name: &str, wanted: &Wanted) -> Result<Loaded> {
+pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     let Some((_, set)) = SETS.iter().find(|(known, _)| *known == name) else {
         let hint = nearest(name, SETS.iter().map(|(name, _)| *name));
-        return Err(Failure::new(Kind::Configuration, format!("unknown dataset {name:?}{hint}")));
+        return Err(CliError::new(ErrorKind::Configuration, format!("unknown dataset {name:?}{hint}")));
     };
-    let Raw { mut data, shape, classes, mut source } = set(wanted)?;
+    let Raw { mut data, shape, classes, mut source } = set(options)?;
     let channels = shape.channels;
     for (key, given, place) in
-        [("data.mean", wanted.mean, &mut source.mean), ("data.std", wanted.std, &mut source.std)]
+        [("data.mean", options.mean, &mut source.mean), ("data.std", options.std, &mut source.std)]
     {
         match given {
             None => {}
@@ -120,7 +120,7 @@ pub fn load(name: &str, wanted: &Wanted) -> Result<Loaded> {
                     "{key} has {} numbers, but must have 1 or, for each channel of {name}, {channels}",
                     other.len()
                 );
-                return Err(Failure::new(Kind::Configuration, message));
+                return Err(CliError::new(ErrorKind::Configuration, message));
             }
         }
     }
@@ -146,14 +146,6 @@ impl Source {
         let mut black = vec![0.0; shape.channels];
         self.normalise(one, &mut black);
         black
-    }
-}
-
-impl Dataset {
-    /// How many samples came from how many files, in a sentence; none for embedded data.
-    pub fn told(&self, source: &Source) -> Option<String> {
-        let (train, test, files) = (self.train.len(), self.test.len(), source.files.len());
-        (files > 0).then(|| format!("{train} training and {test} test samples from {files} files"))
     }
 }
 
@@ -196,17 +188,17 @@ impl Dataset {
         hasher.finalize()
     }
 
-    /// The parts that are wanted.
-    fn picked(self, wanted: &Wanted, classes: usize) -> Self {
+    /// The parts that are options.
+    fn picked(self, options: &LoadOptions, classes: usize) -> Self {
         let of = |samples: Samples, subset: Subset| match subset {
             Subset::All => samples,
             subset => samples.pick(&subset.numbers(&samples.labels, classes)),
         };
-        Self { train: of(self.train, wanted.train), test: of(self.test, wanted.test) }
+        Self { train: of(self.train, options.train), test: of(self.test, options.test) }
     }
 }
 
-impl valleys_gpu::Data for Dataset {
+impl valleys_core::network::LabelledData for Dataset {
     fn train(&self) -> valleys_core::network::Samples<'_, f32> {
         valleys_core::network::Samples { inputs: &self.train.inputs, labels: &self.train.labels }
     }

@@ -1,7 +1,7 @@
 //! Parts of a data set.
 
 use super::{Dataset, Samples};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Which samples of a part; never more than there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -63,7 +63,7 @@ fn draw(labels: &[u8], classes: usize, total: usize, seed: u64, place: u32) -> V
     }
     let mut drawn = vec![false; labels.len()];
     for (class, members) in by_class.iter_mut().enumerate() {
-        Stream::new(seed, Purpose::Split, class as u64, place, 0).shuffle(members);
+        Stream::new(Key::new(seed, class as u64), Purpose::Split, place, 0).shuffle(members);
         members[..counts[class]].iter().for_each(|&i| drawn[i] = true);
     }
     drawn

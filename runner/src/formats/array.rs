@@ -2,7 +2,7 @@
 
 use super::table::rectangle;
 use super::{Npy, data};
-use crate::failure::Result;
+use crate::error::Result;
 
 /// Numbers on a grid of one to three axes, the last one contiguous.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,7 +1,7 @@
 //! Filtered simplicial complexes.
 
 use super::{data, from_core};
-use crate::failure::Result;
+use crate::error::Result;
 use serde::Deserialize;
 use valleys_core::topology::Filtration;
 

@@ -3,7 +3,7 @@
 use super::complex::json;
 use super::data;
 use super::table::{Rows, shown};
-use crate::failure::Result;
+use crate::error::Result;
 use serde::Deserialize;
 use std::fmt::Write;
 use valleys_core::topology::Interval;

@@ -2,7 +2,7 @@
 
 use super::table::{Rows, rectangle};
 use super::{Npy, data};
-use crate::failure::Result;
+use crate::error::Result;
 
 /// Distances of points: d(1,0), d(2,0), d(2,1), d(3,0), …
 #[derive(Clone, PartialEq, Debug, Default)]

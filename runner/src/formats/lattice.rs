@@ -2,7 +2,7 @@
 
 use super::table::Rows;
 use super::{at_line, data};
-use crate::failure::Result;
+use crate::error::Result;
 use serde::Serialize;
 
 /// What Algorithm 2 reads off a triangle: the largest loss on each edge, on all edges, on the whole of it.
@@ -30,7 +30,7 @@ const ROUNDED: f64 = 0.05;
 /// let csv = b"t1,t2,t3,loss\n1,0,0,0.1\n0,1,0,0.2\n0,0,1,0.3\n.5,.5,0,1\n.5,0,.5,2\n0,.5,.5,1.5\n";
 /// let segment = valleys::formats::lattice("mine.csv", csv, "loss")?;
 /// assert_eq!((segment.h12, segment.h13, segment.birth, segment.death), (1.0, 2.0, 2.0, 2.0));
-/// # Ok::<(), valleys::failure::Failure>(())
+/// # Ok::<(), valleys::error::CliError>(())
 /// ```
 ///
 /// # Errors

@@ -27,7 +27,7 @@ pub use lattice::{Segment, lattice};
 pub use npy::{Npy, Numbers};
 pub use points::Points;
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use std::io::Read;
 use std::path::Path;
 use valleys_core::topology;
@@ -54,28 +54,28 @@ impl Source {
             return Ok(Self { name: "standard input".to_owned(), bytes });
         }
         let name = path.display().to_string();
-        let bytes =
-            std::fs::read(path).map_err(|e| Failure::new(Kind::Data, format!("cannot read {name}: {e}")))?;
+        let bytes = std::fs::read(path)
+            .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}")))?;
         Ok(Self { name, bytes })
     }
 }
 
 /// What is wrong with a file.
-fn data(name: &str, what: impl std::fmt::Display) -> Failure {
-    Failure::new(Kind::Data, format!("{name}: {what}"))
+fn data(name: &str, what: impl std::fmt::Display) -> CliError {
+    CliError::new(ErrorKind::Data, format!("{name}: {what}"))
 }
 
 /// The same about one of its lines, numbered from 1.
-fn at_line(name: &str, line: u64, what: impl std::fmt::Display) -> Failure {
-    Failure::new(Kind::Data, format!("{name}, line {line}: {what}"))
+fn at_line(name: &str, line: u64, what: impl std::fmt::Display) -> CliError {
+    CliError::new(ErrorKind::Data, format!("{name}, line {line}: {what}"))
 }
 
 /// What the library says about the contents of a file, under the exit code of its kind.
-pub fn from_core(name: &str, error: topology::Error) -> Failure {
+pub fn from_core(name: &str, error: topology::Error) -> CliError {
     let kind = match error {
-        topology::Error::Memory { .. } | topology::Error::TooMany { .. } => Kind::Resources,
-        topology::Error::Exponent { .. } => Kind::Usage,
-        _ => Kind::Data,
+        topology::Error::Memory { .. } | topology::Error::TooMany { .. } => ErrorKind::Resources,
+        topology::Error::Exponent { .. } => ErrorKind::Usage,
+        _ => ErrorKind::Data,
     };
-    Failure::new(kind, format!("{name}: {error}"))
+    CliError::new(kind, format!("{name}: {error}"))
 }

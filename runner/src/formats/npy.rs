@@ -5,7 +5,7 @@
 
 use super::data;
 use super::table::shown;
-use crate::failure::{Failure, Result};
+use crate::error::{CliError, Result};
 
 /// Numbers in one of two widths.
 #[derive(Clone, PartialEq, Debug)]
@@ -173,7 +173,7 @@ impl Header {
     }
 }
 
-fn kind(name: &str, descr: &str) -> Failure {
+fn kind(name: &str, descr: &str) -> CliError {
     let what =
         format!("numbers of the type `{}`; f4 and f8 can be read (NumPy: .astype('f8'))", shown(descr));
     data(name, what)

@@ -2,7 +2,7 @@
 
 use super::table::rectangle;
 use super::{Npy, Numbers, data};
-use crate::failure::Result;
+use crate::error::Result;
 
 /// Points of R^d, one after the other.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,7 +21,7 @@ impl Points {
     /// assert_eq!((points.len(), points.dim), (4, 2));
     /// let error = valleys::formats::Points::parse("square", b"0,0\n1,nan\n").unwrap_err();
     /// assert_eq!(error.to_string(), "square, line 2: field 2: `nan` is not finite");
-    /// # Ok::<(), valleys::failure::Failure>(())
+    /// # Ok::<(), valleys::error::CliError>(())
     /// ```
     ///
     /// # Errors

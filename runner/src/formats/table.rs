@@ -1,7 +1,7 @@
 //! CSV files of numbers, line by line: no more is kept than what a reader asks for.
 
 use super::{at_line, data};
-use crate::failure::Result;
+use crate::error::Result;
 
 /// The lines of a file; empty ones are left out.
 pub(super) struct Rows<'a> {
@@ -45,7 +45,7 @@ impl<'a> Rows<'a> {
     }
 
     /// What is wrong with the current line.
-    pub(super) fn fault(&self, what: impl std::fmt::Display) -> crate::failure::Failure {
+    pub(super) fn fault(&self, what: impl std::fmt::Display) -> crate::error::CliError {
         at_line(self.name, self.line, what)
     }
 

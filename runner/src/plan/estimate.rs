@@ -2,15 +2,16 @@
 //! disk are sums of what is allocated and written.
 
 use crate::config::{Config, Sampling};
-use crate::failure::{Failure, Kind, Result};
-use crate::fault::Fault;
-use crate::objective::Objective;
-use crate::run::{Job, JobKind, Layer};
+use crate::engine_error::EngineError;
+use crate::error::{CliError, ErrorKind, Result};
+use crate::problem::Problem;
+use crate::run::{Job, JobKind, Level};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
-use valleys_core::engine::{Mix, Split, Step, StepParams, Value};
-use valleys_core::evaluation::search_len;
+use valleys_core::engine::{Mix, Step, StepParams, Value};
+use valleys_core::evaluation::search_max_loss_len;
+use valleys_core::rng::Key;
 use valleys_core::simplex::{Lattice, control_points_len};
 
 /// The calibration takes steps for so long, at least one.
@@ -117,14 +118,14 @@ impl Sizes {
             Job::Minimum(_) => {
                 (1, 1, if c.minima.files.is_empty() { c.minima.epochs } else { 0 }.into(), false)
             }
-            Job::Simplex(stage, simplex) => {
+            Job::Simplex(variant, simplex) => {
                 let epochs = if simplex.dimension() == 1 { c.curves.epochs } else { c.triangles.epochs };
-                let epoch_multiplier = u64::from(stage.epoch_multiplier);
+                let epoch_multiplier = u64::from(variant.epoch_multiplier);
                 (
                     simplex.dimension() + 1,
-                    stage.depth,
+                    variant.depth,
                     u64::from(epochs) * epoch_multiplier,
-                    stage.sampling == Sampling::Peak,
+                    variant.sampling == Sampling::Peak,
                 )
             }
             Job::Network(network) => {
@@ -139,7 +140,7 @@ impl Sizes {
             }
         };
         let lattice = Lattice::new(vertices, c.lattice.n).len() as f64;
-        let search = if vertices > 1 { ROUNDS * search_len(vertices) as f64 } else { 0.0 };
+        let search = if vertices > 1 { ROUNDS * search_max_loss_len(vertices) as f64 } else { 0.0 };
         // Two measurements of the cells on few samples, depth by depth.
         let cells =
             if peak_sampling { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
@@ -181,7 +182,7 @@ fn fits(what: &str, needed: u64, there: u64, hint: &str) -> Result<()> {
     }
     let [needed, there] = [needed, there].map(|bytes| bytes as f64 / 1e9);
     let message = format!("{what}: {needed:.3} GB needed, {there:.3} GB available; {hint}");
-    Err(Failure::new(Kind::Resources, message))
+    Err(CliError::new(ErrorKind::Resources, message))
 }
 
 impl Rates {
@@ -193,51 +194,52 @@ impl Rates {
 /// What a run with these layers will take in `directory`, with `threads` jobs side by side.
 ///
 /// # Errors
-/// The objective cannot take a step.
+/// The problem cannot take a step.
 ///
 /// # Cost
 /// A tenth of a second of steps, or one step.
 pub fn estimate(
     config: &Config,
-    objective: &Objective,
-    layers: &[Layer],
+    problem: &dyn Problem,
+    levels: &[Level],
     directory: &Path,
     threads: usize,
     memory_available: usize,
 ) -> Result<Estimate> {
-    let wrong = |e: Fault| Failure::new(Kind::Configuration, format!("the calibration failed: {e}"));
+    let wrong =
+        |e: EngineError| CliError::new(ErrorKind::Configuration, format!("the calibration failed: {e}"));
     let (mut deepest, mut rows) = (1.0_f64, 0.0);
-    for &job in layers.iter().flat_map(|layer| &layer.jobs) {
-        if let Job::Simplex(stage, simplex) = job {
-            deepest = deepest.max(control_points_len(simplex.dimension() + 1, stage.depth) as f64);
+    for &job in levels.iter().flat_map(|level| &level.jobs) {
+        if let Job::Simplex(variant, simplex) = job {
+            deepest = deepest.max(control_points_len(simplex.dimension() + 1, variant.depth) as f64);
             rows += Lattice::new(simplex.dimension() + 1, config.lattice.n).len() as f64;
         }
     }
-    let memory = memory(config, objective, deepest, rows);
+    let memory = memory(config, problem, deepest, rows);
     let memory_bytes = (memory[0] + memory[1] * threads as f64) as u64;
     // Before anything is allocated to take steps with.
     fits("memory", memory_bytes, memory_available as u64, LESS_MEMORY)?;
-    let (step, steps) = step_seconds(config, objective).map_err(wrong)?;
-    let (point, how) = point_seconds(config, objective, step).map_err(wrong)?;
+    let (step, steps) = step_seconds(config, problem).map_err(wrong)?;
+    let (point, how) = point_seconds(config, problem, step).map_err(wrong)?;
     let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     let rates = Rates { step, point, files: FILES * file_seconds(there) };
     let sizes = Sizes {
         config: config.clone(),
-        batches: objective.batches(),
-        dim: objective.dim() as f64,
-        has_data: objective.data().is_some(),
+        batches: u64::from(problem.batches()),
+        dim: problem.dim() as f64,
+        has_data: problem.splits().len() > 1,
     };
     let mut kinds: Vec<Part> = Vec::new();
     let (mut disk, mut seconds) = (0.0, 0.0);
-    for layer in layers {
-        let kind = layer.jobs.first().map_or(JobKind::Minima, |job| job.kind()).name();
+    for level in levels {
+        let kind = level.jobs.first().map_or(JobKind::Minima, |job| job.kind()).name();
         let at = kinds.iter().position(|part| part.kind == kind).unwrap_or_else(|| {
             kinds.push(Part { kind, jobs: 0, steps: 0, points: 0, seconds: 0.0 });
             kinds.len() - 1
         });
         let mut longest = 0.0_f64;
         let mut all = 0.0;
-        for &job in &layer.jobs {
+        for &job in &level.jobs {
             let work = sizes.work(job);
             let part = &mut kinds[at];
             part.jobs += 1;
@@ -260,7 +262,7 @@ pub fn estimate(
         memory_available: memory_available as u64,
         disk_bytes: (disk + 5e6) as u64,
         disk_free: disk_free(there),
-        gpu_step_bytes: gpu_step_bytes(config, objective),
+        gpu_step_bytes: problem.cost().gpu_step_bytes,
         basis: format!("measured here: {steps} steps of {step:.2e} s, {how} of {point:.2e} s, files"),
         rates,
         memory,
@@ -269,94 +271,70 @@ pub fn estimate(
 }
 
 /// Bytes without jobs, and of one job.
-fn memory(config: &Config, objective: &Objective, deepest: f64, rows: f64) -> [f64; 2] {
-    let dim = objective.dim() as f64;
+fn memory(config: &Config, problem: &dyn Problem, deepest: f64, rows: f64) -> [f64; 2] {
+    let dim = problem.dim() as f64;
     let lattice = Lattice::new((config.index + 2).min(3), config.lattice.n).len() as f64;
-    let (mut samples, mut activations) = (0.0, 0.0);
-    if let Objective::Trained { model, data, batch, .. } = objective {
-        samples = 4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64;
-        // Values and gradients, of samples in whole panels of at most 16.
-        activations = 8.0 * (batch.next_multiple_of(16) * model.network().activation_len()) as f64 * 1.5;
-    }
+    let cost = problem.cost();
+    let (samples, activations) = (cost.data_bytes as f64, cost.engine_bytes as f64);
     let job = THREAD + COPIES * 4.0 * deepest * dim + activations + 400.0 * lattice;
     // The report holds the lattices, and its text.
     [PROGRAM + samples + 16.0 * rows, job]
 }
 
-fn gpu_step_bytes(config: &Config, objective: &Objective) -> Option<u64> {
-    let Objective::Trained { model, batch, .. } = objective else { return None };
-    let plan = valleys_gpu::network::Plan::new(&model.network()).ok()?;
-    Some(plan.bytes(*batch, config.gpu.chosen().ok()?))
-}
-
 /// Seconds of a step, and how many were taken.
-fn step_seconds(config: &Config, objective: &Objective) -> std::result::Result<(f64, usize), Fault> {
-    let theta = objective.start(config.seed, 0);
-    objective.with_engine(1, |engine| {
-        engine.put(0, &theta)?;
-        let course = StepParams {
-            seed: config.seed,
-            job: 1,
-            epoch: 0,
-            trainable: 0,
-            momentum: config.train.momentum as f32,
-            weight_decay: 0.0,
-            tangent_removal: 0.0,
-        };
-        let mix = Mix::from_iter([(0, 1.0)]);
-        // A rate of 0: where it is measured nothing diverges.
-        let all = |count: u32| -> Vec<Step> {
-            let batches = engine_batches(count, objective);
-            batches.map(|batch| Step { mix: mix.clone(), rate: 0.0, batch }).collect()
-        };
-        // The first step brings memory and code to where they stay.
-        let mut losses = [0.0; 64];
-        engine.advance(&course, &all(1), &mut losses[..1])?;
-        let (start, mut count) = (Instant::now(), 0);
-        let mut call = 1;
-        while count == 0 || start.elapsed().as_secs_f64() < CALIBRATION {
-            let steps = all(call);
-            engine.advance(&course, &steps, &mut losses[..steps.len()])?;
-            count += steps.len();
-            call = (2 * call).min(64);
-        }
-        Ok((start.elapsed().as_secs_f64() / count as f64, count))
-    })
+fn step_seconds(config: &Config, problem: &dyn Problem) -> std::result::Result<(f64, usize), EngineError> {
+    let theta = problem.initial(config.seed, 0);
+    let mut engine = problem.engine(1)?;
+    engine.put(0, &theta)?;
+    let params = StepParams {
+        key: Key::new(config.seed, 1),
+        epoch: 0,
+        first_trainable: 0,
+        momentum: config.train.momentum as f32,
+        weight_decay: 0.0,
+        tangent_removal: 0.0,
+    };
+    let mix = Mix::from_iter([(0, 1.0)]);
+    // A rate of 0: where it is measured nothing diverges.
+    let all = |count: u32| -> Vec<Step> {
+        let batches = 0..count.min(problem.batches());
+        batches.map(|batch| Step { mix: mix.clone(), rate: 0.0, batch }).collect()
+    };
+    // The first step brings memory and code to where they stay.
+    let mut losses = [0.0; 64];
+    engine.advance(&params, &all(1), &mut losses[..1])?;
+    let (start, mut count) = (Instant::now(), 0);
+    let mut call = 1;
+    while count == 0 || start.elapsed().as_secs_f64() < CALIBRATION {
+        let steps = all(call);
+        engine.advance(&params, &steps, &mut losses[..steps.len()])?;
+        count += steps.len();
+        call = (2 * call).min(64);
+    }
+    Ok((start.elapsed().as_secs_f64() / count as f64, count))
 }
 
-fn engine_batches(count: u32, objective: &Objective) -> impl Iterator<Item = u32> {
-    0..count.min(objective.batches() as u32)
-}
-
-/// Seconds to tell losses at a point, on all parts of the data, and how that is known.
+/// Seconds to measure a point, on every split, and how that is known.
 fn point_seconds(
     config: &Config,
-    objective: &Objective,
+    problem: &dyn Problem,
     step: f64,
-) -> std::result::Result<(f64, &'static str), Fault> {
-    let mut splits = vec![Split::Train];
-    if let Objective::Trained { model, data, batch, .. } = objective {
-        splits.push(Split::Test);
-        let samples = (data.train.labels.len() + data.test.labels.len()) as f64;
-        let network = model.network();
-        if samples * network.flops() as f64 > MEASURED {
-            // A step goes forward and back, which is three times forward; statistics of batch norms are a pass of their own.
-            let norms = if network.statistics_len() > 0 { 2.0 * data.train.labels.len() as f64 } else { 0.0 };
-            return Ok((step / 3.0 * (samples + norms) / *batch as f64, "points told from steps"));
-        }
+) -> std::result::Result<(f64, &'static str), EngineError> {
+    let cost = problem.cost();
+    if cost.point_flops as f64 > MEASURED {
+        return Ok((step * cost.point_flops as f64 / cost.step_flops as f64, "points estimated from steps"));
     }
-    let theta = objective.start(config.seed, 0);
-    objective.with_engine(1, |engine| {
-        engine.put(0, &theta)?;
-        let points = vec![Mix::from_iter([(0, 1.0)]); 32];
-        let mut values = vec![Value::default(); 32];
-        engine.values(Split::Train, &points[..1], &mut values[..1])?;
-        let start = Instant::now();
-        for split in splits {
-            engine.values(split, &points, &mut values)?;
-        }
-        Ok((start.elapsed().as_secs_f64() / 32.0, "32 points"))
-    })
+    let theta = problem.initial(config.seed, 0);
+    let mut engine = problem.engine(1)?;
+    engine.put(0, &theta)?;
+    let points = vec![Mix::from_iter([(0, 1.0)]); 32];
+    let mut values = vec![Value::default(); 32];
+    engine.values(problem.splits()[0], &points[..1], &mut values[..1])?;
+    let start = Instant::now();
+    for &split in problem.splits() {
+        engine.values(split, &points, &mut values)?;
+    }
+    Ok((start.elapsed().as_secs_f64() / 32.0, "32 points"))
 }
 
 /// Seconds to write a small file for good; 0 where nothing can be written.

@@ -56,9 +56,9 @@ TASKS = {{
     }
     text += "}\n\nrule all:\n    input: OUT + \"/tasks/report\"\n";
     let mut last = "";
-    for task in workflow.tasks.iter().filter(|task| std::mem::replace(&mut last, &task.layer) != task.layer) {
-        let layer = &task.layer;
-        let slowest = workflow.tasks.iter().filter(|t| t.layer == *layer);
+    for task in workflow.tasks.iter().filter(|task| std::mem::replace(&mut last, &task.level) != task.level) {
+        let level = &task.level;
+        let slowest = workflow.tasks.iter().filter(|t| t.level == *level);
         let seconds = slowest.map(|task| workflow.estimate.seconds_of(&task.jobs)).fold(0.0, f64::max);
         // Twice the estimate: other machines are slower.
         let (runtime, memory) = ((seconds / 30.0).ceil() + 1.0, workflow.estimate.megabytes(1));
@@ -66,15 +66,15 @@ TASKS = {{
             text,
             r#"
 rule {rule}:
-    input: lambda w: stamps(TASKS["{layer}-" + w.part][1])
-    output: touch(OUT + "/tasks/{layer}-{{part}}")
-    params: jobs=lambda w: TASKS["{layer}-" + w.part][0]
+    input: lambda w: stamps(TASKS["{level}-" + w.part][1])
+    output: touch(OUT + "/tasks/{level}-{{part}}")
+    params: jobs=lambda w: TASKS["{level}-" + w.part][0]
     threads: 1
     resources: mem_mb={memory}, runtime={runtime}
     retries: 3
     shell: "{{VALLEYS:q}} exec -j {{threads}} {{OUT:q}} {{params.jobs}} || [ $? -eq 5 ]"
 "#,
-            rule = layer.replace('-', "_"),
+            rule = level.replace('-', "_"),
         );
     }
     let _ = write!(

@@ -3,7 +3,7 @@
 use super::page::{filled, flattened, picture};
 use super::series::{self, Axes, Row, Series};
 use crate::config::Config;
-use crate::failure::Result as Done;
+use crate::error::Result as Done;
 use crate::study::analysis::{Correlation, OVERALL, Spread, Study, Target};
 use crate::study::{Job, METRICS, Measured, read};
 use anyhow::{Context, Result};

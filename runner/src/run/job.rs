@@ -2,7 +2,7 @@
 //! done anywhere, at any time, again.
 
 use super::points::folder;
-use super::stage::{Stage, stages};
+use super::variant::{FitVariant, variants};
 use crate::config::Config;
 use crate::study;
 use valleys_core::simplex::Simplex;
@@ -13,7 +13,7 @@ pub enum Job {
     /// To train a minimum, or to take it from a file, and to measure it.
     Minimum(Simplex),
     /// To fit a curve, a triangle, a higher simplex, and to measure it on its lattice.
-    Simplex(Stage, Simplex),
+    Simplex(FitVariant, Simplex),
     /// To train and measure a network of a study of weights.
     Network(study::Job),
 }
@@ -23,7 +23,7 @@ impl Job {
     pub fn name(self) -> String {
         match self {
             Self::Minimum(simplex) => folder("", simplex),
-            Self::Simplex(stage, simplex) => folder(&stage.name(), simplex),
+            Self::Simplex(variant, simplex) => folder(&variant.name(), simplex),
             Self::Network(job) => job.folder(),
         }
     }
@@ -31,14 +31,14 @@ impl Job {
     /// The jobs whose files it reads; those they depend on may be read, too.
     pub fn inputs(self) -> Vec<Self> {
         match self {
-            Self::Simplex(stage, simplex) => simplex.facets().map(|face| Self::of(stage, face)).collect(),
+            Self::Simplex(variant, simplex) => simplex.facets().map(|face| Self::of(variant, face)).collect(),
             Self::Minimum(_) | Self::Network(_) => Vec::new(),
         }
     }
 
     /// The job of a simplex in a fit; all fits share the minima.
-    pub fn of(stage: Stage, simplex: Simplex) -> Self {
-        if simplex.dimension() == 0 { Self::Minimum(simplex) } else { Self::Simplex(stage, simplex) }
+    pub fn of(variant: FitVariant, simplex: Simplex) -> Self {
+        if simplex.dimension() == 0 { Self::Minimum(simplex) } else { Self::Simplex(variant, simplex) }
     }
 
     /// Jobs of a kind can be done side by side: none needs another.
@@ -82,7 +82,7 @@ impl Kind {
 
 /// Jobs that need only those of earlier layers.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct Level {
     /// What it is called: `curves uniform-1`.
     pub title: String,
     /// Its jobs.
@@ -90,22 +90,22 @@ pub struct Layer {
 }
 
 /// All jobs of a configuration.
-pub fn layers(config: &Config) -> Vec<Layer> {
+pub fn levels(config: &Config) -> Vec<Level> {
     if !config.study.is_none() {
         let jobs = study::jobs(config).into_iter().map(Job::Network).collect();
-        return vec![Layer { title: "networks".to_owned(), jobs }];
+        return vec![Level { title: "networks".to_owned(), jobs }];
     }
     let minima = simplices(config, 0).into_iter().map(Job::Minimum).collect();
-    let mut layers = vec![Layer { title: "minima".to_owned(), jobs: minima }];
-    for stage in stages(config) {
+    let mut levels = vec![Level { title: "minima".to_owned(), jobs: minima }];
+    for variant in variants(config) {
         for rank in 1..=config.index + 1 {
-            let jobs: Vec<Job> = simplices(config, rank).into_iter().map(|s| Job::of(stage, s)).collect();
+            let jobs: Vec<Job> = simplices(config, rank).into_iter().map(|s| Job::of(variant, s)).collect();
             if let Some(first) = jobs.first() {
-                layers.push(Layer { title: format!("{} {}", first.kind().name(), stage.name()), jobs });
+                levels.push(Level { title: format!("{} {}", first.kind().name(), variant.name()), jobs });
             }
         }
     }
-    layers
+    levels
 }
 
 /// All simplices with `rank` + 1 vertices that are to be fitted.

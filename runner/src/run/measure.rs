@@ -1,129 +1,142 @@
-//! To measure a simplex: its losses on the lattice, and the peak between its points.
+//! Measuring a simplex: its losses on the lattice, and the largest loss between the lattice's points.
 
 use super::Run;
-use super::fit::control_points_of;
 use super::job::Job;
-use super::points::{folder, memory, owner, read};
+use super::points::{control_points_of, folder, memory, owner, read};
 use super::record::Diverged;
 use super::saved::Saved;
-use super::stage::Stage;
 use super::stop::Stop;
-use crate::failure::{Failure, Result};
-use crate::fault::Fault;
+use super::variant::FitVariant;
+use crate::engine_error::EngineError;
+use crate::error::{CliError, Result};
 use std::fmt::Write;
 use std::time::Instant;
 use valleys_core::engine::{Engine, Split, Value};
-use valleys_core::error::Error;
-use valleys_core::evaluation::{MaxLoss, search, search_len};
+use valleys_core::evaluation::{MaxLoss, resume_lattice, search_max_loss, search_max_loss_len};
 use valleys_core::simplex::{ControlPoints, Lattice, Mix, Simplex};
 
-/// A search for a peak ends when its steps change the loss by less than this share.
+/// A search for the largest loss ends when its steps change the loss by less than this share.
 const TOLERANCE: f64 = 1e-3;
 
-/// Losses and errors on the lattice so far, of each part of the data.
+/// Losses and errors on the lattice so far, of each split.
 type Measured = Vec<Vec<Value>>;
 
 impl Run {
     /// The file of the lattice values of a simplex.
-    pub(super) fn lattice_file(&self, stage: &Stage, simplex: Simplex) -> String {
-        format!("{}.csv", folder(&stage.name(), simplex))
+    pub(super) fn lattice_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
+        format!("{}.csv", folder(&variant.name(), simplex))
     }
 
-    /// The file of the peak that a search found between the lattice's points.
-    pub(super) fn peak_file(&self, stage: &Stage, simplex: Simplex) -> String {
-        format!("{}.peak.csv", folder(&stage.name(), simplex))
+    /// The file of the largest loss that a search found between the lattice's points.
+    pub(super) fn peak_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
+        format!("{}.peak.csv", folder(&variant.name(), simplex))
     }
 
-    /// Measures a simplex on its lattice, on both parts of the data, and searches the peak between its points; or says
-    /// where the loss is not finite.
+    /// Measures a simplex on its lattice, on every split, and searches the largest loss between its points; or says
+    /// where the loss is not finite. `fitted` are the values of its control points, where they are at hand.
     pub(super) fn measure(
         &self,
-        stage: &Stage,
+        variant: &FitVariant,
         simplex: Simplex,
+        fitted: Option<Vec<Vec<f32>>>,
         stop: &Stop,
-        told: &dyn Fn(u64),
+        on_progress: &dyn Fn(u64),
     ) -> Result<Option<Diverged>> {
-        let job = Job::of(*stage, simplex);
+        let job = Job::of(*variant, simplex);
         let inputs = self.fingerprint(job)?;
-        let mut memory = memory(simplex, stage.depth);
-        let frame = control_points_of(simplex, stage.depth, &mut memory);
-        let points: Vec<Vec<f32>> = frame
-            .ids()
-            .iter()
-            .map(|position| {
-                let (face, position) = owner(simplex, position);
-                read(&self.store, &self.state, &stage.name(), simplex, face, &position)
-            })
-            .collect::<Result<_>>()?;
-        let splits: &[Split] =
-            if self.objective.data().is_some() { &[Split::Train, Split::Test] } else { &[Split::Train] };
+        let mut memory = memory(simplex, variant.depth);
+        let control_points = control_points_of(simplex, variant.depth, &mut memory);
+        let points = match fitted {
+            Some(fitted) if fitted.len() == control_points.ids().len() => fitted,
+            _ => self.read_points(variant, simplex, &control_points)?,
+        };
+        let splits = self.problem.splits();
         let mut values = self.saved(job).and_then(|s| restore(s, &inputs, splits.len())).unwrap_or_default();
         values.resize(splits.len(), Vec::new());
         let save = |values: &Measured| self.save(job, &saved(values, &inputs));
-        let measured = self.objective.with_engine(points.len(), |engine| {
+        let measured = self.problem.engine(points.len()).and_then(|mut engine| {
             for (slot, theta) in (0..).zip(&points) {
                 engine.put(slot, theta)?;
             }
-            if let Err(failure) = self.evaluate_lattice(engine, &frame, splits, &mut values, stop, &save)? {
+            let evaluated = self.evaluate(&mut *engine, &control_points, splits, &mut values, stop, &save)?;
+            if let Err(failure) = evaluated {
                 return Ok(Err(failure));
             }
             let losses: Vec<f64> = values[0].iter().map(|v| v.loss).collect();
-            let room = search_len(frame.vertices());
-            let (mut mixes, mut memory) = (vec![Mix::new(); room], vec![Value::default(); room]);
-            let (mixes, memory) = (&mut mixes, &mut memory);
-            let n = self.config.lattice.n;
-            search(engine, &frame, n, &losses, Split::Train, TOLERANCE, mixes, memory).map(Ok)
+            let len = search_max_loss_len(control_points.vertices());
+            let (mut points, mut memory) = (vec![Mix::new(); len], vec![Value::default(); len]);
+            let (n, split) = (self.config.lattice.n, splits[0]);
+            let (points, memory) = (&mut points[..], &mut memory[..]);
+            search_max_loss(&mut *engine, &control_points, n, &losses, split, TOLERANCE, points, memory)
+                .map(Ok)
         });
-        let peak = match measured {
-            Ok(peak) => peak?,
+        let found = match measured {
+            Ok(found) => found?,
             Err(error) => return self.diverged("measurement", job, error).map(Some),
         };
-        told(1);
-        self.store.write(&self.peak_file(stage, simplex), peak_csv(&frame, &peak).as_bytes())?;
-        let csv = self.lattice_csv(&frame, &values);
-        self.store.write(&self.lattice_file(stage, simplex), csv.as_bytes())?;
+        on_progress(1);
+        let csv = max_loss_csv(&control_points, &found);
+        self.store.write(&self.peak_file(variant, simplex), csv.as_bytes())?;
+        let csv = self.lattice_csv(&control_points, &values);
+        self.store.write(&self.lattice_file(variant, simplex), csv.as_bytes())?;
         Ok(None)
     }
 
-    /// Measures what of the lattice is not yet measured, part after part of the data.
-    fn evaluate_lattice(
+    /// The values of all control points of a simplex, from their files.
+    fn read_points(
         &self,
-        engine: &mut dyn Engine<Error = Fault>,
-        frame: &ControlPoints,
+        variant: &FitVariant,
+        simplex: Simplex,
+        control_points: &ControlPoints,
+    ) -> Result<Vec<Vec<f32>>> {
+        let one = |id| {
+            let (face, id) = owner(simplex, id);
+            read(&self.store, &self.state, &variant.name(), simplex, face, &id)
+        };
+        control_points.ids().iter().map(one).collect()
+    }
+
+    /// Measures what of the lattice is not yet measured, split after split.
+    fn evaluate(
+        &self,
+        engine: &mut dyn Engine<Error = EngineError>,
+        control_points: &ControlPoints,
         splits: &[Split],
         all: &mut Measured,
         stop: &Stop,
         save: &dyn Fn(&Measured) -> Result<()>,
-    ) -> std::result::Result<std::result::Result<(), Failure>, Fault> {
-        let lattice = Lattice::new(frame.vertices(), self.config.lattice.n);
-        let call = self.points_len();
+    ) -> std::result::Result<std::result::Result<(), CliError>, EngineError> {
+        let n = self.config.lattice.n;
+        let len = Lattice::new(control_points.vertices(), n).len();
+        let mut points = vec![Mix::new(); self.points_len()];
         let mut last = Instant::now();
-        for (part, &split) in splits.iter().enumerate() {
-            let mut points = lattice.points().skip(all[part].len());
-            while all[part].len() < lattice.len() {
-                let mixes: Vec<Mix> = points.by_ref().take(call).map(|t| frame.mix(&t)).collect();
-                let mut values = vec![Value::default(); mixes.len()];
-                engine.values(split, &mixes, &mut values)?;
-                if let Some(i) = values.iter().position(|v| !v.loss.is_finite()) {
-                    let at = (all[part].len() + i) as u64;
-                    return Err(Error::NotFinite { what: "the loss on the lattice", at }.into());
-                }
-                all[part].extend(values);
+        for (number, &split) in splits.iter().enumerate() {
+            let mut values = std::mem::take(&mut all[number]);
+            while values.len() < len {
+                let done = values.len();
+                values.resize(len, Value::default());
+                let pause = |_: &[Value]| stop.due(last);
+                let (points, memory) = (&mut points[..], &mut values[..]);
+                let done = resume_lattice(engine, control_points, n, split, points, memory, done, pause)?;
+                values.truncate(done);
                 if stop.due(last) {
+                    all[number] = values;
                     let stopped = if stop.now() { Err(Stop::failure()) } else { Ok(()) };
                     if let Err(failure) = save(all).and(stopped) {
                         return Ok(Err(failure));
                     }
+                    values = std::mem::take(&mut all[number]);
                     last = Instant::now();
                 }
             }
+            all[number] = values;
         }
         Ok(Ok(()))
     }
 
-    fn lattice_csv(&self, frame: &ControlPoints, values: &Measured) -> String {
-        let mut csv = columns(frame) + "train_loss,train_error,test_loss,test_error\n";
-        let lattice = Lattice::new(frame.vertices(), self.config.lattice.n);
+    fn lattice_csv(&self, control_points: &ControlPoints, values: &Measured) -> String {
+        let mut csv = columns(control_points) + "train_loss,train_error,test_loss,test_error\n";
+        let lattice = Lattice::new(control_points.vertices(), self.config.lattice.n);
         for (i, t) in lattice.points().enumerate() {
             t.iter().for_each(|t| _ = write!(csv, "{t},"));
             let cells = [0, 1].map(|split| match values.get(split).map(|v| v[i]) {
@@ -138,14 +151,14 @@ impl Run {
     }
 }
 
-fn columns(frame: &ControlPoints) -> String {
-    (1..=frame.vertices()).map(|i| format!("t{i},")).collect()
+fn columns(control_points: &ControlPoints) -> String {
+    (1..=control_points.vertices()).map(|i| format!("t{i},")).collect()
 }
 
-fn peak_csv(frame: &ControlPoints, peak: &MaxLoss) -> String {
-    let mut csv = columns(frame) + "train_loss,evaluations\n";
-    peak.at.iter().for_each(|t| _ = write!(csv, "{t},"));
-    let _ = writeln!(csv, "{},{}", peak.loss, peak.evaluations);
+fn max_loss_csv(control_points: &ControlPoints, found: &MaxLoss) -> String {
+    let mut csv = columns(control_points) + "train_loss,evaluations\n";
+    found.at.iter().for_each(|t| _ = write!(csv, "{t},"));
+    let _ = writeln!(csv, "{},{}", found.loss, found.evaluations);
     csv
 }
 

@@ -11,27 +11,26 @@ mod points;
 mod progress;
 mod record;
 mod saved;
-mod stage;
 mod status;
 mod stop;
 mod summary;
+mod variant;
 mod work;
 
 use crate::checkpoint;
 use crate::config::{Backend, Config, nearest};
-use crate::data::Subset;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
-use crate::objective::Objective;
+use crate::problem::{self, Problem};
 use crate::say::say;
 use crate::store::Store;
 use record::{ORIGIN, Records};
-use stage::{Stage, stages};
 use std::path::{Path, PathBuf};
 use valleys_gpu::kernels::Lanes;
+use variant::{FitVariant, variants};
 
 pub(crate) use divergence::watched;
-pub use job::{Job, Kind as JobKind, Layer, layers};
+pub use job::{Job, Kind as JobKind, Level, levels};
 pub use record::Record;
 pub use saved::Saved;
 pub use status::{Count, Status, status};
@@ -64,7 +63,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Run {
     config: Config,
-    objective: Objective,
+    problem: Box<dyn Problem>,
     state: State,
     /// The minima that files give; none where they are trained here.
     given: Vec<Vec<f32>>,
@@ -79,11 +78,26 @@ pub struct Run {
 /// Other processes may work in the same directory.
 ///
 /// # Errors
-/// See [`Kind`]; with [`Kind::Jobs`] all jobs that do not depend on the failed ones are done.
+/// See [`ErrorKind`]; with [`ErrorKind::Jobs`] all jobs that do not depend on the failed ones are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
-    let run = Run::open(config, options.out.as_deref(), name, options)?;
+    let problem = problem::from_config(&config)?;
+    run_problem(problem, config, name, options)
+}
+
+/// [`run`] for a problem of one's own. Of the configuration, `network` is its name, and what is said of data has no
+/// effect; see [`Config::for_problem`].
+///
+/// # Errors
+/// As [`run`].
+pub fn run_problem(
+    problem: Box<dyn Problem>,
+    config: Config,
+    name: &str,
+    options: &Options,
+) -> Result<(Summary, PathBuf)> {
+    let run = Run::open(problem, config, options.out.as_deref(), name, options)?;
     let summary = on_threads(run.threads, || {
-        let failures = run.work(&layers(&run.config), &options.stop, options.quiet);
+        let failures = run.work(&levels(&run.config), &options.stop, options.quiet);
         run.finish(failures)
     })?;
     Ok((summary, run.store.root().to_owned()))
@@ -96,23 +110,25 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
 /// No run directory; an unknown job; a job that needs one that is not done; as [`run`].
 pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     let options = &Options { quiet: true, ..options.clone() };
-    let run = Run::open(configuration(root)?, Some(root), "", options)?;
-    let mut layers = layers(&run.config);
-    let all: Vec<String> = layers.iter().flat_map(|layer| &layer.jobs).map(|job| job.name()).collect();
+    let config = configuration(root)?;
+    let problem = problem::from_config(&config)?;
+    let run = Run::open(problem, config, Some(root), "", options)?;
+    let mut levels = levels(&run.config);
+    let all: Vec<String> = levels.iter().flat_map(|level| &level.jobs).map(|job| job.name()).collect();
     if let Some(name) = names.iter().find(|&name| name != REPORT && !all.contains(name)) {
         let hint = nearest(name, all.iter().map(String::as_str));
         let message = format!("{} has no job {name:?}{hint}", root.display());
-        return Err(Failure::new(Kind::Usage, message));
+        return Err(CliError::new(ErrorKind::Usage, message));
     }
     let asked: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
-    layers.iter_mut().for_each(|layer| layer.jobs.retain(|job| asked.contains(job.name().as_str())));
+    levels.iter_mut().for_each(|level| level.jobs.retain(|job| asked.contains(job.name().as_str())));
     on_threads(run.threads, || {
-        let mut failures = run.work(&layers, &options.stop, options.quiet);
+        let mut failures = run.work(&levels, &options.stop, options.quiet);
         if asked.contains(REPORT) {
             return run.finish(failures).map(drop);
         }
-        failures.extend(run.failures(&layers));
-        failures.extend(run.skipped(&layers));
+        failures.extend(run.failures(&levels));
+        failures.extend(run.skipped(&levels));
         first_of(failures, root)
     })
 }
@@ -126,15 +142,15 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 }
 
 /// What a run ends with, where some jobs failed.
-fn first_of(failures: Vec<Failure>, root: &Path) -> Result<()> {
+fn first_of(failures: Vec<CliError>, root: &Path) -> Result<()> {
     let count = failures.len();
-    let severe = failures.iter().find(|f| !matches!(f.kind, Kind::Jobs | Kind::Stopped));
-    let Some(first) = severe.or_else(|| failures.iter().find(|f| f.kind == Kind::Stopped)) else {
+    let severe = failures.iter().find(|f| !matches!(f.kind, ErrorKind::Jobs | ErrorKind::Stopped));
+    let Some(first) = severe.or_else(|| failures.iter().find(|f| f.kind == ErrorKind::Stopped)) else {
         return match failures.first() {
             None => Ok(()),
             Some(first) => {
                 let message = format!("{count} jobs failed, the rest is done in {}: {first}", root.display());
-                Err(Failure::new(Kind::Jobs, message))
+                Err(CliError::new(ErrorKind::Jobs, message))
             }
         };
     };
@@ -146,7 +162,7 @@ fn configuration(root: &Path) -> Result<Config> {
     let path = root.join("config.toml");
     if !path.exists() {
         let message = format!("{} is no run directory: it has no config.toml", root.display());
-        return Err(Failure::new(Kind::Data, message));
+        return Err(CliError::new(ErrorKind::Data, message));
     }
     Config::load(Some(&path), None, &[])
 }
@@ -158,14 +174,14 @@ fn configuration(root: &Path) -> Result<Config> {
 pub fn report(root: &Path) -> Result<PathBuf> {
     let path = root.join("config.toml");
     let config = std::fs::read_to_string(&path)
-        .map_err(|e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display())))?;
+        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
     write_report(&Store::open(root, &[("config.toml", &config, "")])?)?;
     Ok(root.join("report.html"))
 }
 
 fn write_report(store: &Store) -> Result<()> {
     let page = crate::report::render(store.root());
-    let page = page.map_err(|e| Failure::new(Kind::Data, format!("{e:#}")))?;
+    let page = page.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
     store.write("report.html", page.as_bytes())
 }
 
@@ -176,123 +192,146 @@ fn given(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
 }
 
 /// The name of a run directory: what it is about, and the hash of this version, its configuration and data.
-fn address(config: &Config, objective: &Objective, given: &[Vec<f32>], name: &str) -> String {
+fn address(config: &Config, problem: &dyn Problem, given: &[Vec<f32>], name: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     // Another version may compute other bits: it does not resume what this one began.
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(config.to_toml().as_bytes());
-    if let Some(data) = objective.data() {
-        hasher.update(data.hash().as_bytes());
-    }
+    hasher.update(problem.fingerprint().as_bytes());
     given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
     format!("{name}-{}", &hasher.finalize().to_hex()[..12])
 }
 
 /// What a run is made from beside its configuration, as the text of `origin.json`.
-fn origin(objective: &Objective, given: &[Vec<f32>]) -> String {
-    let data = objective.data().map(|data| data.hash().to_hex().to_string());
+fn origin(problem: &dyn Problem, given: &[Vec<f32>]) -> String {
     let mut hasher = blake3::Hasher::new();
     given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
     let given = (!given.is_empty()).then(|| hasher.finalize().to_hex().to_string());
-    // Another version may compute other bits: it does not go on with what this one began.
-    let origin = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "data": data, "given": given });
-    serde_json::to_string_pretty(&origin).expect("words are JSON") + "\n"
+    // Another version may compute other bits: it does not resume what this one began.
+    let origin = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"), "problem": problem.fingerprint(), "given": given
+    });
+    serde_json::to_string_pretty(&origin).expect("strings are JSON") + "\n"
 }
 
-/// What a configuration is about, and its run directory.
+/// The problem of a configuration, and its run directory.
 ///
 /// # Errors
 /// As [`run`], before any work.
-pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Objective, PathBuf)> {
-    let objective = Objective::new(config)?;
-    let given = given(config, &objective.state())?;
-    let address = || Path::new("runs").join(address(config, &objective, &given, name));
-    let directory = out.map_or_else(address, Path::to_owned);
-    Ok((objective, directory))
+pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Box<dyn Problem>, PathBuf)> {
+    let problem = problem::from_config(config)?;
+    let given = given(config, &problem.state())?;
+    let directory = directory(config, &*problem, &given, out, name);
+    Ok((problem, directory))
+}
+
+/// The run directory that was asked for, or the one of the configuration.
+fn directory(
+    config: &Config,
+    problem: &dyn Problem,
+    given: &[Vec<f32>],
+    out: Option<&Path>,
+    name: &str,
+) -> PathBuf {
+    out.map_or_else(|| Path::new("runs").join(address(config, problem, given, name)), Path::to_owned)
 }
 
 impl Run {
     /// Everything that jobs need, and the run directory.
-    fn open(config: Config, out: Option<&Path>, name: &str, options: &Options) -> Result<Self> {
-        let (mut objective, root) = prepare(&config, out, name)?;
+    fn open(
+        mut problem: Box<dyn Problem>,
+        config: Config,
+        out: Option<&Path>,
+        name: &str,
+        options: &Options,
+    ) -> Result<Self> {
+        let state = problem.state();
+        let given = given(&config, &state)?;
+        let root = directory(&config, &*problem, &given, out, name);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = options.threads.unwrap_or(cores);
-        if config.backend == Backend::Gpu && objective.data().is_some() {
+        if config.backend == Backend::Gpu && problem.supports_gpu() {
             let opener = crate::gpu::opener(options.device.as_deref(), config.gpu.chosen()?)?;
             let hardware = opener.device().is_ok_and(|device| device.is_hardware());
             if hardware && options.threads.is_none() {
                 // A thread that waits for a GPU costs nothing; more of them would share it in two groups.
                 threads = SIDE_BY_SIDE;
             }
-            objective = objective.on_gpu(opener, threads);
+            problem = problem.on_gpu(opener, threads).unwrap_or(problem);
         }
-        let state = objective.state();
-        let given = given(&config, &state)?;
-        // Before any work: every size of a study can be had, and the objective has samples.
+        // Before any work: every size of a study can be had.
         for &count in &config.study.sizes {
-            let part = Subset::Stratified { count, seed: config.seed };
-            let wrong = |what| Failure::new(Kind::Configuration, format!("study.sizes: {count}: {what}"));
-            objective.on(part).map_err(wrong)?;
+            let wrong =
+                |what| CliError::new(ErrorKind::Configuration, format!("study.sizes: {count}: {what}"));
+            problem.on_subset(count, config.seed).map_err(wrong)?;
         }
         if !options.quiet {
-            let told = objective.data().zip(objective.source()).and_then(|(data, source)| data.told(source));
-            told.into_iter().for_each(say);
+            let provenance = problem.provenance();
+            if let Some(source) = provenance.source.filter(|source| !source.files.is_empty()) {
+                let count = |samples: Option<usize>| samples.unwrap_or(0);
+                say(format_args!(
+                    "{} training and {} test samples from {} files",
+                    count(provenance.train_samples),
+                    count(provenance.test_samples),
+                    source.files.len()
+                ));
+            }
             say(format_args!("run directory {}", root.display()));
         }
         let files = [
             ("config.toml", &*config.to_toml(), "a run of another configuration"),
-            (ORIGIN, &*origin(&objective, &given), "a run of other data or of another version"),
+            (ORIGIN, &*origin(&*problem, &given), "a run of other data or of another version"),
         ];
         let store = Store::open(&root, &files)?;
-        Ok(Self { state, given, config, objective, store, records: Records::default(), threads })
+        Ok(Self { state, given, config, problem, store, records: Records::default(), threads })
     }
 
     /// The main fit.
-    fn main_stage(&self) -> Stage {
-        stages(&self.config).remove(0)
+    fn main_variant(&self) -> FitVariant {
+        variants(&self.config).remove(0)
     }
 
     /// The fit of a job.
-    fn stage_of(&self, job: Job) -> Stage {
-        if let Job::Simplex(stage, _) = job { stage } else { self.main_stage() }
+    fn variant_of(&self, job: Job) -> FitVariant {
+        if let Job::Simplex(variant, _) = job { variant } else { self.main_variant() }
     }
 
     /// What diverged jobs say.
-    fn failures(&self, layers: &[Layer]) -> Vec<Failure> {
-        let jobs = layers.iter().flat_map(|layer| &layer.jobs);
+    fn failures(&self, levels: &[Level]) -> Vec<CliError> {
+        let jobs = levels.iter().flat_map(|level| &level.jobs);
         let diverged = jobs.filter_map(|&job| self.records.of(self.store.root(), job)?.diverged);
-        diverged.map(|diverged| Failure::new(Kind::Jobs, diverged.to_string())).collect()
+        diverged.map(|diverged| CliError::new(ErrorKind::Jobs, diverged.to_string())).collect()
     }
 
     /// What jobs say that are never done.
-    fn skipped(&self, layers: &[Layer]) -> Vec<Failure> {
+    fn skipped(&self, levels: &[Level]) -> Vec<CliError> {
         let root = self.store.root();
-        let jobs = layers.iter().flat_map(|layer| &layer.jobs);
+        let jobs = levels.iter().flat_map(|level| &level.jobs);
         let skipped = jobs.filter(|&&job| self.records.of(root, job).is_none());
         let skipped = skipped.filter_map(|&job| Some((job, self.records.skipped(root, job)?)));
         let told = |(job, by): (Job, Job)| format!("{} is skipped: {} diverged", job.name(), by.name());
-        skipped.map(|pair| Failure::new(Kind::Jobs, told(pair))).collect()
+        skipped.map(|pair| CliError::new(ErrorKind::Jobs, told(pair))).collect()
     }
 
     /// Summary and report, of all jobs that are done.
-    fn finish(&self, mut failures: Vec<Failure>) -> Result<Summary> {
+    fn finish(&self, mut failures: Vec<CliError>) -> Result<Summary> {
         let root = self.store.root();
-        let (mild, severe) = failures.into_iter().partition(|f| f.kind == Kind::Jobs);
+        let (mild, severe) = failures.into_iter().partition(|f| f.kind == ErrorKind::Jobs);
         failures = mild;
         first_of(severe, root)?;
-        let layers = layers(&self.config);
+        let levels = levels(&self.config);
         let left =
             |&&job: &&Job| self.records.of(root, job).is_none() && self.records.skipped(root, job).is_none();
-        let left = layers.iter().flat_map(|layer| &layer.jobs).filter(left).count();
+        let left = levels.iter().flat_map(|level| &level.jobs).filter(left).count();
         if left > failures.len() {
             let message = format!("{REPORT} needs all jobs, but {left} of {} are not done", root.display());
-            return Err(Failure::new(Kind::Data, message));
+            return Err(CliError::new(ErrorKind::Data, message));
         }
         let summary = self.summary()?;
         let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
         self.store.write("summary.json", (json + "\n").as_bytes())?;
         write_report(&self.store)?;
-        failures.extend(self.failures(&layers));
+        failures.extend(self.failures(&levels));
         first_of(failures, root)?;
         Ok(summary)
     }

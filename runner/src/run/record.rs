@@ -4,7 +4,7 @@
 //! from. A job is done iff its record is there and all these hashes fit; so a chain of records ends at `origin.json`.
 
 use super::job::Job;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -132,7 +132,7 @@ impl Records {
         let hashed = |name: String| {
             let path = store.root().join(&name);
             let wrong =
-                |e| Failure::new(Kind::Resources, format!("cannot read back {}: {e}", path.display()));
+                |e| CliError::new(ErrorKind::Resources, format!("cannot read back {}: {e}", path.display()));
             Ok((name.clone(), hash_of(&path).map_err(wrong)?))
         };
         let outputs = outputs.into_iter().map(hashed).collect::<Result<_>>()?;
@@ -146,9 +146,12 @@ impl Records {
 pub const ORIGIN: &str = "origin.json";
 
 /// A job was asked for before its inputs.
-pub fn not_ready(job: Job) -> Failure {
+pub fn not_ready(job: Job) -> CliError {
     let needed: Vec<String> = job.inputs().iter().map(|input| input.name()).collect();
-    Failure::new(Kind::Data, format!("{} needs {}, not all of which are done", job.name(), needed.join(", ")))
+    CliError::new(
+        ErrorKind::Data,
+        format!("{} needs {}, not all of which are done", job.name(), needed.join(", ")),
+    )
 }
 
 /// The hash of a file.

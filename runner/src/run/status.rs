@@ -1,9 +1,9 @@
 //! How far a run directory is, from its files alone.
 
 use super::configuration;
-use super::job::{Job, Kind, layers};
+use super::job::{Job, Kind, levels};
 use super::record::Records;
-use crate::failure::Result;
+use crate::error::Result;
 use crate::store::Store;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -77,9 +77,9 @@ pub fn status(root: &Path) -> Result<Status> {
         report: root.join("summary.json").exists() && root.join("report.html").exists(),
     };
     let mut counts = Kind::ALL.map(|kind| (kind.name(), Count::default()));
-    for layer in layers(&config) {
+    for level in levels(&config) {
         let states: Vec<(Job, State)> =
-            layer.jobs.par_iter().map(|&job| (job, state(root, &records, job))).collect();
+            level.jobs.par_iter().map(|&job| (job, state(root, &records, job))).collect();
         for (job, state) in states {
             for count in [&mut status.all, &mut counts[job.kind() as usize].1] {
                 count.jobs += 1;

@@ -1,6 +1,6 @@
 //! When a run stops before its end: at a signal, or when its time is over.
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::say::say;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +40,7 @@ impl Stop {
     #[cfg(unix)]
     pub fn at_signals(self) -> Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-        let wrong = |e| Failure::new(Kind::Resources, format!("cannot catch signals: {e}"));
+        let wrong = |e| CliError::new(ErrorKind::Resources, format!("cannot catch signals: {e}"));
         let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGUSR1]).map_err(wrong)?;
         let stop = self.clone();
         std::thread::spawn(move || {
@@ -79,7 +79,7 @@ impl Stop {
         std::thread::spawn(|| {
             std::thread::sleep(GRACE);
             say(format_args!("valleys: stopped; call again to go on from the last checkpoints"));
-            std::process::exit(i32::from(Kind::Stopped as u8));
+            std::process::exit(i32::from(ErrorKind::Stopped as u8));
         });
     }
 
@@ -94,7 +94,7 @@ impl Stop {
     }
 
     /// What a job that stopped says.
-    pub fn failure() -> Failure {
-        Failure::new(Kind::Stopped, "stopped at a checkpoint; call again to go on")
+    pub fn failure() -> CliError {
+        CliError::new(ErrorKind::Stopped, "stopped at a checkpoint; call again to go on")
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Run;
 use super::job::simplices;
-use super::stage::{Stage, stages};
+use super::variant::{FitVariant, variants};
 use crate::data::Source;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use crate::study::{self, analysis};
 use analysis::Study;
 use serde::{Deserialize, Serialize};
@@ -185,12 +185,12 @@ struct Measured {
 impl Run {
     /// What the files of the run say.
     pub(super) fn summary(&self) -> Result<Summary> {
-        let stage = self.main_stage();
+        let variant = self.main_variant();
         let study = if self.config.study.is_none() { None } else { Some(self.study_summary()?) };
         // A study has networks, and no simplices.
         let mut minima = Vec::new();
         for simplex in simplices(&self.config, 0) {
-            if let Some(row) = self.measured(&stage, simplex)?.and_then(|mut rows| rows.pop()) {
+            if let Some(row) = self.measured(&variant, simplex)?.and_then(|mut rows| rows.pop()) {
                 minima.push(Minimum {
                     id: simplex.mask().trailing_zeros(),
                     train_loss: row.train_loss,
@@ -200,12 +200,12 @@ impl Run {
                 });
             }
         }
-        let fits: Vec<FitSummary> = stages(&self.config)
+        let fits: Vec<FitSummary> = variants(&self.config)
             .iter()
-            .map(|stage| self.fit_summary(stage, &minima))
+            .map(|variant| self.fit_summary(variant, &minima))
             .collect::<Result<_>>()?;
         let fit = &fits[0];
-        let data = self.objective.data();
+        let made = self.problem.provenance();
         let compared = self.config.convergence.depth > 0;
         let trials = fits.iter().filter(|_| compared).flat_map(|fit| {
             fit.segments.iter().map(|s| Trial {
@@ -231,12 +231,12 @@ impl Run {
             config: serde_json::to_value(&self.config).expect("a configuration is JSON"),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                parameters: self.objective.dim(),
-                adapter: self.objective.adapter(),
-                train_samples: data.map(|d| d.train.len()),
-                test_samples: data.map(|d| d.test.len()),
-                data: data.map(|d| d.hash().to_hex().to_string()),
-                source: self.objective.source().cloned(),
+                parameters: self.problem.dim(),
+                adapter: made.adapter,
+                train_samples: made.train_samples,
+                test_samples: made.test_samples,
+                data: made.data,
+                source: made.source,
             },
         })
     }
@@ -248,34 +248,35 @@ impl Run {
             done.map(|job| Ok((job, study::read(self.store.root(), job)?))).collect::<Result<Vec<_>>>()?;
         runs.sort_by_key(|(job, _)| (job.size, job.replicate));
         let tensors = self.state.parameters.iter().filter(|t| t.shape.len() > 1);
-        let layers = tensors.map(|t| t.name.clone()).collect();
-        Ok(analysis::analyse(layers, &runs, self.config.seed))
+        let levels = tensors.map(|t| t.name.clone()).collect();
+        Ok(analysis::analyse(levels, &runs, self.config.seed))
     }
 
     /// The lattice values of a simplex; none where they are not there.
-    fn measured(&self, stage: &Stage, simplex: Simplex) -> Result<Option<Vec<Measured>>> {
-        let name = self.lattice_file(stage, simplex);
+    fn measured(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<Vec<Measured>>> {
+        let name = self.lattice_file(variant, simplex);
         if !self.store.has(&name) {
             return Ok(None);
         }
         let bytes = self.store.read(&name)?;
         let rows: std::result::Result<_, csv::Error> =
             csv::Reader::from_reader(bytes.as_slice()).deserialize().collect();
-        rows.map(Some)
-            .map_err(|e| Failure::new(Kind::Data, format!("{}: {e}", self.store.root().join(name).display())))
+        rows.map(Some).map_err(|e| {
+            CliError::new(ErrorKind::Data, format!("{}: {e}", self.store.root().join(name).display()))
+        })
     }
 
     /// The loss that a search found, and how many points it measured.
-    fn searched(&self, stage: &Stage, simplex: Simplex) -> Result<(f64, u64)> {
+    fn searched(&self, variant: &FitVariant, simplex: Simplex) -> Result<(f64, u64)> {
         #[derive(Deserialize)]
         struct Row {
             train_loss: f64,
             evaluations: u64,
         }
-        let name = self.peak_file(stage, simplex);
+        let name = self.peak_file(variant, simplex);
         let bytes = self.store.read(&name)?;
         let wrong = |what: String| {
-            Failure::new(Kind::Data, format!("{}: {what}", self.store.root().join(&name).display()))
+            CliError::new(ErrorKind::Data, format!("{}: {what}", self.store.root().join(&name).display()))
         };
         let row = csv::Reader::from_reader(bytes.as_slice()).deserialize().next();
         let row: Row =
@@ -283,7 +284,7 @@ impl Run {
         Ok((row.train_loss, row.evaluations))
     }
 
-    fn fit_summary(&self, stage: &Stage, minima: &[Minimum]) -> Result<FitSummary> {
+    fn fit_summary(&self, variant: &FitVariant, minima: &[Minimum]) -> Result<FitSummary> {
         let fixed = self.config.triangles.centres == crate::config::Faces::Fixed;
         let lower = |s: Simplex| {
             let of = minima.iter().filter(|m| s.vertices().any(|v| v == m.id));
@@ -296,10 +297,10 @@ impl Run {
         let (mut curves, mut segments) = (Vec::new(), Vec::new());
         for rank in 0..=self.config.index + 1 {
             for simplex in simplices(&self.config, rank) {
-                let Some(rows) = self.measured(stage, simplex)? else { continue };
+                let Some(rows) = self.measured(variant, simplex)? else { continue };
                 let losses: Vec<f64> = rows.iter().map(|r| r.train_loss).collect();
                 let own = losses.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-                let (upper, tried) = self.searched(stage, simplex)?;
+                let (upper, tried) = self.searched(variant, simplex)?;
                 // A simplex with private faces has not the peaks of the shared ones.
                 let facets: Vec<Simplex> = simplex.facets().filter(|_| fixed).collect();
                 let of_faces =
@@ -312,8 +313,8 @@ impl Run {
                 }
                 if let [a, b, c] = vertices[..] {
                     let segment = evaluation::segment(self.config.lattice.n, &losses).map_err(|e| {
-                        let path = self.store.root().join(self.lattice_file(stage, simplex));
-                        Failure::new(Kind::Data, format!("{}: {e}", path.display()))
+                        let path = self.store.root().join(self.lattice_file(variant, simplex));
+                        CliError::new(ErrorKind::Data, format!("{}: {e}", path.display()))
                     })?;
                     // Private edges are searched with the triangle: only their lattices bound its birth.
                     let birth_upper = of_faces(segment.birth);
@@ -340,17 +341,18 @@ impl Run {
         // With trainable centres the triangles no longer share edges: only minima and curves form a complex.
         values.retain(|s, _| fixed || s.dimension() < 2);
         let complex = values.iter().map(|(s, &value)| (s.vertices(), value));
-        let filtration = Filtration::new(complex).map_err(|e| Failure::new(Kind::Jobs, e.to_string()))?;
+        let filtration =
+            Filtration::new(complex).map_err(|e| CliError::new(ErrorKind::Jobs, e.to_string()))?;
         let mut partners = vec![0; filtration.len()];
         let pairing = reduce_sparse(&filtration, Matrix::Coboundary, self.config.index, &mut partners)
-            .map_err(|e| Failure::new(Kind::Resources, e.to_string()))?;
+            .map_err(|e| CliError::new(ErrorKind::Resources, e.to_string()))?;
         let bars = pairing.sorted();
         let has_index_1 = fixed && self.config.index >= 1 && values.keys().any(|s| s.dimension() == 2);
         let of_index_1 = bars.iter().filter(|b| b.index == 1);
         Ok(FitSummary {
-            name: stage.name(),
-            sampling: stage.sampling.name().to_owned(),
-            depth: stage.depth,
+            name: variant.name(),
+            sampling: variant.sampling.name().to_owned(),
+            depth: variant.depth,
             centres: if fixed { "fixed" } else { "trainable" }.to_owned(),
             curves,
             w_infinity: has_index_1.then(|| w_infinity(of_index_1.map(|b| b.interval()))),
@@ -358,8 +360,8 @@ impl Run {
                 .then(|| w_infinity(segments.iter().map(|s| Interval::new(s.birth, s.death)))),
             segments,
             steps: u64::from(self.config.curves.epochs)
-                * u64::from(stage.epoch_multiplier)
-                * self.objective.batches(),
+                * u64::from(variant.epoch_multiplier)
+                * u64::from(self.problem.batches()),
             search_evaluations: evaluations,
             zero_length: pairing.zero_length().count(),
             bars: bars

@@ -1,15 +1,13 @@
 //! The jobs of a run at work: layer after layer, side by side, beside those of other processes.
 
-use super::job::{Job, Layer};
+use super::job::{Job, Level};
 use super::progress::Progress;
 use super::record::{Diverged, not_ready};
 use super::saved::Saved;
 use super::stop::Stop;
 use super::{Run, SIDE_BY_SIDE};
-use crate::config::Backend;
-use crate::failure::{Failure, Kind, Result};
-use crate::fault::Fault;
-use crate::objective::Objective;
+use crate::engine_error::EngineError;
+use crate::error::{CliError, ErrorKind, Result};
 use crate::store::Store;
 use crate::study;
 use rayon::prelude::*;
@@ -37,18 +35,18 @@ enum Attempt {
 
 impl Run {
     /// Does what of these jobs is not yet done; one that fails does not stop the others.
-    pub(super) fn work(&self, layers: &[Layer], stop: &Stop, quiet: bool) -> Vec<Failure> {
+    pub(super) fn work(&self, levels: &[Level], stop: &Stop, quiet: bool) -> Vec<CliError> {
         let mut failures = Vec::new();
-        for layer in layers {
+        for level in levels {
             let root = self.store.root();
             let open = |job: &Job| self.records.of(root, *job).is_none();
-            let mut open: Vec<Job> = layer.jobs.par_iter().copied().filter(open).collect();
+            let mut open: Vec<Job> = level.jobs.par_iter().copied().filter(open).collect();
             open.retain(|job| self.records.skipped(root, *job).is_none());
             if open.is_empty() {
                 continue;
             }
             let units = open.iter().map(|&job| self.units(job)).sum();
-            let progress = Progress::new(&format!("{} {}", open.len(), layer.title), units, quiet);
+            let progress = Progress::new(&format!("{} {}", open.len(), level.title), units, quiet);
             while !open.is_empty() {
                 let attempt = |&job: &Job| (job, self.attempt(job, stop, &|units| progress.add(units)));
                 let tried: Vec<_> = open.par_iter().with_max_len(1).map(attempt).collect();
@@ -70,14 +68,14 @@ impl Run {
     }
 
     /// Does a job, unless it is done or another process works on it.
-    fn attempt(&self, job: Job, stop: &Stop, told: &dyn Fn(u64)) -> Result<Attempt> {
+    fn attempt(&self, job: Job, stop: &Stop, on_progress: &dyn Fn(u64)) -> Result<Attempt> {
         if stop.now() {
             return Err(Stop::failure());
         }
         let (root, name) = (self.store.root(), job.name());
         let Some(_claim) = self.store.claim(&name)? else { return Ok(Attempt::Busy) };
         if self.records.of(root, job).is_some() {
-            told(self.units(job));
+            on_progress(self.units(job));
             return Ok(Attempt::Done);
         }
         if self.records.skipped(root, job).is_some() {
@@ -86,18 +84,20 @@ impl Run {
         self.clear(job)?;
         let diverged = match job {
             Job::Minimum(simplex) | Job::Simplex(_, simplex) => {
-                let stage = self.stage_of(job);
-                let mut diverged = None;
-                if !self.is_fitted(&stage, simplex) {
-                    diverged = self.fit(&stage, simplex, stop, told)?;
+                let variant = self.variant_of(job);
+                let fitted = if self.is_fitted(&variant, simplex) {
+                    Ok(None)
+                } else {
+                    self.fit(&variant, simplex, stop, on_progress)?.map(Some)
+                };
+                match fitted {
+                    Err(diverged) => Some(diverged),
+                    Ok(_) if self.store.has(&self.lattice_file(&variant, simplex)) => None,
+                    Ok(fitted) => self.measure(&variant, simplex, fitted, stop, on_progress)?,
                 }
-                if diverged.is_none() && !self.store.has(&self.lattice_file(&stage, simplex)) {
-                    diverged = self.measure(&stage, simplex, stop, told)?;
-                }
-                diverged
             }
             Job::Network(_) if self.store.has(&name) => None,
-            Job::Network(network) => self.network(job, network, stop, told)?,
+            Job::Network(network) => self.network(job, network, stop, on_progress)?,
         };
         let outputs = if diverged.is_some() { Vec::new() } else { self.outputs(job)? };
         self.records.commit(&self.store, job, outputs, diverged)?;
@@ -129,7 +129,7 @@ impl Run {
     fn outputs(&self, job: Job) -> Result<Vec<String>> {
         let name = job.name();
         let path = self.store.root().join(&name);
-        let wrong = |e| crate::failure::disk("list", &path, &e);
+        let wrong = |e| crate::error::disk("list", &path, &e);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&path).map_err(wrong)? {
             files.push(format!("{name}/{}", entry.map_err(wrong)?.file_name().to_string_lossy()));
@@ -161,15 +161,15 @@ impl Run {
     ///
     /// # Errors
     /// What is wrong is something else.
-    pub(super) fn diverged(&self, what: &str, job: Job, error: Fault) -> Result<Diverged> {
+    pub(super) fn diverged(&self, what: &str, job: Job, error: EngineError) -> Result<Diverged> {
         let name = job.name();
         match error {
-            Fault::Call(Error::NotFinite { what: which, at }) => {
+            EngineError::Call(Error::NotFinite { what: which, at }) => {
                 let what = format!("{what} of {name}: {which}");
                 Ok(Diverged { what, at, layer: None })
             }
-            Fault::Device(error) => Err(crate::gpu::failure(&error)),
-            error => Err(Failure::new(Kind::Jobs, format!("{what} of {name}: {error}"))),
+            EngineError::Device(error) => Err(crate::gpu::failure(&error)),
+            error => Err(CliError::new(ErrorKind::Jobs, format!("{what} of {name}: {error}"))),
         }
     }
 
@@ -179,19 +179,19 @@ impl Run {
         job: Job,
         network: study::Job,
         stop: &Stop,
-        told: &dyn Fn(u64),
+        on_progress: &dyn Fn(u64),
     ) -> Result<Option<Diverged>> {
         let inputs = self.fingerprint(job)?;
         let train = |layer: Option<&mut Option<String>>| {
-            let course = study::TrainingHooks {
+            let hooks = study::TrainingHooks {
                 saved: self.saved(job),
                 inputs: inputs.clone(),
                 save: &|saved| self.save(job, saved),
                 stop,
                 call: self.steps_len(),
-                told: if layer.is_some() { &|_| () } else { told },
+                on_progress: if layer.is_some() { &|_| () } else { on_progress },
             };
-            study::train(&self.config, &self.objective, &self.store, network, course, layer)
+            study::train(&self.config, &*self.problem, &self.store, network, hooks, layer)
         };
         let Err(error) = train(None)? else { return Ok(None) };
         let mut diverged = self.diverged("training", job, error)?;
@@ -200,34 +200,25 @@ impl Run {
         Ok(Some(diverged))
     }
 
-    /// Steps of a call of the landscape.
+    /// Steps of a call of the engine.
     pub(super) fn steps_len(&self) -> usize {
-        match &self.objective {
-            Objective::Trained { model, batch, .. } => {
-                let operations = OPERATIONS[usize::from(self.objective.is_on_hardware())];
-                (operations / (3 * batch * model.network().flops()).max(1)).clamp(1, CALL)
-            }
-            Objective::Known { .. } => CALL,
-        }
+        let cost = self.problem.cost();
+        (OPERATIONS[usize::from(cost.on_hardware)] / cost.step_flops.max(1)).clamp(1, CALL)
     }
 
-    /// Points of a call of the landscape: by the configuration alone, so that no bit depends on the machine.
+    /// Points of a call of the engine: by the configuration alone, so that no bit depends on the machine.
     pub(super) fn points_len(&self) -> usize {
-        match &self.objective {
-            Objective::Trained { model, data, .. } => {
-                let least = if self.config.backend == Backend::Gpu { SIDE_BY_SIDE } else { 1 };
-                (OPERATIONS[0] / (data.train.len() * model.network().flops()).max(1)).clamp(least, CALL)
-            }
-            Objective::Known { .. } => CALL,
-        }
+        let cost = self.problem.cost();
+        let least = if cost.on_gpu { SIDE_BY_SIDE } else { 1 };
+        (OPERATIONS[0] / cost.train_flops.max(1)).clamp(least, CALL)
     }
 
     /// Units of progress of a job: epochs, and the measurement.
     fn units(&self, job: Job) -> u64 {
         match job {
             Job::Minimum(simplex) => u64::from(self.epochs(simplex)) + 1,
-            Job::Simplex(stage, simplex) => {
-                u64::from(self.epochs(simplex)) * u64::from(stage.epoch_multiplier) + 1
+            Job::Simplex(variant, simplex) => {
+                u64::from(self.epochs(simplex)) * u64::from(variant.epoch_multiplier) + 1
             }
             Job::Network(network) => {
                 let batches = network.size.div_ceil(self.config.train.batch) as u64;

@@ -1,6 +1,6 @@
 //! Correlation coefficients, how far they can be believed, and how often one asked.
 
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Resamples of a confidence interval.
 const RESAMPLES: u32 = 2000;
@@ -71,7 +71,7 @@ pub fn interval(
     let (mut of_x, mut of_y) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     let mut found = Vec::new();
     for resample in 0..RESAMPLES {
-        let mut stream = Stream::new(seed, Purpose::Split, u32::MAX.into(), 1, resample);
+        let mut stream = Stream::new(Key::new(seed, u32::MAX.into()), Purpose::Split, 1, resample);
         for (a, b) in of_x.iter_mut().zip(&mut of_y) {
             let row = stream.below(x.len() as u32) as usize;
             (*a, *b) = (x[row], y[row]);

@@ -3,17 +3,20 @@
 use super::{METRICS, SHUFFLED};
 use crate::checkpoint;
 use crate::config::Config;
-use crate::data::Subset;
-use crate::failure::{Failure, Kind, Result};
-use crate::fault::Fault;
-use crate::objective::Objective;
+use crate::engine_error::EngineError;
+use crate::error::{CliError, ErrorKind, Result};
+use crate::model::NamedTensor;
+use crate::problem::Problem;
 use crate::run::{Saved, Stop, watched};
 use crate::store::Store;
-use crate::weights::statistics::{Baseline, How, Matrix, Metric, Statistics};
+use crate::weights::statistics::{Baseline, Matrix, Metric, Statistics, StatisticsOptions};
 use std::fmt::Write;
 use std::time::Instant;
 use valleys_core::engine::{Engine, Mix, Split, Step, Value};
 use valleys_core::error::Error;
+use valleys_core::fit::{Checkpoint, Faces, Fit, Memory, Progress, Sampling, Schedule, SgdOptions, Start};
+use valleys_core::rng::Key;
+use valleys_core::simplex::{ControlPointId, ControlPoints};
 
 /// A network to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +70,7 @@ pub fn jobs(config: &Config) -> Vec<Job> {
         .collect()
 }
 
-/// How a network's training begins, stops, and tells of itself.
+/// How a network's training starts, stops, and reports.
 pub struct TrainingHooks<'a> {
     /// Its checkpoint, where there is one.
     pub saved: Option<Saved>,
@@ -77,161 +80,227 @@ pub struct TrainingHooks<'a> {
     pub save: &'a dyn Fn(&Saved) -> Result<()>,
     /// When to stop.
     pub stop: &'a Stop,
-    /// Steps of a call.
+    /// Steps of a call of the engine.
     pub call: usize,
-    /// Is told of steps.
-    pub told: &'a dyn Fn(u64),
+    /// Is called with the number of steps done.
+    pub on_progress: &'a dyn Fn(u64),
 }
 
-/// Trains a network, measures it at the start, inside the first epoch, and after every epoch, and stores both; gives the
-/// error of a loss that is not finite. With a place for its name, it looks step by step for the layer at which that happens.
+/// Trains a network at a constant rate, measures it at the start, inside the first epoch, and after every epoch, and
+/// stores both. Gives the error of a loss that is not finite. With a place for its name, it looks step by step for the
+/// layer at which that happens.
 ///
 /// # Errors
 /// A stop; the disk.
 pub fn train(
     config: &Config,
-    objective: &Objective,
+    problem: &dyn Problem,
     store: &Store,
     job: Job,
-    course: TrainingHooks,
+    hooks: TrainingHooks,
     layer: Option<&mut Option<String>>,
-) -> Result<std::result::Result<(), Fault>> {
-    let TrainingHooks { saved, inputs, save, stop, call, told } = course;
+) -> Result<std::result::Result<(), EngineError>> {
     let seed = config.seed + u64::from(job.replicate);
-    let of_job = objective
-        .on(Subset::Stratified { count: job.size, seed })
-        .map_err(|what| Failure::new(Kind::Configuration, format!("study.sizes: {}: {what}", job.size)))?;
+    let of_job = problem.on_subset(job.size, seed).map_err(|what| {
+        CliError::new(ErrorKind::Configuration, format!("study.sizes: {}: {what}", job.size))
+    })?;
     let state = of_job.state();
-    let layers: Vec<_> = state.parameters.iter().filter(|t| t.shape.len() > 1).collect();
-    let mut theta = of_job.start(seed, 0);
-    let (mut csv, mut failed, mut stopped) = (header(), None, None);
-    let work = |engine: &mut dyn Engine<Error = Fault>| {
-        engine.put(0, &theta)?;
-        let batches = engine.batches();
-        let here = Mix::from_iter([(0, 1.0)]);
-        let mut measure =
-            |engine: &mut dyn Engine<Error = Fault>, csv: &mut String, epoch: f64, ends: bool| {
-                let mut values = [Value::default(); 2];
-                for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
-                    engine.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
-                }
-                engine.get(0, &mut theta)?;
-                let of_layers = layers.iter().enumerate().map(|(number, tensor)| {
-                    let inputs = tensor.shape[1..].iter().product();
-                    let mut matrix = Matrix { rows: theta[tensor.range.clone()].to_vec(), bias: None };
-                    // The networks are side by side already.
-                    let how = How { metric: Metric::Euclidean, threads: 1, spectrum: ends };
-                    let own = matrix.statistics(inputs, how)?;
-                    let shuffled = if ends {
-                        Baseline::Shuffle.apply(&mut matrix, inputs, own.frobenius_norm, seed, number as u32);
-                        Some(matrix.statistics(inputs, How { spectrum: false, ..how })?)
-                    } else {
-                        None
-                    };
-                    Ok((own, shuffled))
-                });
-                match of_layers.collect::<std::result::Result<Vec<_>, valleys_core::topology::Error>>() {
-                    Ok(of_layers) => rows(csv, epoch, &values, of_layers),
-                    Err(error) => failed = Some(error),
-                }
-                Ok::<(), Fault>(())
-            };
-        // The epoch, the part of it, the batch to begin with.
-        let mut at = [0, 1, 0];
-        match saved.and_then(|saved| restore(saved, &inputs)) {
-            Some((place, text, state)) => {
-                (at, csv) = (place, text);
-                engine.restore(&state)?;
-                told(u64::from(batches) * u64::from(at[0]));
-            }
-            None => measure(engine, &mut csv, 0.0, true)?,
-        }
-        let (mut last, mut losses) = (Instant::now(), vec![0.0; call]);
-        for epoch in at[0]..config.minima.epochs {
-            let course = valleys_core::engine::StepParams {
-                seed,
-                job: 1,
-                epoch,
-                trainable: 0,
-                momentum: config.train.momentum as f32,
-                weight_decay: config.train.weight_decay as f32,
-                tangent_removal: 0.0,
-            };
-            let rate = config.train.learning_rate as f32;
-            let parts = if epoch == 0 { config.study.early.min(batches) } else { 1 };
-            let mut batch = at[2];
-            for part in at[1]..=parts {
-                let end = batches * part / parts;
-                while batch < end {
-                    let count = (end - batch).min(call as u32);
-                    let steps: Vec<Step> =
-                        (batch..batch + count).map(|batch| Step { mix: here.clone(), rate, batch }).collect();
-                    let losses = &mut losses[..count as usize];
-                    engine.advance(&course, &steps, losses)?;
-                    if let Some(i) = losses.iter().position(|loss| !loss.is_finite()) {
-                        let at = u64::from(epoch) * u64::from(batches) + u64::from(batch) + i as u64;
-                        return Err(Error::NotFinite { what: "the loss", at }.into());
-                    }
-                    batch += count;
-                    if stop.due(last) {
-                        let mut state = vec![0.0; engine.state_len()];
-                        engine.save(&mut state)?;
-                        let saved = Saved {
-                            inputs: inputs.clone(),
-                            text: csv.clone(),
-                            place: vec![epoch.into(), part.into(), batch.into()],
-                            doubles: Vec::new(),
-                            floats: vec![state],
-                        };
-                        let saved = if engine.state_len() > 0 { save(&saved) } else { Ok(()) };
-                        stopped = saved.and(if stop.now() { Err(Stop::failure()) } else { Ok(()) }).err();
-                        if stopped.is_some() {
-                            return Ok(());
-                        }
-                        last = Instant::now();
-                    }
-                }
-                let last = epoch + 1 == config.minima.epochs && part == parts;
-                measure(engine, &mut csv, f64::from(epoch) + f64::from(end) / f64::from(batches), last)?;
-            }
-            at = [epoch + 1, 1, 0];
-            told(u64::from(batches));
-        }
-        Ok(())
+    let mut training = Training {
+        config,
+        seed,
+        layers: state.parameters.iter().filter(|t| t.shape.len() > 1).collect(),
+        theta: of_job.initial(seed, 0),
+        csv: header(),
+        hooks: &hooks,
     };
-    let done = of_job.with_engine(1, |engine| match layer {
-        None => work(engine),
+    let wrong = |e: &dyn std::fmt::Display| {
+        CliError::new(
+            ErrorKind::Jobs,
+            format!("network of {} samples, replicate {}: {e}", job.size, job.replicate),
+        )
+    };
+    let done = of_job.engine(1).and_then(|mut engine| match layer {
+        None => training.run(&mut *engine),
         Some(layer) => {
-            let (done, at) = watched(engine, &of_job, work);
+            let (done, at) = watched(&mut *engine, &*of_job, |engine| training.run(engine));
             *layer = at;
             done
         }
     });
-    let wrong = |e: &dyn std::fmt::Display| {
-        Failure::new(Kind::Jobs, format!("network of {} samples, replicate {}: {e}", job.size, job.replicate))
-    };
     match done {
-        Err(error @ (Fault::Call(Error::NotFinite { .. }) | Fault::Device(_))) => return Ok(Err(error)),
-        done => done.map_err(|e| wrong(&e))?,
+        Err(error @ (EngineError::Call(Error::NotFinite { .. }) | EngineError::Device(_))) => {
+            return Ok(Err(error));
+        }
+        Err(error) => return Err(wrong(&error)),
+        Ok(Err(End::Stopped(failure))) => return Err(failure),
+        Ok(Err(End::Statistics(error))) => return Err(wrong(&error)),
+        Ok(Ok(())) => {}
     }
-    if let Some(stopped) = stopped {
-        return Err(stopped);
-    }
-    if let Some(error) = failed {
-        return Err(wrong(&error));
-    }
+    let Training { theta, csv, .. } = training;
     let statistics = of_job.statistics(&[&theta]).map_err(|e| wrong(&e))?.swap_remove(0);
-    let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.batches());
+    let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.batches().into());
     let files = [("measured.csv".to_owned(), csv.into_bytes()), ("theta.safetensors".to_owned(), checkpoint)];
     store.write_folder(&job.folder(), &files)?;
     Ok(Ok(()))
 }
 
+/// Why a training ended before its end, beside what its engine says.
+enum End {
+    /// A stop, or a checkpoint that cannot be written.
+    Stopped(CliError),
+    /// A layer whose statistics cannot be computed.
+    Statistics(valleys_core::topology::Error),
+}
+
+/// A network in training.
+struct Training<'a> {
+    config: &'a Config,
+    seed: u64,
+    /// Its weight matrices.
+    layers: Vec<&'a NamedTensor>,
+    /// Its parameters where it was measured last.
+    theta: Vec<f32>,
+    /// Its table so far.
+    csv: String,
+    hooks: &'a TrainingHooks<'a>,
+}
+
+/// How a training ended.
+type Ended = std::result::Result<std::result::Result<(), End>, EngineError>;
+
+impl Training<'_> {
+    fn run(&mut self, engine: &mut dyn Engine<Error = EngineError>) -> Ended {
+        let (config, hooks) = (self.config, self.hooks);
+        engine.put(0, &self.theta)?;
+        let (batches, epochs) = (engine.batches(), config.minima.epochs);
+        let mut ids = [ControlPointId::default()];
+        let vertex = ControlPoints::new(1, 1, &mut ids)?;
+        let fit = Fit {
+            key: Key::new(self.seed, 1),
+            faces: Faces::Fixed,
+            sampling: Sampling::Uniform,
+            sgd: SgdOptions {
+                learning_rate: config.train.learning_rate as f32,
+                momentum: config.train.momentum as f32,
+                weight_decay: config.train.weight_decay as f32,
+            },
+            schedule: Schedule::Constant,
+            epochs: 0..epochs,
+        };
+        // The part of the epoch that ends with the next measurement, from 1.
+        let mut part = 1;
+        let mut at = Checkpoint { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 };
+        match hooks.saved.as_ref().and_then(|saved| restore(saved, &hooks.inputs)) {
+            Some(([epoch, of_epoch, batch], text, state)) => {
+                (at.epoch, part, at.batch, self.csv) = (epoch, of_epoch, batch, text);
+                engine.restore(&state)?;
+                (hooks.on_progress)(u64::from(batches) * u64::from(epoch));
+            }
+            None => {
+                if let Err(end) = self.measure(engine, 0.0, true)? {
+                    return Ok(Err(end));
+                }
+            }
+        }
+        let call = hooks.call.max(1);
+        let mut steps = vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; call];
+        let (mut losses, mut drawn_cells) = (vec![0.0; call], vec![0; call]);
+        let mut last = Instant::now();
+        while at.epoch < epochs {
+            let epoch = at.epoch;
+            let parts = if epoch == 0 { config.study.early.min(batches) } else { 1 };
+            let end = batches * part / parts;
+            // One call of the engine, so that the fit pauses where the network is to be measured.
+            while at.epoch == epoch && at.batch < end {
+                let count = call.min((end - at.batch) as usize);
+                let memory = Memory {
+                    steps: &mut steps[..count],
+                    losses: &mut losses,
+                    drawn_cells: &mut drawn_cells,
+                    cell_points: &mut [],
+                    cell_losses: &mut [],
+                    cumulative: &mut [],
+                    initial: &mut [],
+                };
+                let from = Start::Resumed(at);
+                if let Progress::Paused(next) = fit.resume(engine, &vertex, memory, from, |_| (), || true)? {
+                    at = next;
+                }
+                if hooks.stop.due(last) && at.epoch == epoch {
+                    if let Err(failure) = self.save(engine, [epoch, part, at.batch])? {
+                        return Ok(Err(End::Stopped(failure)));
+                    }
+                    last = Instant::now();
+                }
+            }
+            let done = f64::from(epoch) + f64::from(end) / f64::from(batches);
+            if let Err(end) = self.measure(engine, done, at.epoch == epochs)? {
+                return Ok(Err(end));
+            }
+            part += 1;
+            if part > parts {
+                part = 1;
+                (hooks.on_progress)(u64::from(batches));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Writes a checkpoint at a place: epoch, part of it, batch. An error inside is that of the disk, or a stop.
+    fn save(
+        &self,
+        engine: &mut dyn Engine<Error = EngineError>,
+        place: [u32; 3],
+    ) -> std::result::Result<Result<()>, EngineError> {
+        let mut state = vec![0.0; engine.state_len()];
+        engine.save(&mut state)?;
+        let can_resume = !state.is_empty();
+        let saved = Saved {
+            inputs: self.hooks.inputs.clone(),
+            text: self.csv.clone(),
+            place: place.map(u64::from).to_vec(),
+            doubles: Vec::new(),
+            floats: vec![state],
+        };
+        let saved = if can_resume { (self.hooks.save)(&saved) } else { Ok(()) };
+        Ok(saved.and(if self.hooks.stop.now() { Err(Stop::failure()) } else { Ok(()) }))
+    }
+
+    /// Measures the network after so many epochs: its losses, and its layers; what takes longer only at the `ends`.
+    fn measure(&mut self, engine: &mut dyn Engine<Error = EngineError>, epoch: f64, ends: bool) -> Ended {
+        let here = Mix::from_iter([(0, 1.0)]);
+        let mut values = [Value::default(); 2];
+        for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
+            engine.values(split, std::slice::from_ref(&here), std::slice::from_mut(value))?;
+        }
+        engine.get(0, &mut self.theta)?;
+        let of_layers = self.layers.iter().enumerate().map(|(number, tensor)| {
+            let inputs = tensor.shape[1..].iter().product();
+            let mut matrix = Matrix { rows: self.theta[tensor.range.clone()].to_vec(), bias: None };
+            // The networks are trained side by side already.
+            let options = StatisticsOptions { metric: Metric::Euclidean, threads: 1, spectrum: ends };
+            let own = matrix.statistics(inputs, options)?;
+            let shuffled = if ends {
+                Baseline::Shuffle.apply(&mut matrix, inputs, own.frobenius_norm, self.seed, number as u32);
+                Some(matrix.statistics(inputs, StatisticsOptions { spectrum: false, ..options })?)
+            } else {
+                None
+            };
+            Ok((own, shuffled))
+        });
+        match of_layers.collect::<std::result::Result<Vec<_>, _>>() {
+            Ok(of_layers) => rows(&mut self.csv, epoch, &values, of_layers),
+            Err(error) => return Ok(Err(End::Statistics(error))),
+        }
+        Ok(Ok(()))
+    }
+}
+
 /// Place, table and state of a checkpoint of these inputs.
-fn restore(saved: Saved, inputs: &str) -> Option<([u32; 3], String, Vec<f32>)> {
+fn restore(saved: &Saved, inputs: &str) -> Option<([u32; 3], String, Vec<f32>)> {
     let place: Vec<u32> = saved.place.iter().filter_map(|&x| u32::try_from(x).ok()).collect();
-    let [state] = saved.floats.try_into().ok()?;
-    (saved.inputs == inputs).then_some((place.try_into().ok()?, saved.text, state))
+    let [state] = &saved.floats[..] else { return None };
+    (saved.inputs == inputs).then_some((place.try_into().ok()?, saved.text.clone(), state.clone()))
 }
 
 fn header() -> String {
@@ -271,7 +340,7 @@ fn rows(
 /// The file cannot be read or is malformed, with the line.
 pub fn read(store_root: &std::path::Path, job: Job) -> Result<Vec<Measured>> {
     let path = store_root.join(job.folder()).join("measured.csv");
-    let wrong = |what: String| Failure::new(Kind::Data, format!("{}: {what}", path.display()));
+    let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
     let mut reader = csv::Reader::from_path(&path).map_err(|e| wrong(e.to_string()))?;
     let given = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
     if !header().trim_end().split(',').eq(given.iter()) {

@@ -1,7 +1,7 @@
 //! Safetensors files, read tensor after tensor. A header is believed only after every claim in it was checked against
 //! the length of the file.
 
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -84,11 +84,11 @@ impl Header {
     /// # Errors
     /// As [`Header::new`]; it cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let cannot = |e| Failure::new(Kind::Data, format!("cannot read {}: {e}", path.display()));
+        let cannot = |e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display()));
         let file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if !metadata.is_file() {
-            return Err(Failure::new(Kind::Data, format!("{} is not a file", path.display())));
+            return Err(CliError::new(ErrorKind::Data, format!("{} is not a file", path.display())));
         }
         Self::new(&path.display().to_string(), file, metadata.len())
     }
@@ -102,8 +102,8 @@ impl<F: Read + Seek> Header<F> {
     /// bytes between them or at the end.
     pub fn new(name: &str, mut file: F, len: u64) -> Result<Self> {
         let wrong =
-            |what: String| Failure::new(Kind::Data, format!("{name}: not a safetensors file: {what}"));
-        let cannot = |e: std::io::Error| Failure::new(Kind::Data, format!("cannot read {name}: {e}"));
+            |what: String| CliError::new(ErrorKind::Data, format!("{name}: not a safetensors file: {what}"));
+        let cannot = |e: std::io::Error| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}"));
         if len < 8 {
             return Err(wrong(format!("{len} bytes, but the length of the header alone takes 8")));
         }
@@ -164,11 +164,11 @@ impl<F: Read + Seek> Header<F> {
     /// It cannot be read; an element that is not finite; no memory; another type.
     pub fn read(&mut self, tensor: &Tensor) -> Result<Numbers> {
         let name = &self.name;
-        let cannot = |e: std::io::Error| Failure::new(Kind::Data, format!("cannot read {name}: {e}"));
+        let cannot = |e: std::io::Error| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}"));
         self.file.seek(SeekFrom::Start(self.start + tensor.range[0])).map_err(cannot)?;
         let mut source = (&mut self.file).take(tensor.range[1] - tensor.range[0]);
         let wrong =
-            |what: String| Failure::new(Kind::Data, format!("{name}: tensor {}: {what}", tensor.name));
+            |what: String| CliError::new(ErrorKind::Data, format!("{name}: tensor {}: {what}", tensor.name));
         let single = |source: &mut _, size, decode: fn(&[u8]) -> f32| {
             decoded(source, tensor.elements(), size, decode).map(Numbers::F32)
         };
@@ -190,7 +190,7 @@ impl<F: Read + Seek> Header<F> {
             std::io::ErrorKind::OutOfMemory => {
                 let what =
                     format!("{name}: tensor {}: no memory for {} numbers", tensor.name, tensor.elements());
-                Failure::new(Kind::Resources, what)
+                CliError::new(ErrorKind::Resources, what)
             }
             _ => cannot(e),
         })?;

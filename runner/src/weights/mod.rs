@@ -10,14 +10,14 @@ mod moments;
 mod spectrum;
 pub mod statistics;
 
-use crate::cpu::cloud::Narrow;
-use crate::failure::{Failure, Kind, Result};
+use crate::error::{CliError, ErrorKind, Result};
 use choice::Choice;
 use file::{Header, Numbers, Tensor};
 use serde::Serialize;
-use statistics::{Baseline, How, Matrix, Metric, Statistics};
+use statistics::{Baseline, Matrix, Metric, Statistics, StatisticsOptions};
 use std::path::Path;
 use valleys_core::topology::Error;
+use valleys_simd::spanning_tree::Narrow;
 
 /// What is wanted of a file.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +122,7 @@ pub fn read(path: &Path, wanted: &Wanted) -> Result<Weights> {
     }
     if weights.layers.is_empty() && wanted.choice.is_given() {
         let what = format!("{name}: no layer matches --layers {}", wanted.choice.layers.join(", "));
-        return Err(Failure::new(Kind::Usage, what));
+        return Err(CliError::new(ErrorKind::Usage, what));
     }
     // Neural persistence is relative to the largest weight of all layers.
     let all = weights.layers.iter().map(|l| l.statistics.largest()).fold(0.0, f64::max);
@@ -147,7 +147,7 @@ fn measure<T: Narrow>(
     let wrong = |e| crate::formats::from_core(&format!("{file}: tensor {}", tensor.name), e);
     let (neurons, inputs) = (tensor.shape[0], tensor.shape[1..].iter().product::<usize>());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let how = How { metric: wanted.metric, threads, spectrum: true };
+    let how = StatisticsOptions { metric: wanted.metric, threads, spectrum: true };
     let statistics = match matrix.statistics(inputs, how) {
         Err(error @ Error::NoDirection { .. }) => return Ok(Err(error.to_string())),
         other => other.map_err(wrong)?,

@@ -1,6 +1,6 @@
 //! The largest singular value of a matrix.
 
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::Coordinate;
 
 /// Most steps: with every vector kept orthogonal, some fifty are enough for any matrix of a network.
@@ -16,7 +16,7 @@ pub fn spectral_norm<T: Coordinate>(rows: &[T], inputs: usize) -> f64 {
     if largest == 0.0 {
         return 0.0;
     }
-    let mut stream = Stream::new(0, Purpose::Perturbation, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(0, 0), Purpose::Perturbation, 0, 0);
     let mut vector: Vec<f64> = (0..inputs).map(|_| stream.normal()).collect();
     let length = dot(&vector, &vector).sqrt();
     vector.iter_mut().for_each(|x| *x /= length);

@@ -2,11 +2,11 @@
 
 use super::moments::moments;
 use super::spectrum::spectral_norm;
-use crate::cpu::cloud::{Distance, Narrow, spanning_tree};
 use clap::ValueEnum;
 use serde::Serialize;
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::{Bipartite, Error, Lifetimes};
+use valleys_simd::spanning_tree::{Distance, Narrow, spanning_tree};
 
 /// Distance of two neurons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
@@ -90,7 +90,7 @@ impl Statistics {
 
 /// How a matrix is measured.
 #[derive(Clone, Copy, Debug)]
-pub struct How {
+pub struct StatisticsOptions {
     /// Distance of two neurons.
     pub metric: Metric,
     /// Threads; no bit depends on it.
@@ -123,7 +123,7 @@ impl<T: Narrow> Matrix<T> {
     ///
     /// # Errors
     /// As [`lifetimes`].
-    pub fn statistics(&self, inputs: usize, how: How) -> Result<Statistics, Error> {
+    pub fn statistics(&self, inputs: usize, how: StatisticsOptions) -> Result<Statistics, Error> {
         let rows = self.rows.as_slice();
         let neurons = rows.len().checked_div(inputs).unwrap_or(0);
         let tree = Bipartite::new(rows, inputs, &mut vec![0.0; inputs + neurons])?;
@@ -185,13 +185,14 @@ impl Baseline {
         for (entries, width, place) in std::iter::once((matrix.rows.as_mut_slice(), inputs, 0)).chain(bias) {
             match self {
                 Self::Shuffle => {
-                    Stream::new(seed, Purpose::Perturbation, number.into(), place, 0).shuffle(entries);
+                    Stream::new(Key::new(seed, number.into()), Purpose::Perturbation, place, 0)
+                        .shuffle(entries);
                 }
                 Self::Gaussian => {
                     let wanted = if place == 0 { frobenius } else { moments(entries).0 };
                     for (row, entries) in (0..).zip(entries.chunks_mut(width)) {
                         let mut stream =
-                            Stream::new(seed, Purpose::Perturbation, number.into(), 2 + place, row);
+                            Stream::new(Key::new(seed, number.into()), Purpose::Perturbation, 2 + place, row);
                         entries.fill_with(|| T::nearest(stream.normal()));
                     }
                     let scale = wanted / moments(entries).0;

@@ -1,7 +1,7 @@
 //! Index 0 of a point cloud: its minimum spanning tree, under two distances, and the entropy of the lifetimes.
 
 use crate::{Error, Record};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::{Cosine, Edge, Euclidean, Interval, Lifetimes, Metric, spanning_tree};
 
 const POINTS: usize = 40;
@@ -37,7 +37,7 @@ impl Memory {
 /// None, if the core is right.
 pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     let Memory { points, norms, tree, bars, scratch } = memory;
-    let mut stream = Stream::new(7, Purpose::Init, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(7, 0), Purpose::Init, 0, 0);
     points.fill_with(|| stream.normal() as f32);
     points.copy_within(..DIM, (POINTS - 1) * DIM);
 

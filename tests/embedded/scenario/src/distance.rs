@@ -1,7 +1,7 @@
 //! Bottleneck distances of diagrams.
 
 use crate::{Error, Record};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::{Ground, Interval, bottleneck, bottleneck_len};
 
 const BARS: usize = 40;
@@ -26,7 +26,7 @@ impl Memory {
 /// # Errors
 /// None, if the core is right.
 pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
-    let mut stream = Stream::new(7, Purpose::Init, 1, 0, 0);
+    let mut stream = Stream::new(Key::new(7, 1), Purpose::Init, 0, 0);
     for bar in memory.diagrams.as_flattened_mut() {
         let birth = stream.unit();
         *bar = Interval::new(birth, birth + stream.unit());

@@ -4,10 +4,12 @@
 
 use crate::union_find::tell;
 use crate::{Error, Record};
-use valleys_core::engine::{Engine, Function, FunctionLoss, Sgd, Split, Step, Value, rotate, rotation};
+use valleys_core::engine::{
+    Direct, Engine, Function, FunctionLoss, Sgd, Split, Step, Value, rotate, rotation,
+};
 use valleys_core::evaluation::{evaluate_lattice, segment};
-use valleys_core::fit::{self, Faces, Fit, PeakSampling, Sampling, SgdOptions};
-use valleys_core::rng::{Purpose, Stream};
+use valleys_core::fit::{self, Faces, Fit, PeakSampling, Sampling, Schedule, SgdOptions};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{
     ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, Mix, Simplex, control_points_len,
 };
@@ -24,7 +26,7 @@ const FACES: usize = control_points_len(3, 1);
 /// Steps that go to the landscape in one call.
 const STEPS: usize = 10;
 const PEAKED: PeakSampling =
-    PeakSampling { power: 8, uniform: 0.3, cells: 6, samples: 1, share: 0.2, tangent_removal: 1.0 };
+    PeakSampling { power: 8, uniform: 0.3, cells: 6, samples: 1, ema_rate: 0.2, tangent_removal: 1.0 };
 /// Cells of the triangle; as many points of a lattice go to the landscape in one call.
 const CELLS: usize = EdgewiseSubdivision::new(3, PEAKED.cells).len();
 
@@ -40,7 +42,7 @@ pub struct Memory {
     ids: [ControlPointId; FACES],
     steps: [Step; STEPS],
     losses: [f32; STEPS],
-    drawn: [u32; STEPS],
+    drawn_cells: [u32; STEPS],
     points: [Mix; CELLS],
     cumulative: [f64; CELLS],
     before: [f32; DIM],
@@ -65,7 +67,7 @@ impl Memory {
             ids: [ControlPointId::BLANK; FACES],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; STEPS],
             losses: [0.0; STEPS],
-            drawn: [0; STEPS],
+            drawn_cells: [0; STEPS],
             points: [const { Mix::new() }; CELLS],
             cumulative: [0.0; CELLS],
             before: [0.0; DIM],
@@ -129,32 +131,31 @@ fn fit(
     let controls = control_points_len(vertices, 1);
     let frame = ControlPoints::new(vertices, 1, &mut memory.ids[..controls])?;
     let slots = &mut memory.slots[..Sgd::memory_len(controls, DIM)];
-    let slots = Sgd::new(slots, DIM)?;
-    let mut engine =
-        FunctionLoss::new(FUNCTION, &memory.rotation, slots, &mut memory.vectors, &mut memory.theta)?;
+    let loss = FunctionLoss::new(FUNCTION, DIM, &memory.rotation, &mut memory.vectors[..])?;
+    let mut engine = Direct::new(loss, slots, &mut memory.theta[..])?;
 
     centres[simplex.mask() as usize - 1] = start(simplex, centres, &memory.rotation);
     for (slot, position) in (0..).zip(frame.ids()) {
         engine.put(slot, &centres[face(simplex, position.support()) - 1])?;
     }
     let fit = Fit {
-        simplex,
-        centres: Faces::Fixed,
+        key: Key::new(SEED, simplex.mask()),
+        faces: Faces::Fixed,
         sampling,
         sgd: SgdOptions { learning_rate: 0.02, momentum: 0.9, weight_decay: 0.0 },
+        schedule: Schedule::Linear,
         epochs: 0..30,
-        seed: SEED,
     };
     record.of(["minimum", "curve", "triangle"][simplex.dimension()]);
     let cells = fit.cells_len(&frame);
     let fitting = fit::Memory {
         steps: &mut memory.steps,
         losses: &mut memory.losses,
-        drawn: &mut memory.drawn,
-        points: &mut memory.points[..cells],
-        held: &mut memory.values[..cells],
+        drawn_cells: &mut memory.drawn_cells,
+        cell_points: &mut memory.points[..cells],
+        cell_losses: &mut memory.values[..cells],
         cumulative: &mut memory.cumulative[..cells],
-        start: &mut memory.before[..fit.start_len(&frame, DIM)],
+        initial: &mut memory.before[..fit.initial_len(&frame, DIM)],
     };
     fit.run(&mut engine, &frame, fitting, None, |epoch| {
         record.put("loss", epoch.loss);
@@ -176,7 +177,7 @@ fn fit(
 fn start(simplex: Simplex, centres: &[[f32; DIM]; FACES], rotation: &[f64]) -> [f32; DIM] {
     let mut theta = [0.0; DIM];
     if simplex.dimension() == 0 {
-        let mut stream = Stream::new(SEED, Purpose::Perturbation, simplex.mask(), 0, 0);
+        let mut stream = Stream::new(Key::new(SEED, simplex.mask()), Purpose::Perturbation, 0, 0);
         let [x, y] = FUNCTION.wells()[simplex.mask().trailing_zeros() as usize];
         let near = [x, y, 0.0].map(|x| x + stream.symmetric(0.1));
         rotate(rotation, &near, &mut theta);

@@ -1,11 +1,11 @@
 //! A small multilayer perceptron, trained and measured.
 
 use crate::{Error, Record};
-use valleys_core::engine::{Engine, NetworkLoss, Sgd, Split, Step, Value};
-use valleys_core::fit::{self, Faces, Fit, Sampling, SgdOptions};
+use valleys_core::engine::{Direct, Engine, NetworkLoss, Sgd, Split, Step, Value};
+use valleys_core::fit::{self, Faces, Fit, Sampling, Schedule, SgdOptions};
 use valleys_core::network::{Layer, Network, Samples, Shape, initialise};
-use valleys_core::rng::{Purpose, Stream};
-use valleys_core::simplex::{ControlPointId, ControlPoints, Mix, Simplex};
+use valleys_core::rng::{Key, Purpose, Stream};
+use valleys_core::simplex::{ControlPointId, ControlPoints, Mix};
 
 const NETWORK: Network<'_> = Network {
     input: Shape::flat(INPUTS),
@@ -25,12 +25,13 @@ pub struct Memory {
     labels: [u8; TRAIN + TEST],
     theta: [f32; DIM],
     slots: [f32; Sgd::memory_len(1, DIM)],
+    scratch: [f32; 2 * DIM],
     floats: [f32; NetworkLoss::floats_len(&NETWORK, BATCH)],
     order: [u32; TRAIN],
     batch: [u8; BATCH],
     steps: [Step; 2],
     losses: [f32; 2],
-    drawn: [u32; 2],
+    drawn_cells: [u32; 2],
 }
 
 impl Memory {
@@ -42,12 +43,13 @@ impl Memory {
             labels: [0; TRAIN + TEST],
             theta: [0.0; DIM],
             slots: [0.0; Sgd::memory_len(1, DIM)],
+            scratch: [0.0; 2 * DIM],
             floats: [0.0; NetworkLoss::floats_len(&NETWORK, BATCH)],
             order: [0; TRAIN],
             batch: [0; BATCH],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; 2],
             losses: [0.0; 2],
-            drawn: [0; 2],
+            drawn_cells: [0; 2],
         }
     }
 }
@@ -60,16 +62,16 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     draw(&mut memory.inputs, &mut memory.labels);
     let (train_inputs, test_inputs) = memory.inputs.split_at(TRAIN * INPUTS);
     let (train_labels, test_labels) = memory.labels.split_at(TRAIN);
-    let mut engine = NetworkLoss::new(
+    let loss = NetworkLoss::new(
         NETWORK,
         Samples { inputs: train_inputs, labels: train_labels },
         Samples { inputs: test_inputs, labels: test_labels },
         BATCH,
-        Sgd::new(&mut memory.slots, DIM)?,
-        &mut memory.floats,
-        &mut memory.order,
-        &mut memory.batch,
+        &mut memory.floats[..],
+        &mut memory.order[..],
+        &mut memory.batch[..],
     )?;
+    let mut engine = Direct::new(loss, &mut memory.slots[..], &mut memory.scratch[..])?;
     initialise(&NETWORK, 7, 0, &mut memory.theta);
     engine.put(0, &memory.theta)?;
 
@@ -77,21 +79,21 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     let mut ids = [ControlPointId::default()];
     let frame = ControlPoints::new(1, 1, &mut ids)?;
     let fit = Fit {
-        simplex: Simplex::vertex(0),
-        centres: Faces::Fixed,
+        key: Key::new(7, 1),
+        faces: Faces::Fixed,
         sampling: Sampling::Uniform,
         sgd: SgdOptions { learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3 },
+        schedule: Schedule::Linear,
         epochs: 0..10,
-        seed: 7,
     };
     let fitting = fit::Memory {
         steps: &mut memory.steps,
         losses: &mut memory.losses,
-        points: &mut [],
-        drawn: &mut memory.drawn,
-        held: &mut [],
+        cell_points: &mut [],
+        drawn_cells: &mut memory.drawn_cells,
+        cell_losses: &mut [],
         cumulative: &mut [],
-        start: &mut [],
+        initial: &mut [],
     };
     fit.run(&mut engine, &frame, fitting, None, |epoch| {
         record.put("rate", epoch.rate);
@@ -111,7 +113,7 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
 
 /// Normal inputs; the label is the largest of the first three.
 fn draw(inputs: &mut [f32], labels: &mut [u8]) {
-    let mut stream = Stream::new(7, Purpose::Split, 0, 0, 0);
+    let mut stream = Stream::new(Key::new(7, 0), Purpose::Split, 0, 0);
     inputs.fill_with(|| stream.normal() as f32);
     for (x, label) in inputs.chunks_exact(INPUTS).zip(labels) {
         *label = (1..3).fold(0, |best, i| if x[i] > x[best as usize] { i as u8 } else { best });

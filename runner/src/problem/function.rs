@@ -1,0 +1,89 @@
+//! Functions with known critical values.
+
+use super::Problem;
+use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::error::{CliError, ErrorKind, Result};
+use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
+use valleys_core::rng::{Key, Purpose, Stream};
+
+/// Spread of the points from which minima are sought, around the function's wells.
+const INITIAL_SPREAD: f64 = 0.1;
+
+/// Most variables: the rotation has their square.
+const MOST_VARIABLES: usize = 4096;
+
+/// Points that go to the function in one call.
+const POINTS: usize = 64;
+
+/// Cells on an edge: a value costs next to nothing, and fine cells miss no spike.
+const CELLS: u32 = 32;
+
+/// A function with known critical values, rotated where it has more variables than it needs.
+#[derive(Clone, Debug)]
+pub struct FunctionProblem {
+    function: Function,
+    /// Orthogonal, (dim, dim): the identity unless there are more variables than the function needs.
+    rotation: Vec<f64>,
+    dim: usize,
+}
+
+impl FunctionProblem {
+    /// A function of `parameters` variables, written as a number; of as many as it needs where that is empty.
+    ///
+    /// # Errors
+    /// Another text; too few or too many variables.
+    pub fn new(function: Function, parameters: &str, seed: u64) -> Result<Self> {
+        let least = function.least_dim();
+        let dim = if parameters.is_empty() { Some(least) } else { parameters.parse().ok() };
+        let Some(dim) = dim.filter(|d| (least..=MOST_VARIABLES).contains(d)) else {
+            let name = function.name();
+            let message =
+                format!("network \"{name}:{parameters}\": {least} to {MOST_VARIABLES} variables expected");
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        };
+        let mut matrix = vec![0.0; dim * dim];
+        if dim > least {
+            rotation(seed, dim, &mut matrix).expect("the matrix is square");
+        } else {
+            (0..dim).for_each(|i| matrix[i * (dim + 1)] = 1.0);
+        }
+        Ok(Self { function, rotation: matrix, dim })
+    }
+}
+
+impl Problem for FunctionProblem {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn batches(&self) -> u32 {
+        BATCHES
+    }
+
+    /// Near the function's wells in turn.
+    fn initial(&self, seed: u64, vertex: u32) -> Vec<f32> {
+        let mut stream = Stream::new(Key::new(seed, 1 << vertex), Purpose::Init, 0, 0);
+        let mut x: Vec<f64> = (0..self.dim).map(|_| INITIAL_SPREAD * stream.normal()).collect();
+        let wells = self.function.wells();
+        let well = wells[vertex as usize % wells.len()];
+        x.iter_mut().zip(well).for_each(|(x, w)| *x += w);
+        let mut theta = vec![0.0; self.dim];
+        rotate(&self.rotation, &x, &mut theta);
+        theta
+    }
+
+    fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
+        let dim = self.dim;
+        let loss = FunctionLoss::new(self.function, dim, &self.rotation, vec![0.0; 2 * dim])?;
+        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + POINTS) * dim]);
+        Ok(any(Direct::new(loss, slots, scratch)?))
+    }
+
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
+    fn cells(&self) -> u32 {
+        CELLS
+    }
+}

@@ -1,0 +1,288 @@
+//! Networks on data.
+
+use super::{Cost, Problem, Provenance};
+use crate::config::{Augment, Backend, Config, Take};
+use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset};
+use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::error::{CliError, ErrorKind, Result};
+use crate::model::{Model, State};
+use crate::reference;
+use std::path::Path;
+use std::sync::Arc;
+use valleys_core::engine::{Split, StepParams, epoch_order};
+use valleys_core::error::Error;
+use valleys_core::network::{CropFlip, Layer, Shape, accumulate, initialise};
+use valleys_gpu::{Gpu, Opener, Paths, Shared};
+use valleys_simd::engine::Cpu;
+use valleys_simd::engine::images::Images;
+
+/// Samples whose activations an engine holds come in groups of so many.
+const GROUP: usize = 16;
+
+/// Mean cross-entropy of a network over labelled samples.
+#[derive(Clone, Debug)]
+pub struct NetworkProblem {
+    model: Model,
+    data: Arc<Dataset>,
+    shape: Shape,
+    source: Source,
+    batch: usize,
+    augment: Augment,
+    paths: Paths,
+    backend: On,
+}
+
+/// What trains and measures.
+#[derive(Clone, Debug)]
+enum On {
+    /// The fast engine of the processor.
+    Cpu,
+    /// The reference kernels.
+    Reference,
+    /// A GPU, with the samples on it.
+    Gpu(Arc<Opener>, Arc<Shared>),
+}
+
+impl NetworkProblem {
+    /// The network and the data of a configuration.
+    ///
+    /// # Errors
+    /// Unknown network or data set, with the nearest known name; widths that do not fit the data; a network that the
+    /// fast engine of the processor does not support.
+    pub fn from_config(config: &Config) -> Result<Self> {
+        let name = config.network.as_str();
+        let model = Model::by_name(name)?;
+        let Some(dataset) = config.dataset.as_deref() else {
+            let message = format!("network {name:?} needs a dataset, such as \"digits\"");
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        };
+        let train = match (config.data.limit, config.data.take) {
+            (0, _) => Subset::All,
+            (count, Take::First) => Subset::First(count),
+            (count, Take::Stratified) => Subset::Stratified { count, seed: config.seed },
+        };
+        let options = LoadOptions {
+            dir: config.data.dir.as_deref().map(Path::new),
+            train,
+            test: Subset::All,
+            mean: config.data.mean.as_deref(),
+            std: config.data.std.as_deref(),
+        };
+        let loaded = data::load(dataset, &options)?;
+        fits(name, &model, dataset, &loaded)?;
+        let Loaded { data, shape, source, .. } = loaded;
+        let problem = Self {
+            model,
+            data: Arc::new(data),
+            shape,
+            source,
+            batch: config.train.batch,
+            augment: config.train.augment,
+            paths: config.gpu.chosen()?,
+            backend: if config.backend == Backend::Reference { On::Reference } else { On::Cpu },
+        };
+        if config.backend == Backend::Cpu {
+            problem.check_cpu(name)?;
+        }
+        Ok(problem)
+    }
+
+    /// Refuses a network that the fast engine of the processor does not support, with the reason.
+    fn check_cpu(&self, name: &str) -> Result<()> {
+        match self.cpu(0) {
+            Err(EngineError::Call(Error::Unsupported { what })) => {
+                let message = format!(
+                    "the fast engine of the processor does not support network {name:?}: {what}; \
+                     backend = \"reference\" trains it, slowly"
+                );
+                Err(CliError::new(ErrorKind::Configuration, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How steps augment their samples.
+    fn augmentation(&self) -> Option<CropFlip<Vec<f32>>> {
+        let (shape, padding) = (self.shape, CropFlip::PADDING);
+        let border = || self.source.black(shape);
+        (self.augment == Augment::CropFlip).then(|| CropFlip { shape, padding, border: border() })
+    }
+
+    /// The fast engine of the processor.
+    fn cpu(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
+        let (network, augment) = (self.model.network(), self.augmentation());
+        let is_dense = |layer: &Layer| matches!(layer, Layer::Linear { .. } | Layer::Relu);
+        if network.layers.iter().all(is_dense) && augment.is_none() {
+            return Ok(any(Cpu::new(network.layers, network.input, self.data.clone(), self.batch, slots)?));
+        }
+        Ok(any(Images::new(&network, self.data.clone(), self.batch, slots, augment)?))
+    }
+}
+
+impl Problem for NetworkProblem {
+    fn dim(&self) -> usize {
+        self.model.network().parameter_len()
+    }
+
+    fn batches(&self) -> u32 {
+        self.data.train.len().div_ceil(self.batch) as u32
+    }
+
+    fn initial(&self, seed: u64, vertex: u32) -> Vec<f32> {
+        let mut theta = vec![0.0; self.dim()];
+        initialise(&self.model.network(), seed, vertex, &mut theta);
+        theta
+    }
+
+    fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
+        match &self.backend {
+            On::Cpu => self.cpu(slots),
+            On::Reference => {
+                let (network, augment) = (self.model.network(), self.augmentation());
+                Ok(any(reference::engine(network, &self.data, self.batch, slots, augment)?))
+            }
+            On::Gpu(_, shared) => {
+                let (network, augment) = (self.model.network(), self.augmentation());
+                Ok(any(Gpu::new(&network, shared.clone(), self.batch, slots, augment)?))
+            }
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        self.data.hash().to_hex().to_string()
+    }
+
+    fn splits(&self) -> &[Split] {
+        &[Split::Train, Split::Test]
+    }
+
+    fn state(&self) -> State {
+        self.model.state()
+    }
+
+    fn statistics(&self, points: &[&[f32]]) -> std::result::Result<Vec<Vec<f32>>, Error> {
+        let network = self.model.network();
+        if network.statistics_len() == 0 {
+            return Ok(vec![Vec::new(); points.len()]);
+        }
+        if let On::Reference = self.backend {
+            let of = |theta: &&[f32]| reference::statistics(&network, theta, &self.data.train, self.batch);
+            return points.iter().map(of).collect();
+        }
+        let mut images = Images::new(&network, self.data.clone(), self.batch, 0, None)?;
+        points.iter().map(|theta| images.statistics(theta)).collect()
+    }
+
+    fn provenance(&self) -> Provenance {
+        let adapter = match &self.backend {
+            On::Gpu(opener, _) => opener.device().ok().map(|device| {
+                let info = device.info();
+                format!("{}, {:?}, {} {}", info.name, info.backend, info.driver, info.driver_info)
+            }),
+            On::Cpu | On::Reference => None,
+        };
+        Provenance {
+            adapter,
+            train_samples: Some(self.data.train.len()),
+            test_samples: Some(self.data.test.len()),
+            data: Some(self.fingerprint()),
+            source: Some(self.source.clone()),
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let (network, data) = (self.model.network(), &self.data);
+        let flops = network.flops();
+        // The statistics of batch norms are a pass over the training samples, for every split.
+        let passes = if network.statistics_len() > 0 { self.splits().len() } else { 0 };
+        let samples = data.train.len() + data.test.len() + passes * data.train.len();
+        let plan = valleys_gpu::network::Plan::new(&network).ok();
+        // Values and gradients of whole groups of samples, and what is packed.
+        let activations = 12 * self.batch.next_multiple_of(GROUP) * network.activation_len();
+        Cost {
+            // Forward and backward are three times forward.
+            step_flops: 3 * self.batch * flops,
+            train_flops: data.train.len() * flops,
+            point_flops: samples * flops,
+            on_hardware: match &self.backend {
+                On::Gpu(opener, _) => opener.device().is_ok_and(|device| device.is_hardware()),
+                On::Cpu | On::Reference => false,
+            },
+            on_gpu: matches!(self.backend, On::Gpu(..)),
+            data_bytes: (4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64) as u64,
+            engine_bytes: activations as u64,
+            gpu_step_bytes: plan.map(|plan| plan.bytes(self.batch, self.paths)),
+        }
+    }
+
+    fn on_subset(&self, count: usize, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
+        let train = &self.data.train;
+        let part = Subset::Stratified { count, seed };
+        let numbers = part.numbers(&train.labels, self.model.network().classes());
+        if numbers.is_empty() || count > numbers.len() {
+            return Err(format!("1 to {} training samples expected", train.len()));
+        }
+        let data = Dataset { train: train.pick(&numbers), test: self.data.test.clone() };
+        let mut part = Self { data: Arc::new(data), ..self.clone() };
+        if let On::Gpu(opener, _) = &self.backend {
+            part.backend = part.gpu(opener.clone(), 1);
+        }
+        Ok(Box::new(part))
+    }
+
+    fn supports_gpu(&self) -> bool {
+        true
+    }
+
+    fn on_gpu(&self, provider: Arc<Opener>, models: usize) -> Option<Box<dyn Problem>> {
+        Some(Box::new(Self { backend: self.gpu(provider, models), ..self.clone() }))
+    }
+
+    fn diverging_layer(&self, params: &StepParams, batch: u32, theta: &[f32]) -> Option<String> {
+        let (network, train) = (self.model.network(), &self.data.train);
+        let mut order = vec![0; train.len()];
+        epoch_order(params.key, params.epoch, &mut order);
+        let chosen = order.chunks(self.batch).nth(batch as usize)?;
+        let len = network.input.len();
+        let inputs: Vec<f32> =
+            chosen.iter().flat_map(|&i| &train.inputs[i as usize * len..][..len]).copied().collect();
+        let mut outputs = vec![0.0; network.activation_len() * chosen.len()];
+        let mut statistics = vec![0.0; network.statistics_len()];
+        accumulate(&network, theta, &inputs, chosen.len(), 1.0, &mut outputs, &mut statistics).ok()?;
+        let mut rows = network.rows().zip(&self.model.modules);
+        let (row, module) =
+            rows.find(|(row, _)| !outputs[row.activations(chosen.len())].iter().all(|x| x.is_finite()))?;
+        Some(if module.is_empty() {
+            format!("row {} ({})", row.number, row.layer.name())
+        } else {
+            module.clone()
+        })
+    }
+}
+
+impl NetworkProblem {
+    fn gpu(&self, provider: Arc<Opener>, models: usize) -> On {
+        let shared = Shared::new(provider.clone(), self.data.clone(), self.shape.channels);
+        On::Gpu(provider, Arc::new(shared.side_by_side(models)))
+    }
+}
+
+/// Checks that a network reads the samples of a data set and knows its classes.
+///
+/// # Errors
+/// It does not, with both shapes.
+pub fn fits(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
+    let network = model.network();
+    let (inputs, classes) = (network.input, network.classes());
+    // A multilayer perceptron reads any shape as a vector.
+    let flat = inputs == Shape::flat(inputs.len());
+    let shape = if flat { Shape::flat(loaded.shape.len()) } else { loaded.shape };
+    if (inputs, classes) == (shape, loaded.classes) {
+        return Ok(());
+    }
+    let message = format!(
+        "network {name:?} has {inputs} inputs and {classes} outputs, but dataset {dataset:?} has {shape} features and {} classes",
+        loaded.classes
+    );
+    Err(CliError::new(ErrorKind::Configuration, message))
+}

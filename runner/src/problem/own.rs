@@ -1,0 +1,101 @@
+//! Anybody's loss as a problem.
+
+use super::Problem;
+use crate::engine_error::{AnyEngine, EngineError, any};
+use std::fmt;
+use valleys_core::engine::{Direct, Loss, Sgd};
+
+/// Points that go to a loss in one call, and the floats that they may take.
+const POINTS: usize = 64;
+const FLOATS: usize = 1 << 24;
+
+/// Makes a new instance of a loss, one for each engine.
+type Make<L> = dyn Fn() -> L + Send + Sync;
+
+/// Where minimum `vertex` of a run with a seed starts.
+type Initial = dyn Fn(u64, u32) -> Vec<f32> + Send + Sync;
+
+/// A problem made of a [`Loss`].
+///
+/// # Example
+/// See `examples/own_loss.rs`: from `impl Loss` to a run directory with report, barcode and resume.
+pub struct LossProblem<L> {
+    name: String,
+    make: Box<Make<L>>,
+    initial: Box<Initial>,
+    cells: Option<u32>,
+    dim: usize,
+    batches: u32,
+}
+
+impl<L: Loss> LossProblem<L> {
+    /// A problem whose engines use the losses that `make` makes, one each. Minimum `vertex` of a run with a seed is
+    /// trained from `initial(seed, vertex)`.
+    ///
+    /// `name` says what the numbers depend on beside the configuration: a run directory belongs to one name. Give it a
+    /// version where the loss changes.
+    pub fn new(
+        name: impl Into<String>,
+        make: impl Fn() -> L + Send + Sync + 'static,
+        initial: impl Fn(u64, u32) -> Vec<f32> + Send + Sync + 'static,
+    ) -> Self {
+        let loss = make();
+        let (dim, batches) = (loss.dim(), loss.batches());
+        Self {
+            name: name.into(),
+            make: Box::new(make),
+            initial: Box::new(initial),
+            cells: None,
+            dim,
+            batches,
+        }
+    }
+
+    /// The same problem with so many cells on an edge for peak sampling; see [`Problem::cells`].
+    pub fn with_cells(self, cells: u32) -> Self {
+        Self { cells: Some(cells.max(1)), ..self }
+    }
+}
+
+impl<L: Loss> Problem for LossProblem<L>
+where
+    EngineError: From<L::Error>,
+{
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn batches(&self) -> u32 {
+        self.batches
+    }
+
+    fn initial(&self, seed: u64, vertex: u32) -> Vec<f32> {
+        (self.initial)(seed, vertex)
+    }
+
+    fn engine(&self, slots: usize) -> Result<AnyEngine<'_>, EngineError> {
+        let loss = (self.make)();
+        let dim = loss.dim();
+        let points = (FLOATS / dim.max(1)).clamp(1, POINTS);
+        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
+        Ok(any(Direct::new(loss, slots, scratch)?))
+    }
+
+    fn fingerprint(&self) -> String {
+        self.name.clone()
+    }
+
+    fn cells(&self) -> u32 {
+        self.cells.unwrap_or(valleys_core::fit::PeakSampling::default().cells)
+    }
+}
+
+impl<L> fmt::Debug for LossProblem<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LossProblem")
+            .field("name", &self.name)
+            .field("dim", &self.dim)
+            .field("batches", &self.batches)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! The fits of a run: which maps, how t is drawn, how many epochs.
+
+use crate::config::{Config, Sampling};
+use std::ops::Range;
+use valleys_core::fit::{self, PeakSampling};
+
+/// One way of fitting all curves, triangles and higher simplices between the minima.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FitVariant {
+    /// How t is drawn.
+    pub sampling: Sampling,
+    /// Depth of the maps.
+    pub depth: usize,
+    /// How many times the epochs of the configuration.
+    pub epoch_multiplier: u32,
+}
+
+impl FitVariant {
+    /// The folder of the fit: `uniform-1`, `peak-2-x4`.
+    pub fn name(&self) -> String {
+        let name = format!("{}-{}", self.sampling.name(), self.depth);
+        if self.epoch_multiplier == 1 { name } else { format!("{name}-x{}", self.epoch_multiplier) }
+    }
+
+    /// The epochs of each depth, 1 first: `epochs` × `epoch_multiplier`, divided evenly, each with a schedule of its
+    /// own.
+    pub fn phases(&self, epochs: u32) -> Vec<Range<u32>> {
+        let total = u64::from(epochs) * u64::from(self.epoch_multiplier);
+        let end = |phase: usize| (total * phase as u64 / self.depth as u64) as u32;
+        (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
+    }
+
+    /// How t is drawn, from so many cells on an edge.
+    pub fn sampling(&self, tangent_removal: f64, cells: u32) -> fit::Sampling {
+        let tangent_removal = tangent_removal as f32;
+        match self.sampling {
+            Sampling::Uniform => fit::Sampling::Uniform,
+            Sampling::Peak => {
+                fit::Sampling::Peak(PeakSampling { tangent_removal, cells, ..PeakSampling::default() })
+            }
+        }
+    }
+}
+
+/// The fits of a configuration, the main one first.
+pub fn variants(config: &Config) -> Vec<FitVariant> {
+    let main = FitVariant { sampling: config.fit.sampling, depth: config.fit.depth, epoch_multiplier: 1 };
+    let mut all = vec![main];
+    let mut add = |variant: FitVariant| {
+        if !all.contains(&variant) {
+            all.push(variant);
+        }
+    };
+    let second = &config.second_fit;
+    if second.depth > 0 {
+        let (depth, epoch_multiplier) = (second.depth, second.epoch_multiplier);
+        add(FitVariant { sampling: Sampling::Peak, depth, epoch_multiplier });
+    }
+    for &epoch_multiplier in &config.convergence.epoch_multipliers {
+        for depth in 1..=config.convergence.depth {
+            for sampling in [Sampling::Uniform, Sampling::Peak] {
+                add(FitVariant { sampling, depth, epoch_multiplier });
+            }
+        }
+    }
+    all
+}
