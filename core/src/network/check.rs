@@ -5,7 +5,7 @@ use super::{Layer, Network, Shape};
 use crate::error::{Error, range};
 
 impl Network<'_> {
-    /// Checks that the plan exists: after this no function of it panics.
+    /// Checks that the layers fit together: after this no function of the network panics.
     ///
     /// # Errors
     /// No layers; samples or outputs of no elements; the first row that does not fit those before it, and what it needs.

@@ -2,17 +2,18 @@
 
 mod augment;
 mod check;
+pub mod graph;
 mod init;
 mod layer;
+mod layout;
 mod pass;
-mod plan;
 pub mod zoo;
 
 pub use augment::{CropFlip, CropFlipDraw};
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};
+pub use layout::Row;
 pub use pass::{LabelledData, Samples, Scores, accumulate, gradient, logits, scores, scratch_len};
-pub use plan::Row;
 
 /// A feed-forward network that classifies; const-constructible.
 ///

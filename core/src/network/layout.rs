@@ -1,10 +1,10 @@
-//! The plan of a network: which row reads which, and where everything lies.
+//! The memory layout of a network: which row reads which, and where everything lies.
 
 use super::{Layer, Network, Shape};
 use core::fmt;
 use core::ops::Range;
 
-/// One layer of the plan.
+/// One layer with its place in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its number.
@@ -52,7 +52,7 @@ impl Row {
 }
 
 impl Network<'_> {
-    /// Row `i` of the plan; row `layers.len()` is the end: its offsets are the total lengths.
+    /// Row `i`; row `layers.len()` is the end: its offsets are the total lengths.
     ///
     /// # Panics
     /// If `i` > `layers.len()`, or if the layers do not fit together (see [`Network::check`]).
@@ -102,19 +102,23 @@ impl Network<'_> {
     }
 
     /// The row whose output row `i` reads, which is no branch; none where it reads the samples.
-    const fn source(&self, i: usize) -> Option<usize> {
-        let mut source = match i {
-            0 => return None,
+    pub(super) const fn source(&self, i: usize) -> Option<usize> {
+        match i {
+            0 => None,
             i if i < self.layers.len() => match self.layers[i] {
-                Layer::Branch { back } => i - back,
-                _ => i - 1,
+                Layer::Branch { back } => Some(self.computed(i - back)),
+                _ => Some(self.computed(i - 1)),
             },
-            i => i - 1,
-        };
-        while let Layer::Branch { back } = self.layers[source] {
-            source -= back;
+            i => Some(self.computed(i - 1)),
         }
-        Some(source)
+    }
+
+    /// The row whose output is that of row `i`: itself, but for a branch.
+    pub(super) const fn computed(&self, mut i: usize) -> usize {
+        while let Layer::Branch { back } = self.layers[i] {
+            i -= back;
+        }
+        i
     }
 
     /// Shape of one sample after row `i`, found from what it reads.
@@ -126,7 +130,7 @@ impl Network<'_> {
         self.layers[i].output(input)
     }
 
-    /// The plan, first row to last.
+    /// The rows, first to last.
     ///
     /// # Cost
     /// O(n²) for n rows in all.
