@@ -27,6 +27,7 @@ pub mod reference;
 pub mod report;
 pub mod run;
 pub mod say;
+pub mod schema;
 pub mod store;
 pub mod study;
 pub mod table;

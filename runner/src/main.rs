@@ -166,7 +166,7 @@ fn main_job(args: RunArgs) -> Result<()> {
     let options = run::Options { out: args.out, ..args.how.options()? };
     let (summary, root) = run::run(config, &name, &options)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is JSON"));
+        print!("{}", summary.to_json());
     } else {
         print!("{}", table::summary(&summary));
         println!("\n{}", root.display());

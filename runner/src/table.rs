@@ -1,6 +1,6 @@
 //! What a run prints when it is done.
 
-use crate::run::{FitSummary, Summary};
+use crate::schema::{Fit, Summary};
 use crate::study::METRICS;
 use crate::study::analysis::Study;
 use std::fmt::Write;
@@ -61,7 +61,7 @@ fn write_study(out: &mut String, study: &Study) {
     );
 }
 
-fn write_fit(out: &mut String, fit: &FitSummary) {
+fn write_fit(out: &mut String, fit: &Fit) {
     let _ = writeln!(
         out,
         "\nfit {} (sampling {}, depth {}, centres {})",

@@ -308,7 +308,6 @@ fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
         longest.truncate(DRAWN);
         eprintln!("valleys: {} bars, of which the {DRAWN} longest are drawn", bars.len());
     }
-    let bars: Vec<report::Bar> =
-        longest.into_iter().map(|bar| report::Bar::new(bar.index, bar.birth, bar.interval().death)).collect();
+    let bars: Vec<_> = longest.into_iter().map(|bar| (bar.index, bar.interval())).collect();
     std::fs::write(path, report::bars_svg(&bars)).map_err(|e| disk("write", path, &e))
 }

@@ -17,7 +17,7 @@ mod distances;
 mod lattice;
 mod npy;
 mod points;
-mod table;
+pub(crate) mod table;
 
 pub use array::Array;
 pub use complex::complex;

@@ -4,20 +4,20 @@ use super::{at_line, data};
 use crate::error::Result;
 
 /// The lines of a file; empty ones are left out.
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     name: &'a str,
     bytes: &'a [u8],
     reader: csv::Reader<&'a [u8]>,
     /// Fields of the current line.
-    pub(super) record: csv::StringRecord,
+    pub(crate) record: csv::StringRecord,
     /// Its number, from 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// Bytes whose line breaks are counted in `line`.
     counted: usize,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(name: &'a str, bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(name: &'a str, bytes: &'a [u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut builder = csv::ReaderBuilder::new();
         let reader = builder.has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
@@ -25,7 +25,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Goes on to the next line that is not empty; false at the end.
-    pub(super) fn advance(&mut self) -> Result<bool> {
+    pub(crate) fn advance(&mut self) -> Result<bool> {
         loop {
             let mut start = self.reader.position().byte() as usize;
             let read = self.reader.read_record(&mut self.record);
@@ -45,12 +45,12 @@ impl<'a> Rows<'a> {
     }
 
     /// What is wrong with the current line.
-    pub(super) fn fault(&self, what: impl std::fmt::Display) -> crate::error::CliError {
+    pub(crate) fn fault(&self, what: impl std::fmt::Display) -> crate::error::CliError {
         at_line(self.name, self.line, what)
     }
 
     /// The finite number in a field.
-    pub(super) fn number(&self, field: usize) -> Result<f64> {
+    pub(crate) fn number(&self, field: usize) -> Result<f64> {
         let text = self.record.get(field).unwrap_or("");
         let what = match text.parse::<f64>() {
             Ok(x) if x.is_finite() => return Ok(x),
@@ -62,7 +62,7 @@ impl<'a> Rows<'a> {
 }
 
 /// A rectangle of numbers: all of them, row after row, and how many rows and columns there are.
-pub(super) fn rectangle(name: &str, bytes: &[u8]) -> Result<(Vec<f64>, usize, usize)> {
+pub(crate) fn rectangle(name: &str, bytes: &[u8]) -> Result<(Vec<f64>, usize, usize)> {
     let mut rows = Rows::new(name, bytes);
     let (mut numbers, mut count, mut width, mut first) = (Vec::new(), 0, 0, 0);
     while rows.advance()? {
@@ -81,7 +81,7 @@ pub(super) fn rectangle(name: &str, bytes: &[u8]) -> Result<(Vec<f64>, usize, us
 }
 
 /// The beginning of a text, fit for a message.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let start: String = text.chars().take(24).flat_map(char::escape_debug).collect();
     if text.chars().count() > 24 { start + "…" } else { start }
 }

@@ -2,8 +2,8 @@
 
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
-use super::model::{Number, Trial};
 use super::svg::{Shape, Svg};
+use crate::schema::Trial;
 
 /// Which end of a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,20 +13,20 @@ pub enum End {
 }
 
 impl End {
-    /// As the axis calls it.
+    /// The name of its axis.
     pub fn name(self) -> &'static str {
         if self == Self::Birth { "birth" } else { "death" }
     }
 
-    fn of(self, trial: &Trial) -> Number {
+    fn of(self, trial: &Trial) -> f64 {
         if self == Self::Birth { trial.birth } else { trial.death }
     }
 }
 
-/// Mean over seeds of one way of fitting after so many steps.
+/// Means over seeds of one sampling and depth after so many steps.
 pub struct Row {
     pub sampling: String,
-    pub depth: u64,
+    pub depth: usize,
     pub steps: u64,
     pub seeds: usize,
     pub birth: Spread,
@@ -36,13 +36,13 @@ pub struct Row {
 
 /// Mean and standard deviation (of a sample: divisor m − 1) of the finite numbers.
 pub struct Spread {
-    pub mean: Number,
-    pub deviation: Number,
+    pub mean: Option<f64>,
+    pub deviation: Option<f64>,
 }
 
 impl Spread {
-    fn of(numbers: impl IntoIterator<Item = Number>) -> Self {
-        let numbers: Vec<f64> = numbers.into_iter().flatten().filter(|x| x.is_finite()).collect();
+    fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
+        let numbers: Vec<f64> = numbers.into_iter().filter(|x| x.is_finite()).collect();
         let count = numbers.len() as f64;
         let mean = (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / count);
         let square = mean.map(|m| numbers.iter().map(|x| (x - m).powi(2)).sum::<f64>());
@@ -78,19 +78,19 @@ pub fn rows(trials: &[Trial]) -> Vec<Row> {
 /// One end: a line through the means over seeds, every seed a marker. Logarithmic in the steps.
 pub fn draw(trials: &[Trial], end: End) -> Option<String> {
     let (first, last) = extent(trials.iter().map(|t| t.steps as f64).filter(|&s| s > 0.0))?;
-    let lower = |t: &Trial| t.birth_lower.filter(|_| end == End::Birth);
-    let (lo, hi) = extent(trials.iter().flat_map(|t| [end.of(t), lower(t)]).flatten())?;
+    let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == End::Birth);
+    let (lo, hi) = extent(trials.iter().map(|t| end.of(t)).chain(lower()))?;
     let rows = rows(trials);
-    let mut ways: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.depth)).collect();
-    ways.dedup();
-    let mut samplings: Vec<_> = ways.iter().map(|w| w.0).collect();
+    let mut kinds: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.depth)).collect();
+    kinds.dedup();
+    let mut samplings: Vec<_> = kinds.iter().map(|kind| kind.0).collect();
     samplings.dedup();
-    // Colour tells the sampling, shape the depth.
-    let style = |sampling: &str, depth: u64| {
+    // Colour is the sampling, shape the depth.
+    let style = |sampling: &str, depth: usize| {
         let k = samplings.iter().position(|s| *s == sampling).unwrap_or(0) % 6;
-        (k, Shape::of(depth.saturating_sub(1) as usize))
+        (k, Shape::of(depth.saturating_sub(1)))
     };
-    let mut entries: Vec<_> = ways
+    let mut entries: Vec<_> = kinds
         .iter()
         .map(|&(sampling, depth)| {
             let (k, shape) = style(sampling, depth);
@@ -104,28 +104,27 @@ pub fn draw(trials: &[Trial], end: End) -> Option<String> {
     if end == End::Birth {
         entries.push(Entry::line("dotted axis", "lower bound, mean over seeds"));
     }
-    let told = format!("{} ways of fitting, {} measurements.", ways.len(), trials.len());
+    let description = format!("{} fits, {} measurements.", kinds.len(), trials.len());
     let title = format!("{} against the number of steps", if end == End::Birth { "Birth" } else { "Death" });
-    let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), &title, &told);
+    let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), &title, &description);
     let plot = Plot {
         x: Scale::log(first / 1.25, last * 1.25, 60.0, 350.0),
         y: Scale::padded(lo, hi, 0.06, 258.0, 10.0),
     };
     plot.frame(&mut svg, "steps", end.name());
-    if let Some(mean) = Spread::of(trials.iter().map(lower)).mean {
+    if let Some(mean) = Spread::of(lower()).mean {
         svg.polyline("dotted axis", &[[60.0, plot.y.at(mean)], [350.0, plot.y.at(mean)]]);
     }
-    for &(sampling, depth) in &ways {
+    for &(sampling, depth) in &kinds {
         let (k, shape) = style(sampling, depth);
-        let of_way = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
+        let of_kind = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
         let spread = |r: &Row| if end == End::Birth { r.birth.mean } else { r.death.mean };
-        let line: Vec<_> = of_way.filter_map(|r| Some(plot.at(r.steps as f64, spread(r)?))).collect();
+        let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, spread(r)?))).collect();
         svg.polyline(&format!("curve k{k}"), &line);
         for trial in trials.iter().filter(|t| t.sampling == sampling && t.depth == depth) {
-            if let Some(value) = end.of(trial) {
-                let tip = format!("seed {}: {value}", trial.seed);
-                svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tip);
-            }
+            let value = end.of(trial);
+            let tip = format!("seed {}: {value}", trial.seed);
+            svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tip);
         }
     }
     legend::draw(&mut svg, &entries, 360.0, 298.0);

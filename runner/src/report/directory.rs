@@ -1,25 +1,23 @@
-//! Reads a run directory. What is wrong with a file is one sentence with its name and line.
+//! The files of a run directory, as the report needs them.
 
-use super::contour;
-use super::model::{Fit, Summary};
-use super::table::Table;
-use anyhow::{Context, Result, bail, ensure};
+use crate::error::{CliError, ErrorKind, Result, disk};
+use crate::schema::{Fit, LatticeValues, Summary, TrainingEpoch};
 use std::fs;
 use std::path::Path;
-use valleys_core::simplex::Lattice;
+use valleys_core::engine::Value;
 
 /// Everything a report is made of.
 pub struct Run {
     pub summary: Summary,
-    /// The resolved configuration, verbatim.
+    /// The configuration, verbatim.
     pub config: String,
     /// Training of the minima, in order of their ids.
     pub minima: Vec<Training>,
-    pub fits: Vec<Fitted>,
+    pub fits: Vec<FitFiles>,
 }
 
 /// The files of one fit.
-pub struct Fitted {
+pub struct FitFiles {
     pub fit: Fit,
     pub curves: Vec<Values>,
     pub triangles: Vec<Values>,
@@ -44,15 +42,7 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// In the order of the columns of a file.
-    pub const ALL: [Self; 4] = [Self::TrainLoss, Self::TrainError, Self::TestLoss, Self::TestError];
-
-    /// As a column is named.
-    pub fn column(self) -> &'static str {
-        ["train_loss", "train_error", "test_loss", "test_error"][self as usize]
-    }
-
-    /// As a reader calls it: an objective without data has a loss, no train loss.
+    /// The name for readers: a problem without data has a loss, no train loss.
     pub fn name(self, data: bool) -> &'static str {
         if !data && self == Self::TrainLoss {
             return "loss";
@@ -75,12 +65,21 @@ pub struct Values {
 }
 
 impl Values {
+    fn read(path: &Path, simplex: &[u32]) -> Result<Self> {
+        let LatticeValues { n, train, test, .. } = LatticeValues::read(path, simplex.len())?;
+        let losses = |split: &[Value]| split.iter().map(|value| value.loss).collect();
+        let errors =
+            |split: &[Value]| split.iter().filter_map(|value| value.error).map(|e| 100.0 * e).collect();
+        let columns = [losses(&train), errors(&train), losses(&test), errors(&test)];
+        Ok(Self { simplex: simplex.to_vec(), n: n as usize, columns })
+    }
+
     /// Values in lattice order, errors in percent; empty if not measured.
     pub fn of(&self, quantity: Quantity) -> &[f64] {
         &self.columns[quantity as usize]
     }
 
-    /// Whether the objective is a loss on data, which has errors, too.
+    /// Whether the loss is one on data, which has errors, too.
     pub fn has_data(&self) -> bool {
         !self.of(Quantity::TrainError).is_empty()
     }
@@ -91,65 +90,50 @@ pub fn simplex_name(vertices: &[u32]) -> String {
     vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// Reads all files of a run.
+/// Reads all files of a run whose summary is at hand.
 ///
 /// # Errors
 /// A file that is missing or malformed, with its line.
-pub fn read(run: &Path) -> Result<Run> {
-    let summary = read_text(&run.join("summary.json"))?;
-    let summary: Summary = serde_json::from_str(&summary)
-        .with_context(|| format!("{} does not read as a summary", run.join("summary.json").display()))?;
-    let config = read_text(&run.join("config.toml"))?;
+pub fn read(run: &Path, summary: Summary) -> Result<Run> {
+    let path = run.join("config.toml");
+    let config = fs::read_to_string(&path)
+        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
     let mut minima = Vec::new();
     for minimum in &summary.minima {
-        let file = run.join("minima").join(minimum.id.to_string()).join("training.csv");
-        minima.extend(read_training(&file, vec![minimum.id])?);
+        minima.extend(read_training(&run.join("minima"), vec![minimum.id])?);
     }
-    let fits = summary.fits().into_iter().map(|fit| read_fit(run, fit)).collect::<Result<_>>()?;
+    let fits = summary.fits.iter().map(|fit| read_fit(run, fit.clone())).collect::<Result<_>>()?;
     Ok(Run { summary, config, minima, fits })
 }
 
-fn read_fit(run: &Path, fit: Fit) -> Result<Fitted> {
-    let mut fitted = Fitted { fit, curves: Vec::new(), triangles: Vec::new(), training: Vec::new() };
-    if fitted.fit.name.is_empty() {
-        return Ok(fitted);
-    }
+fn read_fit(run: &Path, fit: Fit) -> Result<FitFiles> {
     // A name comes from a file: it must not lead out of the run directory.
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    ensure!(fitted.fit.name.chars().all(plain), "summary.json: `{}` is no name of a fit", fitted.fit.name);
-    let directory = run.join(&fitted.fit.name);
-    // A single minimum has nothing to fit, and then there may be no directory.
-    if fitted.fit.curves.is_empty() && fitted.fit.segments.is_empty() && !directory.exists() {
-        return Ok(fitted);
+    if fit.name.is_empty() || !fit.name.chars().all(plain) {
+        let message = format!("summary.json: `{}` is no name of a fit", fit.name);
+        return Err(CliError::new(ErrorKind::Data, message));
     }
-    for simplex in simplices(&directory)? {
-        let name = simplex_name(&simplex);
-        fitted.training.extend(read_training(&directory.join(&name).join("training.csv"), simplex)?);
-    }
-    for curve in &fitted.fit.curves {
-        let name = simplex_name(&curve.edge);
-        ensure!(curve.edge.len() == 2, "summary.json: `{name}` is no edge");
-        fitted.curves.push(read_values(&directory.join(format!("{name}.csv")), curve.edge.clone())?);
-    }
-    for segment in &fitted.fit.segments {
-        let name = simplex_name(&segment.triangle);
-        ensure!(segment.triangle.len() == 3, "summary.json: `{name}` is no triangle");
-        fitted.triangles.push(read_values(&directory.join(format!("{name}.csv")), segment.triangle.clone())?);
-    }
-    Ok(fitted)
+    let directory = run.join(&fit.name);
+    let training = simplices(&directory)?.into_iter().map(|simplex| read_training(&directory, simplex));
+    let training = training.filter_map(Result::transpose).collect::<Result<_>>()?;
+    let values =
+        |simplex: &[u32]| Values::read(&directory.join(format!("{}.csv", simplex_name(simplex))), simplex);
+    Ok(FitFiles {
+        curves: fit.curves.iter().map(|curve| values(&curve.edge)).collect::<Result<_>>()?,
+        triangles: fit.segments.iter().map(|segment| values(&segment.triangle)).collect::<Result<_>>()?,
+        training,
+        fit,
+    })
 }
 
-/// Simplices that have a directory, by dimension, then vertices.
+/// Simplices that have a directory, by dimension, then vertices; none where every job of a fit failed.
 fn simplices(directory: &Path) -> Result<Vec<Vec<u32>>> {
     let mut found = Vec::new();
-    // Where every job of a fit failed there is no folder.
     if !directory.exists() {
         return Ok(found);
     }
-    let entries =
-        fs::read_dir(directory).with_context(|| format!("{} cannot be listed", directory.display()))?;
-    for entry in entries {
-        let name = entry?.file_name();
+    for entry in fs::read_dir(directory).map_err(|e| disk("list", directory, &e))? {
+        let name = entry.map_err(|e| disk("list", directory, &e))?.file_name();
         let vertices: Option<Vec<u32>> =
             name.to_str().and_then(|name| name.split('-').map(|v| v.parse().ok()).collect());
         found.extend(vertices);
@@ -158,50 +142,9 @@ fn simplices(directory: &Path) -> Result<Vec<Vec<u32>>> {
     Ok(found)
 }
 
-/// `None` where the stage had nothing to train.
-fn read_training(file: &Path, simplex: Vec<u32>) -> Result<Option<Training>> {
-    if !file.exists() {
-        return Ok(None);
-    }
-    let text = read_text(file)?;
-    let table = Table::parse(file, &text)?;
-    let (epochs, losses) = (table.column("epoch")?, table.column("loss")?);
-    let rows: Vec<_> = epochs.into_iter().zip(losses).map(|(epoch, loss)| [epoch, loss]).collect();
+/// `None` where there was nothing to train.
+fn read_training(directory: &Path, simplex: Vec<u32>) -> Result<Option<Training>> {
+    let epochs = TrainingEpoch::read(&directory.join(simplex_name(&simplex)).join("training.csv"))?;
+    let rows: Vec<_> = epochs.iter().map(|epoch| [epoch.epoch, epoch.loss]).collect();
     Ok((!rows.is_empty()).then_some(Training { simplex, rows }))
-}
-
-fn read_values(file: &Path, simplex: Vec<u32>) -> Result<Values> {
-    let text = read_text(file)?;
-    let table = Table::parse(file, &text)?;
-    let (corners, count) = (simplex.len(), table.len());
-    let n = if corners == 2 { count.checked_sub(1).filter(|&n| n > 0) } else { contour::intervals(count) };
-    let Some(n) = n else {
-        bail!("{}: {count} rows are no lattice of {}", file.display(), simplex_name(&simplex));
-    };
-    for i in 0..corners {
-        let name = format!("t{}", i + 1);
-        let points = Lattice::new(corners, n as u32).points();
-        for (row, (t, point)) in table.column(&name)?.into_iter().zip(points).enumerate() {
-            let wanted = point[i];
-            // Coordinates may have been written in single precision.
-            ensure!(
-                (t - wanted).abs() < 1e-6,
-                "{}: {name} is {t}, the lattice has {wanted}",
-                table.place(row)
-            );
-        }
-    }
-    let mut columns: [Vec<f64>; 4] = Default::default();
-    for (numbers, quantity) in columns.iter_mut().zip(Quantity::ALL) {
-        *numbers = table.column_or_empty(quantity.column())?;
-        if quantity.is_error() {
-            numbers.iter_mut().for_each(|share| *share *= 100.0);
-        }
-    }
-    ensure!(!columns[0].is_empty(), "{}: train_loss is empty", file.display());
-    Ok(Values { simplex, n, columns })
-}
-
-fn read_text(file: &Path) -> Result<String> {
-    fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
 }

@@ -1,24 +1,26 @@
-//! Pictures, numbers and sentences in the order of a reader.
+//! Figures, numbers and sentences in the order of a reader.
 
 use super::axes::extent;
 use super::convergence::{self, End, Spread};
 use super::diagram;
-use super::directory::{Fitted, Quantity, Run, Training, Values, simplex_name};
-use super::model::{Bar, Fit, Number, Segment, plain};
+use super::directory::{FitFiles, Quantity, Run, Training, Values, simplex_name};
 use super::profile::{self, Panels};
 use super::triangle_map::{self, Colours};
 use super::{number, segments, svg, training};
-use anyhow::{Context, Result};
+use crate::error::{CliError, ErrorKind, Result};
+use crate::schema::{Bar, Fit, Segment};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value as Cell;
 use minijinja::{Environment, context};
+use serde::Serialize;
 use serde_json::Value;
+use valleys_core::topology::Interval;
 
-/// Maps of more triangles than this would make a page that nobody reads: the longest segments are shown.
+/// Most triangles whose maps are shown, those with the longest segments.
 const MOST_TRIANGLES: usize = 20;
-/// Likewise for curves, highest peaks first.
+/// Most curves, those with the largest losses.
 const MOST_CURVES: usize = 45;
-/// Likewise for rows of a table, and of the picture of all segments.
+/// Most rows of a table, and of the figure of all segments.
 const MOST_ROWS: usize = 60;
 
 /// Styles of all pages but for their figures.
@@ -29,13 +31,15 @@ pub fn compose(run: &Run) -> Result<String> {
     filled(include_str!("template.html"), values(run))
 }
 
-/// What all pages have in common: a head with the styles, and a body.
+/// The frame of all pages: a head with the styles, and a body.
 const FRAME: &str = include_str!("frame.html");
 
 /// A page from its template, which fills [`FRAME`].
 pub fn filled(template: &str, values: Cell) -> Result<String> {
+    let failed = |e| CliError::new(ErrorKind::Data, format!("the report's template failed: {e:#}"));
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
     let mut environment = Environment::new();
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_syntax(syntax);
     environment.add_filter("num", num);
     environment.add_filter("fine", fine);
     environment.add_filter("percent", percent);
@@ -44,55 +48,53 @@ pub fn filled(template: &str, values: Cell) -> Result<String> {
     environment.add_global("style", svg::STYLE);
     environment.add_global("layout", LAYOUT);
     // The names end in html, so that texts are escaped.
-    environment.add_template("frame.html", FRAME)?;
-    environment.add_template("page.html", template)?;
-    let template = environment.get_template("page.html")?;
-    template.render(values).context("the report's template failed")
+    environment.add_template("frame.html", FRAME).map_err(failed)?;
+    environment.add_template("page.html", template).map_err(failed)?;
+    environment.get_template("page.html").and_then(|template| template.render(values)).map_err(failed)
 }
 
 fn values(run: &Run) -> Cell {
     let summary = &run.summary;
     let fits: Vec<&Fit> = run.fits.iter().map(|f| &f.fit).collect();
-    let seed = summary.recorded("seed").unwrap_or_else(|| "not recorded".into());
+    let config = &summary.config;
     let tested = summary.minima.iter().any(|m| m.test_loss.is_some());
     let with_errors = summary.minima.iter().any(|m| m.train_error.is_some());
     let loss = Quantity::TrainLoss.name(with_errors);
     context! {
         loss,
-        network => summary.recorded("network"),
-        dataset => summary.recorded("dataset").filter(|name| !name.is_empty()),
-        seed => seed.clone(),
+        network => config.network.clone(),
+        dataset => config.dataset.clone(),
+        seed => config.seed,
         tested,
         with_errors,
         minima => summary.minima.iter().map(|m| context! {
             id => m.id, train_loss => m.train_loss, train_error => m.train_error,
             test_loss => m.test_loss, test_error => m.test_error,
         }).collect::<Vec<_>>(),
-        fits => run.fits.iter().map(|f| fit_values(f, &seed)).collect::<Vec<_>>(),
+        fits => run.fits.iter().map(|f| fit_values(f, config.seed)).collect::<Vec<_>>(),
         slack => fits.iter().flat_map(|f| &f.segments).filter(|s| s.within_slack).count(),
         segments_picture => picture_of_segments(&fits, loss),
         profiles => profiles(&run.fits, loss),
         training => trainings(run),
         convergence => convergence_values(run),
-        provenance => summary.provenance.iter().filter(|(_, v)| !v.is_null())
-            .map(|(k, v)| (k.clone(), plain(v).unwrap_or_else(|| v.to_string()))).collect::<Vec<_>>(),
-        configuration => flattened(&summary.config),
+        provenance => flattened(&summary.provenance),
+        configuration => flattened(config),
         config => run.config.clone(),
     }
 }
 
-fn fit_values(fitted: &Fitted, seed: &str) -> Cell {
-    let fit = &fitted.fit;
-    let label = if fit.name.is_empty() { "(unnamed)" } else { &fit.name };
-    let peaks = || fit.curves.iter().filter_map(|c| c.peak);
+fn fit_values(files: &FitFiles, seed: u64) -> Cell {
+    let fit = &files.fit;
+    let label = &fit.name;
+    let intervals: Vec<_> = fit.bars.iter().map(interval).collect();
     let mut bars: Vec<&Bar> = fit.bars.iter().collect();
     bars.sort_by_key(|bar| bar.index);
     context! {
         name => label,
-        description => fit.description(),
-        shallow => fit.depth.is_none_or(|depth| depth == 1),
+        description => format!("{} sampling, depth {}, {} edge centres", fit.sampling, fit.depth, fit.centres),
+        shallow => fit.depth == 1,
         curves => fit.curves.len(),
-        highest_peak => extent(peaks()).map(|range| range.1),
+        highest_peak => extent(fit.curves.iter().map(|c| c.peak)).map(|range| range.1),
         longest => fit.longest(1).first().map(|&i| segment_values(&fit.segments[i])),
         segments => fit.longest(MOST_ROWS).iter().map(|&i| segment_values(&fit.segments[i])).collect::<Vec<_>>(),
         segments_left_out => fit.segments.len().saturating_sub(MOST_ROWS),
@@ -101,16 +103,21 @@ fn fit_values(fitted: &Fitted, seed: &str) -> Cell {
         zero_length => fit.zero_length,
         w_infinity => fit.w_infinity,
         w_infinity_segments => fit.w_infinity_segments,
-        diagram => picture(diagram::draw_diagram(&fit.bars, &format!("Persistence diagram, fit {label}")).inline()),
-        barcode => picture(diagram::draw_barcode(&fit.bars, &format!("Barcode, fit {label}")).inline()),
-        triangles => triangles(fitted, seed),
-        triangles_left_out => fitted.triangles.len().saturating_sub(MOST_TRIANGLES),
+        diagram => picture(diagram::draw_diagram(&intervals, &format!("Persistence diagram, fit {label}")).inline()),
+        barcode => picture(diagram::draw_barcode(&intervals, &format!("Barcode, fit {label}")).inline()),
+        triangles => triangles(files, seed),
+        triangles_left_out => files.triangles.len().saturating_sub(MOST_TRIANGLES),
     }
+}
+
+/// Index and interval of a bar.
+fn interval(bar: &Bar) -> (usize, Interval) {
+    (bar.index, Interval::new(bar.birth, bar.death.unwrap_or(f64::INFINITY)))
 }
 
 fn segment_values(segment: &Segment) -> Cell {
     context! {
-        triangle => segment.triangle.clone(),
+        triangle => segment.triangle.to_vec(),
         birth => segment.birth,
         birth_lower => segment.birth_lower,
         death => segment.death,
@@ -131,15 +138,15 @@ fn bar_values(bar: &Bar) -> Cell {
 }
 
 /// Maps of the triangles with the longest segments, in the order of the summary.
-fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
-    let fit = &fitted.fit;
-    if fitted.triangles.is_empty() {
+fn triangles(files: &FitFiles, seed: u64) -> Vec<Cell> {
+    let fit = &files.fit;
+    if files.triangles.is_empty() {
         return Vec::new();
     }
     // Loss above, error below, training data on the left.
     let order = [Quantity::TrainLoss, Quantity::TestLoss, Quantity::TrainError, Quantity::TestError];
     let scales: Vec<_> =
-        order.iter().filter_map(|&q| Some((q, Colours::of(&fitted.triangles, q)?))).collect();
+        order.iter().filter_map(|&q| Some((q, Colours::of(&files.triangles, q)?))).collect();
     let map = |values: &Values, quantity: Quantity, colours: &Colours| {
         let map = triangle_map::draw(values, quantity, colours, &fit.name)?;
         Some(context! {
@@ -157,7 +164,7 @@ fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
     fit.longest(MOST_TRIANGLES)
         .into_iter()
         .map(|i| {
-            let values = &fitted.triangles[i];
+            let values = &files.triangles[i];
             context! {
                 segment => segment_values(&fit.segments[i]),
                 n => values.n,
@@ -170,12 +177,11 @@ fn triangles(fitted: &Fitted, seed: &str) -> Vec<Cell> {
 
 fn picture_of_segments(fits: &[&Fit], loss: &str) -> Option<Cell> {
     let most = fits.iter().max_by_key(|fit| fit.segments.len())?;
-    let triangles: Vec<&[u32]> =
-        most.longest(MOST_ROWS).into_iter().map(|i| most.segments[i].triangle.as_slice()).collect();
+    let triangles: Vec<_> = most.longest(MOST_ROWS).into_iter().map(|i| most.segments[i].triangle).collect();
     (!triangles.is_empty()).then(|| picture(segments::draw(fits, &triangles, loss)))
 }
 
-fn profiles(fits: &[Fitted], loss: &str) -> Option<Cell> {
+fn profiles(fits: &[FitFiles], loss: &str) -> Option<Cell> {
     let all: Vec<&Values> = fits.iter().flat_map(|f| &f.curves).collect();
     let panels = Panels::of(&all);
     let main = &fits.first()?.curves;
@@ -190,8 +196,8 @@ fn profiles(fits: &[Fitted], loss: &str) -> Option<Cell> {
     let curves = shown.iter().map(|values| {
         let edge = &values.simplex;
         let of_fits: Vec<_> = (0..fits.len()).map(|i| same(edge, i)).collect();
-        let recorded = |f: &Fitted| {
-            let curve = f.fit.curves.iter().find(|c| c.edge == *edge)?;
+        let recorded = |f: &FitFiles| {
+            let curve = f.fit.curves.iter().find(|c| c.edge[..] == edge[..])?;
             Some(context! { fit => f.fit.name.clone(), peak => curve.peak, lower => curve.lower })
         };
         context! {
@@ -209,16 +215,16 @@ fn profiles(fits: &[Fitted], loss: &str) -> Option<Cell> {
 
 fn trainings(run: &Run) -> Vec<Cell> {
     let mut stages: Vec<(String, Vec<&Training>)> = vec![("minima".into(), run.minima.iter().collect())];
-    for fitted in &run.fits {
-        let most = fitted.training.iter().map(|t| t.simplex.len()).max().unwrap_or(0);
+    for files in &run.fits {
+        let most = files.training.iter().map(|t| t.simplex.len()).max().unwrap_or(0);
         for vertices in 2..=most {
             let stage = match vertices {
                 2 => "curves".into(),
                 3 => "triangles".into(),
                 _ => format!("simplices of dimension {}", vertices - 1),
             };
-            let of = fitted.training.iter().filter(|t| t.simplex.len() == vertices).collect();
-            stages.push((format!("{stage}, fit {}", fitted.fit.name), of));
+            let of = files.training.iter().filter(|t| t.simplex.len() == vertices).collect();
+            stages.push((format!("{stage}, fit {}", files.fit.name), of));
         }
     }
     let draw = |(stage, runs): &(String, Vec<&Training>)| {
@@ -253,7 +259,7 @@ fn convergence_values(run: &Run) -> Option<Cell> {
 }
 
 /// Nested tables as `train.batch = 32`, in their order.
-pub fn flattened(config: &Value) -> Vec<(String, String)> {
+pub fn flattened(table: &impl Serialize) -> Vec<(String, String)> {
     fn walk(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
         match value {
             Value::Object(table) => {
@@ -263,40 +269,41 @@ pub fn flattened(config: &Value) -> Vec<(String, String)> {
                 }
             }
             Value::Null => {}
-            _ => rows.push((prefix.into(), plain(value).unwrap_or_else(|| value.to_string()))),
+            Value::String(text) => rows.push((prefix.into(), text.clone())),
+            _ => rows.push((prefix.into(), value.to_string())),
         }
     }
     let mut rows = Vec::new();
-    walk("", config, &mut rows);
+    walk("", &serde_json::to_value(table).unwrap_or_default(), &mut rows);
     rows
 }
 
-/// Our own markup, not to be escaped again.
+/// Markup that is not escaped again.
 pub fn picture(svg: String) -> Cell {
     Cell::from_safe_string(svg)
 }
 
 /// Four significant digits with the full number as a tip; a dash for none.
-fn num(x: Number) -> Cell {
+fn num(x: Option<f64>) -> Cell {
     shown(x, number::short, "")
 }
 
 /// Six digits: entropies of layers differ late.
-fn fine(x: Number) -> Cell {
+fn fine(x: Option<f64>) -> Cell {
     shown(x, |x| number::rounded(x, 6), "")
 }
 
 /// Two digits: more of a deviation over a few seeds is noise.
-fn spread(x: Number) -> Cell {
+fn spread(x: Option<f64>) -> Cell {
     shown(x, |x| number::rounded(x, 2), "")
 }
 
 /// A share in percent, with the share itself as a tip.
-fn percent(x: Number) -> Cell {
+fn percent(x: Option<f64>) -> Cell {
     shown(x, |x| number::short(100.0 * x), " %")
 }
 
-fn shown(x: Number, short: impl Fn(f64) -> String, unit: &str) -> Cell {
+fn shown(x: Option<f64>, short: impl Fn(f64) -> String, unit: &str) -> Cell {
     let text = match x {
         Some(x) => format!(r#"<span class="x" title="{}">{}{unit}</span>"#, number::full(x), short(x)),
         None => r#"<span class="x" title="no value">–</span>"#.into(),

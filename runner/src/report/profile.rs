@@ -73,8 +73,8 @@ pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
 pub fn draw(edge: &[u32], fits: &[Option<&Values>], panels: &Panels) -> String {
     let title = format!("Loss and error along the curve {}", simplex_name(edge));
     let height: f64 = panels.0.iter().map(|panel| panel.height + GAP).sum();
-    let told = "Abscissa t from the first minimum (0) to the second (1).";
-    let mut svg = Svg::new(WIDTH, height + 34.0, &title, told);
+    let description = "Abscissa t from the first minimum (0) to the second (1).";
+    let mut svg = Svg::new(WIDTH, height + 34.0, &title, description);
     let x_name = format!("t, from θ{} to θ{}", subscript(edge.first()), subscript(edge.get(1)));
     let mut top = GAP / 2.0;
     for (i, panel) in panels.0.iter().enumerate() {

@@ -3,21 +3,21 @@
 use super::axes::{Scale, extent};
 use super::directory::simplex_name;
 use super::legend::{self, Entry};
-use super::model::{Fit, Segment};
 use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
+use crate::schema::{Fit, Segment};
 
 const WIDTH: f64 = 520.0;
 
 /// One row for each triangle and fit: a thick line from birth to death, a thin one from the lower bound to birth.
-pub fn draw(fits: &[&Fit], triangles: &[&[u32]], loss: &str) -> String {
+pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
         .enumerate()
         .map(|(i, fit)| Entry {
             line: format!("bar k{}", i % 6),
             marker: Some((format!("mark f{}", i % 6), Shape::of(i))),
-            text: if fit.name.is_empty() { "segment".into() } else { fit.name.clone() },
+            text: fit.name.clone(),
         })
         .collect();
     entries.push(Entry::line("thin axis", "from the lower bound to the birth"));
@@ -25,10 +25,10 @@ pub fn draw(fits: &[&Fit], triangles: &[&[u32]], loss: &str) -> String {
     let block = row * fits.len() as f64 + gap;
     let bottom = 14.0 + block * triangles.len() as f64;
     let all =
-        fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle.as_slice()));
-    let ends = all.flat_map(|s| [s.birth, s.birth_lower, s.death]).flatten();
+        fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle));
+    let ends = all.flat_map(|s| [s.birth, s.birth_lower, s.death]);
     let (lo, hi) = extent(ends).unwrap_or((0.0, 1.0));
-    let told = format!(
+    let description = format!(
         "{} triangles, {} fits; values from {} to {}.",
         triangles.len(),
         fits.len(),
@@ -36,7 +36,7 @@ pub fn draw(fits: &[&Fit], triangles: &[&[u32]], loss: &str) -> String {
         short(hi)
     );
     let height = bottom + 44.0 + legend::height(&entries, WIDTH);
-    let mut svg = Svg::new(WIDTH, height, "Segments of the triangles", &told);
+    let mut svg = Svg::new(WIDTH, height, "Segments of the triangles", &description);
     let x = Scale::padded(lo, hi, 0.03, 70.0, 506.0);
     for (value, label) in x.ticks(10) {
         svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
@@ -59,12 +59,10 @@ pub fn draw(fits: &[&Fit], triangles: &[&[u32]], loss: &str) -> String {
 }
 
 fn draw_one(svg: &mut Svg, segment: &Segment, fit: usize, x: &Scale, y: f64) {
-    let (Some(birth), Some(death)) = (segment.birth, segment.death) else { return };
+    let &Segment { birth, birth_lower, death, .. } = segment;
     let class = fit % 6;
-    if let Some(lower) = segment.birth_lower {
-        svg.line("whisker axis", [x.at(lower), y], [x.at(birth), y]);
-        svg.line("whisker axis", [x.at(lower), y - 3.0], [x.at(lower), y + 3.0]);
-    }
+    svg.line("whisker axis", [x.at(birth_lower), y], [x.at(birth), y]);
+    svg.line("whisker axis", [x.at(birth_lower), y - 3.0], [x.at(birth_lower), y + 3.0]);
     svg.line(&format!("bar k{class}"), [x.at(birth), y], [x.at(death), y]);
     let tip = format!("{} to {}", short(birth), short(death));
     for end in [birth, death] {

@@ -36,8 +36,8 @@ pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
             text: s.name.clone(),
         })
         .collect();
-    let told = format!("{} against {}: {} kinds.", axes.y, axes.x, series.len());
-    let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), axes.title, &told);
+    let description = format!("{} against {}: {} kinds.", axes.y, axes.x, series.len());
+    let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), axes.title, &description);
     let x = if axes.log {
         Scale::log(left / 1.15, right * 1.15, 66.0, 350.0)
     } else {
@@ -77,8 +77,8 @@ pub fn intervals(title: &str, rows: &[Row], kinds: &[&str]) -> Option<String> {
         })
         .collect();
     let height = 14.0 + 15.0 * (rows.len() * kinds.len()) as f64;
-    let told = format!("{} rows with {} intervals each.", rows.len(), kinds.len());
-    let mut svg = Svg::new(360.0, height + 46.0 + legend::height(&entries, 360.0), title, &told);
+    let description = format!("{} rows with {} intervals each.", rows.len(), kinds.len());
+    let mut svg = Svg::new(360.0, height + 46.0 + legend::height(&entries, 360.0), title, &description);
     let x = Scale::linear(-1.0, 1.0, 96.0, 350.0);
     for (at, label) in x.ticks(4) {
         svg.line(if at == 0.0 { "axis" } else { "grid" }, [x.at(at), 6.0], [x.at(at), height]);

@@ -2,58 +2,44 @@
 
 use super::page::{filled, flattened, picture};
 use super::series::{self, Axes, Row, Series};
-use crate::config::Config;
-use crate::error::Result as Done;
+use crate::error::{CliError, ErrorKind, Result};
+use crate::schema::Summary;
 use crate::study::analysis::{Correlation, OVERALL, Spread, Study, Target};
 use crate::study::{Job, METRICS, Measured, read};
-use anyhow::{Context, Result};
 use minijinja::context;
 use minijinja::value::Value as Cell;
-use serde::Deserialize;
-use serde_json::Value;
 use std::path::Path;
 
-/// What this page reads of `summary.json`.
-#[derive(Deserialize)]
-struct Summary {
-    study: Option<Study>,
-    config: Value,
-    provenance: Value,
-}
-
-/// Largest chance of what is called significant.
+/// Largest p-value that is called significant.
 const LEVEL: f64 = 0.05;
 
-/// The page; none where the run is no study.
-pub fn page(run: &Path) -> Result<Option<String>> {
-    let path = run.join("summary.json");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    // What is wrong with the summary of another run is said where that is read.
-    let Ok(Summary { study: Some(study), config, provenance }) = serde_json::from_str(&text) else {
-        return Ok(None);
-    };
-    let toml = std::fs::read_to_string(run.join("config.toml")).context("config.toml cannot be read")?;
-    let settings: Config =
-        serde_json::from_value(config.clone()).context("summary.json: config does not read")?;
+/// The page of a study whose summary is at hand.
+///
+/// # Errors
+/// A file that is missing or malformed, with its line.
+pub fn page(run: &Path, summary: &Summary, study: &Study) -> Result<String> {
+    let path = run.join("config.toml");
+    let toml = std::fs::read_to_string(&path)
+        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
+    let settings = &summary.config;
     let jobs = study.networks.iter().map(|n| Job { size: n.samples, replicate: n.replicate });
-    let runs = jobs.map(|job| Ok((job, read(run, job)?))).collect::<Done<Vec<_>>>()?;
+    let runs = jobs.map(|job| Ok((job, read(run, job)?))).collect::<Result<Vec<_>>>()?;
     let values = context! {
-        network => settings.network,
-        dataset => settings.dataset,
+        network => settings.network.clone(),
+        dataset => settings.dataset.clone(),
         networks => study.networks.len(),
         sizes => sizes(&runs),
         seeds => settings.study.seeds,
         epochs => settings.minima.epochs,
         comparisons => study.comparisons,
-        metrics => (0..2).map(|metric| metric_values(&study, &runs, metric, settings.train.batch)).collect::<Vec<_>>(),
-        correlations => Target::ALL.map(|target| table(&study, target)).to_vec(),
-        accuracy => accuracy(&study),
-        changes => changes(&study),
-        provenance => flattened(&provenance),
+        metrics => (0..2).map(|metric| metric_values(study, &runs, metric, settings.train.batch)).collect::<Vec<_>>(),
+        correlations => Target::ALL.map(|target| table(study, target)).to_vec(),
+        accuracy => accuracy(study),
+        changes => changes(study),
+        provenance => flattened(&summary.provenance),
         config => toml,
     };
-    filled(include_str!("study.html"), values).map(Some)
+    filled(include_str!("study.html"), values)
 }
 
 fn sizes(runs: &[(Job, Vec<Measured>)]) -> Vec<usize> {
@@ -86,8 +72,8 @@ fn metric_values(study: &Study, runs: &[(Job, Vec<Measured>)], metric: usize, ba
                 Some(Row { name: short(&c.layer), values })
             })
             .collect();
-        let told = format!("{title} and {}: correlation", target.title());
-        series::intervals(&told, &rows, &["Pearson", "Spearman", "within sizes"]).map(picture)
+        let title = format!("{title} and {}: correlation", target.title());
+        series::intervals(&title, &rows, &["Pearson", "Spearman", "within sizes"]).map(picture)
     };
     context! {
         heading => heading(title),
@@ -159,8 +145,8 @@ fn over_sizes(runs: &[(Job, Vec<Measured>)], metric: usize, layers: &[String]) -
         })
         .collect();
     let title = METRICS[metric].title;
-    let told = format!("{title} over training-set size");
-    series::draw(&all, &Axes { title: &told, x: "training samples", y: title, log: true })
+    let heading = format!("{title} over training-set size");
+    series::draw(&all, &Axes { title: &heading, x: "training samples", y: title, log: true })
 }
 
 /// Every network at its end.
@@ -186,8 +172,8 @@ fn against(
         })
         .collect();
     let title = METRICS[metric].title;
-    let told = format!("{title} against {}", target.title());
-    series::draw(&all, &Axes { title: &told, x: target.title(), y: title, log: false })
+    let heading = format!("{title} against {}", target.title());
+    series::draw(&all, &Axes { title: &heading, x: target.title(), y: title, log: false })
 }
 
 /// With a capital.

@@ -32,8 +32,8 @@ pub fn draw(stage: &str, runs: &[&Training]) -> Option<Picture> {
         Vec::new()
     };
     let title = format!("Training of {stage}");
-    let told = format!("{} lines over {} epochs.", runs.len(), runs.iter().map(|r| r.rows.len()).max()?);
-    let mut svg = Svg::new(WIDTH, 240.0 + legend::height(&entries, WIDTH), &title, &told);
+    let description = format!("{} lines over {} epochs.", runs.len(), runs.iter().map(|r| r.rows.len()).max()?);
+    let mut svg = Svg::new(WIDTH, 240.0 + legend::height(&entries, WIDTH), &title, &description);
     let plot = Plot { x: Scale::linear(first, last, 60.0, 350.0), y };
     plot.frame(&mut svg, "epoch", "mean loss of its steps");
     for (i, run) in runs.iter().enumerate() {

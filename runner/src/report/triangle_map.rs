@@ -65,7 +65,7 @@ pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -
     let holes = numbers.iter().filter(|x| !x.is_finite()).count();
     let unit = if quantity.is_error() { " %" } else { "" };
     let (name, triangle) = (quantity.name(values.has_data()), simplex_name(&values.simplex));
-    let told = match (range, highest) {
+    let description = match (range, highest) {
         (Some((lo, hi)), Some(i)) => {
             let [a, b, c] = field.barycentric(i).map(number::short);
             let (lo, hi) = (number::short(lo), number::short(hi));
@@ -74,7 +74,7 @@ pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -
         _ => "No finite value.".into(),
     };
     let title = format!("{name} on triangle {triangle}, fit {fit}");
-    let mut svg = Svg::new(280.0, 292.0, &title, &told);
+    let mut svg = Svg::new(280.0, 292.0, &title, &description);
     paint(&mut svg, &field, colours);
     let below = highest.is_some_and(|i| pixel(field.barycentric(i))[1] >= pixel([1.0 / 3.0; 3])[1]);
     marks(&mut svg, &field, &values.simplex, below);

@@ -4,7 +4,7 @@ use super::page::{filled, picture};
 use super::series::{self, Axes, Series};
 use crate::weights::statistics::Statistics;
 use crate::weights::{Layer, Weights};
-use anyhow::Result;
+use crate::error::Result;
 use minijinja::context;
 use minijinja::value::Value as Cell;
 use std::path::Path;

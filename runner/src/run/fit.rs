@@ -12,7 +12,7 @@ use crate::checkpoint;
 use crate::config;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, ErrorKind, Result};
-use std::fmt::Write;
+use crate::schema::TrainingEpoch;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use valleys_core::engine::{Engine, Step, Value};
@@ -197,11 +197,7 @@ impl Run {
             let bytes = checkpoint::encode(&self.state, theta, statistics, batches);
             files.push((file_name(*face, id), bytes));
         }
-        let mut csv = "epoch,rate,loss\n".to_owned();
-        for (i, [rate, loss]) in epochs.iter().enumerate() {
-            let _ = writeln!(csv, "{},{},{loss}", i + 1, *rate as f32);
-        }
-        files.push(("training.csv".to_owned(), csv.into_bytes()));
+        files.push(("training.csv".to_owned(), TrainingEpoch::to_csv(epochs).into_bytes()));
         self.store.write_folder(&folder(&variant.name(), simplex), &files)
     }
 

@@ -9,10 +9,10 @@ use super::stop::Stop;
 use super::variant::FitVariant;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, Result};
-use std::fmt::Write;
+use crate::schema::{FoundMaxLoss, LatticeValues};
 use std::time::Instant;
 use valleys_core::engine::{Engine, Split, Value};
-use valleys_core::evaluation::{MaxLoss, resume_lattice, search_max_loss, search_max_loss_len};
+use valleys_core::evaluation::{resume_lattice, search_max_loss, search_max_loss_len};
 use valleys_core::simplex::{ControlPoints, Lattice, Mix, Simplex};
 
 /// A search for the largest loss ends when its steps change the loss by less than this share.
@@ -75,10 +75,16 @@ impl Run {
             Err(error) => return self.diverged("measurement", job, error).map(Some),
         };
         on_progress(1);
-        let csv = max_loss_csv(&control_points, &found);
-        self.store.write(&self.peak_file(variant, simplex), csv.as_bytes())?;
-        let csv = self.lattice_csv(&control_points, &values);
-        self.store.write(&self.lattice_file(variant, simplex), csv.as_bytes())?;
+        let found = FoundMaxLoss::from(found);
+        self.store.write(&self.peak_file(variant, simplex), found.to_csv().as_bytes())?;
+        let mut splits = values.into_iter();
+        let values = LatticeValues {
+            vertices: control_points.vertices(),
+            n: self.config.lattice.n,
+            train: splits.next().unwrap_or_default(),
+            test: splits.next().unwrap_or_default(),
+        };
+        self.store.write(&self.lattice_file(variant, simplex), values.to_csv().as_bytes())?;
         Ok(None)
     }
 
@@ -133,33 +139,6 @@ impl Run {
         }
         Ok(Ok(()))
     }
-
-    fn lattice_csv(&self, control_points: &ControlPoints, values: &Measured) -> String {
-        let mut csv = columns(control_points) + "train_loss,train_error,test_loss,test_error\n";
-        let lattice = Lattice::new(control_points.vertices(), self.config.lattice.n);
-        for (i, t) in lattice.points().enumerate() {
-            t.iter().for_each(|t| _ = write!(csv, "{t},"));
-            let cells = [0, 1].map(|split| match values.get(split).map(|v| v[i]) {
-                Some(Value { loss, error }) => {
-                    format!("{loss},{}", error.map_or(String::new(), |e| e.to_string()))
-                }
-                None => ",".to_owned(),
-            });
-            let _ = writeln!(csv, "{}", cells.join(","));
-        }
-        csv
-    }
-}
-
-fn columns(control_points: &ControlPoints) -> String {
-    (1..=control_points.vertices()).map(|i| format!("t{i},")).collect()
-}
-
-fn max_loss_csv(control_points: &ControlPoints, found: &MaxLoss) -> String {
-    let mut csv = columns(control_points) + "train_loss,evaluations\n";
-    found.at.iter().for_each(|t| _ = write!(csv, "{t},"));
-    let _ = writeln!(csv, "{},{}", found.loss, found.evaluations);
-    csv
 }
 
 /// Values as a checkpoint.

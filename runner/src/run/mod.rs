@@ -23,6 +23,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::{self, Problem};
 use crate::say::say;
+use crate::schema::Summary;
 use crate::store::Store;
 use record::{ORIGIN, Records};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,6 @@ pub use record::Record;
 pub use saved::Saved;
 pub use status::{Count, Status, status};
 pub use stop::Stop;
-pub use summary::{FitSummary, Minimum, Segment, Summary};
 
 /// The name of the last job, which needs all others: summary and report.
 pub const REPORT: &str = "report";
@@ -180,8 +180,7 @@ pub fn report(root: &Path) -> Result<PathBuf> {
 }
 
 fn write_report(store: &Store) -> Result<()> {
-    let page = crate::report::render(store.root());
-    let page = page.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
+    let page = crate::report::render(store.root())?;
     store.write("report.html", page.as_bytes())
 }
 
@@ -328,8 +327,7 @@ impl Run {
             return Err(CliError::new(ErrorKind::Data, message));
         }
         let summary = self.summary()?;
-        let json = serde_json::to_string_pretty(&summary).expect("a summary is JSON");
-        self.store.write("summary.json", (json + "\n").as_bytes())?;
+        self.store.write("summary.json", summary.to_json().as_bytes())?;
         write_report(&self.store)?;
         failures.extend(self.failures(&levels));
         first_of(failures, root)?;

@@ -1,0 +1,95 @@
+//! `FIT/SIMPLEX.csv`: losses and errors on the lattice of a fitted simplex.
+
+use super::table::Table;
+use crate::error::{CliError, ErrorKind, Result};
+use std::fmt::Write;
+use std::path::Path;
+use valleys_core::engine::Value;
+use valleys_core::simplex::Lattice;
+
+/// Measured columns, in the order of the file.
+const COLUMNS: [[&str; 2]; 2] = [["train_loss", "train_error"], ["test_loss", "test_error"]];
+
+/// Largest difference of a coordinate from the lattice's: it may have been written in single precision.
+const ROUNDED: f64 = 1e-6;
+
+/// Losses and errors on the lattice of a simplex.
+///
+/// # Layout
+/// A header, then one row a lattice point, in the order of [`Lattice::points`]: barycentric coordinates t1, t2, …,
+/// train_loss, train_error, test_loss, test_error. Columns that were not measured are empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatticeValues {
+    /// Vertices of the simplex.
+    pub vertices: usize,
+    /// Intervals on an edge.
+    pub n: u32,
+    /// On the training samples.
+    pub train: Vec<Value>,
+    /// On the test samples; empty where there are none.
+    pub test: Vec<Value>,
+}
+
+impl LatticeValues {
+    /// The text of the file.
+    pub fn to_csv(&self) -> String {
+        let mut csv: String = (1..=self.vertices).map(|i| format!("t{i},")).collect();
+        csv += &(COLUMNS.concat().join(",") + "\n");
+        for (i, t) in Lattice::new(self.vertices, self.n).points().enumerate() {
+            t.iter().for_each(|t| _ = write!(csv, "{t},"));
+            let fields = [&self.train, &self.test].map(|split| match split.get(i) {
+                Some(Value { loss, error }) => {
+                    format!("{loss},{}", error.map_or(String::new(), |e| e.to_string()))
+                }
+                None => ",".to_owned(),
+            });
+            csv += &(fields.join(",") + "\n");
+        }
+        csv
+    }
+
+    /// The values of a simplex with so many vertices.
+    ///
+    /// # Errors
+    /// The file cannot be read; a row that is no lattice point, or malformed, with its line.
+    pub fn read(path: &Path, vertices: usize) -> Result<Self> {
+        let table = Table::parse(path, &super::read(path)?)?;
+        let count = table.len();
+        let Some(n) = intervals(vertices, count) else {
+            let message = format!("{}: {count} rows are no lattice of {vertices} vertices", path.display());
+            return Err(CliError::new(ErrorKind::Data, message));
+        };
+        for i in 0..vertices {
+            let name = format!("t{}", i + 1);
+            let points = Lattice::new(vertices, n).points();
+            for (row, (t, point)) in table.column(&name)?.into_iter().zip(points).enumerate() {
+                if (t - point[i]).abs() > ROUNDED || t.is_nan() {
+                    return Err(table.fault(row, format_args!("{name} is {t}, the lattice has {}", point[i])));
+                }
+            }
+        }
+        let split = |[loss, error]: [&str; 2]| -> Result<Vec<Value>> {
+            let (losses, errors) = (table.column_or_empty(loss)?, table.column_or_empty(error)?);
+            let error = |i: usize| errors.as_ref().map(|errors| errors[i]);
+            let losses = losses.unwrap_or_default().into_iter().enumerate();
+            Ok(losses.map(|(i, loss)| Value { loss, error: error(i) }).collect())
+        };
+        let [train, test] = COLUMNS.map(split);
+        let values = Self { vertices, n, train: train?, test: test? };
+        if values.train.is_empty() {
+            let message = format!("{}: train_loss is empty", path.display());
+            return Err(CliError::new(ErrorKind::Data, message));
+        }
+        Ok(values)
+    }
+}
+
+/// The number of intervals of a lattice with so many points; none where no lattice has so many.
+fn intervals(vertices: usize, count: usize) -> Option<u32> {
+    if vertices == 1 {
+        return (count == 1).then_some(1);
+    }
+    // The number of points grows with n, and is at least n + 1.
+    let most = u32::try_from(count).ok()?;
+    (1..=most).find(|&n| Lattice::new(vertices, n).len() >= count).filter(|&n| Lattice::new(vertices, n).len() == count)
+}
