@@ -1,7 +1,8 @@
 //! The preset `digits` against an independent PyTorch trial (method: section 6).
 
 use valleys::config::Config;
-use valleys::run::{Options, Summary, run};
+use valleys::run::{Options, run};
+use valleys::schema::Summary;
 
 fn result(seed: u32, overrides: &[&str]) -> Summary {
     let mut all: Vec<String> = overrides.iter().map(|&s| s.to_owned()).collect();

@@ -1,7 +1,8 @@
 //! Whole runs on a GPU: the same barcode as on the processor.
 
 use valleys::config::{Backend, Config};
-use valleys::run::{Options, Summary, run};
+use valleys::run::{Options, run};
+use valleys::schema::Summary;
 use valleys_tests::tolerance;
 
 fn summary(backend: Backend, folder: &str) -> Summary {

@@ -1,7 +1,8 @@
 //! The method against functions whose critical values are known (method: section 6), end to end.
 
 use valleys::config::Config;
-use valleys::run::{Options, Summary, run};
+use valleys::run::{Options, run};
+use valleys::schema::Summary;
 use valleys_core::engine::Function;
 use valleys_tests::tolerance;
 

@@ -1,6 +1,7 @@
 //! Shared by the tests.
 
 pub mod complexes;
+pub mod conformance;
 pub mod differences;
 pub mod engines;
 pub mod rank;

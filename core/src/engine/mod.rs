@@ -162,3 +162,44 @@ pub trait Engine {
         Ok(length("saved state", self.state_len(), state.len())?)
     }
 }
+
+#[cfg(feature = "alloc")]
+impl<E: Engine + ?Sized> Engine for alloc::boxed::Box<E> {
+    type Error = E::Error;
+
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+
+    fn batches(&self) -> u32 {
+        (**self).batches()
+    }
+
+    fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), E::Error> {
+        (**self).put(slot, theta)
+    }
+
+    fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), E::Error> {
+        (**self).get(slot, theta)
+    }
+
+    fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), E::Error> {
+        (**self).advance(params, steps, losses)
+    }
+
+    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), E::Error> {
+        (**self).values(split, points, values)
+    }
+
+    fn state_len(&self) -> usize {
+        (**self).state_len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), E::Error> {
+        (**self).save(state)
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), E::Error> {
+        (**self).restore(state)
+    }
+}

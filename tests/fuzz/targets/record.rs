@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use valleys::run::{Record, Saved, Summary};
+use valleys::run::{Record, Saved};
+use valleys::schema::Summary;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = serde_json::from_slice::<Summary>(bytes);
