@@ -49,7 +49,8 @@ impl Loss for DoubleWell {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Minima are trained from either side of the saddle, in turn.
-    let initial = |seed, vertex| if vertex % 2 == 0 { vec![1.2, 0.3] } else { vec![-0.9, seed as f32 / 10.0] };
+    let initial =
+        |seed, vertex| if vertex % 2 == 0 { vec![1.2, 0.3] } else { vec![-0.9, seed as f32 / 10.0] };
     let problem = LossProblem::new("double-well", || DoubleWell, initial).with_cells(32);
     let overrides = [
         "minima.count=2",
