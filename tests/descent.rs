@@ -133,7 +133,7 @@ fn shares(steps: &[(StepParams, Step)]) -> [f64; 8] {
     shares
 }
 
-/// The probabilities of method.md section 7 of cells with the losses of a curve through `centres`.
+/// The probabilities of cells (method: section 7) whose losses are those of a curve through `centres`.
 fn probabilities(frame: &ControlPoints, centres: &[f64]) -> [f64; 8] {
     let losses: [f64; 8] = std::array::from_fn(|cell| {
         mixed(&frame.mix(&EdgewiseSubdivision::new(2, 8).barycentre(cell)), centres).powi(PEAKED.power as i32)
@@ -148,8 +148,8 @@ fn assert_near(steps: &[(StepParams, Step)], expected: [f64; 8]) {
     }
 }
 
-/// Cells are drawn with the probabilities of method.md section 7: at first by their measured losses, later by those
-/// of the steps, if these are to count.
+/// The cells' probabilities (method: section 7) follow their measured losses at first, later those of the steps, if these
+/// are to count.
 #[test]
 fn peaks_are_drawn_as_the_formula_says() {
     let mut memory = Vec::new();

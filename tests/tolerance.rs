@@ -17,7 +17,7 @@ pub fn sum_f32(terms: usize) -> f64 {
     2.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
 }
 
-/// Critical values of method.md section 6, which are given to six decimals.
+/// Critical values (method: section 6), which are given to six decimals.
 pub const CRITICAL: f64 = 1e-6;
 
 /// Parameters and losses after some ten f32 steps of the same optimiser from the same point, by kernels that sum in

@@ -1,7 +1,6 @@
 //! The map of a simplex into parameter space, for every number of vertices and every depth.
 //!
-//! Method: sections 2 and 7; Voronkova et al., equations (5) and (6), are its cases of two and three vertices
-//! at depth 1.
+//! Method: section 2; Voronkova et al., equations (5) and (6), are its cases of two and three vertices at depth 1.
 
 use super::{MAX_VERTICES, sort_falling};
 use heapless::Vec;

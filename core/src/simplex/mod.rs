@@ -15,7 +15,7 @@ pub use sampling::uniform;
 /// Most vertices of a simplex with a map: lattices of more than seven dimensions are out of reach anyway.
 pub const MAX_VERTICES: usize = 8;
 
-/// A non-empty set of minima `{0, …, 63}`: bit `i` stands for minimum `i` (method: face S).
+/// A non-empty set of minima `{0, …, 63}`: bit `i` stands for minimum `i` (method: section 1, face S).
 ///
 /// Its faces are its non-empty sub-masks. Ordered by dimension, then lexicographically by vertices,
 /// which is the tie order of a filtration.
