@@ -5,17 +5,17 @@
 //! edges from these lists (`forest`), with distances from the core in double precision wherever a bound leaves a
 //! doubt. So the lengths are the core's, whatever the vector width and the number of threads.
 
-mod forest;
-mod frame;
-mod nearest;
+mod boruvka;
+mod candidates;
+mod lower_bound;
+mod narrowing;
 mod pairs;
-mod panel;
-mod screen;
+mod point_tile;
 
+use boruvka::BoruvkaForest;
 use fearless_simd::Level;
-use forest::Forest;
-use frame::Frame;
-pub use frame::Narrow;
+use narrowing::Narrowing;
+pub use narrowing::Scalar;
 use valleys_core::topology::{Cosine, Edge, Error, Euclidean, Metric};
 
 /// How far apart two points are.
@@ -47,7 +47,7 @@ pub enum Distance {
 /// but the first, and about 1.2 kB a coordinate for each thread. Clouds of which many distances are equal or differ by
 /// less than single precision shows cost up to n²/2 distances in double precision more, in the worst case a few times
 /// that.
-pub fn spanning_tree<T: Narrow>(
+pub fn spanning_tree<T: Scalar>(
     points: &[T],
     dim: usize,
     distance: Distance,
@@ -61,14 +61,14 @@ pub fn spanning_tree<T: Narrow>(
     let level = Level::new();
     match distance {
         Distance::Euclidean => {
-            let frame = Frame::euclidean(level, points, dim);
-            Forest::new(&space, &frame, threads).grow()
+            let narrowing = Narrowing::euclidean(level, points, dim);
+            BoruvkaForest::new(&space, &narrowing, threads).grow()
         }
         Distance::Cosine => {
             let mut norms = vec![0.0; count];
             let space = Cosine::new(points, dim, &mut norms)?;
-            let frame = Frame::cosine(level, points, dim, space.norms());
-            Forest::new(&space, &frame, threads).grow()
+            let narrowing = Narrowing::cosine(level, points, dim, space.norms());
+            BoruvkaForest::new(&space, &narrowing, threads).grow()
         }
     }
 }

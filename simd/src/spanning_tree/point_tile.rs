@@ -1,20 +1,20 @@
-//! Panels: 32 points side by side, in the frame.
+//! Point tiles: 32 points side by side, in the narrowing.
 
-use super::frame::{Frame, Narrow, Scale};
-use super::screen::CHUNK;
+use super::lower_bound::CHUNK;
+use super::narrowing::{Narrowing, Scalar, Scale};
 use crate::floats::{Floats, LANES, Line};
 use crate::transpose::transpose;
 use fearless_simd::prelude::*;
 
 /// What tells equal points from others: of unequal ones hardly any two have the same.
-pub type Mark = u64;
+pub type Fingerprint = u64;
 
-impl<T: Narrow> Frame<'_, T> {
-    /// Writes points, 32 at most, into a panel (coordinates, 32); what is left over are zeros.
+impl<T: Scalar> Narrowing<'_, T> {
+    /// Writes points, 32 at most, into a tile (coordinates, 32); what is left over are zeros.
     #[inline(always)]
-    pub(super) fn pack<S: Simd>(&self, simd: S, points: &[u32], panel: &mut [Line]) {
+    pub(super) fn pack<S: Simd>(&self, simd: S, points: &[u32], tile: &mut [Line]) {
         let mut from = [[0.0; LANES]; LANES];
-        for (begin, to) in (0..self.dim).step_by(LANES).zip(panel.chunks_mut(LANES)) {
+        for (begin, to) in (0..self.dim).step_by(LANES).zip(tile.chunks_mut(LANES)) {
             let width = to.len();
             let centre = &self.centre[begin..][..width];
             for (line, &p) in from.iter_mut().zip(points) {
@@ -50,17 +50,17 @@ fn zip<T: Copy>(to: &mut Line, x: &[T], y: &[T], f: impl Fn(T, T) -> f32) {
     }
 }
 
-/// What the coordinates are weighted by for marks: multiples of the golden ratio, irregular enough that hardly any two
+/// What the coordinates are weighted by for fingerprints: multiples of the golden ratio, irregular enough that hardly any two
 /// points of a lattice agree.
 pub fn weights(dim: usize) -> Vec<f32> {
     (0..dim as u32).map(|k| k.wrapping_mul(0x9e37_79b9) as f32 / 4_294_967_296.0 + 0.5).collect()
 }
 
-/// Squared norms of the points of a panel, and their marks.
+/// Squared norms of the points of a tile, and their fingerprints.
 #[inline(always)]
-pub fn norms<S: Simd>(simd: S, panel: &[Line], weights: &[f32]) -> ([f32; LANES], [Mark; LANES]) {
+pub fn norms<S: Simd>(simd: S, tile: &[Line], weights: &[f32]) -> ([f32; LANES], [Fingerprint; LANES]) {
     let (mut norms, mut others) = ([0.0; LANES], [0.0; LANES]);
-    for (lines, weights) in panel.chunks(CHUNK).zip(weights.chunks(CHUNK)) {
+    for (lines, weights) in tile.chunks(CHUNK).zip(weights.chunks(CHUNK)) {
         for column in (0..LANES).step_by(S::f32s::LEN) {
             let mut sums = [S::f32s::splat(simd, 0.0); 2];
             for (line, &weight) in lines.iter().zip(weights) {
@@ -74,14 +74,14 @@ pub fn norms<S: Simd>(simd: S, panel: &[Line], weights: &[f32]) -> ([f32; LANES]
             }
         }
     }
-    let mut marks = [0; LANES];
-    for ((mark, norm), other) in marks.iter_mut().zip(&norms).zip(&others) {
-        *mark = u64::from(norm.to_bits()) << 32 | u64::from(other.to_bits());
+    let mut fingerprints = [0; LANES];
+    for ((fingerprint, norm), other) in fingerprints.iter_mut().zip(&norms).zip(&others) {
+        *fingerprint = u64::from(norm.to_bits()) << 32 | u64::from(other.to_bits());
     }
-    (norms, marks)
+    (norms, fingerprints)
 }
 
-/// Memory for some panels.
-pub fn panels(count: usize, dim: usize) -> Floats {
+/// Memory for some point_tiles.
+pub fn point_tiles(count: usize, dim: usize) -> Floats {
     Floats::of_lines(count * dim)
 }

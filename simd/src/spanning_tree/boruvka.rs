@@ -1,10 +1,10 @@
 //! Borůvka's algorithm on lists of nearest points, exact where a bound leaves a doubt.
 
-use super::frame::{Frame, Narrow};
-use super::nearest::{Keep, NOBODY, Nearest, Within};
-use super::pairs::Cloud;
-use super::panel::{Mark, norms, panels, weights};
-use super::screen::{Bound, Form};
+use super::candidates::{CandidateList, Candidates, CandidatesBelow, NO_POINT};
+use super::lower_bound::{Formula, LowerBound};
+use super::narrowing::{Narrowing, Scalar};
+use super::pairs::DistinctPoints;
+use super::point_tile::{Fingerprint, norms, point_tiles, weights};
 use crate::floats::LANES;
 use fearless_simd::{dispatch, prelude::*};
 use valleys_core::topology::{Edge, Error, Metric};
@@ -17,11 +17,11 @@ const EXACTLY: usize = 256;
 
 /// Components of a minimum spanning tree. A component's shortest edge to another one belongs to the tree; edges are
 /// ordered by length and then by their points, so there is one such edge and one such tree.
-pub struct Forest<'a, M, T> {
+pub struct BoruvkaForest<'a, M, T> {
     space: &'a M,
-    cloud: Cloud<'a, T>,
+    distinct: DistinctPoints<'a, T>,
     threads: usize,
-    nearest: Vec<Nearest>,
+    nearest: Vec<CandidateList>,
     /// Of each point the shortest edge out of its component among those in the list, once it is known.
     best: Vec<Edge>,
     /// Size of the component when the point was last compared by bounds to all outside, and whether that was of use.
@@ -34,18 +34,18 @@ pub struct Forest<'a, M, T> {
 }
 
 /// Longer than every edge.
-const NONE: Edge = Edge { length: f64::INFINITY, a: NOBODY, b: NOBODY };
+const NONE: Edge = Edge { length: f64::INFINITY, a: NO_POINT, b: NO_POINT };
 
-impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
+impl<'a, M: Metric + Sync, T: Scalar> BoruvkaForest<'a, M, T> {
     /// Finds equal points and their edges of length 0; the others are components of their own.
-    pub fn new(space: &'a M, frame: &'a Frame<'a, T>, threads: usize) -> Self {
+    pub fn new(space: &'a M, narrowing: &'a Narrowing<'a, T>, threads: usize) -> Self {
         let mut norms = Vec::new();
-        let mut marks = Vec::new();
-        dispatch!(frame.level, simd => measure(simd, frame, space.points() as u32, &mut norms, &mut marks));
-        marks.sort_unstable();
+        let mut fingerprints = Vec::new();
+        dispatch!(narrowing.level, simd => measure(simd, narrowing, space.points() as u32, &mut norms, &mut fingerprints));
+        fingerprints.sort_unstable();
         let (mut points, mut tree) = (Vec::new(), Vec::new());
-        let row = |p: u32| &frame.points[p as usize * frame.dim..][..frame.dim];
-        for same in marks.chunk_by(|a, b| a.0 == b.0) {
+        let row = |p: u32| &narrowing.points[p as usize * narrowing.dim..][..narrowing.dim];
+        for same in fingerprints.chunk_by(|a, b| a.0 == b.0) {
             let first = points.len();
             for &(_, b) in same {
                 match points[first..].iter().find(|&&a| row(a) == row(b)) {
@@ -58,11 +58,11 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let mut norms: Vec<f32> = points.iter().map(|&p| norms[p as usize]).collect();
         norms.resize(points.len().next_multiple_of(LANES), 0.0);
         let count = points.len();
-        let cloud = Cloud { frame, points, norms };
+        let distinct = DistinctPoints { narrowing, points, norms };
         let labels = (0..count as u32).collect();
         let (best, asked, looked) =
             (vec![NONE; count], vec![(0, true); count], vec![f32::NEG_INFINITY; count]);
-        Self { space, cloud, threads, nearest: Vec::new(), best, asked, looked, labels, tree }
+        Self { space, distinct, threads, nearest: Vec::new(), best, asked, looked, labels, tree }
     }
 
     /// The tree, ascending.
@@ -71,14 +71,15 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
     /// [`Error::Distance`] where an edge has no finite length.
     pub fn grow(mut self) -> Result<Vec<Edge>, Error> {
         let count = self.labels.len();
-        let form = if self.cloud.frame.dim > FLAT { Form::Products } else { Form::Differences };
-        self.nearest = self.cloud.nearest(self.bound(form), self.threads);
+        let formula =
+            if self.distinct.narrowing.dim > FLAT { Formula::Products } else { Formula::Differences };
+        self.nearest = self.distinct.nearest(self.bound(formula), self.threads);
         let mut sizes = vec![1u32; count];
         let mut components = count;
-        if form == Form::Products && components > 1 {
+        if formula == Formula::Products && components > 1 {
             let edges = self.shortest();
             if self.doubtful(&edges).len() > count / 4 {
-                self.nearest = self.cloud.nearest(self.bound(Form::Differences), self.threads);
+                self.nearest = self.distinct.nearest(self.bound(Formula::Differences), self.threads);
                 self.best.fill(NONE);
             }
         }
@@ -117,8 +118,8 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         }
     }
 
-    fn bound(&self, form: Form) -> Bound {
-        Bound::new(form, self.cloud.frame.dim, self.cloud.frame.least())
+    fn bound(&self, formula: Formula) -> LowerBound {
+        LowerBound::new(formula, self.distinct.narrowing.dim, self.distinct.narrowing.least())
     }
 
     /// The shortest edge out of each component, by label, among those that are listed.
@@ -126,14 +127,14 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let count = self.labels.len();
         let mut edges = vec![NONE; count];
         // Those points whose best edge is not known, with the least bound of each component's.
-        let mut hopeful = vec![(f32::INFINITY, NOBODY); count];
+        let mut hopeful = vec![(f32::INFINITY, NO_POINT); count];
         for i in 0..count {
             let label = self.labels[i] as usize;
-            if self.best[i].b != NOBODY && self.labels[self.best[i].b as usize] as usize != label {
+            if self.best[i].b != NO_POINT && self.labels[self.best[i].b as usize] as usize != label {
                 edges[label] = least(edges[label], self.named(self.best[i]));
                 continue;
             }
-            if self.best[i].b != NOBODY {
+            if self.best[i].b != NO_POINT {
                 (self.best[i], self.looked[i]) = (NONE, f32::NEG_INFINITY);
             }
             if let Some((bound, _)) = self.outside(i).next()
@@ -143,14 +144,14 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
             }
         }
         for label in 0..count {
-            if hopeful[label].1 != NOBODY {
+            if hopeful[label].1 != NO_POINT {
                 self.look(hopeful[label].1 as usize, &mut edges[label]);
             }
         }
         for i in 0..count {
             let label = self.labels[i] as usize;
-            let limit = self.cloud.frame.square(edges[label].length);
-            if self.best[i].b == NOBODY
+            let limit = self.distinct.narrowing.square(edges[label].length);
+            if self.best[i].b == NO_POINT
                 && self.outside(i).next().is_some_and(|(bound, _)| f64::from(bound) < limit)
             {
                 self.look(i, &mut edges[label]);
@@ -168,7 +169,7 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
     fn look(&mut self, i: usize, edge: &mut Edge) {
         let mut best = NONE;
         for (bound, j) in self.outside(i) {
-            if f64::from(bound) >= self.cloud.frame.square(best.length) {
+            if f64::from(bound) >= self.distinct.narrowing.square(best.length) {
                 break;
             }
             best = least(best, self.edge(i as u32, j));
@@ -177,9 +178,9 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         *edge = least(*edge, self.named(best));
     }
 
-    /// The edge from i to j, which are places in the cloud.
+    /// The edge from i to j, which are numbers of distinct points.
     fn edge(&self, i: u32, j: u32) -> Edge {
-        let [a, b] = [i, j].map(|i| self.cloud.points[i as usize] as usize);
+        let [a, b] = [i, j].map(|i| self.distinct.points[i as usize] as usize);
         Edge { length: self.space.distance(a, b), a: i, b: j }
     }
 
@@ -193,7 +194,7 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let doubtful = |&i: &u32| {
             let (i, label) = (i as usize, self.labels[i as usize] as usize);
             let limit = f64::from(self.nearest[i].limit().max(self.looked[i]));
-            edges[label].b == NOBODY || limit < self.cloud.frame.square(edges[label].length)
+            edges[label].b == NO_POINT || limit < self.distinct.narrowing.square(edges[label].length)
         };
         (0..self.labels.len() as u32).filter(doubtful).collect()
     }
@@ -205,9 +206,9 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let (exactly, quickly): (Vec<u32>, Vec<u32>) = doubtful
             .into_iter()
             .partition(|&i| self.asked[i as usize].0 == size(i) || !self.asked[i as usize].1);
-        let bound = self.bound(Form::Differences);
-        let none = vec![Nearest::NONE; quickly.len()];
-        let lists = self.cloud.outside(&quickly, &self.labels, &none, bound, self.threads);
+        let bound = self.bound(Formula::Differences);
+        let none = vec![CandidateList::NONE; quickly.len()];
+        let lists = self.distinct.outside(&quickly, &self.labels, &none, bound, self.threads);
         for (i, list) in quickly.into_iter().zip(lists) {
             self.asked[i as usize] = (size(i), true);
             self.nearest[i as usize] = list;
@@ -215,11 +216,11 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         }
         for some in exactly.chunks(EXACTLY) {
             let within = some.iter().map(|&i| {
-                let square = self.cloud.frame.square(edges[self.labels[i as usize] as usize].length);
-                Within { limit: (square as f32).next_up(), points: Vec::new() }
+                let square = self.distinct.narrowing.square(edges[self.labels[i as usize] as usize].length);
+                CandidatesBelow { limit: (square as f32).next_up(), points: Vec::new() }
             });
-            let within: Vec<Within> = within.collect();
-            let found = self.cloud.outside(some, &self.labels, &within, bound, self.threads);
+            let within: Vec<CandidatesBelow> = within.collect();
+            let found = self.distinct.outside(some, &self.labels, &within, bound, self.threads);
             for (&i, found) in some.iter().zip(found) {
                 let best = found.points.iter().fold(NONE, |best, &j| self.shorter(best, i, j));
                 self.asked[i as usize].1 = false;
@@ -231,7 +232,7 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
 
     /// The edge from i to j, or the best of i so far if that is shorter.
     fn shorter(&self, best: Edge, i: u32, j: u32) -> Edge {
-        let [a, b] = [i, j].map(|i| self.cloud.points[i as usize] as usize);
+        let [a, b] = [i, j].map(|i| self.distinct.points[i as usize] as usize);
         match self.space.distance_up_to(a, b, best.length) {
             Some(length) => least(best, Edge { length, a: i, b: j }),
             None => best,
@@ -243,7 +244,7 @@ impl<'a, M: Metric + Sync, T: Narrow> Forest<'a, M, T> {
         let (a, b) = (find(parent, edge.a), find(parent, edge.b));
         if a != b {
             parent[a.max(b) as usize] = a.min(b);
-            let [a, b] = [edge.a, edge.b].map(|i| self.cloud.points[i as usize]);
+            let [a, b] = [edge.a, edge.b].map(|i| self.distinct.points[i as usize]);
             self.tree.push(Edge { length: edge.length, a, b });
         }
         a != b
@@ -268,21 +269,21 @@ fn find(parent: &mut [u32], mut i: u32) -> u32 {
     i
 }
 
-/// Norms of all points in the frame, and marks with the points' numbers.
+/// Norms of all points in the narrowing, and fingerprints with the points' numbers.
 #[inline(always)]
-fn measure<S: Simd, T: Narrow>(
+fn measure<S: Simd, T: Scalar>(
     simd: S,
-    frame: &Frame<'_, T>,
+    narrowing: &Narrowing<'_, T>,
     count: u32,
     all: &mut Vec<f32>,
-    marks: &mut Vec<(Mark, u32)>,
+    fingerprints: &mut Vec<(Fingerprint, u32)>,
 ) {
-    let (mut panel, weights) = (panels(1, frame.dim), weights(frame.dim));
+    let (mut tile, weights) = (point_tiles(1, narrowing.dim), weights(narrowing.dim));
     for begin in (0..count).step_by(LANES) {
         let points: Vec<u32> = (begin..count.min(begin + LANES as u32)).collect();
-        frame.pack(simd, &points, panel.lines_mut());
-        let (norm, mark) = norms(simd, panel.lines(), &weights);
+        narrowing.pack(simd, &points, tile.lines_mut());
+        let (norm, fingerprint) = norms(simd, tile.lines(), &weights);
         all.extend_from_slice(&norm[..points.len()]);
-        marks.extend(mark.into_iter().zip(points));
+        fingerprints.extend(fingerprint.into_iter().zip(points));
     }
 }

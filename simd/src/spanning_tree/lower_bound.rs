@@ -19,7 +19,7 @@ pub const CHUNK: usize = 256;
 
 /// How bounds are computed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+pub enum Formula {
     /// By products, which is quick.
     Products,
     /// By differences, which is sharp for points that are near each other.
@@ -28,47 +28,47 @@ pub enum Form {
 
 /// Numbers that make lower bounds of sums: bound = sum · `sum` + (|x|² + |y|²) · `norms` − `least`.
 #[derive(Clone, Copy, Debug)]
-pub struct Bound {
-    pub form: Form,
+pub struct LowerBound {
+    pub formula: Formula,
     pub sum: f32,
     pub norms: f32,
     pub least: f32,
 }
 
-impl Bound {
+impl LowerBound {
     /// For points of d coordinates; `least` is for what is lost to underflow.
-    pub fn new(form: Form, dim: usize, least: f32) -> Self {
+    pub fn new(formula: Formula, dim: usize, least: f32) -> Self {
         let u = 1.0 / f64::from(1 << 24);
         let gamma = (CHUNK.min(dim) + dim.div_ceil(CHUNK) + 1) as f64 * u;
         // A little is added for the second order, the rounding of these numbers, and that of exact distances.
-        let (sum, norms) = match form {
-            Form::Products => (-2.0, 1.0 - 1.01 * (2.0 * gamma + 24.0 * u)),
-            Form::Differences => {
+        let (sum, norms) = match formula {
+            Formula::Products => (-2.0, 1.0 - 1.01 * (2.0 * gamma + 24.0 * u)),
+            Formula::Differences => {
                 let theta = 1.0 / 4096.0;
                 (1.0 - 1.01 * (gamma + 24.0 * u + theta), -4.0 * u * u / theta)
             }
         };
-        Self { form, sum: sum as f32, norms: norms as f32, least }
+        Self { formula, sum: sum as f32, norms: norms as f32, least }
     }
 }
 
-/// Sums for all pairs of a block of panels and one panel: (points of the block, 32).
+/// Sums for all pairs of a block of point_tiles and one tile: (points of the block, 32).
 ///
 /// # Layout
-/// `block` (panels, coordinates, 32), `panel` (coordinates, 32).
+/// `block` (point_tiles, coordinates, 32), `tile` (coordinates, 32).
 #[inline(always)]
-pub fn sums<S: Simd>(simd: S, form: Form, block: &[Line], panel: &[Line], sums: &mut [Line]) {
-    for begin in (0..panel.len()).step_by(CHUNK) {
-        let end = panel.len().min(begin + CHUNK);
-        for (rows, sums) in block.chunks_exact(panel.len()).zip(sums.chunks_exact_mut(LANES)) {
-            let (rows, columns) = (&rows[begin..end], &panel[begin..end]);
-            each(simd, LANES, Chunk { form, rows, columns, sums, add: begin > 0 });
+pub fn sums<S: Simd>(simd: S, formula: Formula, block: &[Line], tile: &[Line], sums: &mut [Line]) {
+    for begin in (0..tile.len()).step_by(CHUNK) {
+        let end = tile.len().min(begin + CHUNK);
+        for (rows, sums) in block.chunks_exact(tile.len()).zip(sums.chunks_exact_mut(LANES)) {
+            let (rows, columns) = (&rows[begin..end], &tile[begin..end]);
+            each(simd, LANES, Chunk { formula, rows, columns, sums, add: begin > 0 });
         }
     }
 }
 
 struct Chunk<'a> {
-    form: Form,
+    formula: Formula,
     rows: &'a [Line],
     columns: &'a [Line],
     sums: &'a mut [Line],
@@ -84,7 +84,7 @@ impl<S: Simd> Rows<S> for Chunk<'_> {
                 let row: [f32; R] = row[first..][..R].try_into().expect("R numbers");
                 (row, line)
             });
-            if self.form == Form::Products {
+            if self.formula == Formula::Products {
                 accumulate(simd, &mut tile, column, steps);
             } else {
                 for (row, line) in steps {
@@ -113,7 +113,7 @@ impl<S: Simd> Rows<S> for Chunk<'_> {
 #[inline(always)]
 pub fn below<S: Simd>(
     simd: S,
-    bound: Bound,
+    bound: LowerBound,
     sums: &mut Line,
     row: [f32; 2],
     norms: &Line,

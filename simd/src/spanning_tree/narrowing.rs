@@ -4,7 +4,7 @@ use fearless_simd::{Level, dispatch, prelude::*};
 use valleys_core::topology::Coordinate;
 
 /// A coordinate that can be brought into single precision: `f32` or `f64`.
-pub trait Narrow: Coordinate + PartialEq + Sync {
+pub trait Scalar: Coordinate + PartialEq + Sync {
     /// The largest exponent of a power of two to scale by, or by whose inverse.
     const SCALES: i32;
 
@@ -15,7 +15,7 @@ pub trait Narrow: Coordinate + PartialEq + Sync {
     fn nearest(x: f64) -> Self;
 }
 
-impl Narrow for f32 {
+impl Scalar for f32 {
     const SCALES: i32 = 126;
 
     #[inline(always)]
@@ -28,7 +28,7 @@ impl Narrow for f32 {
     }
 }
 
-impl Narrow for f64 {
+impl Scalar for f64 {
     const SCALES: i32 = 1000;
 
     #[inline(always)]
@@ -42,11 +42,11 @@ impl Narrow for f64 {
 }
 
 /// How points are brought into single precision.
-pub struct Frame<'a, T> {
+pub struct Narrowing<'a, T> {
     pub(super) level: Level,
     pub(super) points: &'a [T],
     pub(super) dim: usize,
-    /// A point near the middle of the scaled cloud. Any point would do: the smaller the differences to it, the better
+    /// A point near the middle of the scaled distinct. Any point would do: the smaller the differences to it, the better
     /// the bounds.
     pub(super) centre: Vec<T>,
     pub(super) scale: Scale<'a>,
@@ -64,7 +64,7 @@ pub(super) enum Scale<'a> {
 /// Points whose mean is taken for the centre.
 const SAMPLES: usize = 128;
 
-impl<'a, T: Narrow> Frame<'a, T> {
+impl<'a, T: Scalar> Narrowing<'a, T> {
     pub(super) fn euclidean(level: Level, points: &'a [T], dim: usize) -> Self {
         let largest = dispatch!(level, simd => largest(simd, points));
         let exponent = if largest > 0.0 { -largest.log2().floor() as i32 } else { 0 };
@@ -77,7 +77,7 @@ impl<'a, T: Narrow> Frame<'a, T> {
         Self { level, points, dim, centre: centre(points, dim, scale), scale }
     }
 
-    /// The square of the distance of two points in the frame, from the distance the metric gives.
+    /// The square of the distance of two points in the narrowing, from the distance the metric gives.
     pub(super) fn square(&self, distance: f64) -> f64 {
         match self.scale {
             Scale::All(scale) => (distance * scale) * (distance * scale),
@@ -109,7 +109,7 @@ impl Scale<'_> {
 
 /// The largest absolute value.
 #[inline(always)]
-fn largest<S: Simd, T: Narrow>(_: S, points: &[T]) -> f64 {
+fn largest<S: Simd, T: Scalar>(_: S, points: &[T]) -> f64 {
     let (lines, rest) = points.as_chunks::<32>();
     let mut most = [0.0f64; 32];
     for line in lines {
@@ -121,7 +121,7 @@ fn largest<S: Simd, T: Narrow>(_: S, points: &[T]) -> f64 {
     rest.iter().map(|&x| x.into().abs()).chain(most).fold(0.0, f64::max)
 }
 
-fn centre<T: Narrow>(points: &[T], dim: usize, scale: Scale<'_>) -> Vec<T> {
+fn centre<T: Scalar>(points: &[T], dim: usize, scale: Scale<'_>) -> Vec<T> {
     let count = points.len() / dim.max(1);
     let step = count.div_ceil(SAMPLES).max(1);
     let mut sum = vec![0.0f64; dim];

@@ -1,18 +1,18 @@
 //! Short lists of the points that may be nearest.
 
 /// Length of a list. Longer ones leave less to do later and cost more to fill.
-pub const LENGTH: usize = 8;
+pub const CAPACITY: usize = 8;
 
 /// For one point, others with a lower bound of their squared distance: those with the least bounds, ascending, equal
 /// ones by number.
 #[derive(Clone, Copy)]
-pub struct Nearest {
-    bounds: [f32; LENGTH],
-    points: [u32; LENGTH],
+pub struct CandidateList {
+    bounds: [f32; CAPACITY],
+    points: [u32; CAPACITY],
 }
 
 /// What keeps those that may be near a point.
-pub trait Keep: Clone + Send {
+pub trait Candidates: Clone + Send {
     /// What a bound must be less than.
     fn limit(&self) -> f32;
 
@@ -25,12 +25,12 @@ pub trait Keep: Clone + Send {
 
 /// Everybody whose bound is less than a limit.
 #[derive(Clone)]
-pub struct Within {
+pub struct CandidatesBelow {
     pub limit: f32,
     pub points: Vec<u32>,
 }
 
-impl Keep for Within {
+impl Candidates for CandidatesBelow {
     fn limit(&self) -> f32 {
         self.limit
     }
@@ -45,30 +45,30 @@ impl Keep for Within {
 }
 
 /// No point.
-pub const NOBODY: u32 = u32::MAX;
+pub const NO_POINT: u32 = u32::MAX;
 
-impl Nearest {
+impl CandidateList {
     /// Nobody is known yet.
-    pub const NONE: Self = Self { bounds: [f32::INFINITY; LENGTH], points: [NOBODY; LENGTH] };
+    pub const NONE: Self = Self { bounds: [f32::INFINITY; CAPACITY], points: [NO_POINT; CAPACITY] };
 
     /// Everybody listed, with bounds.
     pub fn iter(&self) -> impl Iterator<Item = (f32, u32)> + '_ {
         let all = self.bounds.iter().copied().zip(self.points.iter().copied());
-        all.take_while(|&(_, point)| point != NOBODY)
+        all.take_while(|&(_, point)| point != NO_POINT)
     }
 }
 
-impl Keep for Nearest {
+impl Candidates for CandidateList {
     /// Whoever is not listed is no nearer than this.
     #[inline(always)]
     fn limit(&self) -> f32 {
-        self.bounds[LENGTH - 1]
+        self.bounds[CAPACITY - 1]
     }
 
     /// Behind all whose bounds are not larger.
     #[inline(always)]
     fn insert(&mut self, bound: f32, point: u32) {
-        let mut at = LENGTH - 1;
+        let mut at = CAPACITY - 1;
         while at > 0 && self.bounds[at - 1] > bound {
             self.bounds[at] = self.bounds[at - 1];
             self.points[at] = self.points[at - 1];
@@ -82,7 +82,7 @@ impl Keep for Nearest {
         let mut both: Vec<(f32, u32)> = self.iter().chain(other.iter()).collect();
         both.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         *self = Self::NONE;
-        for (i, entry) in both.into_iter().take(LENGTH).enumerate() {
+        for (i, entry) in both.into_iter().take(CAPACITY).enumerate() {
             (self.bounds[i], self.points[i]) = entry;
         }
     }
