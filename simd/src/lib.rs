@@ -6,8 +6,8 @@
 mod elementary;
 pub mod engine;
 mod floats;
+mod register_tile;
 pub mod spanning_tree;
-mod tile;
 mod transpose;
 
 #[cfg(test)]

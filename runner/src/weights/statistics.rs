@@ -193,10 +193,10 @@ impl Baseline {
                     for (row, entries) in (0..).zip(entries.chunks_mut(width)) {
                         let mut stream =
                             Stream::new(Key::new(seed, number.into()), Purpose::Perturbation, 2 + place, row);
-                        entries.fill_with(|| T::nearest(stream.normal()));
+                        entries.fill_with(|| T::from_f64(stream.normal()));
                     }
                     let scale = wanted / moments(entries).0;
-                    entries.iter_mut().for_each(|x| *x = T::nearest((*x).into() * scale));
+                    entries.iter_mut().for_each(|x| *x = T::from_f64((*x).into() * scale));
                 }
             }
         }

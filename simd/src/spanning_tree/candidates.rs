@@ -1,32 +1,29 @@
-//! Short lists of the points that may be nearest.
+//! Lists of the points that may be nearest to a point.
 
-/// Length of a list. Longer ones leave less to do later and cost more to fill.
-pub const CAPACITY: usize = 8;
+/// Points of a [`CandidateList`]. Longer lists leave less to resolve later and cost more to fill.
+const CAPACITY: usize = 8;
 
-/// For one point, others with a lower bound of their squared distance: those with the least bounds, ascending, equal
-/// ones by number.
-#[derive(Clone, Copy)]
-pub struct CandidateList {
-    bounds: [f32; CAPACITY],
-    points: [u32; CAPACITY],
-}
+/// No point.
+pub const NO_POINT: u32 = u32::MAX;
 
-/// What keeps those that may be near a point.
+/// A collection of the points that may be near to one point.
 pub trait Candidates: Clone + Send {
-    /// What a bound must be less than.
+    /// Points whose lower bound is at least this are not wanted.
     fn limit(&self) -> f32;
 
-    /// Keeps a point whose bound is less than the limit.
+    /// Adds a point whose lower bound is below the limit.
     fn insert(&mut self, bound: f32, point: u32);
 
-    /// Keeps what another one does, too.
+    /// Adds the points of another collection.
     fn merge(&mut self, other: &Self);
 }
 
-/// Everybody whose bound is less than a limit.
+/// All points whose lower bound is below a fixed limit.
 #[derive(Clone)]
 pub struct CandidatesBelow {
+    /// The limit.
     pub limit: f32,
+    /// The points, in no order.
     pub points: Vec<u32>,
 }
 
@@ -44,14 +41,18 @@ impl Candidates for CandidatesBelow {
     }
 }
 
-/// No point.
-pub const NO_POINT: u32 = u32::MAX;
+/// The points with the least lower bounds of their squared distance: ascending by bound, then by number.
+#[derive(Clone, Copy)]
+pub struct CandidateList {
+    bounds: [f32; CAPACITY],
+    points: [u32; CAPACITY],
+}
 
 impl CandidateList {
-    /// Nobody is known yet.
-    pub const NONE: Self = Self { bounds: [f32::INFINITY; CAPACITY], points: [NO_POINT; CAPACITY] };
+    /// A list without points.
+    pub const EMPTY: Self = Self { bounds: [f32::INFINITY; CAPACITY], points: [NO_POINT; CAPACITY] };
 
-    /// Everybody listed, with bounds.
+    /// The points with their bounds.
     pub fn iter(&self) -> impl Iterator<Item = (f32, u32)> + '_ {
         let all = self.bounds.iter().copied().zip(self.points.iter().copied());
         all.take_while(|&(_, point)| point != NO_POINT)
@@ -59,13 +60,13 @@ impl CandidateList {
 }
 
 impl Candidates for CandidateList {
-    /// Whoever is not listed is no nearer than this.
+    /// A lower bound for every point that is not listed.
     #[inline(always)]
     fn limit(&self) -> f32 {
         self.bounds[CAPACITY - 1]
     }
 
-    /// Behind all whose bounds are not larger.
+    /// Inserts after all points whose bounds are not larger.
     #[inline(always)]
     fn insert(&mut self, bound: f32, point: u32) {
         let mut at = CAPACITY - 1;
@@ -77,11 +78,10 @@ impl Candidates for CandidateList {
         (self.bounds[at], self.points[at]) = (bound, point);
     }
 
-    /// The list of all that were shown to either.
     fn merge(&mut self, other: &Self) {
         let mut both: Vec<(f32, u32)> = self.iter().chain(other.iter()).collect();
         both.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        *self = Self::NONE;
+        *self = Self::EMPTY;
         for (i, entry) in both.into_iter().take(CAPACITY).enumerate() {
             (self.bounds[i], self.points[i]) = entry;
         }

@@ -1,115 +1,194 @@
-//! Coordinates in single precision: centred and scaled, so that neither offsets nor extreme sizes cost digits.
+//! Narrowing: points in single precision, shifted and scaled so that neither offsets nor extreme magnitudes cost digits.
 
+use crate::floats::{LINE_LEN, Line};
+use crate::transpose::transpose;
 use fearless_simd::{Level, dispatch, prelude::*};
 use valleys_core::topology::Coordinate;
 
-/// A coordinate that can be brought into single precision: `f32` or `f64`.
-pub trait Scalar: Coordinate + PartialEq + Sync {
-    /// The largest exponent of a power of two to scale by, or by whose inverse.
-    const SCALES: i32;
+/// A coordinate that can be narrowed to single precision.
+pub trait Narrow: Coordinate + PartialEq + Sync {
+    /// The largest exponent of the power of two that scales coordinates.
+    const MAX_EXPONENT: i32;
 
-    /// x · scale − centre, rounded once.
-    fn narrow(self, scale: f64, centre: Self) -> f32;
+    /// x · scale − origin, rounded once.
+    fn narrow(self, scale: f64, origin: Self) -> f32;
 
-    /// The nearest number.
-    fn nearest(x: f64) -> Self;
+    /// The nearest number of this type.
+    fn round(x: f64) -> Self;
 }
 
-impl Scalar for f32 {
-    const SCALES: i32 = 126;
+impl Narrow for f32 {
+    const MAX_EXPONENT: i32 = 126;
 
     #[inline(always)]
-    fn narrow(self, scale: f64, centre: Self) -> f32 {
-        self * scale as Self - centre
+    fn narrow(self, scale: f64, origin: Self) -> f32 {
+        self * scale as Self - origin
     }
 
-    fn nearest(x: f64) -> Self {
+    fn round(x: f64) -> Self {
         x as Self
     }
 }
 
-impl Scalar for f64 {
-    const SCALES: i32 = 1000;
+impl Narrow for f64 {
+    const MAX_EXPONENT: i32 = 1000;
 
     #[inline(always)]
-    fn narrow(self, scale: f64, centre: Self) -> f32 {
-        (self * scale - centre) as f32
+    fn narrow(self, scale: f64, origin: Self) -> f32 {
+        (self * scale - origin) as f32
     }
 
-    fn nearest(x: f64) -> Self {
+    fn round(x: f64) -> Self {
         x
     }
 }
 
-/// How points are brought into single precision.
-pub struct Narrowing<'a, T> {
-    pub(super) level: Level,
-    pub(super) points: &'a [T],
-    pub(super) dim: usize,
-    /// A point near the middle of the scaled distinct. Any point would do: the smaller the differences to it, the better
-    /// the bounds.
-    pub(super) centre: Vec<T>,
-    pub(super) scale: Scale<'a>,
-}
-
-/// How long points are made.
+/// How coordinates are scaled.
 #[derive(Clone, Copy)]
-pub(super) enum Scale<'a> {
-    /// Multiplied by a power of two.
-    All(f64),
-    /// Divided by their norms.
-    Each(&'a [f64]),
+pub enum Scaling<'a> {
+    /// Euclidean distance: all points by one power of two.
+    PowerOfTwo(f64),
+    /// Cosine distance: each point by the inverse of its norm.
+    Norms(&'a [f64]),
 }
 
-/// Points whose mean is taken for the centre.
-const SAMPLES: usize = 128;
-
-impl<'a, T: Scalar> Narrowing<'a, T> {
-    pub(super) fn euclidean(level: Level, points: &'a [T], dim: usize) -> Self {
-        let largest = dispatch!(level, simd => largest(simd, points));
-        let exponent = if largest > 0.0 { -largest.log2().floor() as i32 } else { 0 };
-        let scale = Scale::All(2f64.powi(exponent.clamp(-T::SCALES, T::SCALES)));
-        Self { level, points, dim, centre: centre(points, dim, scale), scale }
-    }
-
-    pub(super) fn cosine(level: Level, points: &'a [T], dim: usize, norms: &'a [f64]) -> Self {
-        let scale = Scale::Each(norms);
-        Self { level, points, dim, centre: centre(points, dim, scale), scale }
-    }
-
-    /// The square of the distance of two points in the narrowing, from the distance the metric gives.
-    pub(super) fn square(&self, distance: f64) -> f64 {
-        match self.scale {
-            Scale::All(scale) => (distance * scale) * (distance * scale),
-            Scale::Each(_) => 2.0 * distance,
-        }
-    }
-
-    /// What a lower bound is less by for numbers too small for single precision, and, where there are norms to divide
-    /// by, for the rounding of quotients in double precision.
-    pub(super) fn least(&self) -> f32 {
-        let tiny = self.dim as f32 * 1e-40;
-        if matches!(self.scale, Scale::Each(_)) { tiny + 1e-22 } else { tiny }
-    }
-}
-
-impl Scale<'_> {
-    /// What the coordinates of a point are multiplied by, one after the other: the inverse of a norm may overflow.
+impl Scaling<'_> {
+    /// Two factors for the coordinates of a point, to be applied one after the other: the inverse of a norm alone may
+    /// overflow.
     #[inline(always)]
-    pub(super) fn of(self, point: usize) -> [f64; 2] {
+    fn factors(self, point: usize) -> [f64; 2] {
         match self {
-            Self::All(scale) => [1.0, scale],
-            Self::Each(norms) => {
+            Self::PowerOfTwo(scale) => [1.0, scale],
+            Self::Norms(norms) => {
                 let up = if norms[point] < 1e-290 { 2f64.powi(600) } else { 1.0 };
                 [up, 1.0 / (norms[point] * up)]
             }
         }
     }
+
+    /// The squared distance between two narrowed points, from the distance that the metric gives.
+    pub fn squared(self, distance: f64) -> f64 {
+        match self {
+            Self::PowerOfTwo(scale) => (distance * scale) * (distance * scale),
+            Self::Norms(_) => 2.0 * distance,
+        }
+    }
+
+    /// A bound of the error of a squared distance of `dim` terms that comes from underflow and, with norms, from the
+    /// rounding of quotients in double precision.
+    pub fn underflow(self, dim: usize) -> f32 {
+        let tiny = dim as f32 * 1e-40;
+        if matches!(self, Self::Norms(_)) { tiny + 1e-22 } else { tiny }
+    }
+}
+
+/// A point cloud that can be read in single precision, whatever the type of its coordinates.
+pub trait NarrowedCloud: Sync {
+    /// Coordinates of a point.
+    fn dim(&self) -> usize;
+
+    /// How they are scaled.
+    fn scaling(&self) -> Scaling<'_>;
+
+    /// Writes at most 32 points to a tile (coordinates, 32). Unused columns are not defined.
+    fn pack(&self, level: Level, points: &[u32], tile: &mut [Line]);
+
+    /// Whether two points have equal coordinates.
+    fn are_equal(&self, a: u32, b: u32) -> bool;
+}
+
+/// Points and how they are narrowed: x ↦ x · scale − origin.
+pub struct Narrowing<'a, T> {
+    points: &'a [T],
+    dim: usize,
+    /// A scaled point near the middle of the cloud. Any point is correct; the closer it is to the others, the sharper are
+    /// the bounds.
+    origin: Vec<T>,
+    scaling: Scaling<'a>,
+}
+
+/// Points that are averaged to find the origin.
+const ORIGIN_POINTS: usize = 128;
+
+impl<'a, T: Narrow> Narrowing<'a, T> {
+    /// For Euclidean distances.
+    pub fn euclidean(level: Level, points: &'a [T], dim: usize) -> Self {
+        let largest = dispatch!(level, simd => largest(simd, points));
+        let exponent = if largest > 0.0 { -largest.log2().floor() as i32 } else { 0 };
+        let scale = 2f64.powi(exponent.clamp(-T::MAX_EXPONENT, T::MAX_EXPONENT));
+        Self::new(points, dim, Scaling::PowerOfTwo(scale))
+    }
+
+    /// For cosine distances of points with these norms.
+    pub fn cosine(points: &'a [T], dim: usize, norms: &'a [f64]) -> Self {
+        Self::new(points, dim, Scaling::Norms(norms))
+    }
+
+    fn new(points: &'a [T], dim: usize, scaling: Scaling<'a>) -> Self {
+        Self { points, dim, origin: origin(points, dim, scaling), scaling }
+    }
+}
+
+impl<T: Narrow> NarrowedCloud for Narrowing<'_, T> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn scaling(&self) -> Scaling<'_> {
+        self.scaling
+    }
+
+    fn pack(&self, level: Level, points: &[u32], tile: &mut [Line]) {
+        dispatch!(level, simd => pack(simd, self, points, tile));
+    }
+
+    fn are_equal(&self, a: u32, b: u32) -> bool {
+        let [a, b] = [a, b].map(|p| &self.points[p as usize * self.dim..][..self.dim]);
+        a == b
+    }
+}
+
+#[inline(always)]
+fn pack<S: Simd, T: Narrow>(simd: S, from: &Narrowing<'_, T>, points: &[u32], tile: &mut [Line]) {
+    let mut rows = [[0.0; LINE_LEN]; LINE_LEN];
+    for (begin, to) in (0..from.dim).step_by(LINE_LEN).zip(tile.chunks_mut(LINE_LEN)) {
+        let width = to.len();
+        let origin = &from.origin[begin..][..width];
+        for (line, &p) in rows.iter_mut().zip(points) {
+            let row = &from.points[p as usize * from.dim + begin..][..width];
+            match from.scaling {
+                Scaling::PowerOfTwo(scale) => map_line(line, row, origin, |x, o| x.narrow(scale, o)),
+                Scaling::Norms(_) => {
+                    let [up, scale] = from.scaling.factors(p as usize);
+                    map_line(line, row, origin, |x, o| (x.into() * up * scale - o.into()) as f32);
+                }
+            }
+        }
+        if width == LINE_LEN {
+            transpose(simd, &rows, to);
+        } else {
+            for (coordinate, line) in to.iter_mut().enumerate() {
+                *line = rows.map(|row| row[coordinate]);
+            }
+        }
+    }
+}
+
+/// to = f(x, y) for at most 32 elements; without a remainder loop where there are exactly 32.
+#[inline(always)]
+fn map_line<T: Copy>(to: &mut Line, x: &[T], y: &[T], f: impl Fn(T, T) -> f32) {
+    if let (Some(x), Some(y)) = (x.first_chunk::<LINE_LEN>(), y.first_chunk::<LINE_LEN>()) {
+        for i in 0..LINE_LEN {
+            to[i] = f(x[i], y[i]);
+        }
+    } else {
+        to.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (&x, &y))| *to = f(x, y));
+    }
 }
 
 /// The largest absolute value.
 #[inline(always)]
-fn largest<S: Simd, T: Scalar>(_: S, points: &[T]) -> f64 {
+fn largest<S: Simd, T: Narrow>(_: S, points: &[T]) -> f64 {
     let (lines, rest) = points.as_chunks::<32>();
     let mut most = [0.0f64; 32];
     for line in lines {
@@ -121,16 +200,17 @@ fn largest<S: Simd, T: Scalar>(_: S, points: &[T]) -> f64 {
     rest.iter().map(|&x| x.into().abs()).chain(most).fold(0.0, f64::max)
 }
 
-fn centre<T: Scalar>(points: &[T], dim: usize, scale: Scale<'_>) -> Vec<T> {
+/// The mean of some scaled points.
+fn origin<T: Narrow>(points: &[T], dim: usize, scaling: Scaling<'_>) -> Vec<T> {
     let count = points.len() / dim.max(1);
-    let step = count.div_ceil(SAMPLES).max(1);
+    let step = count.div_ceil(ORIGIN_POINTS).max(1);
     let mut sum = vec![0.0f64; dim];
     for p in (0..count).step_by(step) {
-        let [up, scale] = scale.of(p);
+        let [up, scale] = scaling.factors(p);
         let scale = scale / count.div_ceil(step) as f64;
         for (sum, &x) in sum.iter_mut().zip(&points[p * dim..]) {
             *sum += x.into() * up * scale;
         }
     }
-    sum.into_iter().map(T::nearest).collect()
+    sum.into_iter().map(T::round).collect()
 }

@@ -1,12 +1,12 @@
-//! The one micro kernel: C(r, c) += Σ_k A(r, k)·B(k, c) on a tile of C that stays in registers.
+//! The micro kernel of all matrix products: C(r, c) += Σ_k A(r, k) · B(k, c) on a tile of C that stays in registers.
 //!
-//! Forward pass, weight gradient and data gradient differ in where A and B come from, in what C starts with and in
-//! what is done to it before it is stored; nothing else.
+//! The products of a linear layer (forward, data gradient, weight gradient) and the distances of point clouds differ
+//! only in where A and B come from, in the initial value of C, and in what is applied to C before it is stored.
 
-use super::floats::{LANES, Line};
+use crate::floats::{LINE_LEN, Line};
 use fearless_simd::prelude::*;
 
-/// A tile of R rows and two vectors.
+/// R rows of two vectors.
 pub type Tile<S, const R: usize> = [[<S as Simd>::f32s; 2]; R];
 
 /// Columns of a tile.
@@ -15,14 +15,14 @@ pub const fn width<S: Simd>() -> usize {
     2 * S::f32s::LEN
 }
 
-/// The two vectors of a line that begin at a column.
+/// Loads the two vectors of a line that start at `column`.
 #[inline(always)]
 pub fn load<S: Simd>(simd: S, line: &Line, column: usize) -> [S::f32s; 2] {
     let (low, high) = line[column..][..width::<S>()].split_at(S::f32s::LEN);
     [S::f32s::from_slice(simd, low), S::f32s::from_slice(simd, high)]
 }
 
-/// The inverse of [`load`].
+/// Stores two vectors to a line, starting at `column`.
 #[inline(always)]
 pub fn store<S: Simd>(pair: [S::f32s; 2], line: &mut Line, column: usize) {
     let (low, high) = line[column..][..width::<S>()].split_at_mut(S::f32s::LEN);
@@ -30,15 +30,15 @@ pub fn store<S: Simd>(pair: [S::f32s; 2], line: &mut Line, column: usize) {
     pair[1].store_slice(high);
 }
 
-/// Copies a line with vectors: a copy of this length would else be a call.
+/// Copies a line with vector instructions. An array copy of this length compiles to a call of `memcpy`.
 #[inline(always)]
 pub fn copy<S: Simd>(simd: S, from: &Line, to: &mut Line) {
-    for column in (0..LANES).step_by(width::<S>()) {
+    for column in (0..LINE_LEN).step_by(width::<S>()) {
         store::<S>(load(simd, from, column), to, column);
     }
 }
 
-/// Adds the products of the steps k: each gives A(·, k) of the tile's rows and the line B(k, ·).
+/// Adds the products of the steps k. Each step is A(·, k) for the rows of the tile, and the line B(k, ·).
 #[inline(always)]
 pub fn accumulate<'a, S: Simd, const R: usize>(
     simd: S,
@@ -51,7 +51,7 @@ pub fn accumulate<'a, S: Simd, const R: usize>(
     }
 }
 
-/// One step k: C(r, c) += A(r, k)·B(k, c).
+/// One step k: C(r, c) += A(r, k) · B(k, c).
 #[inline(always)]
 fn step<S: Simd, const R: usize>(
     simd: S,
@@ -68,10 +68,9 @@ fn step<S: Simd, const R: usize>(
     }
 }
 
-/// [`accumulate`] where the rows of A are slices, as long as there are lines.
+/// [`accumulate`] for rows of A that are contiguous slices. The number of steps is `lines.len()`.
 ///
-/// Four steps at a time, so that a row's address is computed once for four products and their places in it are
-/// literals.
+/// Four steps at a time: the address of a row is computed once for four products, and the offsets are literals.
 #[inline(always)]
 pub fn accumulate_rows<S: Simd, const R: usize>(
     simd: S,
@@ -95,27 +94,26 @@ pub fn accumulate_rows<S: Simd, const R: usize>(
     }
 }
 
-/// Work that is done on some rows at once, their number known to the compiler.
-pub trait Rows<S: Simd> {
-    /// Does it for rows `first..first + R`.
+/// A computation on R rows at once, with R known at compile time.
+pub trait RowTiles<S: Simd> {
+    /// Processes rows `first..first + R`.
     fn rows<const R: usize>(&mut self, simd: S, first: usize);
 }
 
-/// Whether there are 32 vector registers, not 16.
-pub const fn many_registers<S: Simd>() -> bool {
+/// Whether the instruction set has 32 vector registers; otherwise it has 16.
+pub const fn has_32_registers<S: Simd>() -> bool {
     S::f32s::LEN == 16 || cfg!(target_arch = "aarch64")
 }
 
-/// Does the work for rows `0..count`, in tiles as equal as can be: of up to eight rows where there are 32
-/// registers, of up to six where there are 16.
+/// Processes rows `0..count` in tiles of nearly equal height: at most eight rows with 32 registers, six with 16.
 #[inline(always)]
-pub fn each<S: Simd>(simd: S, count: usize, mut work: impl Rows<S>) {
-    let most = if const { many_registers::<S>() } { 8 } else { 6 };
+pub fn for_row_tiles<S: Simd>(simd: S, count: usize, mut work: impl RowTiles<S>) {
+    let most = if const { has_32_registers::<S>() } { 8 } else { 6 };
     let mut first = 0;
     for left in (1..=count.div_ceil(most)).rev() {
         let rows = (count - first).div_ceil(left);
-        // The condition is one of the compiler's, which else makes tiles that no machine of this kind uses.
-        if const { many_registers::<S>() } && rows > 6 {
+        // The condition is constant, so that no tile is compiled that its instruction set never uses.
+        if const { has_32_registers::<S>() } && rows > 6 {
             match rows {
                 8 => work.rows::<8>(simd, first),
                 _ => work.rows::<7>(simd, first),

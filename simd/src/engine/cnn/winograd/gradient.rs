@@ -1,32 +1,40 @@
-//! The gradient of the weights: dg = Gᵀ (Σ Bᵀ x B ⊙ A dy Aᵀ) G, over tiles and samples.
+//! The gradient of the weights: dg = Gᵀ (Σ Bᵀ x B ⊙ A dy Aᵀ) G, summed over tiles and samples.
 //!
-//! Sums over samples are sums over the lanes of a vector. So the transformed inputs are turned: 16 channels take the place of
-//! 16 samples, whose numbers of dy meet them one by one.
+//! A sum over samples is a sum over the lanes of a vector. To avoid it, the transformed inputs are transposed: a vector then
+//! holds 16 channels of one sample, and is multiplied with one element of the transformed dy at a time.
 
-use super::transform::gather;
-use super::{INPUTS, PLACES, Winograd};
-use crate::engine::images::planes::{Pixel, Planes, SAMPLES};
-use crate::engine::images::tiles::{Tiled, cover, unroll};
-use crate::transpose::turn;
-use fearless_simd::{f32x16, prelude::*};
+use super::convolution::Winograd;
+use super::transform::{INPUTS, PLACES, filter_gradient};
+use crate::engine::cnn::planes::{GROUP_LEN, Pixel, Planes};
+use crate::engine::cnn::register_tiles::{Tiled, cover, unroll};
+use crate::transpose::transpose_16;
+use fearless_simd::{Level, dispatch, f32x16, prelude::*};
 
 impl Winograd {
-    /// Whether the gradient can be had in this way, too: 16 channels make a vector.
+    /// Whether [`add_gradient`](Self::add_gradient) supports this convolution: it needs whole vectors of channels.
     pub const fn has_gradient(&self) -> bool {
-        self.inputs.is_multiple_of(SAMPLES)
+        self.inputs.is_multiple_of(GROUP_LEN)
     }
 
-    /// Pixels of scratch memory.
+    /// Pixels of scratch memory of [`add_gradient`](Self::add_gradient).
     pub fn gradient_scratch_len(&self) -> usize {
-        self.scratch_len() + self.strip() * self.inputs + PLACES * self.outputs * self.inputs / SAMPLES
+        self.scratch_len() + self.strip_len() * self.inputs + PLACES * self.outputs * self.inputs / GROUP_LEN
     }
 
-    /// Adds the part of at most 16 samples to the gradient of the weights.
-    ///
-    /// # Layout
-    /// `gradient` (O, I, 3, 3).
+    /// Adds the contribution of a sample group to the gradient of the weights, (O, I, 3, 3).
+    pub fn add_gradient(
+        &self,
+        level: Level,
+        x: (&[Pixel], &Planes),
+        dy: (&[Pixel], &Planes),
+        gradient: &mut [f32],
+        scratch: &mut [Pixel],
+    ) {
+        dispatch!(level, simd => self.add_gradient_with(simd, x, dy, gradient, scratch));
+    }
+
     #[inline(always)]
-    pub fn gradient<S: Simd>(
+    fn add_gradient_with<S: Simd>(
         &self,
         simd: S,
         x: (&[Pixel], &Planes),
@@ -35,10 +43,10 @@ impl Winograd {
         scratch: &mut [Pixel],
     ) {
         let pitch = [self.pitch(self.inputs), self.pitch(self.outputs)];
-        let blocks = self.inputs / SAMPLES;
+        let blocks = self.inputs / GROUP_LEN;
         let (before, scratch) = scratch.split_at_mut(PLACES * pitch[0]);
         let (after, scratch) = scratch.split_at_mut(PLACES * pitch[1]);
-        let (turned, scratch) = scratch.split_at_mut(self.strip() * self.inputs);
+        let (transposed, scratch) = scratch.split_at_mut(self.strip_len() * self.inputs);
         // (places, outputs, blocks of 16 inputs)
         let sums = &mut scratch[..PLACES * self.outputs * blocks];
         sums.as_flattened_mut().fill(0.0);
@@ -47,33 +55,33 @@ impl Winograd {
             strip.read_outputs(simd, dy, after, pitch[1]);
             let places = before.chunks_exact(pitch[0]).zip(after.chunks_exact(pitch[1]));
             for (sums, (x, dy)) in sums.chunks_exact_mut(self.outputs * blocks).zip(places) {
-                turn_all(simd, x, strip.count, blocks, turned);
-                let mut product = Product { x: turned, dy, sums, blocks, count: strip.count };
+                transpose_all(simd, x, strip.count, blocks, transposed);
+                let mut product = Product { x: transposed, dy, sums, blocks, count: strip.count };
                 cover(simd, self.outputs, blocks, &mut product);
             }
         }
-        finish(simd, sums, self.outputs, blocks, gradient);
+        transform_sums(simd, sums, self.outputs, blocks, gradient);
     }
 }
 
-/// Turns the inputs of a place.
+/// Transposes the inputs of a place.
 ///
 /// # Layout
-/// `from` (channels, tiles) of samples, `to` (tiles, samples, blocks) of channels.
+/// `from` (channels, tiles; 16 samples), `to` (tiles, samples, blocks; 16 channels).
 #[inline(never)]
-fn turn_all<S: Simd>(simd: S, from: &[Pixel], tiles: usize, blocks: usize, to: &mut [Pixel]) {
+fn transpose_all<S: Simd>(simd: S, from: &[Pixel], tiles: usize, blocks: usize, to: &mut [Pixel]) {
     simd.vectorize(
         #[inline(always)]
         || {
             for (tile, block) in (0..tiles).flat_map(|tile| (0..blocks).map(move |block| (tile, block))) {
-                let mut square = [f32x16::splat(simd, 0.0); SAMPLES];
-                // Chunks, not indices: sixteen products and checks a block take longer than its shuffles.
-                let from = from[block * SAMPLES * tiles + tile..].chunks(tiles);
+                let mut square = [f32x16::splat(simd, 0.0); GROUP_LEN];
+                // With indices, sixteen multiplications and bounds checks would take longer than the shuffles.
+                let from = from[block * GROUP_LEN * tiles + tile..].chunks(tiles);
                 for (line, from) in square.iter_mut().zip(from) {
                     *line = f32x16::from_slice(simd, &from[0]);
                 }
-                let to = to[tile * SAMPLES * blocks + block..].chunks_mut(blocks);
-                for (line, to) in turn(square).into_iter().zip(to) {
+                let to = to[tile * GROUP_LEN * blocks + block..].chunks_mut(blocks);
+                for (line, to) in transpose_16(square).into_iter().zip(to) {
                     line.store_slice(&mut to[0]);
                 }
             }
@@ -81,7 +89,7 @@ fn turn_all<S: Simd>(simd: S, from: &[Pixel], tiles: usize, blocks: usize, to: &
     );
 }
 
-/// The sums at one place. The rows of a tile are output channels, its columns blocks of input channels.
+/// The products at one place. The rows of a tile are output channels, its columns are blocks of 16 input channels.
 struct Product<'a> {
     x: &'a [Pixel],
     dy: &'a [Pixel],
@@ -94,14 +102,14 @@ impl<S: Simd> Tiled<S> for Product<'_> {
     #[inline(always)]
     fn tile<const R: usize, const P: usize>(&mut self, simd: S, output: usize, block: usize) {
         let Self { blocks, count, .. } = *self;
-        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
-            // Two sums for each where there is room: an addition waits for the one before.
+        for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
+            // Two sums for each product if there are enough registers, because an addition waits for the one before.
             let other = if const { R * P <= 8 } { 1 } else { 0 };
             let mut sums = [[[S::f32s::splat(simd, 0.0); P]; R]; 2];
-            for (tile, x) in self.x.chunks_exact(SAMPLES * blocks).take(count).enumerate() {
-                let mut dy = [&[0.0; SAMPLES]; R];
+            for (tile, x) in self.x.chunks_exact(GROUP_LEN * blocks).take(count).enumerate() {
+                let mut dy = [&[0.0; GROUP_LEN]; R];
                 unroll!(R, r => dy[r] = &self.dy[(output + r) * count + tile]);
-                for sample in (0..SAMPLES).step_by(2) {
+                for sample in (0..GROUP_LEN).step_by(2) {
                     for (set, sample) in [(0, sample), (other, sample + 1)] {
                         let x = &x[sample * blocks + block..][..P];
                         let mut d = [S::f32s::splat(simd, 0.0); R];
@@ -125,13 +133,13 @@ impl<S: Simd> Tiled<S> for Product<'_> {
     }
 }
 
-/// Gᵀ m G of all sums.
+/// Adds Gᵀ m G of all sums to the gradient.
 #[inline(never)]
-fn finish<S: Simd>(simd: S, sums: &[Pixel], outputs: usize, blocks: usize, gradient: &mut [f32]) {
+fn transform_sums<S: Simd>(simd: S, sums: &[Pixel], outputs: usize, blocks: usize, gradient: &mut [f32]) {
     simd.vectorize(
         #[inline(always)]
         || {
-            let gradient = gradient.as_chunks_mut::<9>().0.as_chunks_mut::<SAMPLES>().0;
+            let gradient = gradient.as_chunks_mut::<9>().0.as_chunks_mut::<GROUP_LEN>().0;
             for (at, filters) in gradient.iter_mut().enumerate() {
                 let zero = f32x16::splat(simd, 0.0);
                 let mut half = [[zero; INPUTS]; 3];
@@ -141,13 +149,13 @@ fn finish<S: Simd>(simd: S, sums: &[Pixel], outputs: usize, blocks: usize, gradi
                         let place = (r * INPUTS + c) * outputs * blocks;
                         *m = f32x16::from_slice(simd, &sums[place + at]);
                     }
-                    for (row, x) in half.iter_mut().zip(gather(simd, column)) {
+                    for (row, x) in half.iter_mut().zip(filter_gradient(simd, column)) {
                         row[c] = x;
                     }
                 }
                 for (a, row) in half.into_iter().enumerate() {
-                    for (b, x) in gather(simd, row).into_iter().enumerate() {
-                        let mut lanes = [0.0; SAMPLES];
+                    for (b, x) in filter_gradient(simd, row).into_iter().enumerate() {
+                        let mut lanes = [0.0; GROUP_LEN];
                         x.store_slice(&mut lanes);
                         filters.iter_mut().zip(lanes).for_each(|(filter, x)| filter[a * 3 + b] += x);
                     }

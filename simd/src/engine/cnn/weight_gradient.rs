@@ -1,53 +1,52 @@
-//! dw = x ∗ dy of a convolution: the gradient of its weights.
+//! dw = x ∗ dy and db = Σ dy of a direct convolution.
 
-use super::planes::{Pixel, Planes, SAMPLES};
-use super::tiles::{Tiled, cover, unroll};
-use fearless_simd::{f32x16, prelude::*};
+use super::planes::{GROUP_LEN, Pixel, Planes};
+use super::register_tiles::{Tiled, cover, unroll};
+use fearless_simd::{Level, dispatch, f32x16, prelude::*};
 use std::ops::Range;
 use valleys_core::kernels::Window;
 
-/// Outputs that are worked on before a sum leaves its register: as many of four channels as a first-level cache holds.
-const BAND: usize = 64;
+/// Outputs of a channel that are processed together, so that those of four channels fit into the first-level cache.
+const BAND_LEN: usize = 64;
 
-/// Adds a panel's part to the gradient of the weights.
-///
-/// # Layout
-/// `gradient` (O, I, K, K).
-#[inline(always)]
-pub fn gradient<S: Simd>(
-    simd: S,
+/// Adds the contribution of a sample group to the gradient of the weights, (O, I, K, K).
+pub fn add_weight_gradient(
+    level: Level,
     window: &Window,
     x: (&[Pixel], &Planes),
     dy: (&[Pixel], &Planes),
     gradient: &mut [f32],
 ) {
+    let (outputs, taps) = (dy.1.channels, x.1.channels * window.kernel);
     let (rows, columns) = window.output();
-    let band = (BAND / columns).max(1);
-    for first in (0..rows).step_by(band) {
-        let band = first..rows.min(first + band);
-        let (outputs, taps) = (dy.1.channels, x.1.channels * window.kernel);
-        if window.stride == 1 {
-            cover(simd, outputs, taps, &mut Band::<1> { window, rows: band, x, dy, gradient });
-        } else {
-            cover(simd, outputs, taps, &mut Band::<2> { window, rows: band, x, dy, gradient });
+    let band = (BAND_LEN / columns).max(1);
+    dispatch!(level, simd => {
+        for first in (0..rows).step_by(band) {
+            let rows = first..rows.min(first + band);
+            if window.stride == 1 {
+                cover(simd, outputs, taps, &mut Band::<1> { window, rows, x, dy, gradient });
+            } else {
+                cover(simd, outputs, taps, &mut Band::<2> { window, rows, x, dy, gradient });
+            }
         }
-    }
+    });
 }
 
-/// Adds Σ dy over the panel.
-#[inline(always)]
-pub fn bias_gradient<S: Simd>(simd: S, dy: (&[Pixel], &Planes), gradient: &mut [f32]) {
-    for (channel, gradient) in gradient.iter_mut().enumerate() {
-        let mut sum = f32x16::splat(simd, 0.0);
-        for row in dy.1.rows(channel) {
-            dy.0[row].iter().for_each(|dy| sum += f32x16::from_slice(simd, dy));
+/// Adds the contribution of a sample group to the gradient of the biases; nothing if `gradient` is empty.
+pub fn add_bias_gradient(level: Level, dy: (&[Pixel], &Planes), gradient: &mut [f32]) {
+    dispatch!(level, simd => {
+        for (channel, gradient) in gradient.iter_mut().enumerate() {
+            let mut sum = f32x16::splat(simd, 0.0);
+            for row in dy.1.rows(channel) {
+                dy.0[row].iter().for_each(|dy| sum += f32x16::from_slice(simd, dy));
+            }
+            *gradient += sum.reduce_sum();
         }
-        *gradient += sum.reduce_sum();
-    }
+    });
 }
 
-/// Some rows of outputs. The rows of a tile are output channels, its columns pairs of input channel and column of the
-/// window.
+/// Some rows of outputs. The rows of a tile are output channels, its columns are pairs of an input channel and a column of
+/// the window.
 struct Band<'a, const STEP: usize> {
     window: &'a Window,
     rows: Range<usize>,
@@ -67,7 +66,7 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Band<'_, STEP> {
             let inside = self.window.inside(height, a);
             let inside = inside.start.max(self.rows.start)..inside.end.min(self.rows.end);
             let mut totals = [[0.0; T]; R];
-            for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+            for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                 let mut sums = [[zero; T]; R];
                 for row in inside.clone() {
                     let mut dy: [&[Pixel]; R] = [&[]; R];

@@ -1,15 +1,19 @@
-//! Pooling: the largest of each window, the mean of each channel.
+//! Pooling: the largest element of each window, the mean of each channel.
 
-use super::planes::{Pixel, Planes, SAMPLES};
-use fearless_simd::prelude::*;
+use super::planes::{GROUP_LEN, Pixel, Planes};
+use fearless_simd::{Level, dispatch, prelude::*};
 
-/// y = max x over windows side by side; a NaN in a window is the largest.
+/// y = max x over adjacent windows of `edge` by `edge`. A NaN in a window is the largest.
+pub fn max(level: Level, edge: usize, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Planes)) {
+    dispatch!(level, simd => max_with(simd, edge, x, y));
+}
+
 #[inline(always)]
-pub fn max<S: Simd>(simd: S, edge: usize, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Planes)) {
+fn max_with<S: Simd>(simd: S, edge: usize, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Planes)) {
     for channel in 0..y.1.channels {
         for row in 0..y.1.height {
             for (column, y) in y.0[y.1.row(channel, row)].iter_mut().enumerate() {
-                for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                     let mut most = S::f32s::splat(simd, f32::NEG_INFINITY);
                     for a in 0..edge {
                         let row = x.1.row(channel, row * edge + a);
@@ -25,35 +29,45 @@ pub fn max<S: Simd>(simd: S, edge: usize, x: (&[Pixel], &Planes), y: (&mut [Pixe
     }
 }
 
-/// dx = dy at the first largest element of each window, else 0.
+/// dx = dy at the first largest element of each window, else 0. `y` and `dy` have the same planes but for their halo.
+pub fn max_backward(
+    level: Level,
+    edge: usize,
+    x: (&[Pixel], &Planes),
+    y: (&[Pixel], &Planes),
+    dy: (&[Pixel], &Planes),
+    dx: (&mut [Pixel], &Planes),
+) {
+    dispatch!(level, simd => max_backward_with(simd, edge, x, y, dy, dx));
+}
+
 #[inline(always)]
-pub fn max_backward<S: Simd>(
+fn max_backward_with<S: Simd>(
     simd: S,
     edge: usize,
     x: (&[Pixel], &Planes),
-    y: &[Pixel],
+    y: (&[Pixel], &Planes),
     dy: (&[Pixel], &Planes),
     dx: (&mut [Pixel], &Planes),
-    planes: &Planes,
 ) {
     let zero = S::f32s::splat(simd, 0.0);
     if !x.1.height.is_multiple_of(edge) || !x.1.width.is_multiple_of(edge) {
-        dx.1.all_rows().for_each(|row| dx.0[row].fill([0.0; SAMPLES]));
+        dx.1.all_rows().for_each(|row| dx.0[row].fill([0.0; GROUP_LEN]));
     }
-    for channel in 0..planes.channels {
-        for row in 0..planes.height {
-            let (y, dy) = (&y[planes.row(channel, row)], &dy.0[dy.1.row(channel, row)]);
+    for channel in 0..y.1.channels {
+        for row in 0..y.1.height {
+            let (y, dy) = (&y.0[y.1.row(channel, row)], &dy.0[dy.1.row(channel, row)]);
             for (column, (y, dy)) in y.iter().zip(dy).enumerate() {
-                for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                     let load = |pixel: &Pixel| S::f32s::from_slice(simd, &pixel[lane..][..S::f32s::LEN]);
-                    let (y, mut left) = (load(y), load(dy));
+                    let (y, mut rest) = (load(y), load(dy));
                     for a in 0..edge {
                         let x = &x.0[x.1.row(channel, row * edge + a)][column * edge..][..edge];
                         let dx = &mut dx.0[dx.1.row(channel, row * edge + a)][column * edge..][..edge];
                         for (x, dx) in x.iter().zip(dx) {
                             let hit = load(x).simd_eq(y);
-                            hit.select(left, zero).store_slice(&mut dx[lane..][..S::f32s::LEN]);
-                            left = hit.select(zero, left);
+                            hit.select(rest, zero).store_slice(&mut dx[lane..][..S::f32s::LEN]);
+                            rest = hit.select(zero, rest);
                         }
                     }
                 }
@@ -62,13 +76,17 @@ pub fn max_backward<S: Simd>(
     }
 }
 
-/// y = Σ x / (H·W).
+/// y = Σ x / (H · W).
+pub fn average(level: Level, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Planes)) {
+    dispatch!(level, simd => average_with(simd, x, y));
+}
+
 #[inline(always)]
-pub fn average<S: Simd>(simd: S, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Planes)) {
+fn average_with<S: Simd>(simd: S, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Planes)) {
     let share = S::f32s::splat(simd, 1.0 / (x.1.height * x.1.width) as f32);
     for channel in 0..x.1.channels {
         let y = &mut y.0[y.1.row(channel, 0)][0];
-        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+        for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
             let mut sum = S::f32s::splat(simd, 0.0);
             for row in x.1.rows(channel) {
                 for x in &x.0[row] {
@@ -80,17 +98,11 @@ pub fn average<S: Simd>(simd: S, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Plan
     }
 }
 
-/// dx = dy / (H·W).
-#[inline(always)]
-pub fn average_backward<S: Simd>(simd: S, dy: (&[Pixel], &Planes), dx: (&mut [Pixel], &Planes)) {
-    let share = S::f32s::splat(simd, 1.0 / (dx.1.height * dx.1.width) as f32);
+/// dx = dy / (H · W).
+pub fn average_backward(dy: (&[Pixel], &Planes), dx: (&mut [Pixel], &Planes)) {
+    let share = 1.0 / (dx.1.height * dx.1.width) as f32;
     for channel in 0..dx.1.channels {
-        let dy = &dy.0[dy.1.row(channel, 0)][0];
-        let mut all = [0.0; SAMPLES];
-        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
-            let dy = S::f32s::from_slice(simd, &dy[lane..][..S::f32s::LEN]);
-            (dy * share).store_slice(&mut all[lane..][..S::f32s::LEN]);
-        }
+        let all = dy.0[dy.1.row(channel, 0)][0].map(|dy| dy * share);
         dx.1.rows(channel).for_each(|row| dx.0[row].fill(all));
     }
 }

@@ -1,10 +1,10 @@
-//! Batch norm with ReLU and the addition of a shortcut, and the sums over the batch that it needs.
+//! Batch norm with the addition of a residual and a ReLU, and the sums over the batch that it needs.
 
-use super::planes::{Pixel, Planes, SAMPLES};
-use fearless_simd::prelude::*;
+use super::planes::{GROUP_LEN, Pixel, Planes};
+use fearless_simd::{Level, dispatch, prelude::*};
 use valleys_core::kernels::batch_norm::EPSILON;
 
-/// Of a number of elements of a channel: how many, their mean, and the sum of their squared deviations from it.
+/// Moments of some elements of a channel: their number, their mean, and the sum of their squared deviations from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Moments {
     count: f64,
@@ -13,7 +13,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Joins those of disjoint sets (Chan, Golub and LeVeque 1979).
+    /// The moments of the union of two disjoint sets (Chan, Golub and LeVeque 1979).
     pub fn join(self, other: Self) -> Self {
         if self.count == 0.0 {
             return other;
@@ -32,21 +32,22 @@ impl Moments {
         [self.mean, self.squares / self.count]
     }
 
-    /// Mean and unbiased variance; biased, where there is one element.
+    /// Mean and unbiased variance. The variance of a single element is 0.
     pub fn unbiased(self) -> [f64; 2] {
         [self.mean, self.squares / (self.count - 1.0).max(1.0)]
     }
 }
 
-/// How a channel is normalised: y = scale · z + shift; and its gradient, dz = slope · g + pull · z + push.
+/// How a channel is normalised: forward y = scale · z + shift, backward dz = scale · g + dz_z · z + dz_1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Channel {
     mean: f32,
+    /// 1 / √(variance + ε).
     inverse: f64,
     scale: f32,
     shift: f32,
-    pull: f32,
-    push: f32,
+    dz_z: f32,
+    dz_1: f32,
 }
 
 impl Channel {
@@ -55,27 +56,31 @@ impl Channel {
         let inverse = 1.0 / (variance + EPSILON).sqrt();
         let scale = f64::from(gamma) * inverse;
         let shift = (f64::from(beta) - mean * scale) as f32;
-        Self { mean: mean as f32, inverse, scale: scale as f32, shift, pull: 0.0, push: 0.0 }
+        Self { mean: mean as f32, inverse, scale: scale as f32, shift, dz_z: 0.0, dz_1: 0.0 }
     }
 
-    /// Learns Σ g and Σ g (z − mean) over `count` elements; gives dγ and dβ.
-    pub fn learn(&mut self, [sum, product]: [f64; 2], count: f64) -> [f32; 2] {
+    /// Sets the coefficients of the backward pass from Σ g and Σ g (z − mean) over `count` elements. Returns dγ and dβ.
+    pub fn set_backward(&mut self, [sum, product]: [f64; 2], count: f64) -> [f32; 2] {
         let scale = f64::from(self.scale);
-        let pull = -scale * self.inverse * self.inverse * product / count;
-        self.pull = pull as f32;
-        self.push = (-scale * sum / count - pull * f64::from(self.mean)) as f32;
+        let dz_z = -scale * self.inverse * self.inverse * product / count;
+        self.dz_z = dz_z as f32;
+        self.dz_1 = (-scale * sum / count - dz_z * f64::from(self.mean)) as f32;
         [(self.inverse * product) as f32, sum as f32]
     }
 }
 
-/// The moments of each channel over the first `samples` samples of a panel.
+/// The moments of each channel over the first `samples` samples of a group.
+pub fn moments(level: Level, z: (&[Pixel], &Planes), samples: usize, moments: &mut [Moments]) {
+    dispatch!(level, simd => moments_with(simd, z, samples, moments));
+}
+
 #[inline(always)]
-pub fn moments<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments: &mut [Moments]) {
+fn moments_with<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments: &mut [Moments]) {
     for (channel, moments) in moments.iter_mut().enumerate() {
-        // Deviations from any element are as large as from the mean, and need not wait for it.
+        // Deviations from any element are as good as from the mean, and do not need a pass to find it.
         let first = z.0[z.1.row(channel, 0)][0][0];
-        let (mut sums, mut squares) = ([0.0; SAMPLES], [0.0; SAMPLES]);
-        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+        let (mut sums, mut squares) = ([0.0; GROUP_LEN], [0.0; GROUP_LEN]);
+        for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
             let shift = S::f32s::splat(simd, first);
             let mut sum = [S::f32s::splat(simd, 0.0); 4];
             let mut square = sum;
@@ -98,7 +103,7 @@ pub fn moments<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments
             total(sum).store_slice(&mut sums[lane..][..S::f32s::LEN]);
             total(square).store_slice(&mut squares[lane..][..S::f32s::LEN]);
         }
-        let total = |x: [f32; SAMPLES]| x[..samples].iter().map(|&x| f64::from(x)).sum::<f64>();
+        let total = |x: [f32; GROUP_LEN]| x[..samples].iter().map(|&x| f64::from(x)).sum::<f64>();
         let count = (samples * z.1.height * z.1.width) as f64;
         let (sum, square) = (total(sums), total(squares));
         let deviation = (square - sum * sum / count).max(0.0);
@@ -107,18 +112,29 @@ pub fn moments<S: Simd>(simd: S, z: (&[Pixel], &Planes), samples: usize, moments
     }
 }
 
-/// Rows and channels in the order in which they lie in memory, which alone is read ahead of its use.
+/// Rows and channels in the order of the memory, so that the processor can prefetch them.
 fn in_order(height: usize, channels: &[Channel]) -> impl Iterator<Item = (usize, (usize, &Channel))> {
     (0..height).flat_map(move |row| channels.iter().enumerate().map(move |channel| (row, channel)))
 }
 
-/// y = scale · z + shift, plus the shortcut where there is one, then ReLU where asked for (a NaN stays one).
+/// y = scale · z + shift, plus the residual if there is one, then ReLU if `relu`. A NaN stays NaN.
+pub fn forward(
+    level: Level,
+    channels: &[Channel],
+    z: (&[Pixel], &Planes),
+    residual: Option<(&[Pixel], &Planes)>,
+    y: (&mut [Pixel], &Planes),
+    relu: bool,
+) {
+    dispatch!(level, simd => forward_with(simd, channels, z, residual, y, relu));
+}
+
 #[inline(always)]
-pub fn forward<S: Simd>(
+fn forward_with<S: Simd>(
     simd: S,
     channels: &[Channel],
     z: (&[Pixel], &Planes),
-    shortcut: Option<(&[Pixel], &Planes)>,
+    residual: Option<(&[Pixel], &Planes)>,
     y: (&mut [Pixel], &Planes),
     relu: bool,
 ) {
@@ -129,7 +145,7 @@ pub fn forward<S: Simd>(
         let normalise = |z: &[f32]| scale.mul_add(S::f32s::from_slice(simd, z), shift);
         let rows = y.0[y.1.row(c, row)].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
         let rows = rows.zip(z.0[z.1.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN));
-        match shortcut {
+        match residual {
             Some((x, planes)) => {
                 let x = x[planes.row(c, row)].as_flattened().chunks_exact(S::f32s::LEN);
                 for ((y, z), x) in rows.zip(x) {
@@ -146,12 +162,24 @@ pub fn forward<S: Simd>(
     }
 }
 
-/// Channels whose sums are made at once: so many rows are neighbours.
+/// Channels whose sums are computed together; their rows are next to each other.
 const CHANNELS: usize = 8;
 
-/// g = dy where y > 0, else 0, in place; all of dy where there is no ReLU. Of each channel Σ g and Σ g (z − mean).
+/// For each channel Σ g and Σ g (z − mean), where g is the gradient before the ReLU. Behind a ReLU with output y, dy becomes
+/// g = dy where y > 0, else 0; otherwise g is dy.
+pub fn sums(
+    level: Level,
+    channels: &[Channel],
+    z: (&[Pixel], &Planes),
+    relu: Option<(&[Pixel], &Planes)>,
+    dy: (&mut [Pixel], &Planes),
+    sums: &mut [[f64; 2]],
+) {
+    dispatch!(level, simd => sums_with(simd, channels, z, relu, dy, sums));
+}
+
 #[inline(always)]
-pub fn sums<S: Simd>(
+fn sums_with<S: Simd>(
     simd: S,
     channels: &[Channel],
     z: (&[Pixel], &Planes),
@@ -197,40 +225,38 @@ pub fn sums<S: Simd>(
     }
 }
 
-/// dz = slope · g + pull · z + push; 0 in lanes without a sample.
+/// The gradient dz; 0 for unused samples of the group. `used` is 1 for a sample, else 0.
+pub fn backward(
+    level: Level,
+    channels: &[Channel],
+    used: &Pixel,
+    z: (&[Pixel], &Planes),
+    g: (&[Pixel], &Planes),
+    dz: (&mut [Pixel], &Planes),
+) {
+    dispatch!(level, simd => backward_with(simd, channels, used, z, g, dz));
+}
+
 #[inline(always)]
-pub fn backward<S: Simd>(
+fn backward_with<S: Simd>(
     simd: S,
     channels: &[Channel],
-    alive: &Pixel,
+    used: &Pixel,
     z: (&[Pixel], &Planes),
     g: (&[Pixel], &Planes),
     dz: (&mut [Pixel], &Planes),
 ) {
     for (row, (c, channel)) in in_order(z.1.height, channels) {
-        let slope = S::f32s::splat(simd, channel.scale);
+        let scale = S::f32s::splat(simd, channel.scale);
         let rows = dz.0[dz.1.row(c, row)].iter_mut().zip(&z.0[z.1.row(c, row)]);
         for ((dz, z), g) in rows.zip(&g.0[g.1.row(c, row)]) {
-            for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+            for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                 let load = |pixel: &Pixel| S::f32s::from_slice(simd, &pixel[lane..][..S::f32s::LEN]);
-                let alive = load(alive);
-                let (pull, push) = (alive * channel.pull, alive * channel.push);
-                let sum = slope.mul_add(load(g), pull.mul_add(load(z), push));
+                let used = load(used);
+                let (dz_z, dz_1) = (used * channel.dz_z, used * channel.dz_1);
+                let sum = scale.mul_add(load(g), dz_z.mul_add(load(z), dz_1));
                 sum.store_slice(&mut dz[lane..][..S::f32s::LEN]);
             }
-        }
-    }
-}
-
-/// dy = 0 where y is not positive, in place: the gradient through a ReLU.
-#[inline(always)]
-pub fn rectify<S: Simd>(simd: S, y: (&[Pixel], &Planes), dy: (&mut [Pixel], &Planes)) {
-    let zero = S::f32s::splat(simd, 0.0);
-    for (y, row) in y.1.all_rows().map(|row| &y.0[row]).zip(dy.1.all_rows()) {
-        let dy = dy.0[row].as_flattened_mut().chunks_exact_mut(S::f32s::LEN);
-        for (y, dy) in y.as_flattened().chunks_exact(S::f32s::LEN).zip(dy) {
-            let positive = S::f32s::from_slice(simd, y).simd_gt(zero);
-            positive.select(S::f32s::from_slice(simd, dy), zero).store_slice(dy);
         }
     }
 }

@@ -1,17 +1,17 @@
-//! Against sums one by one in f64, at every instruction set of this machine.
+//! Comparison with direct convolution in f64, for every instruction set of this machine.
 
 use super::Winograd;
-use crate::engine::images::correlation::End;
-use crate::engine::images::planes::{Pixel, Planes, SAMPLES};
+use crate::engine::cnn::convolution::Epilogue;
+use crate::engine::cnn::planes::{GROUP_LEN, Pixel, Planes};
 use crate::tests::levels;
-use fearless_simd::dispatch;
 use valleys_core::kernels::Window;
 use valleys_core::rng::{Key, Purpose, Stream};
 
-/// Rounding of F(4 × 4, 3 × 3), relative to the largest number: measured 5e-6 at most, see the benches' results.
+/// Rounding error of F(4 × 4, 3 × 3), relative to the largest element. Measured: at most 5e-6; see the results of the
+/// benches.
 const TOLERANCE: f64 = 3e-5;
 
-/// Inputs, outputs, rows and columns: whole tiles, rests of every length, less than a tile, strips of several tiles.
+/// Inputs, outputs, rows and columns: whole tiles, remainders of every length, less than a tile, strips of several tiles.
 const CASES: [[usize; 4]; 7] = [
     [8, 8, 4, 4],
     [8, 11, 5, 9],
@@ -22,7 +22,7 @@ const CASES: [[usize; 4]; 7] = [
     [16, 16, 2, 33],
 ];
 
-/// Numbers of some channels, (channels, rows, columns, samples), and as planes.
+/// Random images, as (channels, rows, columns, samples) and as planes.
 struct Images {
     planes: Planes,
     numbers: Vec<f64>,
@@ -32,10 +32,10 @@ struct Images {
 impl Images {
     fn new(channels: usize, height: usize, width: usize, halo: usize, stream: &mut Stream) -> Self {
         let planes = Planes { channels, height, width, halo };
-        let mut images = Self { planes, numbers: Vec::new(), pixels: vec![[0.0; SAMPLES]; planes.len()] };
+        let mut images = Self { planes, numbers: Vec::new(), pixels: vec![[0.0; GROUP_LEN]; planes.len()] };
         for channel in 0..channels {
             for place in planes.rows(channel).flatten() {
-                for lane in 0..SAMPLES {
+                for lane in 0..GROUP_LEN {
                     let x = stream.normal() as f32;
                     images.pixels[place][lane] = x;
                     images.numbers.push(x.into());
@@ -51,13 +51,13 @@ impl Images {
         places.flat_map(|place| self.pixels[place].map(f64::from)).collect()
     }
 
-    /// The number at a place, 0 outside.
+    /// The element at a position, 0 outside of the image.
     fn at(&self, channel: usize, row: isize, column: isize, lane: usize) -> f64 {
         let Planes { height, width, .. } = self.planes;
         let inside = |i: isize, len: usize| usize::try_from(i).ok().filter(|&i| i < len);
         match (inside(row, height), inside(column, width)) {
             (Some(row), Some(column)) => {
-                self.numbers[((channel * height + row) * width + column) * SAMPLES + lane]
+                self.numbers[((channel * height + row) * width + column) * GROUP_LEN + lane]
             }
             _ => 0.0,
         }
@@ -71,13 +71,13 @@ fn assert_near(found: &[f64], expected: &[f64]) {
     assert!(error <= TOLERANCE * largest, "{error} of {largest}");
 }
 
-/// All of (rows, columns) around a place, with the tap that meets it.
+/// All (row, column) around a position, each with its tap.
 fn taps() -> impl Iterator<Item = (isize, isize, usize)> {
     (0..9).map(|tap| (tap as isize / 3 - 1, tap as isize % 3 - 1, tap))
 }
 
 #[test]
-fn outputs_and_gradients_are_those_of_sums_one_by_one() {
+fn outputs_and_gradients_are_those_of_direct_convolution() {
     for (number, [inputs, outputs, height, width]) in CASES.into_iter().enumerate() {
         let mut stream = Stream::new(Key::new(4, number as u64), Purpose::Init, 0, 0);
         let window = Window { height, width, kernel: 3, stride: 1, padding: 1 };
@@ -95,7 +95,7 @@ fn outputs_and_gradients_are_those_of_sums_one_by_one() {
 
         let (mut y, mut dx, mut dw) = (Vec::new(), Vec::new(), vec![0.0; weight.len()]);
         for o in 0..outputs {
-            for (&(r, c), lane) in places.iter().flat_map(|place| (0..SAMPLES).map(move |l| (place, l))) {
+            for (&(r, c), lane) in places.iter().flat_map(|place| (0..GROUP_LEN).map(move |l| (place, l))) {
                 let mut sum = f64::from(bias[o]) + before.at(o, r, c, lane);
                 for (i, (a, b, tap)) in (0..inputs).flat_map(|i| taps().map(move |tap| (i, tap))) {
                     let x = x.at(i, r + a, c + b, lane);
@@ -106,7 +106,7 @@ fn outputs_and_gradients_are_those_of_sums_one_by_one() {
             }
         }
         for i in 0..inputs {
-            for (&(r, c), lane) in places.iter().flat_map(|place| (0..SAMPLES).map(move |l| (place, l))) {
+            for (&(r, c), lane) in places.iter().flat_map(|place| (0..GROUP_LEN).map(move |l| (place, l))) {
                 let meets = (0..outputs).flat_map(|o| taps().map(move |tap| (o, tap)));
                 dx.push(meets.map(|(o, (a, b, tap))| w(o, i, tap) * dy.at(o, r - a, c - b, lane)).sum());
             }
@@ -115,28 +115,26 @@ fn outputs_and_gradients_are_those_of_sums_one_by_one() {
         let mut packed = vec![0.0; forward.packed_len() + backward.packed_len()];
         for level in levels() {
             packed.fill(f32::NAN);
-            dispatch!(level, simd => forward.pack(simd, &weight, &mut packed));
-            dispatch!(level, simd => backward.pack(simd, &weight, &mut packed));
+            forward.pack(level, &weight, &mut packed);
+            backward.pack(level, &weight, &mut packed);
             let mut scratch =
-                vec![[f32::NAN; SAMPLES]; forward.gradient_scratch_len().max(backward.scratch_len())];
+                vec![[f32::NAN; GROUP_LEN]; forward.gradient_scratch_len().max(backward.scratch_len())];
             let mut to = Images::new(outputs, height, width, halo, &mut stream);
             to.pixels.copy_from_slice(&before.pixels);
-            let end = End { bias: &bias, relu: true, add: true };
+            let epilogue = Epilogue { bias: &bias, relu: true, add: true };
             let from = (&x.pixels[..], &x.planes);
-            dispatch!(level, simd =>
-                forward.run(simd, &packed, from, (&mut to.pixels, &to.planes), end, &mut scratch));
+            forward.run(level, &packed, from, (&mut to.pixels, &to.planes), epilogue, &mut scratch);
             assert_near(&to.read(), &y);
 
             let mut to = Images::new(inputs, height, width, 0, &mut stream);
-            let end = End { bias: &[], relu: false, add: false };
-            let slope = (&dy.pixels[..], &dy.planes);
-            dispatch!(level, simd =>
-                backward.run(simd, &packed, slope, (&mut to.pixels, &to.planes), end, &mut scratch));
+            let epilogue = Epilogue { bias: &[], relu: false, add: false };
+            let dy_pixels = (&dy.pixels[..], &dy.planes);
+            backward.run(level, &packed, dy_pixels, (&mut to.pixels, &to.planes), epilogue, &mut scratch);
             assert_near(&to.read(), &dx);
 
             if forward.has_gradient() {
                 let mut gradient = vec![0.5; weight.len()];
-                dispatch!(level, simd => forward.gradient(simd, from, slope, &mut gradient, &mut scratch));
+                forward.add_gradient(level, from, dy_pixels, &mut gradient, &mut scratch);
                 let gradient: Vec<f64> = gradient.iter().map(|&x| f64::from(x) - 0.5).collect();
                 assert_near(&gradient, &dw);
             }

@@ -1,18 +1,18 @@
-//! y = W x + b with samples side by side: forward, data gradient, weight gradient.
+//! Kernels of a linear layer y = W x + b on a sample tile: forward, data gradient, weight gradient.
 //!
-//! W stays as θ has it, (outputs, inputs): it is only ever read one number at a time, so any strides serve.
+//! W keeps the layout of θ, (outputs, inputs): the kernels read it one element at a time, so any stride is fine.
 
-use crate::floats::{LANES, Line};
-use crate::tile::{Rows, Tile, accumulate, accumulate_rows, each, load, store, width};
-use fearless_simd::{f32x16, prelude::*};
+use crate::floats::{LINE_LEN, Line};
+use crate::register_tile::{RowTiles, Tile, accumulate, accumulate_rows, for_row_tiles, load, store, width};
+use fearless_simd::{Level, dispatch, f32x16, prelude::*};
+use valleys_core::engine::Mix;
 
-/// y = W x + b, then ReLU where asked for (a NaN stays one).
+/// y = W x + b, then ReLU if `relu`. A NaN stays NaN.
 ///
 /// # Layout
-/// `weight` (O, I), `bias` (O), `x` (I, lanes), `y` (O, lanes).
-#[inline(always)]
-pub fn forward<S: Simd>(simd: S, weight: &[f32], bias: &[f32], x: &[Line], y: &mut [Line], relu: bool) {
-    each(simd, bias.len(), Forward { weight, bias, x, y, relu });
+/// `weight` (O, I), `bias` (O), `x` (I, samples), `y` (O, samples).
+pub fn forward(level: Level, weight: &[f32], bias: &[f32], x: &[Line], y: &mut [Line], relu: bool) {
+    dispatch!(level, simd => for_row_tiles(simd, bias.len(), Forward { weight, bias, x, y, relu }));
 }
 
 struct Forward<'a> {
@@ -23,7 +23,7 @@ struct Forward<'a> {
     relu: bool,
 }
 
-impl<S: Simd> Rows<S> for Forward<'_> {
+impl<S: Simd> RowTiles<S> for Forward<'_> {
     #[inline(always)]
     fn rows<const R: usize>(&mut self, simd: S, first: usize) {
         let inputs = self.x.len();
@@ -33,7 +33,7 @@ impl<S: Simd> Rows<S> for Forward<'_> {
         }
         let bias = &self.bias[first..][..R];
         let y = &mut self.y[first..][..R];
-        for column in (0..LANES).step_by(width::<S>()) {
+        for column in (0..LINE_LEN).step_by(width::<S>()) {
             let mut tile: Tile<S, R> = [[S::f32s::splat(simd, 0.0); 2]; R];
             for r in 0..R {
                 tile[r] = [S::f32s::splat(simd, bias[r]); 2];
@@ -46,7 +46,7 @@ impl<S: Simd> Rows<S> for Forward<'_> {
     }
 }
 
-/// max(y, 0) where asked for; a NaN stays one.
+/// max(y, 0) if `relu`.
 #[inline(always)]
 fn rectified<S: Simd>(simd: S, [low, high]: [S::f32s; 2], relu: bool) -> [S::f32s; 2] {
     let zero = S::f32s::splat(simd, 0.0);
@@ -57,15 +57,19 @@ fn rectified<S: Simd>(simd: S, [low, high]: [S::f32s; 2], relu: bool) -> [S::f32
     }
 }
 
-/// y = Σ weight · product, then ReLU where asked for: [`forward`] at a mix of slots, from its products at each slot.
+/// y = Σ weight · product, then ReLU if `relu`: [`forward`] at a mix of slots, from its products at each slot.
 ///
 /// # Layout
-/// `products` (slots, O, lanes), `y` (O, lanes).
+/// `products` (slots, O, samples), `y` (O, samples).
+pub fn mixed(level: Level, mix: &Mix, products: &[Line], y: &mut [Line], relu: bool) {
+    dispatch!(level, simd => mixed_with(simd, mix, products, y, relu));
+}
+
 #[inline(always)]
-pub fn mixed<S: Simd>(simd: S, mix: &[(u32, f32)], products: &[Line], y: &mut [Line], relu: bool) {
+fn mixed_with<S: Simd>(simd: S, mix: &Mix, products: &[Line], y: &mut [Line], relu: bool) {
     let outputs = y.len();
     for (o, y) in y.iter_mut().enumerate() {
-        for column in (0..LANES).step_by(width::<S>()) {
+        for column in (0..LINE_LEN).step_by(width::<S>()) {
             let mut sum = [S::f32s::splat(simd, 0.0); 2];
             for &(slot, weight) in mix {
                 let [low, high] = load(simd, &products[slot as usize * outputs + o], column);
@@ -77,13 +81,12 @@ pub fn mixed<S: Simd>(simd: S, mix: &[(u32, f32)], products: &[Line], y: &mut [L
     }
 }
 
-/// dx = Wᵀ dy; where x is the output of a ReLU, 0 unless x > 0.
+/// dx = Wᵀ dy. If `relu`, x is the output of a ReLU, and dx is 0 where x is not positive.
 ///
 /// # Layout
-/// `weight` (O, I), `dy` (O, lanes), `x`, `dx` (I, lanes).
-#[inline(always)]
-pub fn data_gradient<S: Simd>(simd: S, weight: &[f32], dy: &[Line], x: &[Line], dx: &mut [Line], relu: bool) {
-    each(simd, dx.len(), DataGradient { weight, dy, x, dx, relu });
+/// `weight` (O, I), `dy` (O, samples), `x`, `dx` (I, samples).
+pub fn data_gradient(level: Level, weight: &[f32], dy: &[Line], x: &[Line], dx: &mut [Line], relu: bool) {
+    dispatch!(level, simd => for_row_tiles(simd, dx.len(), DataGradient { weight, dy, x, dx, relu }));
 }
 
 struct DataGradient<'a> {
@@ -94,17 +97,17 @@ struct DataGradient<'a> {
     relu: bool,
 }
 
-impl<S: Simd> Rows<S> for DataGradient<'_> {
+impl<S: Simd> RowTiles<S> for DataGradient<'_> {
     #[inline(always)]
     fn rows<const R: usize>(&mut self, simd: S, first: usize) {
         let inputs = self.dx.len();
         let zero = S::f32s::splat(simd, 0.0);
         let dx = &mut self.dx[first..][..R];
-        for column in (0..LANES).step_by(width::<S>()) {
+        for column in (0..LINE_LEN).step_by(width::<S>()) {
             let mut tile: Tile<S, R> = [[zero; 2]; R];
             let weight = self.weight.chunks_exact(inputs);
             let steps = weight.zip(self.dy).map(|(row, dy)| {
-                let a: [f32; R] = row[first..][..R].try_into().expect("R numbers");
+                let a: [f32; R] = row[first..][..R].try_into().expect("R elements");
                 (a, dy)
             });
             accumulate(simd, &mut tile, column, steps);
@@ -120,38 +123,39 @@ impl<S: Simd> Rows<S> for DataGradient<'_> {
     }
 }
 
-/// dW = dy xᵀ and db = Σ dy over the samples of all panels.
+/// dW = dy xᵀ and db = Σ dy over the samples of all tiles.
 ///
 /// # Layout
-/// `panels` gives of each panel dy (O, lanes) and x as (I / 32, lanes, 32 features), zeros where I is padded;
-/// `weight` (O, I), `bias` (O) are overwritten.
-#[inline(always)]
-pub fn weight_gradient<'a, S: Simd>(
-    simd: S,
-    panels: impl Iterator<Item = (&'a [Line], &'a [Line])> + Clone,
+/// `tiles` yields for each sample tile dy (O, samples) and x as (I / 32, samples, 32 features), with zeros where I is
+/// padded; `weight` (O, I) and `bias` (O) are overwritten.
+pub fn weight_gradient<'a>(
+    level: Level,
+    tiles: impl Iterator<Item = (&'a [Line], &'a [Line])> + Clone,
     weight: &mut [f32],
     bias: &mut [f32],
 ) {
-    each(simd, bias.len(), WeightGradient { panels, weight, bias });
+    dispatch!(level, simd => for_row_tiles(simd, bias.len(), WeightGradient { tiles, weight, bias }));
 }
 
-struct WeightGradient<'a, P> {
-    panels: P,
+struct WeightGradient<'a, T> {
+    tiles: T,
     weight: &'a mut [f32],
     bias: &'a mut [f32],
 }
 
-impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> for WeightGradient<'_, P> {
+impl<'a, S: Simd, T: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> RowTiles<S>
+    for WeightGradient<'_, T>
+{
     #[inline(always)]
     fn rows<const R: usize>(&mut self, simd: S, first: usize) {
         let inputs = self.weight.len() / self.bias.len();
         let zero = S::f32s::splat(simd, 0.0);
         for begin in (0..inputs).step_by(width::<S>()) {
-            let (block, column) = (begin / LANES * LANES, begin % LANES);
+            let (block, column) = (begin / LINE_LEN * LINE_LEN, begin % LINE_LEN);
             let mut tile: Tile<S, R> = [[zero; 2]; R];
-            for (dy, x) in self.panels.clone() {
+            for (dy, x) in self.tiles.clone() {
                 let dy: &[Line; R] = dy[first..][..R].try_into().expect("R lines");
-                let steps = x[block..][..LANES].iter().enumerate();
+                let steps = x[block..][..LINE_LEN].iter().enumerate();
                 let steps = steps.map(|(k, x)| {
                     let mut a = [0.0; R];
                     for r in 0..R {
@@ -169,7 +173,7 @@ impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> 
                     pair[0].store_slice(low);
                     pair[1].store_slice(high);
                 } else {
-                    let mut line = [0.0; LANES];
+                    let mut line = [0.0; LINE_LEN];
                     store::<S>(pair, &mut line, 0);
                     row.copy_from_slice(&line[..row.len()]);
                 }
@@ -177,8 +181,8 @@ impl<'a, S: Simd, P: Iterator<Item = (&'a [Line], &'a [Line])> + Clone> Rows<S> 
         }
         for (row, bias) in (first..).zip(&mut self.bias[first..][..R]) {
             let mut sum = f32x16::splat(simd, 0.0);
-            for (dy, _) in self.panels.clone() {
-                let (low, high) = dy[row].split_at(LANES / 2);
+            for (dy, _) in self.tiles.clone() {
+                let (low, high) = dy[row].split_at(LINE_LEN / 2);
                 sum += f32x16::from_slice(simd, low) + f32x16::from_slice(simd, high);
             }
             *bias = sum.reduce_sum();

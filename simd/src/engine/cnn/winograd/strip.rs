@@ -1,27 +1,27 @@
-//! Tiles on their way into the transformed space and back.
+//! Transforms of whole tiles, between buffers of pixels and of transformed pixels.
 
-use super::transform::{inputs, outputs, slopes};
-use super::{INPUTS, OUTPUTS};
-use crate::engine::images::correlation::End;
-use crate::engine::images::planes::{Pixel, Planes, SAMPLES};
-use crate::engine::images::tiles::unroll;
+use super::transform::{INPUTS, OUTPUTS, inputs, output_gradient, outputs};
+use crate::engine::cnn::convolution::Epilogue;
+use crate::engine::cnn::planes::{GROUP_LEN, Pixel, Planes};
+use crate::engine::cnn::register_tiles::unroll;
 use fearless_simd::prelude::*;
 
-/// Neighbouring tiles of one row of tiles.
+/// Adjacent tiles of one row of tiles.
 #[derive(Clone, Copy)]
 pub struct Strip {
     /// First row of outputs.
     pub row: usize,
-    /// First tile, and how many.
+    /// First tile.
     pub first: usize,
+    /// Number of tiles.
     pub count: usize,
 }
 
 impl Strip {
-    /// Bᵀ d B of all channels.
+    /// Writes Bᵀ d B of the inputs of all channels.
     ///
     /// # Layout
-    /// `to` (places, channels, tiles), places `pitch` apart.
+    /// `to` (places, channels, tiles), with `pitch` pixels from one place to the next.
     #[inline(never)]
     pub fn read<S: Simd>(self, simd: S, x: (&[Pixel], &Planes), to: &mut [Pixel], pitch: usize) {
         simd.vectorize(
@@ -39,19 +39,19 @@ impl Strip {
                             }
                         }
                         let at = channel * self.count + tile;
-                        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                        for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                             let mut half = [[zero; INPUTS]; INPUTS];
-                            unroll!(INPUTS, c => {
+                            unroll!(6, c => {
                                 let mut column = [zero; INPUTS];
-                                unroll!(INPUTS, r => if let Some(x) = rows[r].get(c) {
+                                unroll!(6, r => if let Some(x) = rows[r].get(c) {
                                     column[r] = S::f32s::from_slice(simd, &x[lane..][..S::f32s::LEN]);
                                 });
                                 let column = inputs(simd, column);
-                                unroll!(INPUTS, r => half[r][c] = column[r]);
+                                unroll!(6, r => half[r][c] = column[r]);
                             });
-                            unroll!(INPUTS, r => {
+                            unroll!(6, r => {
                                 let row = inputs(simd, half[r]);
-                                unroll!(INPUTS, c => {
+                                unroll!(6, c => {
                                     let to = &mut to[(r * INPUTS + c) * pitch + at];
                                     row[c].store_slice(&mut to[lane..][..S::f32s::LEN]);
                                 });
@@ -63,7 +63,7 @@ impl Strip {
         );
     }
 
-    /// Aᵀ m A of all channels, with what becomes of sums.
+    /// Writes the outputs Aᵀ m A of all channels.
     #[inline(never)]
     pub fn write<S: Simd>(
         self,
@@ -71,7 +71,7 @@ impl Strip {
         from: &[Pixel],
         pitch: usize,
         y: (&mut [Pixel], &Planes),
-        end: &End,
+        epilogue: &Epilogue,
     ) {
         simd.vectorize(
             #[inline(always)]
@@ -79,33 +79,33 @@ impl Strip {
                 let planes = y.1;
                 let zero = S::f32s::splat(simd, 0.0);
                 for channel in 0..planes.channels {
-                    let bias = S::f32s::splat(simd, end.bias.get(channel).copied().unwrap_or(0.0));
+                    let bias = S::f32s::splat(simd, epilogue.bias.get(channel).copied().unwrap_or(0.0));
                     for tile in 0..self.count {
                         let at = channel * self.count + tile;
                         let left = (self.first + tile) * OUTPUTS;
                         let wide = OUTPUTS.min(planes.width - left);
-                        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                        for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                             let mut half = [[zero; INPUTS]; OUTPUTS];
-                            unroll!(INPUTS, c => {
+                            unroll!(6, c => {
                                 let mut column = [zero; INPUTS];
-                                unroll!(INPUTS, r => {
+                                unroll!(6, r => {
                                     let from = &from[(r * INPUTS + c) * pitch + at];
                                     column[r] = S::f32s::from_slice(simd, &from[lane..][..S::f32s::LEN]);
                                 });
                                 let column = outputs(simd, column);
-                                unroll!(OUTPUTS, r => half[r][c] = column[r]);
+                                unroll!(4, r => half[r][c] = column[r]);
                             });
-                            unroll!(OUTPUTS, r => if self.row + r < planes.height {
+                            unroll!(4, r => if self.row + r < planes.height {
                                 let row = outputs(simd, half[r]);
                                 let first = planes.row(channel, self.row + r).start + left;
                                 let y = &mut y.0[first..][..wide];
-                                unroll!(OUTPUTS, c => if let Some(y) = y.get_mut(c) {
+                                unroll!(4, c => if let Some(y) = y.get_mut(c) {
                                     let y = &mut y[lane..][..S::f32s::LEN];
                                     let mut sum = row[c] + bias;
-                                    if end.add {
+                                    if epilogue.add {
                                         sum += S::f32s::from_slice(simd, y);
                                     }
-                                    if end.relu {
+                                    if epilogue.relu {
                                         sum = sum.simd_lt(zero).select(zero, sum);
                                     }
                                     sum.store_slice(y);
@@ -118,10 +118,7 @@ impl Strip {
         );
     }
 
-    /// A dy Aᵀ of all channels.
-    ///
-    /// # Layout
-    /// As of `read`.
+    /// Writes A dy Aᵀ of the gradients of the outputs of all channels, with the layout of [`read`](Self::read).
     #[inline(never)]
     pub fn read_outputs<S: Simd>(self, simd: S, dy: (&[Pixel], &Planes), to: &mut [Pixel], pitch: usize) {
         simd.vectorize(
@@ -138,19 +135,19 @@ impl Strip {
                             *row = &dy.0[planes.row(channel, r).start + left..][..wide];
                         }
                         let at = channel * self.count + tile;
-                        for lane in (0..SAMPLES).step_by(S::f32s::LEN) {
+                        for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                             let mut half = [[zero; OUTPUTS]; INPUTS];
-                            unroll!(OUTPUTS, c => {
+                            unroll!(4, c => {
                                 let mut column = [zero; OUTPUTS];
-                                unroll!(OUTPUTS, r => if let Some(dy) = rows[r].get(c) {
+                                unroll!(4, r => if let Some(dy) = rows[r].get(c) {
                                     column[r] = S::f32s::from_slice(simd, &dy[lane..][..S::f32s::LEN]);
                                 });
-                                let column = slopes(simd, column);
-                                unroll!(INPUTS, r => half[r][c] = column[r]);
+                                let column = output_gradient(simd, column);
+                                unroll!(6, r => half[r][c] = column[r]);
                             });
-                            unroll!(INPUTS, r => {
-                                let row = slopes(simd, half[r]);
-                                unroll!(INPUTS, c => {
+                            unroll!(6, r => {
+                                let row = output_gradient(simd, half[r]);
+                                unroll!(6, c => {
                                     let to = &mut to[(r * INPUTS + c) * pitch + at];
                                     row[c].store_slice(&mut to[lane..][..S::f32s::LEN]);
                                 });
