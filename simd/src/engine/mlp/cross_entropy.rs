@@ -4,7 +4,7 @@
 
 use crate::elementary::{exp, ln};
 use crate::floats::{LINE_LEN, Line};
-use fearless_simd::{Level, dispatch, prelude::*};
+use fearless_simd::prelude::*;
 use valleys_core::network::Scores;
 
 /// The label of a column without a sample.
@@ -14,12 +14,8 @@ pub const NO_SAMPLE: f32 = -1.0;
 ///
 /// # Layout
 /// `logits`, `gradient` (classes, samples); `labels` (samples).
-pub fn backward(level: Level, logits: &[Line], labels: &Line, share: f32, gradient: &mut [Line]) -> Scores {
-    dispatch!(level, simd => backward_with(simd, logits, labels, share, gradient))
-}
-
 #[inline(always)]
-fn backward_with<S: Simd>(
+pub fn backward<S: Simd>(
     simd: S,
     logits: &[Line],
     labels: &Line,
@@ -50,12 +46,8 @@ fn backward_with<S: Simd>(
 }
 
 /// Sums over the samples, without a gradient; see [`backward`].
-pub fn scores(level: Level, logits: &[Line], labels: &Line) -> Scores {
-    dispatch!(level, simd => scores_with(simd, logits, labels))
-}
-
 #[inline(always)]
-fn scores_with<S: Simd>(simd: S, logits: &[Line], labels: &Line) -> Scores {
+pub fn scores<S: Simd>(simd: S, logits: &[Line], labels: &Line) -> Scores {
     let mut losses = [0.0; LINE_LEN];
     let mut wrong = 0;
     for column in (0..LINE_LEN).step_by(S::f32s::LEN) {

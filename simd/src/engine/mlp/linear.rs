@@ -11,8 +11,9 @@ use valleys_core::engine::Mix;
 ///
 /// # Layout
 /// `weight` (O, I), `bias` (O), `x` (I, samples), `y` (O, samples).
-pub fn forward(level: Level, weight: &[f32], bias: &[f32], x: &[Line], y: &mut [Line], relu: bool) {
-    dispatch!(level, simd => for_row_tiles(simd, bias.len(), Forward { weight, bias, x, y, relu }));
+#[inline(always)]
+pub fn forward<S: Simd>(simd: S, weight: &[f32], bias: &[f32], x: &[Line], y: &mut [Line], relu: bool) {
+    for_row_tiles(simd, bias.len(), Forward { weight, bias, x, y, relu });
 }
 
 struct Forward<'a> {
@@ -61,12 +62,8 @@ fn rectified<S: Simd>(simd: S, [low, high]: [S::f32s; 2], relu: bool) -> [S::f32
 ///
 /// # Layout
 /// `products` (slots, O, samples), `y` (O, samples).
-pub fn mixed(level: Level, mix: &Mix, products: &[Line], y: &mut [Line], relu: bool) {
-    dispatch!(level, simd => mixed_with(simd, mix, products, y, relu));
-}
-
 #[inline(always)]
-fn mixed_with<S: Simd>(simd: S, mix: &Mix, products: &[Line], y: &mut [Line], relu: bool) {
+pub fn mixed<S: Simd>(simd: S, mix: &Mix, products: &[Line], y: &mut [Line], relu: bool) {
     let outputs = y.len();
     for (o, y) in y.iter_mut().enumerate() {
         for column in (0..LINE_LEN).step_by(width::<S>()) {
@@ -85,8 +82,9 @@ fn mixed_with<S: Simd>(simd: S, mix: &Mix, products: &[Line], y: &mut [Line], re
 ///
 /// # Layout
 /// `weight` (O, I), `dy` (O, samples), `x`, `dx` (I, samples).
-pub fn data_gradient(level: Level, weight: &[f32], dy: &[Line], x: &[Line], dx: &mut [Line], relu: bool) {
-    dispatch!(level, simd => for_row_tiles(simd, dx.len(), DataGradient { weight, dy, x, dx, relu }));
+#[inline(always)]
+pub fn data_gradient<S: Simd>(simd: S, weight: &[f32], dy: &[Line], x: &[Line], dx: &mut [Line], relu: bool) {
+    for_row_tiles(simd, dx.len(), DataGradient { weight, dy, x, dx, relu });
 }
 
 struct DataGradient<'a> {
