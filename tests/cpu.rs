@@ -5,7 +5,7 @@ use std::sync::Arc;
 use valleys::data::{Dataset, Samples};
 use valleys_core::engine::{Engine, Mix, Split, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
+use valleys_core::network::{CropFlip, Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_simd::engine::CpuEngine;
 use valleys_tests::engines::{
@@ -142,6 +142,44 @@ fn gradient_is_that_of_f64() {
             let terms = network.activation_len() + case.input.len() + case.batch;
             assert!(difference(&[loss], &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
             assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
+        }
+    }
+}
+
+/// A multilayer perceptron reads images as vectors; they are augmented as images.
+#[test]
+fn augmented_samples_are_the_reference_s() {
+    let case = Case::new(&[2 * 3 * 7, 33, 10], 16, 90);
+    let shape = Shape { channels: 2, height: 3, width: 7 };
+    let augment = Some(CropFlip { shape, padding: 2, border: vec![0.5, -0.25] });
+    let points: Vec<_> = (0..3).map(|slot| case.theta(slot)).collect();
+    let mut cpu = CpuEngine::new(&case.network(), case.data.clone(), case.batch, 3, augment.clone()).unwrap();
+    (0..).zip(&points).for_each(|(slot, theta)| cpu.put(slot, theta).unwrap());
+    let (theta, losses) = train(&mut cpu, 0.05);
+    let (expected, expected_losses) =
+        reference(&case.network(), &case.data, case.batch, &points, augment, |reference| {
+            train(reference, 0.05)
+        });
+    let tolerance = tolerance::trajectory_f32(case.network().flops());
+    assert!(difference(&theta, &widen(&expected)) < tolerance);
+    assert!(difference(&losses, &widen(&expected_losses)) < tolerance);
+    let (_, plain) = train(&mut case.cpu(3), 0.05);
+    assert!(difference(&plain, &widen(&expected_losses)) > 10.0 * tolerance);
+}
+
+#[test]
+fn scores_are_those_of_f64() {
+    for case in Case::all() {
+        let (network, theta) = (case.network(), case.theta(0));
+        let mut cpu = case.cpu(0);
+        assert_eq!(cpu.statistics(&theta), Ok(Vec::new()));
+        for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
+            let count = samples.labels.len() as f64;
+            let sum = cpu.scores(split, &theta, &[]).unwrap();
+            let found = Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) };
+            let expected = exact_value(&network, &widen(&theta), &[], samples);
+            let terms = network.activation_len() + case.input.len();
+            assert_values(&[found], &[expected], tolerance::sum_f32(terms), &network);
         }
     }
 }

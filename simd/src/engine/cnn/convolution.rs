@@ -182,15 +182,8 @@ impl Convolution {
             let rows = self.before[0].saturating_sub(top)..(x.1.height + self.before[0]).saturating_sub(top);
             let rows = rows.start.min(self.kernel[0])..rows.end.min(self.kernel[0]);
             let (y, planes) = (&mut *y.0, y.1);
-            if self.step == 1 {
-                let mut of_row =
-                    OutputRow::<1> { of: self, row, rows, packed, x, y, planes, epilogue: &epilogue };
-                cover(simd, self.outputs, self.size[1], &mut of_row);
-            } else {
-                let mut of_row =
-                    OutputRow::<2> { of: self, row, rows, packed, x, y, planes, epilogue: &epilogue };
-                cover(simd, self.outputs, self.size[1], &mut of_row);
-            }
+            let mut of_row = OutputRow { of: self, row, rows, packed, x, y, planes, epilogue: &epilogue };
+            cover(simd, self.outputs, self.size[1], &mut of_row);
         }
     }
 }
@@ -208,8 +201,8 @@ fn phase(window: &Window, a: usize) -> (usize, usize, [isize; 2]) {
     (count, count.saturating_sub(1).saturating_sub(ahead), [last as isize, -(s as isize)])
 }
 
-/// One row of outputs, with windows `STEP` apart. The rows of a tile are output channels, its columns are pixels.
-struct OutputRow<'a, const STEP: usize> {
+/// One row of outputs, with windows `step` apart. The rows of a tile are output channels, its columns are pixels.
+struct OutputRow<'a> {
     of: &'a Convolution,
     row: usize,
     rows: Range<usize>,
@@ -220,30 +213,30 @@ struct OutputRow<'a, const STEP: usize> {
     epilogue: &'a Epilogue<'a>,
 }
 
-impl<S: Simd, const STEP: usize> Tiled<S> for OutputRow<'_, STEP> {
+impl<S: Simd> Tiled<S> for OutputRow<'_> {
     #[inline(always)]
     fn tile<const R: usize, const P: usize>(&mut self, simd: S, output: usize, column: usize) {
-        let Convolution { inputs, kernel, before, stride, .. } = *self.of;
+        let Convolution { inputs, kernel, before, step, stride, .. } = *self.of;
         let (x, planes) = self.x;
         let packed = &self.packed[output * inputs * kernel[0] * kernel[1]..];
         let packed = &packed.as_chunks::<R>().0[..inputs * kernel[0] * kernel[1]];
         let zero = S::f32s::splat(simd, 0.0);
-        let left = planes.halo - before[1] + column * STEP;
+        let left = planes.halo - before[1] + column * step;
         for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
             let mut sums = [[zero; P]; R];
             if let Some(bias) = self.epilogue.bias.get(output..output + R) {
                 unroll!(R, r => sums[r] = [S::f32s::splat(simd, bias[r]); P]);
             }
             for a in self.rows.clone() {
-                let row = self.row * STEP + a - before[0];
+                let row = self.row * step + a - before[0];
                 for input in 0..inputs {
-                    let x = &x[planes.start(input, row) + left..][..(P - 1) * STEP + kernel[1]];
+                    let x = &x[planes.start(input, row) + left..][..(P - 1) * step + kernel[1]];
                     let weights = &packed[(a * inputs + input) * kernel[1]..][..kernel[1]];
-                    for (x, weight) in x.windows((P - 1) * STEP + 1).zip(weights) {
+                    for (x, weight) in x.windows((P - 1) * step + 1).zip(weights) {
                         let mut w = [zero; R];
                         unroll!(R, r => w[r] = S::f32s::splat(simd, weight[r]));
                         unroll!(P, p => {
-                            let x = S::f32s::from_slice(simd, &x[p * STEP][lane..][..S::f32s::LEN]);
+                            let x = S::f32s::from_slice(simd, &x[p * step][lane..][..S::f32s::LEN]);
                             unroll!(R, r => sums[r][p] = w[r].mul_add(x, sums[r][p]));
                         });
                     }

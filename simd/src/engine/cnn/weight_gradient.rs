@@ -23,11 +23,7 @@ pub fn add_weight_gradient(
     dispatch!(level, simd => {
         for first in (0..rows).step_by(band) {
             let rows = first..rows.min(first + band);
-            if window.stride == 1 {
-                cover(simd, outputs, taps, &mut Band::<1> { window, rows, x, dy, gradient });
-            } else {
-                cover(simd, outputs, taps, &mut Band::<2> { window, rows, x, dy, gradient });
-            }
+            cover(simd, outputs, taps, &mut Band { window, rows, x, dy, gradient });
         }
     });
 }
@@ -47,7 +43,7 @@ pub fn add_bias_gradient(level: Level, dy: (&[Pixel], &Planes), gradient: &mut [
 
 /// Some rows of outputs. The rows of a tile are output channels, its columns are pairs of an input channel and a column of
 /// the window.
-struct Band<'a, const STEP: usize> {
+struct Band<'a> {
     window: &'a Window,
     rows: Range<usize>,
     x: (&'a [Pixel], &'a Planes),
@@ -55,10 +51,10 @@ struct Band<'a, const STEP: usize> {
     gradient: &'a mut [f32],
 }
 
-impl<S: Simd, const STEP: usize> Tiled<S> for Band<'_, STEP> {
+impl<S: Simd> Tiled<S> for Band<'_> {
     #[inline(always)]
     fn tile<const R: usize, const T: usize>(&mut self, simd: S, output: usize, tap: usize) {
-        let Window { kernel, padding, height, .. } = *self.window;
+        let Window { kernel, stride: step, padding, height, .. } = *self.window;
         let columns = self.window.output().1;
         let inputs = self.x.1.channels;
         let zero = S::f32s::splat(simd, 0.0);
@@ -77,8 +73,8 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Band<'_, STEP> {
                     unroll!(T, t => {
                         let (input, b) = ((tap + t) / kernel, (tap + t) % kernel);
                         let first =
-                            self.x.1.start(input, row * STEP + a - padding) + self.x.1.halo - padding + b;
-                        x[t] = &self.x.0[first..][..(columns - 1) * STEP + 1];
+                            self.x.1.start(input, row * step + a - padding) + self.x.1.halo - padding + b;
+                        x[t] = &self.x.0[first..][..(columns - 1) * step + 1];
                     });
                     for column in 0..columns {
                         let mut d = [zero; R];
@@ -86,7 +82,7 @@ impl<S: Simd, const STEP: usize> Tiled<S> for Band<'_, STEP> {
                             d[r] = S::f32s::from_slice(simd, &dy[r][column][lane..][..S::f32s::LEN]);
                         });
                         unroll!(T, t => {
-                            let x = S::f32s::from_slice(simd, &x[t][column * STEP][lane..][..S::f32s::LEN]);
+                            let x = S::f32s::from_slice(simd, &x[t][column * step][lane..][..S::f32s::LEN]);
                             unroll!(R, r => sums[r][t] = d[r].mul_add(x, sums[r][t]));
                         });
                     }
