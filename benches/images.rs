@@ -12,7 +12,7 @@ use valleys_benches::{CliError, Peer, median_of};
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::network::initialise;
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_simd::engine::images::Images;
+use valleys_simd::engine::CpuEngine;
 
 const BATCH: usize = 128;
 /// Batches of the training set.
@@ -64,7 +64,7 @@ fn main() -> Result<(), CliError> {
 
 /// A network to train, or a curve.
 struct Job {
-    images: Images,
+    images: CpuEngine,
     slots: u32,
     flops: usize,
     statistics: bool,
@@ -81,7 +81,7 @@ impl Job {
         };
         let train = samples(BATCHES as usize * BATCH, 1);
         let data = Arc::new(Dataset { train, test: samples(BATCH, 2) });
-        let mut images = Images::new(&network, data, BATCH, slots as usize, None)?;
+        let mut images = CpuEngine::new(&network, data, BATCH, slots as usize, None)?;
         let mut theta = vec![0.0; images.dim()];
         for slot in 0..slots {
             initialise(&network, 3, slot, &mut theta);

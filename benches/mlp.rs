@@ -12,7 +12,7 @@ use valleys_benches::{CliError, Peer, median_of};
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::network::{Network, Shape, initialise, zoo};
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_simd::engine::Cpu;
+use valleys_simd::engine::CpuEngine;
 
 /// Least and median microseconds of one round, by name.
 type Round = BTreeMap<String, [f64; 2]>;
@@ -89,7 +89,7 @@ fn print(name: &str, least: f64, median: f64) {
 /// One simplex to fit.
 struct Job {
     name: &'static str,
-    cpu: Cpu,
+    cpu: CpuEngine,
     trainable: u32,
     /// Passes through the training set in a round.
     epochs: u32,
@@ -112,7 +112,7 @@ impl Job {
             Samples { inputs, labels: (0..count).map(|_| stream.below(10) as u8).collect() }
         };
         let data = Arc::new(Dataset { train: samples(1437, 1), test: samples(360, 2) });
-        let mut cpu = Cpu::new(&layers, network.input, data, batch, slots as usize)?;
+        let mut cpu = CpuEngine::new(&network, data, batch, slots as usize, None)?;
         let mut theta = vec![0.0; cpu.dim()];
         for slot in 0..slots {
             initialise(&network, 3, slot, &mut theta);

@@ -11,7 +11,7 @@ use valleys_core::fit::{Faces, Fit, Memory, PeakSampling, Sampling, Schedule, Sg
 use valleys_core::network::{Network, Shape, initialise, zoo};
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len};
-use valleys_simd::engine::Cpu;
+use valleys_simd::engine::CpuEngine;
 
 const WIDTHS: &[usize] = &[64, 32, 32, 10];
 const BATCH: usize = 32;
@@ -61,7 +61,7 @@ fn fit(
     let mut ids = vec![ControlPointId::default(); control_points_len(vertices, depth)];
     let frame = ControlPoints::new(vertices, depth, &mut ids)?;
     let slots = frame.ids().len();
-    let mut cpu = Cpu::new(&layers, network.input, data.clone(), BATCH, slots)?;
+    let mut cpu = CpuEngine::new(&network, data.clone(), BATCH, slots, None)?;
     let mut theta = vec![0.0; cpu.dim()];
     for slot in 0..slots as u32 {
         initialise(&network, 3, slot, &mut theta);

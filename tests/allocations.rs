@@ -5,8 +5,8 @@ use std::sync::Arc;
 use valleys::data::{Dataset, Samples};
 use valleys_core::engine::{Engine, Step};
 use valleys_core::error::Error;
-use valleys_core::network::{CropFlip, Shape, zoo};
-use valleys_simd::engine::Cpu;
+use valleys_core::network::{CropFlip, Network, Shape, zoo};
+use valleys_simd::engine::CpuEngine;
 use valleys_tests::engines::{course, mix};
 use valleys_tests::trained::{Case, networks};
 
@@ -46,8 +46,12 @@ fn a_step_asks_for_no_memory() {
             let layers = zoo::mlp::<4>(widths).unwrap();
             let samples = Samples { inputs: vec![0.5; widths[0] * 70], labels: vec![3; 70] };
             let data = Arc::new(Dataset { train: samples.clone(), test: samples });
-            let mut mlp = Cpu::new(&layers, Shape::flat(widths[0]), data, 70, 3).unwrap();
-            assert_eq!(of_an_epoch(&mut mlp), 0, "{widths:?}");
+            let input = Shape { channels: 1, height: 1, width: widths[0] };
+            let network = Network { input, layers: &layers };
+            for augment in [None, Some(CropFlip { shape: input, padding: 4, border: vec![0.0] })] {
+                let mut mlp = CpuEngine::new(&network, data.clone(), 70, 3, augment).unwrap();
+                assert_eq!(of_an_epoch(&mut mlp), 0, "{widths:?}");
+            }
         }
         for network in networks() {
             let border = vec![0.0; network.0.channels];

@@ -94,7 +94,7 @@ fn errors_name_the_element() {
 }
 
 /// The host's lengths, which must be the same trees for any number of threads.
-fn host_lengths<T: valleys_simd::spanning_tree::Narrow>(
+fn host_lengths<T: valleys_simd::spanning_tree::Scalar>(
     cloud: &[T],
     dim: usize,
     distance: Distance,

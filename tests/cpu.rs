@@ -5,9 +5,9 @@ use std::sync::Arc;
 use valleys::data::{Dataset, Samples};
 use valleys_core::engine::{Engine, Mix, Split, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::network::{Layer, Network, Shape, initialise, zoo};
+use valleys_core::network::{CropFlip, Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_simd::engine::Cpu;
+use valleys_simd::engine::CpuEngine;
 use valleys_tests::engines::{
     assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix, mixed, reference,
     train, widen,
@@ -72,9 +72,9 @@ impl Case {
         theta
     }
 
-    fn cpu(&self, slots: u32) -> Cpu {
+    fn cpu(&self, slots: u32) -> CpuEngine {
         let mut cpu =
-            Cpu::new(&self.layers, self.input, self.data.clone(), self.batch, slots as usize).unwrap();
+            CpuEngine::new(&self.network(), self.data.clone(), self.batch, slots as usize, None).unwrap();
         (0..slots).for_each(|slot| cpu.put(slot, &self.theta(slot)).unwrap());
         cpu
     }
@@ -119,7 +119,7 @@ fn a_saved_state_goes_on_with_the_same_bits() {
         let mut state = vec![0.0; case.cpu(4).state_len()];
         case.cpu(4).save(&mut state).unwrap();
         for (step, loss) in steps.chunks(1).zip(losses.chunks_mut(1)) {
-            let mut part = Cpu::new(&case.layers, case.input, case.data.clone(), case.batch, 4).unwrap();
+            let mut part = CpuEngine::new(&case.network(), case.data.clone(), case.batch, 4, None).unwrap();
             part.restore(&state).unwrap();
             part.advance(&course(1, 0), step, loss).unwrap();
             part.save(&mut state).unwrap();
@@ -142,6 +142,44 @@ fn gradient_is_that_of_f64() {
             let terms = network.activation_len() + case.input.len() + case.batch;
             assert!(difference(&[loss], &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
             assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
+        }
+    }
+}
+
+/// A multilayer perceptron reads images as vectors; they are augmented as images.
+#[test]
+fn augmented_samples_are_the_reference_s() {
+    let case = Case::new(&[2 * 3 * 7, 33, 10], 16, 90);
+    let shape = Shape { channels: 2, height: 3, width: 7 };
+    let augment = Some(CropFlip { shape, padding: 2, border: vec![0.5, -0.25] });
+    let points: Vec<_> = (0..3).map(|slot| case.theta(slot)).collect();
+    let mut cpu = CpuEngine::new(&case.network(), case.data.clone(), case.batch, 3, augment.clone()).unwrap();
+    (0..).zip(&points).for_each(|(slot, theta)| cpu.put(slot, theta).unwrap());
+    let (theta, losses) = train(&mut cpu, 0.05);
+    let (expected, expected_losses) =
+        reference(&case.network(), &case.data, case.batch, &points, augment, |reference| {
+            train(reference, 0.05)
+        });
+    let tolerance = tolerance::trajectory_f32(case.network().flops());
+    assert!(difference(&theta, &widen(&expected)) < tolerance);
+    assert!(difference(&losses, &widen(&expected_losses)) < tolerance);
+    let (_, plain) = train(&mut case.cpu(3), 0.05);
+    assert!(difference(&plain, &widen(&expected_losses)) > 10.0 * tolerance);
+}
+
+#[test]
+fn scores_are_those_of_f64() {
+    for case in Case::all() {
+        let (network, theta) = (case.network(), case.theta(0));
+        let mut cpu = case.cpu(0);
+        assert_eq!(cpu.statistics(&theta), Ok(Vec::new()));
+        for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
+            let count = samples.labels.len() as f64;
+            let sum = cpu.scores(split, &theta, &[]).unwrap();
+            let found = Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) };
+            let expected = exact_value(&network, &widen(&theta), &[], samples);
+            let terms = network.activation_len() + case.input.len();
+            assert_values(&[found], &[expected], tolerance::sum_f32(terms), &network);
         }
     }
 }
@@ -321,15 +359,16 @@ fn what_is_not_finite_is_seen() {
 fn refuses_what_does_not_fit() {
     let case = Case::new(&[6, 5, 4], 8, 50);
     let make = |layers: &[Layer], data: &Dataset, batch| {
-        Cpu::new(layers, case.input, Arc::new(data.clone()), batch, 2).map(|_| ())
+        let network = Network { input: case.input, layers };
+        CpuEngine::new(&network, Arc::new(data.clone()), batch, 2, None).map(|_| ())
     };
     let (layers, data) = (&case.layers[..], &*case.data);
     assert_eq!(make(layers, data, 8), Ok(()));
     assert!(matches!(make(layers, data, 0), Err(Error::Range { .. })));
     assert!(matches!(make(layers, &Dataset::default(), 8), Err(Error::Range { .. })));
     assert!(matches!(make(&[], data, 8), Err(Error::Range { .. })));
-    assert!(matches!(make(&layers[1..], data, 8), Err(Error::Range { .. })));
-    assert!(matches!(make(&layers[..2], data, 8), Err(Error::Range { .. })));
+    assert!(matches!(make(&layers[1..], data, 8), Err(Error::Unsupported { .. })));
+    assert!(matches!(make(&layers[..2], data, 8), Err(Error::Unsupported { .. })));
     let mut bad = data.clone();
     bad.test.labels[3] = 4;
     assert_eq!(make(layers, &bad, 8), Err(Error::Label { sample: 3, label: 4, classes: 4 }));

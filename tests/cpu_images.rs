@@ -6,7 +6,7 @@ use valleys_core::engine::{Engine, Split, Step, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{self, CropFlip, Layer, Network, scores, zoo};
 use valleys_core::rng::Key;
-use valleys_simd::engine::images::Images;
+use valleys_simd::engine::CpuEngine;
 use valleys_tests::engines::{
     assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
     mixed, train, widen,
@@ -86,7 +86,7 @@ fn statistics_and_totals_are_the_reference_s() {
         let tolerance = tolerance::sum_f32(case.terms());
         assert!(difference(&statistics, &expected) < tolerance, "{network}");
         let test = &case.data.test;
-        let found = images.total(&theta, &statistics, true).unwrap();
+        let found = images.scores(Split::Test, &theta, &statistics).unwrap();
         let expected = scores(
             &network,
             &widen(&theta),
@@ -161,30 +161,30 @@ fn what_is_not_finite_is_seen() {
 fn refuses_what_does_not_fit() {
     let case = Case::new(networks().swap_remove(3), [8, 20]);
     let make = |layers: &[Layer], data: &Dataset, batch| {
-        Images::new(&Network { input: case.input, layers }, Arc::new(data.clone()), batch, 2, None)
+        CpuEngine::new(&Network { input: case.input, layers }, Arc::new(data.clone()), batch, 2, None)
             .map(|_| ())
     };
     let (layers, data) = (&case.layers[..], &*case.data);
     assert_eq!(make(layers, data, 8), Ok(()));
     assert!(matches!(make(layers, data, 0), Err(Error::Range { .. })));
     assert!(matches!(make(layers, &Dataset::default(), 8), Err(Error::Range { .. })));
-    // No linear layer; only linear ones; a stride of 3; windows that overlap; a ReLU of its own.
-    assert!(make(&layers[..17], data, 8).is_err());
-    assert!(make(&layers[18..], data, 8).is_err());
+    // No linear layer; a stride of 3; windows that overlap; a ReLU of its own.
+    let unsupported = |layers: &[Layer]| matches!(make(layers, data, 8), Err(Error::Unsupported { .. }));
+    assert!(unsupported(&layers[..17]));
     for odd in [convolution(3, 3, 3, 1, false), Layer::MaxPool { kernel: 3, stride: 2 }, Layer::Relu] {
-        assert!(make(&[odd, Layer::Linear { outputs: 3 }], data, 8).is_err(), "{odd:?}");
+        assert!(unsupported(&[odd, Layer::Linear { outputs: 3 }]), "{odd:?}");
     }
     let mut bad = data.clone();
     bad.train.labels[3] = 3;
     assert_eq!(make(layers, &bad, 8), Err(Error::Label { sample: 3, label: 3, classes: 3 }));
     let black = Some(CropFlip { shape: case.input, padding: 4, border: vec![0.0] });
-    let made = Images::new(&case.network(), case.data.clone(), 8, 2, black);
+    let made = CpuEngine::new(&case.network(), case.data.clone(), 8, 2, black);
     assert!(matches!(made, Err(Error::Length { needed: 2, given: 1, .. })));
     let mut images = case.images(2, None);
     let theta = case.theta(0);
     assert!(matches!(images.put(2, &theta), Err(Error::Range { .. })));
     assert!(matches!(images.statistics(&theta[1..]), Err(Error::Length { .. })));
-    assert!(matches!(images.total(&theta, &[], true), Err(Error::Length { .. })));
+    assert!(matches!(images.scores(Split::Test, &theta, &[]), Err(Error::Length { .. })));
     let late = Step { mix: mix(&[(0, 1.0)]), rate: 0.1, batch: 3 };
     assert!(matches!(images.advance(&course(0, 0), &[late], &mut [0.0]), Err(Error::Range { .. })));
     assert_eq!(centre(&mut images, 0), theta);

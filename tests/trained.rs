@@ -10,7 +10,7 @@ use valleys_core::network::{
 };
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_gpu::{Gpu, Opener, Shared};
-use valleys_simd::engine::images::Images;
+use valleys_simd::engine::CpuEngine;
 
 /// A convolution.
 pub const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
@@ -156,9 +156,9 @@ impl Case {
     }
 
     /// The processor's engine with the points of the slots.
-    pub fn images(&self, slots: u32, augment: Option<CropFlip<Vec<f32>>>) -> Images {
+    pub fn images(&self, slots: u32, augment: Option<CropFlip<Vec<f32>>>) -> CpuEngine {
         let mut images =
-            Images::new(&self.network(), self.data.clone(), self.batch, slots as usize, augment).unwrap();
+            CpuEngine::new(&self.network(), self.data.clone(), self.batch, slots as usize, augment).unwrap();
         (0..slots).for_each(|slot| images.put(slot, &self.theta(slot)).unwrap());
         images
     }

@@ -9,9 +9,10 @@ use crate::reference;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use valleys_core::engine::Split;
 use valleys_core::error::Error;
 use valleys_core::network::{Network, Scores};
-use valleys_simd::engine::images::Images;
+use valleys_simd::engine::CpuEngine;
 
 /// What is to be evaluated.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Question {
     pub batch: usize,
     /// Tensors of other names in order, where every shape agrees.
     pub by_order: bool,
+    /// By the reference kernels, slowly, instead of the fast engine.
+    pub reference: bool,
 }
 
 /// What was found.
@@ -54,7 +57,8 @@ pub struct Answer {
 /// Evaluates a checkpoint.
 ///
 /// # Errors
-/// Unknown network or data set; data or weights missing or malformed; no samples; a loss that is not finite.
+/// Unknown network or data set; a network that the fast engine does not support; data or weights missing or malformed; no
+/// samples; a loss that is not finite.
 pub fn evaluate(question: &Question) -> Result<Answer> {
     let model = Model::by_name(&question.network)?;
     let network = model.network();
@@ -77,7 +81,16 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     let read = checkpoint::read(&question.weights, &model.state(), question.by_order)?;
     let wrong =
         |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", question.weights.display()));
-    let failed = |e: Error| wrong(e.to_string());
+    let failed = |e: Error| match e {
+        Error::Unsupported { what } => {
+            let message = format!(
+                "the fast engine of the processor does not support network {:?}: {what}; --reference evaluates it, slowly",
+                question.network
+            );
+            CliError::new(ErrorKind::Configuration, message)
+        }
+        e => wrong(e.to_string()),
+    };
     let Dataset { train, test } = loaded.data;
     let (mut samples, others) = match (question.train, recompute) {
         (false, _) => (test, train),
@@ -104,7 +117,13 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     } else {
         Dataset { train: samples, test: others }
     };
-    let sum = total(&network, &read.theta, stored, data, recompute, question.batch).map_err(failed)?;
+    let (theta, batch) = (&read.theta, question.batch);
+    let sum = if question.reference {
+        reference_scores(&network, theta, stored, &data, recompute, batch)
+    } else {
+        scores(&network, theta, stored, data, recompute, batch)
+    };
+    let sum = sum.map_err(failed)?;
     if !sum.loss.is_finite() {
         return Err(wrong("the loss is not finite".to_owned()));
     }
@@ -120,9 +139,9 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     })
 }
 
-/// Losses and errors summed over the test part, or else the training part; by the fast kernels, where the network has
-/// them.
-fn total(
+/// Losses and errors summed over the test part, or else the training part, by the fast engine. Without statistics they are
+/// recomputed over the training part.
+fn scores(
     network: &Network,
     theta: &[f32],
     statistics: Option<Vec<f32>>,
@@ -130,12 +149,20 @@ fn total(
     test: bool,
     batch: usize,
 ) -> std::result::Result<Scores, Error> {
-    let data = Arc::new(data);
-    if let Ok(mut images) = Images::new(network, data.clone(), batch, 0, None) {
-        let statistics = statistics.map_or_else(|| images.statistics(theta), Ok)?;
-        let sum = images.total(theta, &statistics, test)?;
-        return Ok(Scores { loss: sum.loss, wrong: sum.wrong });
-    }
+    let mut engine = CpuEngine::new(network, Arc::new(data), batch, 0, None)?;
+    let statistics = statistics.map_or_else(|| engine.statistics(theta), Ok)?;
+    engine.scores(if test { Split::Test } else { Split::Train }, theta, &statistics)
+}
+
+/// The same by the reference kernels.
+fn reference_scores(
+    network: &Network,
+    theta: &[f32],
+    statistics: Option<Vec<f32>>,
+    data: &Dataset,
+    test: bool,
+    batch: usize,
+) -> std::result::Result<Scores, Error> {
     let recomputed = || reference::statistics(network, theta, &data.train, batch);
     let statistics = statistics.map_or_else(recomputed, Ok)?;
     reference::total(network, theta, &statistics, if test { &data.test } else { &data.train })

@@ -100,6 +100,9 @@ struct EvaluateArgs {
     /// Take tensors of other names in order, where every shape agrees.
     #[arg(long)]
     by_order: bool,
+    /// By the reference kernels: slow, and for every network.
+    #[arg(long)]
+    reference: bool,
     /// Print one JSON document on stdout instead of a line.
     #[arg(long)]
     json: bool,
@@ -149,6 +152,7 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
         recompute: args.recompute_statistics,
         batch: args.batch as usize,
         by_order: args.by_order,
+        reference: args.reference,
     })?;
     if !answer.source.files.is_empty() {
         say(format_args!("read {}", answer.source.files.join(", ")));

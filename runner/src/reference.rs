@@ -88,10 +88,7 @@ pub fn total(
             scores(network, theta, statistics, network::Samples { inputs, labels }, scratch)
         })
         .collect::<Result<_, Error>>()?;
-    Ok(parts.iter().fold(Scores::default(), |sum, part| Scores {
-        loss: sum.loss + part.loss,
-        wrong: sum.wrong + part.wrong,
-    }))
+    Ok(parts.into_iter().sum())
 }
 
 fn borrow(samples: &Samples) -> network::Samples<'_, f32> {

@@ -1,22 +1,22 @@
-//! exp and ln of vectors, on the domains that a softmax needs.
+//! exp and ln of vectors on the domains that softmax cross-entropy needs.
 
 use fearless_simd::prelude::*;
 
-/// Below this e^x counts as 0: a probability of 1e-30 changes no f32 sum, but its products with small numbers
-/// would be denormal, and slow.
-pub const LEAST: f32 = -69.0;
+/// Below this argument e^x is flushed to 0. A probability of 1e-30 changes no f32 sum, but products with it would be
+/// denormal, which is slow.
+pub const EXP_MIN: f32 = -69.0;
 
-/// e^x for x ≤ 0 to 2 ulp; 0 below [`LEAST`]; NaN for NaN.
+/// e^x for x ≤ 0 to 2 ulp; 0 below [`EXP_MIN`]; NaN for NaN.
 ///
 /// x = n·ln 2 + r, |r| ≤ ½ ln 2; e^r = 1 + r + r²·q(r), q the minimax polynomial of degree 4 (relative error 3e-9).
 #[inline(always)]
 pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |x| S::f32s::splat(simd, x);
-    // Added to a number below 2^22 it leaves the nearest integer in the lowest bits of the mantissa.
+    // Adding this to a number below 2^22 leaves the nearest integer in the lowest bits of the mantissa.
     let round = splat(1.5 * 8_388_608.0);
     let shifted = x.mul_add(splat(std::f32::consts::LOG2_E), round);
     let n = shifted - round;
-    // ln 2 in two parts: n times the first, of 9 bits, is exact with and without fused multiplication.
+    // ln 2 in two parts. The first has 9 bits, so n times it is exact with and without fused multiplication.
     let r = n.mul_add(splat(2.121_944_4e-4), n.mul_add(splat(-355.0 / 512.0), x));
     let q = splat(0.001_381_446_7);
     let q = q.mul_add(r, splat(0.008_368_781));
@@ -26,7 +26,7 @@ pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let e = (r * r).mul_add(q, r) + splat(1.0);
     let scale: S::u32s = shifted.bitcast();
     let scale = (scale << 23u32) + S::u32s::splat(simd, 127 << 23);
-    x.simd_lt(splat(LEAST)).select(splat(0.0), e * scale.bitcast::<S::f32s>())
+    x.simd_lt(splat(EXP_MIN)).select(splat(0.0), e * scale.bitcast::<S::f32s>())
 }
 
 /// ln x for finite x ≥ 1 to 2 ulp; NaN for NaN.
@@ -45,7 +45,7 @@ pub fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let q = q.mul_add(u, splat(0.285_371_7));
     let q = q.mul_add(u, splat(0.400_003_37));
     let q = q.mul_add(u, splat(0.666_666_6));
-    // ln m = 2s + s·u·q = m − s·(m − u·q): the rounding error of s then counts only in the small second part.
+    // ln m = 2s + s·u·q = m − s·(m − u·q). In the last form the rounding error of s affects only the small second term.
     let ln_m = m - s * (m - u * q);
     let ln = k.mul_add(splat(355.0 / 512.0), k.mul_add(splat(-2.121_944_4e-4), ln_m));
     x.simd_eq(x).select(ln, x)
@@ -73,7 +73,7 @@ mod tests {
         for level in levels() {
             let exp = |x| dispatch!(level, simd => exp(simd, SimdBase::splat(simd, x))[0]);
             let ln = |x| dispatch!(level, simd => ln(simd, SimdBase::splat(simd, x))[0]);
-            for (low, high) in [(LEAST, 0.0), (-1.0, 0.0)] {
+            for (low, high) in [(EXP_MIN, 0.0), (-1.0, 0.0)] {
                 assert!(worst(exp, f64::exp, low, high) <= 2.0, "exp from {low} to {high}, {level:?}");
             }
             for (low, high) in [(1.0, 1.001), (1.0, 2.0), (2.0, 300.0), (1.0, 1e9)] {
@@ -88,10 +88,10 @@ mod tests {
             let exp = |x| dispatch!(level, simd => exp(simd, SimdBase::splat(simd, x))[0]);
             let ln = |x| dispatch!(level, simd => ln(simd, SimdBase::splat(simd, x))[0]);
             assert_eq!((exp(0.0), exp(-0.0), ln(1.0)), (1.0, 1.0, 0.0));
-            for x in [LEAST.next_down(), -88.0, -1e9, f32::MIN, f32::NEG_INFINITY] {
+            for x in [EXP_MIN.next_down(), -88.0, -1e9, f32::MIN, f32::NEG_INFINITY] {
                 assert_eq!(exp(x), 0.0, "{x}");
             }
-            assert!(exp(LEAST) > 1e-31);
+            assert!(exp(EXP_MIN) > 1e-31);
             assert!(exp(f32::NAN).is_nan() && ln(f32::NAN).is_nan());
         }
     }

@@ -1,20 +1,20 @@
-//! Memory of the kernels: aligned floats, and lines of them.
+//! Aligned memory of the kernels.
 
-/// Columns that kernels work on together: samples side by side, two AVX-512 vectors.
-pub const LANES: usize = 32;
+/// Columns that a kernel processes together: two AVX-512 vectors of f32.
+pub const LINE_LEN: usize = 32;
 
-/// One quantity (a feature, a unit) of [`LANES`] samples, or [`LANES`] features of one sample.
-pub type Line = [f32; LANES];
+/// One quantity (a feature, a coordinate) of [`LINE_LEN`] samples or points, or [`LINE_LEN`] features of one sample.
+pub type Line = [f32; LINE_LEN];
 
-/// Zeroed floats that begin at a cache line, so that no vector straddles two.
+/// Zeroed floats that start at a multiple of 64 bytes, so that no vector crosses a cache line.
 #[derive(Debug)]
-pub struct Floats {
+pub struct AlignedFloats {
     memory: Vec<f32>,
     skip: usize,
     len: usize,
 }
 
-impl Floats {
+impl AlignedFloats {
     /// `len` zeros.
     pub fn new(len: usize) -> Self {
         let memory = vec![0.0; len + 15];
@@ -24,35 +24,31 @@ impl Floats {
 
     /// `len` lines of zeros.
     pub fn of_lines(len: usize) -> Self {
-        Self::new(len * LANES)
+        Self::new(len * LINE_LEN)
     }
 
-    /// All of them.
     #[inline(always)]
     pub fn get(&self) -> &[f32] {
         &self.memory[self.skip..][..self.len]
     }
 
-    /// All of them, to write.
     #[inline(always)]
     pub fn get_mut(&mut self) -> &mut [f32] {
         &mut self.memory[self.skip..][..self.len]
     }
 
-    /// All of them, as lines.
     #[inline(always)]
     pub fn lines(&self) -> &[Line] {
         self.get().as_chunks().0
     }
 
-    /// All of them, as lines, to write.
     #[inline(always)]
     pub fn lines_mut(&mut self) -> &mut [Line] {
         self.get_mut().as_chunks_mut().0
     }
 }
 
-/// The length, rounded up to whole lines.
+/// `len` rounded up to whole lines.
 pub const fn padded(len: usize) -> usize {
-    len.next_multiple_of(LANES)
+    len.next_multiple_of(LINE_LEN)
 }

@@ -214,9 +214,7 @@ where
             self.recompute(theta)?;
             let mut sum = Scores::default();
             for from in (0..total).step_by(self.batch) {
-                let part = self.scores(split, theta, from, self.batch.min(total - from))?;
-                sum.loss += part.loss;
-                sum.wrong += part.wrong;
+                sum += self.scores(split, theta, from, self.batch.min(total - from))?;
             }
             *value = Value { loss: sum.loss / total as f64, error: Some(sum.wrong as f64 / total as f64) };
         }

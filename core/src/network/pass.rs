@@ -4,6 +4,8 @@ use super::layer::IMAGES;
 use super::{Layer, Network, Row};
 use crate::error::{Error, length};
 use crate::kernels::{add, average_pool, batch_norm, convolution, cross_entropy, linear, max_pool, relu};
+use core::iter::Sum;
+use core::ops::AddAssign;
 use nalgebra::RealField;
 
 /// Labelled samples.
@@ -30,6 +32,22 @@ pub struct Scores {
     pub loss: f64,
     /// Number of samples whose arg-max is not their label.
     pub wrong: usize,
+}
+
+impl AddAssign for Scores {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.wrong += other.wrong;
+    }
+}
+
+impl Sum for Scores {
+    fn sum<I: Iterator<Item = Self>>(scores: I) -> Self {
+        scores.fold(Self::default(), |mut sum, scores| {
+            sum += scores;
+            sum
+        })
+    }
 }
 
 /// Elements of scratch memory of [`gradient`]: activations, and as many for their gradients. The functions that only go

@@ -65,7 +65,7 @@ pub use reduce::{Matrix, cycles, cycles_len, reduce, reduce_len};
 pub use reduce::{barcode, reduce_sparse};
 #[cfg(feature = "alloc")]
 pub use rips::{MAX_INDEX, Rips};
-pub use union_find::union_find;
+pub use union_find::{find as find_root, union_find};
 
 /// No simplex: the partner of an essential one.
 const NONE: u32 = u32::MAX;

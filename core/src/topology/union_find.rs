@@ -3,8 +3,24 @@
 use super::error::enough;
 use super::{Error, Filtration, NONE, Pairing};
 
-/// The root of the component of `x`, halving the path on the way.
-pub(super) fn find(parent: &mut [u32], mut x: u32) -> u32 {
+/// The root of the component of `x` in a union-find forest; halves the path to it.
+///
+/// `parent[x]` is the parent of `x`, and a root is its own parent. To join two components, set the parent of one root to
+/// the other root.
+///
+/// ```
+/// use valleys_core::topology::find_root;
+/// let mut parent = [0, 0, 1, 3];
+/// assert_eq!(find_root(&mut parent, 2), 0);
+/// assert_eq!(parent, [0, 0, 0, 3]);
+/// ```
+///
+/// # Panics
+/// If `x` or a parent is no index of `parent`.
+///
+/// # Cost
+/// Amortised O(log n) for n elements.
+pub fn find(parent: &mut [u32], mut x: u32) -> u32 {
     while parent[x as usize] != x {
         let above = parent[parent[x as usize] as usize];
         parent[x as usize] = above;

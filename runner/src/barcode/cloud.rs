@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 use valleys_core::topology::{
     self, Cosine, Distances, Edge, Euclidean, Filtration, Metric, Rips, spanning_tree,
 };
-use valleys_simd::spanning_tree::{self as host, Distance, Narrow};
+use valleys_simd::spanning_tree::{self as host, Distance, Scalar};
 
 /// A metric space of a file.
 pub trait Space: Metric {
@@ -20,13 +20,13 @@ pub trait Space: Metric {
 /// Edges ascending by length.
 type Tree = std::result::Result<Vec<Edge>, topology::Error>;
 
-impl<T: Narrow> Space for Euclidean<'_, T> {
+impl<T: Scalar> Space for Euclidean<'_, T> {
     fn host_tree(&self) -> Option<Tree> {
         Some(host::spanning_tree(self.coordinates(), self.dim(), Distance::Euclidean, threads()))
     }
 }
 
-impl<T: Narrow> Space for Cosine<'_, T> {
+impl<T: Scalar> Space for Cosine<'_, T> {
     fn host_tree(&self) -> Option<Tree> {
         Some(host::spanning_tree(self.coordinates(), self.dim(), Distance::Cosine, threads()))
     }

@@ -11,10 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
-use valleys_core::network::{CropFlip, Layer, Shape, accumulate, initialise};
+use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
 use valleys_gpu::{Gpu, Opener, Paths, Shared};
-use valleys_simd::engine::Cpu;
-use valleys_simd::engine::images::Images;
+use valleys_simd::engine::CpuEngine;
 
 /// Samples whose activations an engine holds come in groups of so many.
 const GROUP: usize = 16;
@@ -89,8 +88,8 @@ impl NetworkProblem {
 
     /// Refuses a network that the fast engine of the processor does not support, with the reason.
     fn check_cpu(&self, name: &str) -> Result<()> {
-        match self.cpu(0) {
-            Err(EngineError::Call(Error::Unsupported { what })) => {
+        match self.cpu(0, self.augmentation()) {
+            Err(Error::Unsupported { what }) => {
                 let message = format!(
                     "the fast engine of the processor does not support network {name:?}: {what}; \
                      backend = \"reference\" trains it, slowly"
@@ -109,13 +108,12 @@ impl NetworkProblem {
     }
 
     /// The fast engine of the processor.
-    fn cpu(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
-        let (network, augment) = (self.model.network(), self.augmentation());
-        let is_dense = |layer: &Layer| matches!(layer, Layer::Linear { .. } | Layer::Relu);
-        if network.layers.iter().all(is_dense) && augment.is_none() {
-            return Ok(any(Cpu::new(network.layers, network.input, self.data.clone(), self.batch, slots)?));
-        }
-        Ok(any(Images::new(&network, self.data.clone(), self.batch, slots, augment)?))
+    fn cpu(
+        &self,
+        slots: usize,
+        augment: Option<CropFlip<Vec<f32>>>,
+    ) -> std::result::Result<CpuEngine, Error> {
+        CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)
     }
 }
 
@@ -136,7 +134,7 @@ impl Problem for NetworkProblem {
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         match &self.backend {
-            On::Cpu => self.cpu(slots),
+            On::Cpu => Ok(any(self.cpu(slots, self.augmentation())?)),
             On::Reference => {
                 let (network, augment) = (self.model.network(), self.augmentation());
                 Ok(any(reference::engine(network, &self.data, self.batch, slots, augment)?))
@@ -169,8 +167,8 @@ impl Problem for NetworkProblem {
             let of = |theta: &&[f32]| reference::statistics(&network, theta, &self.data.train, self.batch);
             return points.iter().map(of).collect();
         }
-        let mut images = Images::new(&network, self.data.clone(), self.batch, 0, None)?;
-        points.iter().map(|theta| images.statistics(theta)).collect()
+        let mut engine = self.cpu(0, None)?;
+        points.iter().map(|theta| engine.statistics(theta)).collect()
     }
 
     fn provenance(&self) -> Provenance {

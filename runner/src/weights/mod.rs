@@ -17,7 +17,7 @@ use serde::Serialize;
 use statistics::{Baseline, Matrix, Metric, Statistics, StatisticsOptions};
 use std::path::Path;
 use valleys_core::topology::Error;
-use valleys_simd::spanning_tree::Narrow;
+use valleys_simd::spanning_tree::Scalar;
 
 /// What is wanted of a file.
 #[derive(Clone, Debug, Default)]
@@ -137,7 +137,7 @@ pub fn read(path: &Path, wanted: &Wanted) -> Result<Weights> {
 }
 
 /// A layer and its baselines, or why it is none.
-fn measure<T: Narrow>(
+fn measure<T: Scalar>(
     file: &str,
     tensor: &Tensor,
     mut matrix: Matrix<T>,

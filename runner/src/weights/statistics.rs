@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::topology::{Bipartite, Error, Lifetimes};
-use valleys_simd::spanning_tree::{Distance, Narrow, spanning_tree};
+use valleys_simd::spanning_tree::{Distance, Scalar, spanning_tree};
 
 /// Distance of two neurons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
@@ -103,7 +103,7 @@ pub struct StatisticsOptions {
 ///
 /// # Errors
 /// A neuron without direction; distances that overflow.
-pub fn lifetimes<T: Narrow>(
+pub fn lifetimes<T: Scalar>(
     neurons: &[T],
     dim: usize,
     metric: Metric,
@@ -117,7 +117,7 @@ pub fn lifetimes<T: Narrow>(
     Lifetimes::of_tree(&tree, &mut vec![0.0; tree.len()])
 }
 
-impl<T: Narrow> Matrix<T> {
+impl<T: Scalar> Matrix<T> {
     /// All statistics; neural persistence relative to the largest weight of this matrix. The bias is a coordinate of the
     /// cloud, and not in the companions.
     ///
@@ -173,7 +173,7 @@ impl Baseline {
     }
 
     /// Turns a matrix of norm `frobenius` into a baseline, in place. Which one depends on the seed and the layer's number.
-    pub fn apply<T: Narrow>(
+    pub fn apply<T: Scalar>(
         self,
         matrix: &mut Matrix<T>,
         inputs: usize,
@@ -193,10 +193,10 @@ impl Baseline {
                     for (row, entries) in (0..).zip(entries.chunks_mut(width)) {
                         let mut stream =
                             Stream::new(Key::new(seed, number.into()), Purpose::Perturbation, 2 + place, row);
-                        entries.fill_with(|| T::nearest(stream.normal()));
+                        entries.fill_with(|| T::from_f64(stream.normal()));
                     }
                     let scale = wanted / moments(entries).0;
-                    entries.iter_mut().for_each(|x| *x = T::nearest((*x).into() * scale));
+                    entries.iter_mut().for_each(|x| *x = T::from_f64((*x).into() * scale));
                 }
             }
         }

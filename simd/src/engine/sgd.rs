@@ -1,46 +1,52 @@
-//! Control points with their momenta: mixing them, and the optimiser's step.
+//! Control points with their momenta: mixing, and the step of the optimiser.
 //!
-//! A control point that a step does not mix still moves: its momentum decays and carries it on. It *coasts*, and k
-//! such steps are one: v ← μᵏ v, centre ← centre − rate·(μ + … + μᵏ)·v. So a step touches only the few control points
-//! that it mixes, and a fit at depth 3, of which 97 move, costs little more than one at depth 1.
+//! A control point that a step does not mix moves as well: its momentum decays and carries it on. Such steps are *pending*:
+//! k of them are applied at once by v ← μᵏ v, θ ← θ − rate · (μ + … + μᵏ) · v when the control point is needed. So a step
+//! touches only the few control points that it mixes, and a fit with 97 trainable ones (depth 3) costs hardly more than
+//! one with a single one.
 
-use crate::floats::Floats;
+use crate::floats::AlignedFloats;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
-use valleys_core::engine::{Mix, StepParams};
+use valleys_core::engine::{Mix, StepParams, check_mix};
 use valleys_core::error::Error;
 
-/// Momenta smaller than this become 0: where a gradient vanishes they would decay to denormals, and those are slow.
-const LEAST: f32 = 1e-30;
+/// Momenta smaller than this are flushed to 0. Where a gradient vanishes they would decay to denormals, which are slow.
+const MOMENTUM_MIN: f32 = 1e-30;
 
-/// Elements of θ that a thread takes at a time.
-const PART: usize = 1 << 14;
+/// Elements of θ that are one task of a thread.
+const PART_LEN: usize = 1 << 14;
 
-/// Elements from which on threads share them.
-const SHARED: usize = 4 * PART;
+/// Length of θ from which on threads share it.
+const PARALLEL_LEN: usize = 4 * PART_LEN;
 
-/// Elements that one thread alone moves in all centres before it goes on: then θ and ∇L come from the first-level cache for
-/// every centre but the first.
-const NEAR: usize = 1 << 10;
+/// Elements that a single thread steps in all control points before it goes on: θ and ∇L then stay in the first-level
+/// cache.
+const BLOCK_LEN: usize = 1 << 10;
 
-/// Control points and momenta.
+/// Control points and momenta in numbered slots.
 ///
 /// # Layout
-/// (slots, 2, stride): centre, then momentum, of each slot; the stride is dim in whole cache lines, filled with 0.
+/// (slots, 2, stride): control point, then momentum, of each slot. The [`stride`] is the dimension, padded with 0.
 #[derive(Debug)]
 pub struct Sgd {
-    memory: Floats,
+    memory: AlignedFloats,
     dim: usize,
-    /// Of each slot, the steps that it has coasted and not yet moved by.
-    coasting: Vec<u32>,
-    /// Momentum μ and rate of those steps.
-    pace: [f32; 2],
+    /// For each slot the number of steps that are not applied yet.
+    pending: Vec<u32>,
+    /// Momentum μ and rate of the pending steps.
+    momentum: f32,
+    rate: f32,
 }
+
+/// Elements of a saved state for momentum and rate.
+const RATES_LEN: usize = 2;
 
 impl Sgd {
     /// `len` slots of zeros.
     pub fn new(len: usize, dim: usize) -> Self {
-        Self { memory: Floats::new(2 * len * stride(dim)), dim, coasting: vec![0; len], pace: [0.0; 2] }
+        let memory = AlignedFloats::new(2 * len * stride(dim));
+        Self { memory, dim, pending: vec![0; len], momentum: 0.0, rate: 0.0 }
     }
 
     /// Length of every θ.
@@ -48,158 +54,141 @@ impl Sgd {
         self.dim
     }
 
-    /// Sets a centre, and its momentum to 0.
+    /// Sets a control point, and its momentum to 0.
     pub fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
         self.check(slot, theta.len())?;
-        let (centre, momentum) = self.pair(slot as usize);
-        centre[..theta.len()].copy_from_slice(theta);
+        let (point, momentum) = self.pair(slot as usize);
+        point[..theta.len()].copy_from_slice(theta);
         momentum.fill(0.0);
-        self.coasting[slot as usize] = 0;
+        self.pending[slot as usize] = 0;
         Ok(())
     }
 
-    /// Reads a centre that does not coast.
+    /// Reads a control point without pending steps.
     pub fn get(&self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
         self.check(slot, theta.len())?;
-        debug_assert_eq!(self.coasting[slot as usize], 0);
-        theta.copy_from_slice(&self.centre(slot as usize)[..self.dim]);
+        debug_assert_eq!(self.pending[slot as usize], 0);
+        theta.copy_from_slice(&self.point(slot as usize)[..self.dim]);
         Ok(())
     }
 
-    /// Checks that the slots of a mix exist.
+    /// Checks that a mix names at least one slot, slots that exist, and none twice.
     pub fn check_mix(&self, mix: &Mix) -> Result<(), Error> {
-        mix.iter().try_for_each(|&(slot, _)| self.check(slot, self.dim))
+        check_mix(mix, self.pending.len())
     }
 
-    /// θ(t) = Σ weight · centre, summed in the order of the mix; `theta` has the length of the stride.
+    /// θ(t) = Σ weight · control point, summed in the order of the mix. `theta` has the length of the stride.
     pub fn mix(&self, level: Level, mix: &Mix, theta: &mut [f32]) {
-        if theta.len() < SHARED {
-            dispatch!(level, simd => self.mix_part(simd, mix, 0, theta));
+        if theta.len() < PARALLEL_LEN {
+            self.mix_from(level, mix, 0, theta);
         } else {
-            theta.par_chunks_mut(PART).enumerate().for_each(|(i, theta)| {
-                dispatch!(level, simd => self.mix_part(simd, mix, i * PART, theta));
-            });
+            let parts = theta.par_chunks_mut(PART_LEN).enumerate();
+            parts.for_each(|(i, theta)| self.mix_from(level, mix, i * PART_LEN, theta));
         }
     }
 
-    /// The elements of θ(t) from `first` on; both ends are whole vectors.
-    #[inline(always)]
-    pub fn mix_part<S: Simd>(&self, simd: S, mix: &Mix, first: usize, theta: &mut [f32]) {
-        let mut terms = mix.iter();
-        match terms.next() {
-            None => theta.fill(0.0),
-            Some(&(slot, weight)) => {
-                for (theta, centre) in
-                    each::<S>(theta).zip(vectors::<S>(&self.centre(slot as usize)[first..]))
-                {
-                    (S::f32s::from_slice(simd, centre) * weight).store_slice(theta);
+    /// The elements of θ(t) from `first` on. `first` and the length are multiples of 16.
+    pub fn mix_from(&self, level: Level, mix: &Mix, first: usize, theta: &mut [f32]) {
+        dispatch!(level, simd => {
+            let mut terms = mix.iter();
+            match terms.next() {
+                None => theta.fill(0.0),
+                Some(&(slot, weight)) => {
+                    scale(simd, weight, &self.point(slot as usize)[first..], theta);
                 }
             }
-        }
-        for &(slot, weight) in terms {
-            let weight = S::f32s::splat(simd, weight);
-            for (theta, centre) in each::<S>(theta).zip(vectors::<S>(&self.centre(slot as usize)[first..])) {
-                let sum = weight.mul_add(S::f32s::from_slice(simd, centre), S::f32s::from_slice(simd, theta));
-                sum.store_slice(theta);
-            }
-        }
+            terms.for_each(|&(slot, weight)| {
+                add_scaled(simd, weight, &self.point(slot as usize)[first..], theta);
+            });
+        });
     }
 
-    /// Moves the centres of a mix by the steps that they have coasted.
-    pub fn arrive(&mut self, level: Level, mix: &Mix) {
-        dispatch!(level, simd => mix.iter().for_each(|&(slot, _)| self.land(simd, slot as usize)));
+    /// Applies the pending steps of the control points of a mix.
+    pub fn flush(&mut self, level: Level, mix: &Mix) {
+        mix.iter().for_each(|&(slot, _)| self.apply_pending(level, slot as usize));
     }
 
-    /// Moves all centres by the steps that they have coasted.
-    pub fn arrive_all(&mut self, level: Level) {
-        dispatch!(level, simd => (0..self.coasting.len()).for_each(|slot| self.land(simd, slot)));
+    /// Applies the pending steps of all control points.
+    pub fn flush_all(&mut self, level: Level) {
+        (0..self.pending.len()).for_each(|slot| self.apply_pending(level, slot));
     }
 
-    #[inline(always)]
-    fn land<S: Simd>(&mut self, simd: S, slot: usize) {
-        let steps = std::mem::take(&mut self.coasting[slot]);
+    fn apply_pending(&mut self, level: Level, slot: usize) {
+        let steps = std::mem::take(&mut self.pending[slot]);
         if steps == 0 {
             return;
         }
-        let [mu, rate] = self.pace.map(f64::from);
-        let left = mu.powi(steps as i32);
-        let sum = if mu < 1.0 { mu * (1.0 - left) / (1.0 - mu) } else { f64::from(steps) };
-        let splat = |x: f64| S::f32s::splat(simd, x as f32);
-        let (left, way) = (splat(left), splat(-rate * sum));
-        let (zero, least) = (splat(0.0), S::f32s::splat(simd, LEAST));
-        let (centre, momentum) = self.pair(slot);
-        for (centre, momentum) in each::<S>(centre).zip(each::<S>(momentum)) {
-            let v = S::f32s::from_slice(simd, momentum);
-            way.mul_add(v, S::f32s::from_slice(simd, centre)).store_slice(centre);
-            let v = left * v;
-            v.abs().simd_lt(least).select(zero, v).store_slice(momentum);
-        }
+        let [mu, rate] = [self.momentum, self.rate].map(f64::from);
+        let decay = mu.powi(steps as i32);
+        let sum = if mu < 1.0 { mu * (1.0 - decay) / (1.0 - mu) } else { f64::from(steps) };
+        let (point, momentum) = self.pair(slot);
+        dispatch!(level, simd => coast(simd, decay as f32, (-rate * sum) as f32, point, momentum));
     }
 
-    /// Moves every trainable centre: with g = ∇L + λθ, v ← μ v + weight · g, centre ← centre − rate · v. Those of the
-    /// mix have [arrived](Self::arrive); the others coast.
+    /// Moves every trainable control point: with g = ∇L + λθ, v ← μ v + weight · g, θ ← θ − rate · v. The control points of
+    /// the mix have no pending steps; for the others this one becomes pending.
     pub fn step(
         &mut self,
         level: Level,
-        course: &StepParams,
+        params: &StepParams,
         mix: &Mix,
         rate: f32,
         theta: &[f32],
         gradient: &[f32],
     ) {
-        if self.pace != [course.momentum, rate] {
-            self.arrive_all(level);
-            self.pace = [course.momentum, rate];
+        if [self.momentum, self.rate] != [params.momentum, rate] {
+            self.flush_all(level);
+            (self.momentum, self.rate) = (params.momentum, rate);
         }
-        let trainable = course.first_trainable as usize..self.coasting.len();
-        self.coasting[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
+        let trainable = params.first_trainable as usize..self.pending.len();
+        self.pending[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
         let moved = mix.iter().filter(|(slot, _)| trainable.contains(&(*slot as usize)));
-        moved.clone().for_each(|&(slot, _)| self.coasting[slot as usize] = 0);
-        if theta.len() < SHARED {
+        moved.clone().for_each(|&(slot, _)| self.pending[slot as usize] = 0);
+        if theta.len() < PARALLEL_LEN {
             dispatch!(level, simd => {
-                for (part, source) in theta.chunks(NEAR).zip(gradient.chunks(NEAR)).enumerate() {
+                for (i, source) in theta.chunks(BLOCK_LEN).zip(gradient.chunks(BLOCK_LEN)).enumerate() {
                     for &(slot, weight) in moved.clone() {
-                        let (centre, momentum) = self.pair(slot as usize);
-                        let centre = (&mut centre[part * NEAR..], &mut momentum[part * NEAR..]);
-                        step_part(simd, course, weight, rate, (centre, source));
+                        let (point, momentum) = self.pair(slot as usize);
+                        let target = (&mut point[i * BLOCK_LEN..], &mut momentum[i * BLOCK_LEN..]);
+                        step_part(simd, params, weight, rate, (target, source));
                     }
                 }
             });
             return;
         }
         for &(slot, weight) in moved {
-            let (centre, momentum) = self.pair(slot as usize);
-            let centre = centre.par_chunks_mut(PART).zip(momentum.par_chunks_mut(PART));
-            centre.zip(theta.par_chunks(PART).zip(gradient.par_chunks(PART))).for_each(|part| {
-                dispatch!(level, simd => step_part(simd, course, weight, rate, part));
+            let (point, momentum) = self.pair(slot as usize);
+            let target = point.par_chunks_mut(PART_LEN).zip(momentum.par_chunks_mut(PART_LEN));
+            target.zip(theta.par_chunks(PART_LEN).zip(gradient.par_chunks(PART_LEN))).for_each(|part| {
+                dispatch!(level, simd => step_part(simd, params, weight, rate, part));
             });
         }
     }
 
-    /// Elements of a saved state: centres and momenta, the steps coasted, the pace.
+    /// Elements of a saved state: control points and momenta, the numbers of pending steps, momentum and rate.
     pub fn state_len(&self) -> usize {
-        self.memory.get().len() + self.coasting.len() + self.pace.len()
+        self.memory.get().len() + self.pending.len() + RATES_LEN
     }
 
-    /// Copies the state. Nothing lands: a landing rounds, and a fit that is looked at must not differ from one that is not.
+    /// Copies the state. Pending steps are saved as such: applying them rounds, and saving must not change later results.
     pub fn save(&self, state: &mut [f32]) -> Result<(), Error> {
         self.check_state(state.len())?;
         let (memory, rest) = state.split_at_mut(self.memory.get().len());
-        let (coasting, pace) = rest.split_at_mut(self.coasting.len());
+        let (pending, rates) = rest.split_at_mut(self.pending.len());
         memory.copy_from_slice(self.memory.get());
-        coasting.iter_mut().zip(&self.coasting).for_each(|(to, &steps)| *to = f32::from_bits(steps));
-        pace.copy_from_slice(&self.pace);
+        pending.iter_mut().zip(&self.pending).for_each(|(to, &steps)| *to = f32::from_bits(steps));
+        rates.copy_from_slice(&[self.momentum, self.rate]);
         Ok(())
     }
 
-    /// Goes back to a saved state.
+    /// Returns to a saved state.
     pub fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
         self.check_state(state.len())?;
         let (memory, rest) = state.split_at(self.memory.get().len());
-        let (coasting, pace) = rest.split_at(self.coasting.len());
+        let (pending, rates) = rest.split_at(self.pending.len());
         self.memory.get_mut().copy_from_slice(memory);
-        self.coasting.iter_mut().zip(coasting).for_each(|(steps, from)| *steps = from.to_bits());
-        self.pace.copy_from_slice(pace);
+        self.pending.iter_mut().zip(pending).for_each(|(steps, from)| *steps = from.to_bits());
+        (self.momentum, self.rate) = (rates[0], rates[1]);
         Ok(())
     }
 
@@ -209,19 +198,22 @@ impl Sgd {
     }
 
     fn check(&self, slot: u32, dim: usize) -> Result<(), Error> {
-        if slot as usize >= self.coasting.len() {
-            let most = self.coasting.len().saturating_sub(1) as u64;
+        if slot as usize >= self.pending.len() {
+            let most = self.pending.len().saturating_sub(1) as u64;
             return Err(Error::Range { what: "slot", least: 0, most, given: slot.into() });
         }
-        if dim != self.dim {
-            return Err(Error::Length { what: "parameters", needed: self.dim, given: dim });
-        }
-        Ok(())
+        self.check_dim(dim)
     }
 
-    /// A centre that does not coast, with the zeros that fill its stride.
+    /// Checks the length of a θ.
+    pub fn check_dim(&self, given: usize) -> Result<(), Error> {
+        let needed = self.dim;
+        if given == needed { Ok(()) } else { Err(Error::Length { what: "parameters", needed, given }) }
+    }
+
+    /// A control point without pending steps, padded to the stride.
     #[inline(always)]
-    pub fn centre(&self, slot: usize) -> &[f32] {
+    pub fn point(&self, slot: usize) -> &[f32] {
         let stride = stride(self.dim);
         &self.memory.get()[2 * slot * stride..][..stride]
     }
@@ -233,40 +225,73 @@ impl Sgd {
     }
 }
 
-/// Some elements of centre and momentum, of θ and ∇L.
+/// to = weight · from.
+#[inline(always)]
+fn scale<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
+    for (to, from) in vectors_mut::<S>(to).zip(vectors::<S>(from)) {
+        (S::f32s::from_slice(simd, from) * weight).store_slice(to);
+    }
+}
+
+/// to += weight · from.
+#[inline(always)]
+fn add_scaled<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
+    let weight = S::f32s::splat(simd, weight);
+    for (to, from) in vectors_mut::<S>(to).zip(vectors::<S>(from)) {
+        let sum = weight.mul_add(S::f32s::from_slice(simd, from), S::f32s::from_slice(simd, to));
+        sum.store_slice(to);
+    }
+}
+
+/// θ ← θ + shift · v, v ← decay · v.
+#[inline(always)]
+fn coast<S: Simd>(simd: S, decay: f32, shift: f32, point: &mut [f32], momentum: &mut [f32]) {
+    let splat = |x: f32| S::f32s::splat(simd, x);
+    let (decay, shift, zero, least) = (splat(decay), splat(shift), splat(0.0), splat(MOMENTUM_MIN));
+    for (point, momentum) in vectors_mut::<S>(point).zip(vectors_mut::<S>(momentum)) {
+        let v = S::f32s::from_slice(simd, momentum);
+        shift.mul_add(v, S::f32s::from_slice(simd, point)).store_slice(point);
+        let v = decay * v;
+        v.abs().simd_lt(least).select(zero, v).store_slice(momentum);
+    }
+}
+
+/// Some elements of a control point and its momentum, of θ and ∇L.
 type Part<'a> = ((&'a mut [f32], &'a mut [f32]), (&'a [f32], &'a [f32]));
 
-/// Moves a part of a centre.
+/// A step of a part of a control point.
 #[inline(always)]
-fn step_part<S: Simd>(simd: S, course: &StepParams, weight: f32, rate: f32, part: Part<'_>) {
-    let ((centre, momentum), (theta, gradient)) = part;
+fn step_part<S: Simd>(simd: S, params: &StepParams, weight: f32, rate: f32, part: Part<'_>) {
+    let ((point, momentum), (theta, gradient)) = part;
     let splat = |x| S::f32s::splat(simd, x);
-    let (mu, lambda, rate) = (splat(course.momentum), splat(course.weight_decay), splat(-rate));
-    let (weight, zero, least) = (splat(weight), splat(0.0), splat(LEAST));
-    let moved = each::<S>(centre).zip(each::<S>(momentum));
-    for ((centre, momentum), (theta, gradient)) in moved.zip(vectors::<S>(theta).zip(vectors::<S>(gradient)))
-    {
+    let (mu, lambda, rate) = (splat(params.momentum), splat(params.weight_decay), splat(-rate));
+    let (weight, zero, least) = (splat(weight), splat(0.0), splat(MOMENTUM_MIN));
+    let target = vectors_mut::<S>(point).zip(vectors_mut::<S>(momentum));
+    let source = vectors::<S>(theta).zip(vectors::<S>(gradient));
+    for ((point, momentum), (theta, gradient)) in target.zip(source) {
         let load = |x: &[f32]| S::f32s::from_slice(simd, x);
         let g = lambda.mul_add(load(theta), load(gradient));
         let v = weight.mul_add(g, mu * load(momentum));
         let v = v.abs().simd_lt(least).select(zero, v);
         v.store_slice(momentum);
-        rate.mul_add(v, load(centre)).store_slice(centre);
+        rate.mul_add(v, load(point)).store_slice(point);
     }
 }
 
-/// Elements from one θ in memory to the next.
+/// Elements from one θ to the next in memory: the dimension in whole cache lines.
 pub const fn stride(dim: usize) -> usize {
     dim.next_multiple_of(16)
 }
 
+/// The vectors of a slice.
 #[inline(always)]
 pub fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
     floats.chunks_exact(S::f32s::LEN)
 }
 
+/// The vectors of a slice, to write.
 #[inline(always)]
-pub fn each<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
+pub fn vectors_mut<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
     floats.chunks_exact_mut(S::f32s::LEN)
 }
 
@@ -276,10 +301,10 @@ mod tests {
     use valleys_core::rng::Key;
 
     #[test]
-    fn momenta_decay_to_nought_and_never_to_denormals() {
+    fn momenta_decay_to_zero_and_never_to_denormals() {
         let mut slots = Sgd::new(1, 20);
         slots.put(0, &[1.0; 20]).unwrap();
-        let course = StepParams {
+        let params = StepParams {
             key: Key::new(0, 0),
             epoch: 0,
             first_trainable: 0,
@@ -289,8 +314,8 @@ mod tests {
         };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
-            slots.step(Level::new(), &course, mix, 0.1, &theta, &theta);
-            slots.arrive_all(Level::new());
+            slots.step(Level::new(), &params, mix, 0.1, &theta, &theta);
+            slots.flush_all(Level::new());
             slots.pair(0).1[0]
         };
         assert_eq!(push(&Mix::from_iter([(0, 1.0)])), 1.0);
@@ -299,10 +324,10 @@ mod tests {
         assert!(momenta[100] > 0.0 && momenta[999] == 0.0);
     }
 
-    /// Steps at once are steps one by one.
+    /// Several pending steps are the same as steps one by one.
     #[test]
-    fn coasting_is_many_steps() {
-        let course = StepParams {
+    fn pending_steps_are_many_steps() {
+        let params = StepParams {
             key: Key::new(0, 0),
             epoch: 0,
             first_trainable: 0,
@@ -314,17 +339,17 @@ mod tests {
         let (mut once, mut singly) = (Sgd::new(2, 20), Sgd::new(2, 20));
         let level = Level::new();
         for slots in [&mut once, &mut singly] {
-            slots.step(level, &course, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);
+            slots.step(level, &params, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);
         }
         for _ in 0..25 {
-            singly.step(level, &course, &Mix::new(), 0.1, &theta, &theta);
-            singly.arrive_all(level);
-            once.step(level, &course, &Mix::new(), 0.1, &theta, &theta);
+            singly.step(level, &params, &Mix::new(), 0.1, &theta, &theta);
+            singly.flush_all(level);
+            once.step(level, &params, &Mix::new(), 0.1, &theta, &theta);
         }
-        once.arrive(level, &Mix::from_iter([(1, 0.5)]));
+        once.flush(level, &Mix::from_iter([(1, 0.5)]));
         let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 25.0 * f32::EPSILON * b.abs();
-        let ((centre, momentum), (centre_singly, momentum_singly)) = (once.pair(1), singly.pair(1));
-        assert!(centre.iter().zip(&*centre_singly).all(near));
+        let ((point, momentum), (point_singly, momentum_singly)) = (once.pair(1), singly.pair(1));
+        assert!(point.iter().zip(&*point_singly).all(near));
         assert!(momentum.iter().zip(&*momentum_singly).all(near));
     }
 }

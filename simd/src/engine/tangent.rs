@@ -1,50 +1,57 @@
-//! The part of a gradient across a simplex; see [`valleys_core::engine::tangent`].
+//! Tangent removal; see [`valleys_core::engine::tangent`].
 
-use super::sgd::{Sgd, each, vectors};
-use fearless_simd::prelude::*;
+use super::sgd::{Sgd, vectors, vectors_mut};
+use fearless_simd::{Level, dispatch, prelude::*};
 use valleys_core::engine::{Mix, StepParams, tangent};
 use valleys_core::simplex::MAX_VERTICES;
 
-/// g ← g + λθ, then less the course's share of its part along the differences of the mix's control points.
-#[inline(always)]
-pub fn project<S: Simd>(
-    simd: S,
+/// g ← g + λθ; then removes the given share of the component of g in the span of the differences of the mix's control
+/// points. All slices have the stride of the slots.
+pub fn remove_tangent(
+    level: Level,
     slots: &Sgd,
-    course: &StepParams,
+    params: &StepParams,
     mix: &Mix,
     theta: &[f32],
     gradient: &mut [f32],
 ) {
-    let decay = S::f32s::splat(simd, course.weight_decay);
-    for (g, theta) in each::<S>(gradient).zip(vectors::<S>(theta)) {
+    dispatch!(level, simd => {
+        add_decay(simd, params.weight_decay, theta, gradient);
+        // The number of directions is constant, so that their sums stay in registers. Mixes of more than four control
+        // points are rare: directions of length 0 fill them up, and change nothing.
+        let share = params.tangent_removal;
+        match mix.len() {
+            0 | 1 => {}
+            2 => remove::<_, 1>(simd, slots, mix, share, gradient),
+            3 => remove::<_, 2>(simd, slots, mix, share, gradient),
+            4 => remove::<_, 3>(simd, slots, mix, share, gradient),
+            _ => remove::<_, { MAX_VERTICES - 1 }>(simd, slots, mix, share, gradient),
+        }
+    });
+}
+
+#[inline(always)]
+fn add_decay<S: Simd>(simd: S, decay: f32, theta: &[f32], gradient: &mut [f32]) {
+    let decay = S::f32s::splat(simd, decay);
+    for (g, theta) in vectors_mut::<S>(gradient).zip(vectors::<S>(theta)) {
         decay.mul_add(S::f32s::from_slice(simd, theta), S::f32s::from_slice(simd, g)).store_slice(g);
-    }
-    let share = course.tangent_removal;
-    // The number of directions is a constant of the loops, so that their sums stay in registers.
-    match mix.len() {
-        0 | 1 => {}
-        2 => remove::<S, 1>(simd, slots, mix, share, gradient),
-        3 => remove::<S, 2>(simd, slots, mix, share, gradient),
-        4 => remove::<S, 3>(simd, slots, mix, share, gradient),
-        5 => remove::<S, 4>(simd, slots, mix, share, gradient),
-        6 => remove::<S, 5>(simd, slots, mix, share, gradient),
-        7 => remove::<S, 6>(simd, slots, mix, share, gradient),
-        _ => remove::<S, 7>(simd, slots, mix, share, gradient),
     }
 }
 
 #[inline(always)]
 fn remove<S: Simd, const N: usize>(simd: S, slots: &Sgd, mix: &Mix, share: f32, gradient: &mut [f32]) {
-    let base = slots.centre(mix[0].0 as usize);
-    let others: [&[f32]; N] = core::array::from_fn(|i| slots.centre(mix[i + 1].0 as usize));
+    let base = slots.point(mix[0].0 as usize);
+    let mut others = [base; N];
+    others.iter_mut().zip(&mix[1..]).for_each(|(other, &(slot, _))| *other = slots.point(slot as usize));
     let zero = S::f32s::splat(simd, 0.0);
     let (mut gram, mut product) = ([[zero; N]; N], [zero; N]);
     for start in (0..gradient.len()).step_by(S::f32s::LEN) {
         let at = start..start + S::f32s::LEN;
         let load = |x: &[f32]| S::f32s::from_slice(simd, &x[at.clone()]);
         let (b, g) = (load(base), load(gradient));
-        let d: [S::f32s; N] = core::array::from_fn(|i| load(others[i]) - b);
+        let mut d = [zero; N];
         for i in 0..N {
+            d[i] = load(others[i]) - b;
             product[i] = d[i].mul_add(g, product[i]);
             for j in 0..=i {
                 gram[i][j] = d[i].mul_add(d[j], gram[i][j]);
@@ -61,7 +68,10 @@ fn remove<S: Simd, const N: usize>(simd: S, slots: &Sgd, mix: &Mix, share: f32, 
         }
     }
     let coefficients = tangent::coefficients(grams, products, N);
-    let minus: [S::f32s; N] = core::array::from_fn(|i| S::f32s::splat(simd, -share * coefficients[i] as f32));
+    let mut minus = [zero; N];
+    for i in 0..N {
+        minus[i] = S::f32s::splat(simd, -share * coefficients[i] as f32);
+    }
     for start in (0..gradient.len()).step_by(S::f32s::LEN) {
         let at = start..start + S::f32s::LEN;
         let load = |x: &[f32]| S::f32s::from_slice(simd, &x[at.clone()]);

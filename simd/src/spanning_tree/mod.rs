@@ -1,36 +1,84 @@
-//! Minimum spanning trees of point clouds, fast: index 0 of their persistence.
+//! Minimum spanning trees of point clouds: persistent homology of dimension 0.
 //!
-//! One pass over all pairs, as blocked products of matrices in single precision, gives every pair a lower bound of its
-//! distance (`screen`) and every point a list of those that may be nearest (`nearest`). Borůvka's algorithm picks the
-//! edges from these lists (`forest`), with distances from the core in double precision wherever a bound leaves a
-//! doubt. So the lengths are the core's, whatever the vector width and the number of threads.
+//! The finite bars of dimension 0 of the Vietoris–Rips filtration are the edges of a minimum spanning tree. This module
+//! computes the tree of [`valleys_core::topology::spanning_tree`], to the last bit of every length, in less time:
+//!
+//! 1. One pass over all pairs, as blocked matrix products in single precision, gives a lower bound of every distance
+//!    (`lower_bound`), and for every point a short list of the points that may be nearest (`candidates`).
+//! 2. Borůvka's algorithm takes the edges from these lists (`boruvka`). Wherever a bound leaves a doubt it computes
+//!    distances in double precision, with the metrics of the core. So the result depends neither on the vector width nor
+//!    on the number of threads.
+//!
+//! Coordinates are shifted and scaled before they are rounded to single precision (`narrowing`).
 
-mod forest;
-mod frame;
-mod nearest;
+mod boruvka;
+mod candidates;
+mod fingerprint;
+mod lower_bound;
+mod narrowing;
 mod pairs;
-mod panel;
-mod screen;
 
+use boruvka::BoruvkaForest;
 use fearless_simd::Level;
-use forest::Forest;
-use frame::Frame;
-pub use frame::Narrow;
+use narrowing::{Narrow, Narrowing};
 use valleys_core::topology::{Cosine, Edge, Error, Euclidean, Metric};
 
-/// How far apart two points are.
+/// The metric of a point cloud.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Distance {
-    /// [`Euclidean`].
+    /// √Σ (x − y)²; see [`Euclidean`].
     Euclidean,
-    /// [`Cosine`].
+    /// 1 − x·y / (|x| |y|); see [`Cosine`].
     Cosine,
 }
 
-/// The minimum spanning tree of points with `dim` coordinates each, one after the other: n − 1 edges, ascending by
-/// length; between edges of equal length the one of smaller numbers is preferred. The lengths are those of
-/// [`valleys_core::topology::spanning_tree`], to the last bit.
+/// A type of coordinates: `f32` or `f64`.
+pub trait Scalar: Narrow + Sized {
+    /// The nearest number of this type.
+    fn from_f64(x: f64) -> Self {
+        Self::round(x)
+    }
+
+    /// [`spanning_tree`] of points with coordinates of this type.
+    #[doc(hidden)]
+    fn spanning_tree(
+        points: &[Self],
+        dim: usize,
+        distance: Distance,
+        threads: usize,
+    ) -> Result<Vec<Edge>, Error>;
+}
+
+// Compiled here, once, not in every crate that calls it.
+impl Scalar for f32 {
+    fn spanning_tree(
+        points: &[Self],
+        dim: usize,
+        distance: Distance,
+        threads: usize,
+    ) -> Result<Vec<Edge>, Error> {
+        tree_of(points, dim, distance, threads)
+    }
+}
+
+impl Scalar for f64 {
+    fn spanning_tree(
+        points: &[Self],
+        dim: usize,
+        distance: Distance,
+        threads: usize,
+    ) -> Result<Vec<Edge>, Error> {
+        tree_of(points, dim, distance, threads)
+    }
+}
+
+/// The minimum spanning tree of points with `dim` coordinates each, stored one after the other: n − 1 edges for n points,
+/// ascending by length.
 ///
+/// Of edges with equal length those with smaller numbers of points come first, in the tree and in the choice of the tree.
+/// The lengths are those of [`valleys_core::topology::spanning_tree`], to the last bit, for any number of `threads`.
+///
+/// # Example
 /// ```
 /// use valleys_simd::spanning_tree::{Distance, spanning_tree};
 /// let tree = spanning_tree(&[0.0f32, 0.0, 3.0, 4.0, 3.0, 4.0, 0.0, 1.0], 2, Distance::Euclidean, 1)?;
@@ -39,15 +87,25 @@ pub enum Distance {
 /// ```
 ///
 /// # Errors
-/// As [`Euclidean::new`] and [`Cosine::new`]: a coordinate that is not finite, coordinates that do not divide into
-/// points, a point without direction; [`Error::Distance`] where the length of an edge overflows.
+/// Those of [`Euclidean::new`] and [`Cosine::new`]: a coordinate that is not finite, coordinates that do not divide into
+/// points, a point without direction. [`Error::TooMany`] for more than 2³¹ − 1 points. [`Error::Distance`] if the length
+/// of an edge overflows.
 ///
 /// # Cost
-/// n² dim multiplications and additions in single precision. Memory: about 110 bytes a point, 64 more for each thread
-/// but the first, and about 1.2 kB a coordinate for each thread. Clouds of which many distances are equal or differ by
-/// less than single precision shows cost up to n²/2 distances in double precision more, in the worst case a few times
-/// that.
-pub fn spanning_tree<T: Narrow>(
+/// n² · `dim` multiplications and additions in single precision. Memory: about 110 bytes for each point, 64 more for each
+/// thread after the first, and about 1.2 kB for each coordinate and thread. Where many distances are equal, or differ by
+/// less than single precision resolves, up to n² / 2 distances in double precision come on top; in the worst case these
+/// take a few times as long as the rest.
+pub fn spanning_tree<T: Scalar>(
+    points: &[T],
+    dim: usize,
+    distance: Distance,
+    threads: usize,
+) -> Result<Vec<Edge>, Error> {
+    T::spanning_tree(points, dim, distance, threads)
+}
+
+fn tree_of<T: Narrow>(
     points: &[T],
     dim: usize,
     distance: Distance,
@@ -61,14 +119,14 @@ pub fn spanning_tree<T: Narrow>(
     let level = Level::new();
     match distance {
         Distance::Euclidean => {
-            let frame = Frame::euclidean(level, points, dim);
-            Forest::new(&space, &frame, threads).grow()
+            let cloud = Narrowing::euclidean(level, points, dim);
+            BoruvkaForest::new(level, &space, &cloud, threads).into_tree()
         }
         Distance::Cosine => {
             let mut norms = vec![0.0; count];
             let space = Cosine::new(points, dim, &mut norms)?;
-            let frame = Frame::cosine(level, points, dim, space.norms());
-            Forest::new(&space, &frame, threads).grow()
+            let cloud = Narrowing::cosine(points, dim, space.norms());
+            BoruvkaForest::new(level, &space, &cloud, threads).into_tree()
         }
     }
 }

@@ -1,72 +1,87 @@
-//! The pass over all pairs of points, and over the pairs of some points with all.
+//! Passes over pairs of points: all pairs once, or some points with all others.
 
-use super::frame::{Frame, Narrow};
-use super::nearest::{Keep, Nearest};
-use super::panel::panels;
-use super::screen::{Bound, below, sums};
-use crate::floats::{LANES, Line};
-use fearless_simd::{dispatch, prelude::*};
+use super::candidates::{CandidateList, Candidates};
+use super::lower_bound::{LowerBound, below, below_rows, sums};
+use super::narrowing::NarrowedCloud;
+use crate::floats::{AlignedFloats, LINE_LEN, Line};
+use fearless_simd::{Level, dispatch, prelude::*};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Panels of a block: the more, the less often the others are packed.
-const BLOCK: usize = 8;
+/// Point tiles of a block of rows: the more there are, the less often a tile of columns is packed.
+const BLOCK_TILES: usize = 8;
 
-/// Points that differ, and the squares of their norms in the frame, padded to whole panels.
-pub struct Cloud<'a, T> {
-    pub frame: &'a Frame<'a, T>,
+/// Points of a block of rows.
+const BLOCK_LEN: usize = BLOCK_TILES * LINE_LEN;
+
+/// Memory for some point tiles.
+pub fn point_tiles(count: usize, dim: usize) -> AlignedFloats {
+    AlignedFloats::of_lines(count * dim)
+}
+
+/// The points of a cloud without duplicates, numbered from 0.
+pub struct DistinctPoints<'a> {
+    /// Instruction set.
+    pub level: Level,
+    /// The cloud.
+    pub cloud: &'a dyn NarrowedCloud,
+    /// Numbers of the points in the cloud, ascending.
     pub points: Vec<u32>,
+    /// Squared norms of the narrowed points, filled with 0 to whole tiles.
     pub norms: Vec<f32>,
 }
 
-impl<T: Narrow> Cloud<'_, T> {
-    /// The nearest points of every point.
-    pub fn nearest(&self, bound: Bound, threads: usize) -> Vec<Nearest> {
+impl DistinctPoints<'_> {
+    /// The candidate list of every point, padded to whole tiles.
+    pub fn candidates(&self, bound: LowerBound, threads: usize) -> Vec<CandidateList> {
         let next = AtomicUsize::new(0);
-        self.each_thread(threads, &vec![Nearest::NONE; self.norms.len()], |cloud, lists| {
-            dispatch!(cloud.frame.level, simd => cloud.all(simd, bound, &next, lists));
+        self.on_threads(threads, &vec![CandidateList::EMPTY; self.norms.len()], |lists| {
+            self.fill_all(bound, &next, lists);
         })
     }
 
-    /// What is kept of all points with another label, for each of some points: `kept` is what that begins with.
-    pub fn outside<K: Keep + Sync>(
+    /// The candidates of some points among the points with another label. `initial` are the collections to start from.
+    pub fn candidates_outside<C: Candidates + Sync>(
         &self,
         some: &[u32],
         labels: &[u32],
-        kept: &[K],
-        bound: Bound,
+        initial: &[C],
+        bound: LowerBound,
         threads: usize,
-    ) -> Vec<K> {
+    ) -> Vec<C> {
         let next = AtomicUsize::new(0);
-        self.each_thread(threads, kept, |cloud, kept| {
-            dispatch!(cloud.frame.level, simd => cloud.some(simd, bound, some, labels, &next, kept));
-        })
+        self.on_threads(threads, initial, |lists| self.fill_some(bound, some, labels, &next, lists))
     }
 
-    /// The lanes of a panel that hold points.
-    fn filled(&self, column: usize) -> u32 {
-        u32::MAX >> LANES.saturating_sub(self.points.len() - column)
+    /// A bit for each column of a tile that holds a point.
+    fn occupied(&self, column: usize) -> u32 {
+        u32::MAX >> LINE_LEN.saturating_sub(self.points.len() - column)
     }
 
-    /// Lists that some threads fill together. Which of them shows a pair to its lists makes no difference.
-    fn each_thread<K: Keep + Sync>(
+    /// The points of a tile of columns.
+    fn tile(&self, column: usize) -> &[u32] {
+        &self.points[column..][..LINE_LEN.min(self.points.len() - column)]
+    }
+
+    /// Collections that several threads fill. The result does not depend on which thread sees which pair.
+    fn on_threads<C: Candidates + Sync>(
         &self,
         threads: usize,
-        empty: &[K],
-        fill: impl Fn(&Self, &mut [K]) + Sync,
-    ) -> Vec<K> {
-        let mut lists = empty.to_vec();
+        initial: &[C],
+        fill: impl Fn(&mut [C]) + Sync,
+    ) -> Vec<C> {
+        let mut lists = initial.to_vec();
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut lists = empty.to_vec();
-                        fill(self, &mut lists);
+                        let mut lists = initial.to_vec();
+                        fill(&mut lists);
                         lists
                     })
                 })
                 .collect();
-            fill(self, &mut lists);
+            fill(&mut lists);
             for other in others {
                 let other = other.join().expect("threads do not panic");
                 lists.iter_mut().zip(&other).for_each(|(list, other)| list.merge(other));
@@ -75,119 +90,116 @@ impl<T: Narrow> Cloud<'_, T> {
         lists
     }
 
-    /// Shows pairs of the blocks that are `next` with all panels after them, in ascending order.
-    #[inline(always)]
-    fn all<S: Simd>(&self, simd: S, bound: Bound, next: &AtomicUsize, lists: &mut [Nearest]) {
-        let dim = self.frame.dim;
-        let (mut block, mut panel) = (panels(BLOCK, dim), panels(1, dim));
-        let mut products = [[0.0; LANES]; BLOCK * LANES];
+    /// Takes blocks of rows by turns, each with the tiles from its own on, in ascending order.
+    fn fill_all(&self, bound: LowerBound, next: &AtomicUsize, lists: &mut [CandidateList]) {
+        let dim = self.cloud.dim();
+        let (mut block, mut tile) = (point_tiles(BLOCK_TILES, dim), point_tiles(1, dim));
+        let mut products = [[0.0; LINE_LEN]; BLOCK_LEN];
         loop {
-            let begin = next.fetch_add(1, Ordering::Relaxed) * BLOCK * LANES;
+            let begin = next.fetch_add(1, Ordering::Relaxed) * BLOCK_LEN;
             if begin >= self.points.len() {
                 return;
             }
-            let end = self.points.len().min(begin + BLOCK * LANES);
-            let count = (end - begin).div_ceil(LANES);
+            let end = self.points.len().min(begin + BLOCK_LEN);
+            let count = (end - begin).div_ceil(LINE_LEN);
             let block = &mut block.lines_mut()[..count * dim];
-            for (points, lines) in self.points[begin..end].chunks(LANES).zip(block.chunks_exact_mut(dim)) {
-                self.frame.pack(simd, points, lines);
+            for (points, lines) in self.points[begin..end].chunks(LINE_LEN).zip(block.chunks_exact_mut(dim)) {
+                self.cloud.pack(self.level, points, lines);
             }
-            for column in (begin..self.points.len()).step_by(LANES) {
-                let inside = column < begin + count * LANES;
+            for column in (begin..self.points.len()).step_by(LINE_LEN) {
+                let inside = column < begin + count * LINE_LEN;
                 let columns = if inside {
-                    &block[(column - begin) / LANES * dim..][..dim]
+                    &block[(column - begin) / LINE_LEN * dim..][..dim]
                 } else {
-                    let points = &self.points[column..][..LANES.min(self.points.len() - column)];
-                    self.frame.pack(simd, points, panel.lines_mut());
-                    panel.lines()
+                    self.cloud.pack(self.level, self.tile(column), tile.lines_mut());
+                    tile.lines()
                 };
-                // Within the block, panels after this one have seen it as columns.
-                let rows = if inside { (column - begin) / LANES + 1 } else { count };
-                let products = &mut products[..rows * LANES];
-                sums(simd, bound.form, &block[..rows * dim], columns, products);
-                self.show(simd, bound, begin..end, column, products, lists);
+                // Within the block, later tiles have met this one as columns.
+                let rows = if inside { (column - begin) / LINE_LEN + 1 } else { count };
+                let products = &mut products[..rows * LINE_LEN];
+                sums(self.level, bound.formula, &block[..rows * dim], columns, products);
+                dispatch!(self.level, simd => self.offer(simd, bound, begin..end, column, products, lists));
             }
         }
     }
 
-    /// Lists who is near: rows with the panel of columns from `column` on.
+    /// Offers the pairs of some rows with the tile of columns from `column` on to their lists.
     #[inline(always)]
-    fn show<S: Simd>(
+    fn offer<S: Simd>(
         &self,
         simd: S,
-        bound: Bound,
+        bound: LowerBound,
         rows: Range<usize>,
         column: usize,
         products: &mut [Line],
-        lists: &mut [Nearest],
+        lists: &mut [CandidateList],
     ) {
-        let norms: &Line = self.norms[column..].first_chunk().expect("whole panels");
-        let mut limits: Line = [0.0; LANES];
+        let norms: &Line = self.norms[column..].first_chunk().expect("whole tiles");
+        let mut limits: Line = [0.0; LINE_LEN];
         limits.iter_mut().zip(&lists[column..]).for_each(|(limit, list)| *limit = list.limit());
         for (row, products) in rows.zip(products) {
             let own = [self.norms[row], lists[row].limit()];
-            let mut bits = below(simd, bound, products, own, norms, &limits) & self.filled(column);
+            let mut bits = below(simd, bound, products, own, norms, &limits) & self.occupied(column);
             if row >= column {
-                // In the panel of the row itself: only the points after it.
+                // In the tile of the row itself only the points after it.
                 bits &= u32::MAX.checked_shl((row - column) as u32 + 1).unwrap_or(0);
             }
             while bits != 0 {
-                let lane = bits.trailing_zeros() as usize;
+                let i = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let (bound, other) = (products[lane], column + lane);
+                let (bound, other) = (products[i], column + i);
                 if bound < lists[row].limit() {
                     lists[row].insert(bound, other as u32);
                 }
-                if bound < limits[lane] {
+                if bound < limits[i] {
                     lists[other].insert(bound, row as u32);
-                    limits[lane] = lists[other].limit();
+                    limits[i] = lists[other].limit();
                 }
             }
         }
     }
 
-    /// Shows the blocks of `some` that are `next` to all panels.
-    #[inline(always)]
-    fn some<S: Simd, K: Keep>(
+    /// Takes blocks of `some` by turns, each with all tiles.
+    fn fill_some<C: Candidates>(
         &self,
-        simd: S,
-        bound: Bound,
+        bound: LowerBound,
         some: &[u32],
         labels: &[u32],
         next: &AtomicUsize,
-        lists: &mut [K],
+        lists: &mut [C],
     ) {
-        let dim = self.frame.dim;
-        let (mut block, mut panel) = (panels(BLOCK, dim), panels(1, dim));
-        let mut products = [[0.0; LANES]; BLOCK * LANES];
+        let dim = self.cloud.dim();
+        let (mut block, mut tile) = (point_tiles(BLOCK_TILES, dim), point_tiles(1, dim));
+        let (mut products, mut bits) = ([[0.0; LINE_LEN]; BLOCK_LEN], [0; BLOCK_LEN]);
         loop {
-            let begin = next.fetch_add(1, Ordering::Relaxed) * BLOCK * LANES;
+            let begin = next.fetch_add(1, Ordering::Relaxed) * BLOCK_LEN;
             if begin >= some.len() {
                 return;
             }
-            let rows = &some[begin..some.len().min(begin + BLOCK * LANES)];
+            let rows = &some[begin..some.len().min(begin + BLOCK_LEN)];
             let lists = &mut lists[begin..][..rows.len()];
-            let block = &mut block.lines_mut()[..rows.len().div_ceil(LANES) * dim];
-            for (rows, lines) in rows.chunks(LANES).zip(block.chunks_exact_mut(dim)) {
-                let mut points = [0; LANES];
+            let block = &mut block.lines_mut()[..rows.len().div_ceil(LINE_LEN) * dim];
+            for (rows, lines) in rows.chunks(LINE_LEN).zip(block.chunks_exact_mut(dim)) {
+                let mut points = [0; LINE_LEN];
                 points.iter_mut().zip(rows).for_each(|(point, &row)| *point = self.points[row as usize]);
-                self.frame.pack(simd, &points[..rows.len()], lines);
+                self.cloud.pack(self.level, &points[..rows.len()], lines);
             }
-            for column in (0..self.points.len()).step_by(LANES) {
-                let points = &self.points[column..][..LANES.min(self.points.len() - column)];
-                self.frame.pack(simd, points, panel.lines_mut());
-                sums(simd, bound.form, block, panel.lines(), &mut products);
-                let norms: &Line = self.norms[column..].first_chunk().expect("whole panels");
-                for ((&row, products), list) in rows.iter().zip(&mut products).zip(&mut *lists) {
-                    let own = [self.norms[row as usize], list.limit()];
-                    let limits = &[f32::NEG_INFINITY; LANES];
-                    let mut bits = below(simd, bound, products, own, norms, limits) & self.filled(column);
+            for column in (0..self.points.len()).step_by(LINE_LEN) {
+                self.cloud.pack(self.level, self.tile(column), tile.lines_mut());
+                sums(self.level, bound.formula, block, tile.lines(), &mut products);
+                let norms: &Line = self.norms[column..].first_chunk().expect("whole tiles");
+                let own =
+                    rows.iter().zip(&*lists).map(|(&row, list)| [self.norms[row as usize], list.limit()]);
+                below_rows(self.level, bound, &mut products, own, norms, &mut bits);
+                let bounds = products.iter().zip(bits);
+                for ((&row, list), (bounds, bits)) in rows.iter().zip(&mut *lists).zip(bounds) {
+                    let mut bits = bits & self.occupied(column);
                     while bits != 0 {
-                        let lane = bits.trailing_zeros() as usize;
+                        let i = bits.trailing_zeros() as usize;
                         bits &= bits - 1;
-                        let outside = labels[row as usize] != labels[column + lane];
-                        if outside && products[lane] < list.limit() {
-                            list.insert(products[lane], (column + lane) as u32);
+                        let outside = labels[row as usize] != labels[column + i];
+                        if outside && bounds[i] < list.limit() {
+                            list.insert(bounds[i], (column + i) as u32);
                         }
                     }
                 }

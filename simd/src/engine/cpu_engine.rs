@@ -1,0 +1,336 @@
+//! The engine.
+
+use super::cnn::CnnExecutor;
+use super::mlp::MlpExecutor;
+use super::samples::{Augmentation, SampleReader, check_augmentation, check_data, choose, samples_of};
+use super::sgd::{Sgd, stride};
+use super::tangent::remove_tangent;
+use crate::floats::AlignedFloats;
+use fearless_simd::Level;
+use std::sync::Arc;
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order};
+use valleys_core::error::Error;
+use valleys_core::network::graph::{Graph, OpKind};
+use valleys_core::network::{CropFlip, LabelledData, Network, Scores};
+
+/// The mean cross-entropy of a network over labelled samples, trained and measured on the CPU.
+///
+/// Supported networks, after the fusions of [`Graph`]:
+/// - multilayer perceptrons: linear layers with a ReLU between two of them;
+/// - convolutional networks: convolutions of stride 1 or 2 with less padding than taps (and a ReLU), batch norms (with the
+///   addition of a residual, and a ReLU), max pooling with a stride equal to its kernel, average pooling; then a multilayer
+///   perceptron. Convolutions of 3 × 3 taps, stride 1 and padding 1 between at least 8 channels use Winograd's algorithm.
+///
+/// In gradients, batch norms normalise with the statistics of the batch. In measurements they normalise with statistics
+/// that are recomputed at every point, over the training samples in order, so that the loss is a function of θ alone.
+///
+/// Results do not depend on the number of threads. Instruction sets with fused multiplication and addition (AVX2, AVX-512)
+/// give the same bits for multilayer perceptrons.
+///
+/// # Example
+/// See the [front page](crate).
+#[derive(Debug)]
+pub struct CpuEngine {
+    level: Level,
+    data: Arc<dyn LabelledData>,
+    batch: usize,
+    augment: Option<CropFlip<Vec<f32>>>,
+    statistics_len: usize,
+    slots: Sgd,
+    /// Numbers of the samples of an epoch or of a measurement, in order.
+    order: Vec<u32>,
+    /// θ(t) of a step or of a measured point.
+    theta: AlignedFloats,
+    gradient: AlignedFloats,
+    executor: Executor,
+}
+
+/// The kernels of a network, and their memory.
+#[derive(Debug)]
+enum Executor {
+    Mlp(MlpExecutor),
+    Cnn(CnnExecutor),
+}
+
+impl CpuEngine {
+    /// An engine with `slots` control points, all 0, and batches of `batch` samples; the last batch of an epoch may be
+    /// smaller. With `augment`, gradients are those of augmented samples.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a network that this engine does not support, with what it does not support; layers that
+    /// do not fit together; an empty batch; no training samples; inputs or an augmentation of another length than the
+    /// input of the network; a label that is no class.
+    ///
+    /// # Cost
+    /// Memory, in floats: 2 · `slots` · parameters; and for each 32 samples of a batch the parameters once more and twice
+    /// the activations of the graph.
+    pub fn new(
+        network: &Network,
+        data: Arc<dyn LabelledData>,
+        batch: usize,
+        slots: usize,
+        augment: Option<CropFlip<Vec<f32>>>,
+    ) -> Result<Self, Error> {
+        let graph = Graph::of(network)?;
+        let dim = network.parameter_len();
+        let executor = match graph.ops() {
+            [first, ..] if first.kind != OpKind::Linear => {
+                Executor::Cnn(CnnExecutor::new(&graph, dim, batch)?)
+            }
+            ops => Executor::Mlp(MlpExecutor::new(ops, dim, batch, slots)?),
+        };
+        check_data(&*data, network.input, network.classes(), batch)?;
+        if let Some(augment) = &augment {
+            check_augmentation(augment, network.input)?;
+        }
+        Ok(Self {
+            level: Level::new(),
+            order: vec![0; data.train().labels.len().max(data.test().labels.len())],
+            data,
+            batch,
+            augment,
+            statistics_len: network.statistics_len(),
+            slots: Sgd::new(slots, dim),
+            theta: AlignedFloats::new(stride(dim)),
+            gradient: AlignedFloats::new(stride(dim)),
+            executor,
+        })
+    }
+
+    /// The statistics of the batch norms at θ, by a pass over the training samples in order, in batches: for each batch
+    /// norm the means, then the unbiased variances. Empty for a network without batch norm.
+    ///
+    /// # Errors
+    /// θ of the wrong length.
+    ///
+    /// # Cost
+    /// A forward pass over the training samples.
+    pub fn statistics(&mut self, theta: &[f32]) -> Result<Vec<f32>, Error> {
+        self.slots.check_dim(theta.len())?;
+        let Executor::Cnn(cnn) = &mut self.executor else { return Ok(Vec::new()) };
+        cnn.pack(self.level, theta);
+        let train = SampleReader::plain(self.data.train());
+        let statistics = cnn.statistics(self.level, &train, self.batch, theta);
+        let norms = cnn.batch_norms().map(|channels| &statistics[channels]);
+        let rows = norms.flat_map(|norm| (0..2).map(move |i| norm.iter().map(move |x| x[i] as f32)));
+        Ok(rows.flatten().collect())
+    }
+
+    /// Losses and errors at θ, summed over the samples of a split. Batch norms normalise with `statistics`, which have the
+    /// layout of [`statistics`](Self::statistics).
+    ///
+    /// # Errors
+    /// Lengths that do not fit; a split without samples.
+    ///
+    /// # Cost
+    /// A forward pass over the samples.
+    pub fn scores(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Scores, Error> {
+        self.slots.check_dim(theta.len())?;
+        let (needed, given) = (self.statistics_len, statistics.len());
+        if needed != given {
+            return Err(Error::Length { what: "statistics of the batch norms", needed, given });
+        }
+        let count = choose(split, &*self.data, &mut self.order)?;
+        let (level, chosen) = (self.level, &self.order[..count]);
+        let reader = SampleReader::plain(samples_of(split, &*self.data));
+        Ok(match &mut self.executor {
+            Executor::Mlp(mlp) => mlp.scores(level, &reader, chosen, theta),
+            Executor::Cnn(cnn) => {
+                let mut pairs = vec![[0.0; 2]; needed / 2];
+                for channels in cnn.batch_norms() {
+                    let (means, variances) = statistics[2 * channels.start..].split_at(channels.len());
+                    for (pair, (&mean, &variance)) in
+                        pairs[channels].iter_mut().zip(means.iter().zip(variances))
+                    {
+                        *pair = [mean.into(), variance.into()];
+                    }
+                }
+                cnn.pack(level, theta);
+                cnn.scores(level, &reader, chosen, theta, &pairs)
+            }
+        })
+    }
+
+    /// Takes a step; returns the mean loss before it.
+    fn step(&mut self, params: &StepParams, step: &Step) -> f64 {
+        let Self { level, data, batch, augment, slots, order, theta, gradient, executor, .. } = self;
+        let (level, samples, mix) = (*level, data.train(), &step.mix);
+        let order = &order[..samples.labels.len()];
+        let chosen = &order[step.batch as usize * *batch..];
+        let chosen = &chosen[..chosen.len().min(*batch)];
+        slots.flush(level, mix);
+        slots.mix(level, mix, theta.get_mut());
+        let augmentation = augment.as_ref().map(|crop_flip| Augmentation { crop_flip, params });
+        let reader = SampleReader { samples, augmentation };
+        let (theta, gradient) = (theta.get(), gradient.get_mut());
+        let loss = match executor {
+            Executor::Mlp(mlp) => mlp.gradient(level, &reader, chosen, theta, gradient),
+            Executor::Cnn(cnn) => cnn.gradient(level, &reader, chosen, theta, gradient),
+        };
+        let mut params = *params;
+        if params.tangent_removal > 0.0 {
+            remove_tangent(level, slots, &params, mix, theta, gradient);
+            params.weight_decay = 0.0;
+        }
+        slots.step(level, &params, mix, step.rate, theta, gradient);
+        loss / chosen.len() as f64
+    }
+}
+
+impl Engine for CpuEngine {
+    type Error = Error;
+
+    fn dim(&self) -> usize {
+        self.slots.dim()
+    }
+
+    fn batches(&self) -> u32 {
+        self.data.train().labels.len().div_ceil(self.batch) as u32
+    }
+
+    fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
+        self.slots.put(slot, theta)
+    }
+
+    fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
+        self.slots.flush_all(self.level);
+        self.slots.get(slot, theta)
+    }
+
+    fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
+        check_len("losses of the steps", steps.len(), losses.len())?;
+        let most = u64::from(self.batches() - 1);
+        for step in steps {
+            if u64::from(step.batch) > most {
+                let (what, given) = ("batch of the epoch", step.batch.into());
+                return Err(Error::Range { what, least: 0, most, given });
+            }
+            self.slots.check_mix(&step.mix)?;
+        }
+        let train = self.data.train().labels.len();
+        epoch_order(params.key, params.epoch, &mut self.order[..train]);
+        for (step, loss) in steps.iter().zip(losses) {
+            *loss = self.step(params, step) as f32;
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
+        check_len("values of the points", points.len(), values.len())?;
+        points.iter().try_for_each(|point| self.slots.check_mix(point))?;
+        let count = choose(split, &*self.data, &mut self.order)?;
+        self.slots.flush_all(self.level);
+        let Self { level, data, batch, slots, order, theta, executor, .. } = self;
+        let (level, chosen) = (*level, &order[..count]);
+        let [train, reader] = [data.train(), samples_of(split, &**data)].map(SampleReader::plain);
+        let mean = |sum: Scores| {
+            let [loss, error] = [sum.loss, sum.wrong as f64].map(|sum| sum / count as f64);
+            Value { loss, error: Some(error) }
+        };
+        match executor {
+            Executor::Mlp(mlp) => mlp.scores_of_mixes(level, &reader, chosen, slots, points, |i, sum| {
+                values[i] = mean(sum);
+            }),
+            Executor::Cnn(cnn) => {
+                for (point, value) in points.iter().zip(values) {
+                    slots.mix(level, point, theta.get_mut());
+                    let theta = theta.get();
+                    cnn.pack(level, theta);
+                    let statistics = cnn.statistics(level, &train, *batch, theta);
+                    *value = mean(cnn.scores(level, &reader, chosen, theta, &statistics));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn state_len(&self) -> usize {
+        self.slots.state_len()
+    }
+
+    fn save(&mut self, state: &mut [f32]) -> Result<(), Error> {
+        self.slots.save(state)
+    }
+
+    fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
+        self.slots.restore(state)
+    }
+}
+
+fn check_len(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
+    if needed == given { Ok(()) } else { Err(Error::Length { what, needed, given }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::levels;
+    use valleys_core::network::{Samples, Shape, initialise, zoo};
+    use valleys_core::rng::{Key, Purpose, Stream};
+
+    /// Random samples.
+    #[derive(Debug)]
+    struct Noise([(Vec<f32>, Vec<u8>); 2]);
+
+    impl LabelledData for Noise {
+        fn train(&self) -> Samples<'_, f32> {
+            Samples { inputs: &self.0[0].0, labels: &self.0[0].1 }
+        }
+
+        fn test(&self) -> Samples<'_, f32> {
+            Samples { inputs: &self.0[1].0, labels: &self.0[1].1 }
+        }
+    }
+
+    /// A control point and the losses of an epoch, and values measured there.
+    fn trace(level: Level) -> (Vec<f32>, Vec<f32>, Vec<Value>) {
+        let layers = zoo::mlp::<8>(&[17, 40, 21, 6]).unwrap();
+        let network = Network { input: Shape::flat(17), layers: &layers };
+        let mut stream = Stream::new(Key::new(0, 0), Purpose::Split, 0, 0);
+        let mut samples = |count: usize| {
+            let inputs = (0..17 * count).map(|_| stream.symmetric(1.0) as f32).collect();
+            (inputs, (0..count).map(|_| stream.below(6) as u8).collect())
+        };
+        let data = Arc::new(Noise([samples(130), samples(50)]));
+        let mut engine = CpuEngine { level, ..CpuEngine::new(&network, data, 40, 2, None).unwrap() };
+        let mut theta = vec![0.0; engine.dim()];
+        for slot in 0..2 {
+            initialise(&network, 1, slot, &mut theta);
+            engine.put(slot, &theta).unwrap();
+        }
+        let point = Mix::from_iter([(0, 0.25), (1, 0.75)]);
+        let steps: Vec<Step> = (0..4).map(|batch| Step { mix: point.clone(), rate: 0.1, batch }).collect();
+        let params = StepParams {
+            key: Key::new(0, 1),
+            epoch: 0,
+            first_trainable: 1,
+            momentum: 0.9,
+            weight_decay: 1e-3,
+            tangent_removal: 0.0,
+        };
+        let mut losses = vec![0.0; 4];
+        engine.advance(&params, &steps, &mut losses).unwrap();
+        engine.get(1, &mut theta).unwrap();
+        let mut values = vec![Value::default(); 2];
+        for (split, value) in [Split::Train, Split::Test].into_iter().zip(values.chunks_mut(1)) {
+            engine.values(split, std::slice::from_ref(&point), value).unwrap();
+        }
+        (theta, losses, values)
+    }
+
+    /// Instruction sets with fused multiplication and addition have the same bits, others are close.
+    #[test]
+    fn instruction_sets_agree() {
+        let (theta, losses, values) = trace(Level::new());
+        for level in levels() {
+            let (other_theta, other_losses, other_values) = trace(level);
+            let fused = !matches!(format!("{level:?}").as_str(), l if l.starts_with("Sse"));
+            if fused {
+                assert_eq!((&theta, &losses, &values), (&other_theta, &other_losses, &other_values));
+            }
+            let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+            assert!(near(&theta, &other_theta) && near(&losses, &other_losses), "{level:?}");
+            assert!(values.iter().zip(other_values).all(|(a, b)| (a.loss - b.loss).abs() < 1e-5));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading samples, augmented or not, and choosing them.
+
+use valleys_core::engine::{Split, StepParams, subset_order};
+use valleys_core::error::Error;
+use valleys_core::network::{CropFlip, LabelledData, Samples, Shape};
+use valleys_core::rng::{Purpose, Stream};
+
+/// How the samples of a step are augmented.
+#[derive(Clone, Copy)]
+pub struct Augmentation<'a> {
+    /// What is done.
+    pub crop_flip: &'a CropFlip<Vec<f32>>,
+    /// Keys the random numbers.
+    pub params: &'a StepParams,
+}
+
+/// Samples of one part of the data.
+#[derive(Clone, Copy)]
+pub struct SampleReader<'a> {
+    /// The samples.
+    pub samples: Samples<'a, f32>,
+    /// None for the samples as they are.
+    pub augmentation: Option<Augmentation<'a>>,
+}
+
+impl<'a> SampleReader<'a> {
+    /// The samples as they are.
+    pub fn plain(samples: Samples<'a, f32>) -> Self {
+        Self { samples, augmentation: None }
+    }
+
+    /// The label of a sample.
+    #[inline(always)]
+    pub fn label(&self, sample: u32) -> f32 {
+        self.samples.labels[sample as usize].into()
+    }
+
+    /// The inputs of a sample. `copy` has their length; it receives them if they are augmented.
+    #[inline(always)]
+    pub fn input<'b>(&self, sample: u32, copy: &'b mut [f32]) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        let input = &self.samples.inputs[sample as usize * copy.len()..][..copy.len()];
+        match self.augmentation {
+            None => input,
+            Some(augmentation) => {
+                augmentation.apply(sample, input, copy);
+                copy
+            }
+        }
+    }
+}
+
+impl Augmentation<'_> {
+    fn apply(&self, sample: u32, input: &[f32], copy: &mut [f32]) {
+        let StepParams { key, epoch, .. } = *self.params;
+        self.crop_flip.apply(&mut Stream::new(key, Purpose::Augment, epoch, sample), input, copy);
+    }
+}
+
+/// Checks that the samples are those of a network with this input and this number of classes.
+pub fn check_data(data: &dyn LabelledData, input: Shape, classes: usize, batch: usize) -> Result<(), Error> {
+    check_some("samples of a batch", batch)?;
+    check_some("training samples", data.train().labels.len())?;
+    for Samples { inputs, labels } in [&data.train(), &data.test()] {
+        let needed = input.len() * labels.len();
+        if needed != inputs.len() {
+            return Err(Error::Length { what: "inputs of the samples", needed, given: inputs.len() });
+        }
+        if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            return Err(Error::Label { sample, label: labels[sample], classes });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an augmentation fits the samples of a network with this input.
+pub fn check_augmentation(crop_flip: &CropFlip<Vec<f32>>, input: Shape) -> Result<(), Error> {
+    let CropFlip { shape, border, .. } = crop_flip;
+    for (what, needed, given) in [
+        ("elements of an image", input.len(), shape.len()),
+        ("elements of its border", shape.channels, border.len()),
+    ] {
+        if needed != given {
+            return Err(Error::Length { what, needed, given });
+        }
+    }
+    Ok(())
+}
+
+/// The samples of a split.
+pub fn samples_of(split: Split, data: &dyn LabelledData) -> Samples<'_, f32> {
+    if split == Split::Test { data.test() } else { data.train() }
+}
+
+/// Writes the numbers of a split's samples to the beginning of `order`; returns how many there are.
+///
+/// # Errors
+/// A split without samples.
+pub fn choose(split: Split, data: &dyn LabelledData, order: &mut [u32]) -> Result<usize, Error> {
+    let order = &mut order[..samples_of(split, data).labels.len()];
+    let mut count = order.len();
+    if let Split::Subset { key, epoch, len } = split {
+        subset_order(key, epoch, order);
+        count = count.min(len as usize);
+    } else {
+        order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+    }
+    check_some("samples to measure on", count)?;
+    Ok(count)
+}
+
+/// Checks that a number is at least 1.
+fn check_some(what: &'static str, given: usize) -> Result<(), Error> {
+    match given {
+        0 => Err(Error::Range { what, least: 1, most: usize::MAX as u64, given: 0 }),
+        _ => Ok(()),
+    }
+}
