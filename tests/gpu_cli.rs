@@ -28,7 +28,7 @@ fn has_adapter() -> bool {
 fn an_unknown_path_is_named() {
     let wrong = [
         (2, vec!["bench", "--paths", "winograd4,winograd3"]),
-        (3, vec!["plan", "--set", "gpu.paths=[\"halves\", \"winograd3\"]"]),
+        (3, vec!["plan", "--set", "gpu.paths=[\"f16\", \"winograd3\"]"]),
     ];
     for (code, words) in wrong {
         let output = valleys(&words);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use valleys_core::engine::{Engine, Step, StepParams};
 use valleys_core::network::{CropFlip, Layer, zoo};
 use valleys_gpu::kernels::ALL;
-use valleys_gpu::{Device, Gpu, Opener, Shared};
+use valleys_gpu::{Device, DeviceProvider, GpuDataset, GpuEngine};
 use valleys_tests::engines::{course, mix};
 use valleys_tests::trained::{Case, networks, shape};
 
@@ -18,7 +18,7 @@ const STORAGE_BUFFERS: usize = 8;
 
 /// The texts of all programs that networks of all kinds need.
 fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
-    let device = Arc::new(Device::imaginary(as_hardware, paths.parse().unwrap()));
+    let device = Arc::new(Device::noop(as_hardware, paths.parse().unwrap()));
     let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
     let resnet = |width| zoo::resnet(2, width, true).map(|(_, layer)| layer).collect::<Vec<_>>();
     let mlp = vec![Layer::Linear { outputs: 5 }, Layer::Relu, Layer::Linear { outputs: 3 }];
@@ -30,12 +30,12 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
     ]);
     for network in all {
         let case = Arc::new(Case::new(network, [4, 9]));
-        let opener = Arc::new(Opener::with(device.clone()));
-        let shared = Shared::new(opener, case.clone(), case.input.channels);
-        let shared = Arc::new(shared.side_by_side(if as_hardware || !paths.is_empty() { 8 } else { 1 }));
+        let provider = Arc::new(DeviceProvider::with(device.clone()));
+        let shared = GpuDataset::new(provider, case.clone(), case.input.channels);
+        let shared = Arc::new(shared.with_models(if as_hardware || !paths.is_empty() { 8 } else { 1 }));
         let augment = CropFlip { shape: case.input, padding: 4, border: vec![0.0; case.input.channels] };
         for augment in [None, Some(augment)] {
-            let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();
+            let mut gpu = GpuEngine::new(&case.network(), shared.clone(), case.batch, 8, augment).unwrap();
             for terms in 1..=5 {
                 let mix = mix(&(0..terms).map(|slot| (slot, 1.0 / terms as f32)).collect::<Vec<_>>());
                 let steps = [Step { mix, rate: 0.1, batch: 0 }];
@@ -45,14 +45,14 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
         }
     }
     valleys_gpu::check::compile(&device).unwrap();
-    device.texts()
+    device.shader_texts()
 }
 
 #[test]
 fn every_shader_is_portable() {
     let mut kernels = std::collections::BTreeSet::new();
     let mut count = 0;
-    let all = [(false, ""), (true, ""), (false, "halves,winograd2"), (true, "halves,winograd4")];
+    let all = [(false, ""), (true, ""), (false, "f16,winograd2"), (true, "f16,winograd4")];
     let all: std::collections::BTreeSet<_> =
         all.iter().flat_map(|&(as_hardware, paths)| texts(as_hardware, paths)).collect();
     assert!(all.iter().any(|(_, text)| text.contains("subgroupBroadcast")));

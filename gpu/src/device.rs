@@ -1,25 +1,25 @@
-//! One opened GPU: which adapter, what it allows, its programs, and what went wrong on it.
+//! One opened GPU: which adapter, what it allows, its pipelines, and what went wrong on it.
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Program};
+use crate::kernels::{Kernel, Pipeline};
 use crate::paths::Paths;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which adapter, and how its programs are made.
+/// Which adapter, and how its pipelines are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct DeviceOptions {
     /// The number of an adapter in [`adapters`], or a part of its name in any case; none for the best one.
     pub device: Option<String>,
-    /// Keep the driver's checks of every index. Without them programs are faster, and a wrong index is undefined.
+    /// Keep the driver's checks of every index. Without them pipelines are faster, and a wrong index is undefined.
     pub checked: bool,
-    /// Take the sizes of kernels for hardware, or for a program that plays it; none for what it is.
+    /// Take the sizes of kernels for hardware, or for a pipeline that plays it; none for what it is.
     pub as_hardware: Option<bool>,
     /// Other ways for some layers.
     pub paths: Paths,
 }
 
-impl Choice {
+impl DeviceOptions {
     /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any; checked in debug builds.
     pub fn from_environment() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Choice {
         }
     }
 
-    /// This choice with an adapter named by the user, if one was.
+    /// This options with an adapter named by the user, if one was.
     pub fn or_named(self, device: Option<&str>) -> Self {
         Self { device: device.map(str::to_owned).or(self.device), ..self }
     }
@@ -46,7 +46,7 @@ pub fn adapters() -> Vec<wgpu::Adapter> {
     all
 }
 
-/// Whether an adapter is hardware, not a program that plays one.
+/// Whether an adapter is hardware, not a pipeline that plays one.
 pub fn is_hardware(info: &wgpu::AdapterInfo) -> bool {
     rank(info.device_type) < 3
 }
@@ -62,30 +62,30 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
 }
 
 /// Whether an adapter is the one that a user names: by its number in [`adapters`], or by a part of its name in any case.
-pub fn answers(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
+pub fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
     match wanted.parse::<usize>() {
         Ok(wanted) => wanted == number,
         Err(_) => adapter.get_info().name.to_lowercase().contains(&wanted.to_lowercase()),
     }
 }
 
-/// The adapter of a choice.
+/// The adapter of a options.
 ///
 /// # Errors
 /// None answers to it; the message names all that are there.
-pub fn choose(choice: &Choice) -> Result<wgpu::Adapter> {
+pub fn choose(options: &DeviceOptions) -> Result<wgpu::Adapter> {
     let mut all = adapters();
     let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
-    let at = match &choice.device {
+    let at = match &options.device {
         None => (!all.is_empty()).then_some(0),
-        Some(wanted) => (0..all.len()).find(|&number| answers(wanted, number, &all[number])),
+        Some(wanted) => (0..all.len()).find(|&number| is_named(wanted, number, &all[number])),
     };
     match at {
         Some(at) => Ok(all.swap_remove(at)),
         None => {
             let found: Vec<String> = all.iter().map(name).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            let wanted = choice.device.as_ref().map_or("".to_owned(), |wanted| format!("{wanted:?}"));
+            let wanted = options.device.as_ref().map_or("".to_owned(), |wanted| format!("{wanted:?}"));
             Err(Error::NoDevice { wanted, found })
         }
     }
@@ -93,7 +93,7 @@ pub fn choose(choice: &Choice) -> Result<wgpu::Adapter> {
 
 /// What happened to a device behind our back.
 #[derive(Debug, Default)]
-struct Fate {
+struct DeviceErrors {
     lost: Option<String>,
     refused: Option<String>,
     out_of_memory: bool,
@@ -109,46 +109,46 @@ pub struct Device {
     hardware: bool,
     paths: Paths,
     vector: u32,
-    fate: Arc<Mutex<Fate>>,
-    programs: Mutex<HashMap<String, Arc<Program>>>,
+    errors: Arc<Mutex<DeviceErrors>>,
+    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
 }
 
 impl Device {
-    /// Opens the adapter of a choice, with all it allows.
+    /// Opens the adapter of a options, with all it allows.
     ///
     /// # Errors
     /// None answers to it, or it cannot be opened.
-    pub fn open(choice: &Choice) -> Result<Self> {
-        Self::of(choose(choice)?, choice)
+    pub fn open(options: &DeviceOptions) -> Result<Self> {
+        Self::of(choose(options)?, options)
     }
 
-    /// A device that does nothing, to which all programs can be given: for tests of their texts without a GPU.
+    /// A device that does nothing, to which all pipelines can be given: for tests of their texts without a GPU.
     #[cfg(feature = "noop")]
-    pub fn imaginary(as_hardware: bool, paths: Paths) -> Self {
+    pub fn noop(as_hardware: bool, paths: Paths) -> Self {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::NOOP;
         descriptor.backend_options.noop.enable = true;
         let instance = wgpu::Instance::new(descriptor);
         let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP)).remove(0);
-        let choice = Choice { as_hardware: Some(as_hardware), checked: true, paths, device: None };
-        let mut device = Self::of(adapter, &choice).expect("it is always there");
+        let options = DeviceOptions { as_hardware: Some(as_hardware), checked: true, paths, device: None };
+        let mut device = Self::of(adapter, &options).expect("it is always there");
         // It has no vectors of its own.
         device.vector = if as_hardware { 0 } else { 8 };
         device
     }
 
-    /// The texts of all programs so far, with their kernels' names, in order.
-    pub fn texts(&self) -> Vec<(&'static str, String)> {
-        let programs = open(&self.programs);
+    /// The texts of all pipelines so far, with their kernels' names, in order.
+    pub fn shader_texts(&self) -> Vec<(&'static str, String)> {
+        let pipelines = open(&self.pipelines);
         let mut texts: Vec<_> =
-            programs.iter().map(|(text, program)| (program.name(), text.clone())).collect();
+            pipelines.iter().map(|(text, pipeline)| (pipeline.name(), text.clone())).collect();
         texts.sort();
         texts
     }
 
-    fn of(adapter: wgpu::Adapter, choice: &Choice) -> Result<Self> {
+    fn of(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
         let info = adapter.get_info();
-        let hardware = choice.as_hardware.unwrap_or(is_hardware(&info));
+        let hardware = options.as_hardware.unwrap_or(is_hardware(&info));
         let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("valleys"),
@@ -161,24 +161,24 @@ impl Device {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
             Error::NoDevice { wanted: info.name.clone(), found: format!("{} ({e})", info.name) }
         })?;
-        let fate = Arc::new(Mutex::new(Fate::default()));
-        let of_loss = fate.clone();
+        let errors = Arc::new(Mutex::new(DeviceErrors::default()));
+        let of_loss = errors.clone();
         device.set_device_lost_callback(move |reason, message| {
             open(&of_loss).lost.get_or_insert(format!("{reason:?} {message}"));
         });
-        let of_errors = fate.clone();
+        let of_errors = errors.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            let mut fate = open(&of_errors);
+            let mut errors = open(&of_errors);
             match error {
-                wgpu::Error::OutOfMemory { .. } => fate.out_of_memory = true,
-                other => _ = fate.refused.get_or_insert(other.to_string()),
+                wgpu::Error::OutOfMemory { .. } => errors.out_of_memory = true,
+                other => _ = errors.refused.get_or_insert(other.to_string()),
             }
         }));
-        let (checked, paths, programs) = (choice.checked, choice.paths, Mutex::default());
+        let (checked, paths, pipelines) = (options.checked, options.paths, Mutex::default());
         let (least, most) = (info.subgroup_min_size, info.subgroup_max_size);
         let give = device.features().contains(wgpu::Features::SUBGROUP) && !paths.no_subgroups;
         let vector = if !hardware && give && least == most && [4, 8, 16].contains(&most) { most } else { 0 };
-        Ok(Self { device, queue, info, checked, hardware, paths, vector, fate, programs })
+        Ok(Self { device, queue, info, checked, hardware, paths, vector, errors, pipelines })
     }
 
     /// Name, driver and kind of the adapter.
@@ -196,7 +196,7 @@ impl Device {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// Whether kernels have the sizes for hardware, not for a program that plays a GPU.
+    /// Whether kernels have the sizes for hardware, not for a pipeline that plays a GPU.
     pub fn is_hardware(&self) -> bool {
         self.hardware
     }
@@ -206,8 +206,8 @@ impl Device {
         self.paths
     }
 
-    /// Threads that a program which plays a GPU runs as one vector, where they can give each other numbers; else 0.
-    pub fn vector(&self) -> u32 {
+    /// Threads that a pipeline which plays a GPU runs as one vector, where they can give each other numbers; else 0.
+    pub fn subgroup_size(&self) -> u32 {
         self.vector
     }
 
@@ -230,60 +230,60 @@ impl Device {
     /// # Errors
     /// The device was lost, had no room, or refused an operation.
     pub fn check(&self) -> Result<()> {
-        let mut fate = open(&self.fate);
-        if let Some(message) = &fate.lost {
+        let mut errors = open(&self.errors);
+        if let Some(message) = &errors.lost {
             return Err(Error::Lost(message.clone()));
         }
-        if std::mem::take(&mut fate.out_of_memory) {
+        if std::mem::take(&mut errors.out_of_memory) {
             return Err(Error::OutOfMemory { what: "a pass", needed: 0 });
         }
-        fate.refused.take().map_or(Ok(()), |message| Err(Error::Refused(message)))
+        errors.refused.take().map_or(Ok(()), |message| Err(Error::Refused(message)))
     }
 
     /// Whether the device is lost.
     pub fn is_lost(&self) -> bool {
-        open(&self.fate).lost.is_some()
+        open(&self.errors).lost.is_some()
     }
 
     /// Destroys the device, as an unplugged cable would: for tests of what happens then.
     pub fn destroy(&self) {
         self.device.destroy();
         // The callback may come late, but nothing works from here on.
-        open(&self.fate).lost.get_or_insert("destroyed".to_owned());
+        open(&self.errors).lost.get_or_insert("destroyed".to_owned());
     }
 
-    /// The program of a kernel with its numbers, made once.
+    /// The pipeline of a kernel with its numbers, made once.
     ///
     /// # Errors
     /// The driver refuses it.
-    pub(crate) fn program(&self, kernel: &Kernel, values: &[(&str, i64)]) -> Result<Arc<Program>> {
+    pub(crate) fn pipeline(&self, kernel: &Kernel, values: &[(&str, i64)]) -> Result<Arc<Pipeline>> {
         let text = kernel.text(values);
-        if let Some(program) = open(&self.programs).get(&text) {
-            return Ok(program.clone());
+        if let Some(pipeline) = open(&self.pipelines).get(&text) {
+            return Ok(pipeline.clone());
         }
-        let program = Arc::new(Program::new(&self.device, kernel, &text, self.checked));
+        let pipeline = Arc::new(Pipeline::new(&self.device, kernel, &text, self.checked));
         self.check()?;
-        open(&self.programs).insert(text, program.clone());
-        Ok(program)
+        open(&self.pipelines).insert(text, pipeline.clone());
+        Ok(pipeline)
     }
 }
 
 /// Opens a device when one is needed, and another one when that was lost; all who ask share it.
 #[derive(Debug)]
-pub struct Opener {
-    choice: Choice,
+pub struct DeviceProvider {
+    options: DeviceOptions,
     now: Mutex<Option<Arc<Device>>>,
 }
 
-impl Opener {
-    /// An opener of the adapter of a choice. Nothing is opened yet.
-    pub fn new(choice: Choice) -> Self {
-        Self { choice, now: Mutex::new(None) }
+impl DeviceProvider {
+    /// An provider of the adapter of a options. Nothing is opened yet.
+    pub fn new(options: DeviceOptions) -> Self {
+        Self { options, now: Mutex::new(None) }
     }
 
-    /// An opener whose device is open already.
+    /// An provider whose device is open already.
     pub fn with(device: Arc<Device>) -> Self {
-        Self { choice: Choice::default(), now: Mutex::new(Some(device)) }
+        Self { options: DeviceOptions::default(), now: Mutex::new(Some(device)) }
     }
 
     /// The device that is open.
@@ -294,7 +294,7 @@ impl Opener {
         let mut now = open(&self.now);
         match &*now {
             Some(device) if !device.is_lost() => Ok(device.clone()),
-            _ => Ok(now.insert(Arc::new(Device::open(&self.choice)?)).clone()),
+            _ => Ok(now.insert(Arc::new(Device::open(&self.options)?)).clone()),
         }
     }
 }

@@ -3,13 +3,13 @@
 //! The host keeps the control points and momenta as they were after the last call. So a lost device loses nothing: the
 //! next one is filled from them, and the call is made again.
 
-use crate::data::Shared;
+use crate::dataset::GpuDataset;
 use crate::error::{Error, Result, length, range};
-use crate::group::Seat;
 use crate::kernels::{samples, tangent_removal};
-use crate::model_batch::{Job, ModelBatch};
+use crate::model_batch::{EngineKey, ModelBatch};
 use crate::network::Plan;
-use crate::request::{Points, Steps};
+use crate::request::{StepRequest, ValueRequest};
+use crate::scheduler::ModelHandle;
 use std::sync::Arc;
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order, subset_order};
 use valleys_core::network::{CropFlip, CropFlipDraw, Network};
@@ -33,7 +33,7 @@ pub struct Counts {
     /// Submissions to a queue, without those that only read results.
     pub submissions: u64,
     /// Calls for steps that went in the same dispatches as those of other landscapes.
-    pub shared: u64,
+    pub batched: u64,
     /// Devices filled because the one before was lost.
     pub recoveries: u64,
 }
@@ -43,23 +43,23 @@ impl Counts {
     pub(crate) fn add(&mut self, more: Self) {
         self.dispatches += more.dispatches;
         self.submissions += more.submissions;
-        self.shared += more.shared;
+        self.batched += more.batched;
         self.recoveries += more.recoveries;
     }
 }
 
 /// Mean cross-entropy of a network over labelled samples, on a GPU.
 #[derive(Debug)]
-pub struct Gpu {
-    job: Job,
-    shared: Arc<Shared>,
+pub struct GpuEngine {
+    key: EngineKey,
+    dataset: Arc<GpuDataset>,
     slots: Vec<Slot>,
-    seat: Option<Seat>,
+    handle: Option<ModelHandle>,
     order: Vec<u32>,
     counts: Counts,
 }
 
-impl Gpu {
+impl GpuEngine {
     /// A landscape with `slots` control points, all 0, that takes batches of `batch` samples, the last of an epoch
     /// smaller; with `augment` its steps see shifted and mirrored images.
     ///
@@ -67,16 +67,16 @@ impl Gpu {
     /// No usable device; no room on it; layers, lengths or labels that do not fit; no training samples.
     ///
     /// # Cost
-    /// The data is uploaded with the first landscape on it; programs are made with the first one of their shape.
+    /// The data is uploaded with the first landscape on it; pipelines are made with the first one of their shape.
     pub fn new(
         network: &Network,
-        shared: Arc<Shared>,
+        dataset: Arc<GpuDataset>,
         batch: usize,
         slots: usize,
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> Result<Self> {
         let plan = Plan::new(network)?;
-        let [train, test] = [shared.data().train(), shared.data().test()];
+        let [train, test] = [dataset.data().train(), dataset.data().test()];
         range("samples of a batch", 1, u32::MAX.into(), batch as u64)?;
         range("training samples", 1, u32::MAX.into(), train.labels.len() as u64)?;
         for samples in [train, test] {
@@ -100,10 +100,10 @@ impl Gpu {
         let (train, test) = (train.labels.len(), test.labels.len());
         let batch = batch.min(train);
         let mut engine = Self {
-            job: Job { plan, batch, train, test, augment },
-            shared,
+            key: EngineKey { plan, batch, train, test, augment },
+            dataset,
             slots: vec![slot; slots],
-            seat: None,
+            handle: None,
             order: vec![0; train.max(test)],
             counts: Counts::default(),
         };
@@ -119,39 +119,39 @@ impl Gpu {
 
     /// Destroys the device before a submission so many from now, of all that share it: for tests of what happens then.
     pub fn lose_device_after(&self, submissions: u64) {
-        self.tell(|engine, _| engine.replay.fuse.set(Some(submissions)));
+        self.tell(|engine, _| engine.submitter.fuse.set(Some(submissions)));
     }
 
     /// Submits every step, and every batch, on its own until the device is lost, for all that share it: for tests of what
     /// happens between them.
     pub fn one_list_a_submission(&self) {
-        self.tell(|engine, _| engine.replay.at_once.set(Some(1)));
+        self.tell(|engine, _| engine.submitter.at_once.set(Some(1)));
     }
 
-    /// A seat whose lane holds the slots.
-    fn sit(&self) -> Result<Seat> {
-        let seat = self.shared.seat(&self.job, self.slots.len())?;
-        let lane = seat.lane();
-        seat.alone(|engine| {
+    /// A handle whose model holds the slots.
+    fn sit(&self) -> Result<ModelHandle> {
+        let handle = self.dataset.handle(&self.key, self.slots.len())?;
+        let model = handle.model();
+        handle.alone(|engine| {
             engine.reserve(self.slots.len())?;
-            engine.fill_all(lane, &self.slots);
+            engine.fill_all(model, &self.slots);
             Ok(())
         })?;
-        Ok(seat)
+        Ok(handle)
     }
 
-    /// Does some work at a seat whose lane holds the slots; on another device if one is lost.
-    fn attempt<R>(&mut self, mut work: impl FnMut(&Self, &Seat) -> Result<(R, Counts)>) -> Result<R> {
+    /// Does some work at a handle whose model holds the slots; on another device if one is lost.
+    fn attempt<R>(&mut self, mut work: impl FnMut(&Self, &ModelHandle) -> Result<(R, Counts)>) -> Result<R> {
         let mut tries = 0;
         loop {
-            let seat = self.seat.take().map_or_else(|| self.sit(), Ok);
-            let done = seat.and_then(|seat| {
-                let done = work(self, &seat)?;
-                Ok((seat, done))
+            let handle = self.handle.take().map_or_else(|| self.sit(), Ok);
+            let done = handle.and_then(|handle| {
+                let done = work(self, &handle)?;
+                Ok((handle, done))
             });
             match done {
-                Ok((seat, (done, counts))) => {
-                    self.seat = Some(seat);
+                Ok((handle, (done, counts))) => {
+                    self.handle = Some(handle);
                     self.counts.add(counts);
                     return Ok(done);
                 }
@@ -164,12 +164,12 @@ impl Gpu {
         }
     }
 
-    /// Tells the engine something about our lane. A device that is lost hears of it when another one takes its place.
+    /// Tells the engine something about our model. A device that is lost hears of it when another one takes its place.
     fn tell(&self, something: impl FnOnce(&mut ModelBatch, usize)) {
-        if let Some(seat) = &self.seat {
-            let lane = seat.lane();
-            let told = seat.alone(|engine| {
-                something(engine, lane);
+        if let Some(handle) = &self.handle {
+            let model = handle.model();
+            let told = handle.alone(|engine| {
+                something(engine, model);
                 Ok(())
             });
             drop(told);
@@ -183,15 +183,15 @@ impl Gpu {
     }
 }
 
-impl Engine for Gpu {
+impl Engine for GpuEngine {
     type Error = Error;
 
     fn dim(&self) -> usize {
-        self.job.plan.dim
+        self.key.plan.dim
     }
 
     fn batches(&self) -> u32 {
-        self.job.train.div_ceil(self.job.batch) as u32
+        self.key.train.div_ceil(self.key.batch) as u32
     }
 
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<()> {
@@ -201,7 +201,7 @@ impl Engine for Gpu {
         to.centre.copy_from_slice(theta);
         to.momentum.fill(0.0);
         let to = &self.slots[slot as usize];
-        self.tell(|engine, lane| engine.fill(lane, slot as usize, to));
+        self.tell(|engine, model| engine.fill(model, slot as usize, to));
         Ok(())
     }
 
@@ -212,39 +212,39 @@ impl Engine for Gpu {
         Ok(())
     }
 
-    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
+    fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
         length("losses of the steps", steps.len(), losses.len())?;
         for step in steps {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;
             self.check_mix(&step.mix)?;
-            if course.tangent_removal > 0.0 {
+            if params.tangent_removal > 0.0 {
                 range("control points of a mix", 1, tangent_removal::TERMS as u64, step.mix.len() as u64)?;
             }
         }
-        let train = self.job.train;
-        epoch_order(course.key, course.epoch, &mut self.order[..train]);
+        let train = self.key.train;
+        epoch_order(params.key, params.epoch, &mut self.order[..train]);
         let order = std::mem::take(&mut self.order);
-        let entry = |sample: u32| [sample, self.job.code(course, sample)];
+        let entry = |sample: u32| [sample, self.key.code(params, sample)];
         let entries: Vec<Vec<[u32; 2]>> = steps
             .iter()
             .map(|step| {
-                let from = step.batch as usize * self.job.batch;
-                order[from..(from + self.job.batch).min(train)].iter().map(|&sample| entry(sample)).collect()
+                let from = step.batch as usize * self.key.batch;
+                order[from..(from + self.key.batch).min(train)].iter().map(|&sample| entry(sample)).collect()
             })
             .collect();
         self.order = order;
         let entries = Arc::new(entries);
-        let moved = self.attempt(|this, seat| {
-            seat.advance(Steps {
-                lane: seat.lane(),
+        let moved = self.attempt(|this, handle| {
+            handle.advance(StepRequest {
+                model: handle.model(),
                 slots: this.slots.len(),
-                course: *course,
+                params: *params,
                 steps: steps.to_vec(),
                 entries: entries.clone(),
             })
         })?;
         losses.copy_from_slice(&moved.losses);
-        for (slot, moved) in self.slots.iter_mut().skip(course.first_trainable as usize).zip(moved.slots) {
+        for (slot, moved) in self.slots.iter_mut().skip(params.first_trainable as usize).zip(moved.slots) {
             *slot = moved;
         }
         Ok(())
@@ -253,7 +253,7 @@ impl Engine for Gpu {
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<()> {
         length("values of the points", points.len(), values.len())?;
         points.iter().try_for_each(|point| self.check_mix(point))?;
-        let total = if split == Split::Test { self.job.test } else { self.job.train };
+        let total = if split == Split::Test { self.key.test } else { self.key.train };
         let order = &mut self.order[..total];
         let mut count = total;
         if let Split::Subset { key, epoch, len } = split {
@@ -265,9 +265,9 @@ impl Engine for Gpu {
         range("samples to measure on", 1, u64::MAX, count as u64)?;
         let chosen = order[..count].to_vec();
         let test = split == Split::Test;
-        let found = self.attempt(|_, seat| {
-            let asked = Points { lane: seat.lane(), test, chosen: &chosen, points };
-            seat.alone(|engine| engine.values(&asked))
+        let found = self.attempt(|_, handle| {
+            let asked = ValueRequest { model: handle.model(), test, chosen: &chosen, points };
+            handle.alone(|engine| engine.values(&asked))
         })?;
         for (value, [loss, wrong]) in values.iter_mut().zip(found) {
             *value = Value { loss: loss / count as f64, error: Some(wrong / count as f64) };
@@ -294,16 +294,16 @@ impl Engine for Gpu {
             slot.centre.copy_from_slice(&parts[..dim]);
             slot.momentum.copy_from_slice(&parts[dim..]);
         }
-        self.tell(|engine, lane| engine.fill_all(lane, &self.slots));
+        self.tell(|engine, model| engine.fill_all(model, &self.slots));
         Ok(())
     }
 }
 
-impl Job {
-    /// What a step of a course does to a sample.
-    fn code(&self, course: &StepParams, sample: u32) -> u32 {
+impl EngineKey {
+    /// What a step of a params does to a sample.
+    fn code(&self, params: &StepParams, sample: u32) -> u32 {
         let Some(augment) = &self.augment else { return 0 };
-        let mut stream = Stream::new(course.key, Purpose::Augment, course.epoch, sample);
+        let mut stream = Stream::new(params.key, Purpose::Augment, params.epoch, sample);
         samples::code(CropFlipDraw::draw(&mut stream, augment.padding))
     }
 

@@ -6,29 +6,29 @@
 //! between them. No atomics: sums are trees of a fixed order, so a run repeats bit for bit on one device.
 
 pub mod bench;
+mod buffers;
 pub mod check;
-pub mod data;
+pub mod dataset;
 pub mod device;
 pub mod engine;
 pub mod error;
-mod filtered;
 mod gradients;
-mod group;
 pub mod kernels;
-mod memory;
 mod model_batch;
 pub mod network;
 mod packing;
 mod palette;
 mod pass;
 pub mod paths;
-mod replay;
 mod request;
+mod scheduler;
+mod submitter;
 pub mod template;
+mod winograd_layers;
 
-pub use data::Shared;
-pub use device::{Choice, Device, Opener, adapters, answers, is_hardware};
-pub use engine::{Counts, Gpu};
+pub use dataset::GpuDataset;
+pub use device::{Device, DeviceOptions, DeviceProvider, adapters, is_hardware, is_named};
+pub use engine::{Counts, GpuEngine};
 pub use error::{Error, Result};
 pub use paths::Paths;
 pub use wgpu::Adapter;

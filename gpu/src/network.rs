@@ -1,10 +1,10 @@
 //! A network as a GPU goes through it: its rows joined where one sweep over memory does for several.
 
 use crate::error::Result;
-use crate::kernels::batch_norm::Normalise;
-use crate::kernels::correlation::Correlation;
+use crate::kernels::batch_norm::Normalisation;
+use crate::kernels::convolution::Convolution;
 use crate::kernels::tensor_len;
-use crate::kernels::winograd::Filtering;
+use crate::kernels::winograd::WinogradConvolution;
 use crate::paths::Paths;
 use valleys_core::kernels::Window;
 use valleys_core::network::{Layer, Network, Row, Shape};
@@ -13,9 +13,9 @@ use valleys_core::network::{Layer, Network, Row, Shape};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A convolution or linear layer, and what follows.
-    Correlate(Correlation, Follows),
+    Convolution(Convolution, Follows),
     /// A batch norm, an addition, a ReLU: what there is of them in this order.
-    Normalise(Normalise),
+    Normalisation(Normalisation),
     /// The largest of each window.
     MaxPool(Window),
     /// The mean of each channel.
@@ -95,14 +95,14 @@ impl Plan {
             }
             let x = tensor(&made, row.source);
             let mut other = added(row).map(|row| tensor(&made, row));
-            let kind = if let Some(correlation) = Correlation::of(row) {
+            let kind = if let Some(convolution) = Convolution::of(row) {
                 let follows = match next(at).map(|row| row.layer) {
                     Some(Layer::Relu) => Follows::Relu,
                     Some(Layer::BatchNorm) => Follows::Norm,
                     _ => Follows::Other,
                 };
                 at += usize::from(follows == Follows::Relu);
-                Kind::Correlate(correlation, follows)
+                Kind::Convolution(convolution, follows)
             } else if let Layer::MaxPool { .. } = row.layer {
                 Kind::MaxPool(row.layer.window(row.input))
             } else if row.layer == Layer::AveragePool {
@@ -118,14 +118,14 @@ impl Plan {
                     relu = true;
                     at += 1;
                 }
-                Kind::Normalise(Normalise { shape: row.output, norm, add: other.is_some(), relu })
+                Kind::Normalisation(Normalisation { shape: row.output, norm, add: other.is_some(), relu })
             };
             made[at] = tensors.len();
             ops.push(Op { kind, x, other, z: tensors.len(), parameters: row.parameter_offset });
             tensors.push(rows[at].output);
             at += 1;
         }
-        if let Some(Op { kind: Kind::Correlate(last, _), .. }) = ops.last_mut() {
+        if let Some(Op { kind: Kind::Convolution(last, _), .. }) = ops.last_mut() {
             last.logits = true;
         }
         let (classes, dim, flops) = (network.classes(), network.parameter_len(), network.flops());
@@ -153,19 +153,20 @@ impl Plan {
     pub fn bytes(&self, batch: usize, paths: Paths) -> u64 {
         let size = |tensor: usize| self.tensors[tensor].len() as u64;
         let activation = self.activation_bytes(paths);
-        // A convolution leaves the moments of what it gives, but for one by minimal filtering.
-        let filtered = |c| paths.winograd.and_then(|winograd| Filtering::worth(c, winograd)).is_some();
-        let leaves = |op: &Op| matches!(op.kind, Kind::Correlate(c, Follows::Norm) if !filtered(c));
+        // A convolution leaves the moments of what it gives, but for one by minimal winograd_convolution.
+        let filtered =
+            |c| paths.winograd.and_then(|winograd| WinogradConvolution::worth(c, winograd)).is_some();
+        let leaves = |op: &Op| matches!(op.kind, Kind::Convolution(c, Follows::Norm) if !filtered(c));
         let of_op = |(at, op): (usize, &Op)| {
             let (back, [x, z]) = (u64::from(op.x > 0), [op.x, op.z].map(|tensor| size(tensor) * activation));
             let [dx, dz] = [op.x, op.z].map(|tensor| size(tensor) * 4);
             match op.kind {
                 // Forward; mask; weights; inputs.
-                Kind::Correlate(_, follows) => {
+                Kind::Convolution(_, follows) => {
                     let relu = u64::from(follows == Follows::Relu);
                     (x + z) + (z + 2 * dz) * relu + (x + dz) + back * (dz + dx)
                 }
-                Kind::Normalise(n) => {
+                Kind::Normalisation(n) => {
                     let [norm, add, relu] = [n.norm, n.add, n.relu].map(u64::from);
                     // Moments, forward; sums, backward.
                     let moments = norm * u64::from(at == 0 || !leaves(&self.ops[at - 1])) * x;
@@ -183,8 +184,8 @@ impl Plan {
     /// Bytes of a number of an activation on these paths: what ends with something else than a linear layer or a
     /// convolution has its logits among them, and keeps f32.
     pub fn activation_bytes(&self, paths: Paths) -> u64 {
-        let ends = matches!(self.ops.last(), Some(Op { kind: Kind::Correlate(..), .. }));
-        if paths.halves && ends { 2 } else { 4 }
+        let ends = matches!(self.ops.last(), Some(Op { kind: Kind::Convolution(..), .. }));
+        if paths.f16 && ends { 2 } else { 4 }
     }
 }
 

@@ -13,10 +13,10 @@ pub(crate) const ALIGNMENT: usize = 64;
 pub(crate) fn table(plan: &Plan) -> (Vec<u32>, Vec<[Range<usize>; 3]>) {
     let mut table = Vec::new();
     let ranges = plan.ops.iter().map(|op| {
-        let Kind::Correlate(correlation, _) = op.kind else { return [0..0, 0..0, 0..0] };
-        let backward = if op.x == 0 { Vec::new() } else { correlation.backward_table() };
-        let bias = if correlation.bias { correlation.bias_table() } else { Vec::new() };
-        [correlation.forward_table(), backward, bias].map(|part| {
+        let Kind::Convolution(convolution, _) = op.kind else { return [0..0, 0..0, 0..0] };
+        let backward = if op.x == 0 { Vec::new() } else { convolution.backward_table() };
+        let bias = if convolution.bias { convolution.bias_table() } else { Vec::new() };
+        [convolution.forward_table(), backward, bias].map(|part| {
             let start = table.len();
             table.extend(part.iter().map(|place| place.map_or(NONE, |place| (op.parameters + place) as u32)));
             let range = start..table.len();

@@ -1,23 +1,23 @@
 //! The lists of dispatches of a network: gather a batch, go forward, go backward.
 
-use crate::data::{Part, Resident};
+use crate::dataset::{DeviceDataset, DeviceSplit};
 use crate::error::Result;
-use crate::filtered::{self, Filtered};
 use crate::gradients::Gradients;
-use crate::kernels::batch_norm::{self, Acts, Back, Normalise, Parts};
-use crate::kernels::correlation::Then;
+use crate::kernels::batch_norm::{self, BackwardBuffers, MomentParts, NormBuffers, Normalisation};
+use crate::kernels::convolution::Epilogue;
 use crate::kernels::{
-    Dispatch, Lanes, Recorder, loss, parameters, pool, samples, tangent_removal, tensor_len,
+    BatchLayout, Dispatch, KernelContext, loss, parameters, pool, samples, tangent_removal, tensor_len,
 };
 use crate::network::{Follows, Kind, Op, Plan};
 use crate::packing::table;
+use crate::winograd_layers::{self, WinogradLayer};
 use std::ops::Range;
 
 /// The lists of dispatches, and buffers that others need.
 #[derive(Debug)]
 pub(crate) struct Pass {
     /// The models, and how far apart they lie in every buffer.
-    pub lanes: Lanes,
+    pub layout: BatchLayout,
     /// Weights from θ(t), once for each θ(t).
     pub pack: Vec<Dispatch>,
     /// A batch of the training samples, of the test samples.
@@ -40,8 +40,8 @@ pub(crate) struct Pass {
 }
 
 /// Buffers that are there before a pass.
-pub(crate) struct Outside<'a> {
-    pub resident: &'a Resident,
+pub(crate) struct BatchInputs<'a> {
+    pub device_dataset: &'a DeviceDataset,
     pub order: &'a wgpu::Buffer,
     pub sums: &'a wgpu::Buffer,
     /// What black is, and the largest shift, of images that steps shift and mirror.
@@ -57,20 +57,20 @@ enum Statistics {
 }
 
 /// What an operation has for itself.
-struct Own {
+struct OpBuffers {
     /// Where its packed weights are: forward, backward, bias.
     packed: [Range<usize>; 3],
     /// The offset of its parameters in θ, of its bias.
     places: [wgpu::Buffer; 2],
     /// Of a batch norm: how it acts, the means of its gradient, its statistics.
     norm: Option<[wgpu::Buffer; 3]>,
-    /// Of a convolution that goes by minimal filtering.
-    filtered: Option<Filtered>,
+    /// Of a convolution that goes by minimal winograd_convolution.
+    filtered: Option<WinogradLayer>,
 }
 
 /// Buffers of a pass while its lists are made.
-struct Maker<'a> {
-    recorder: Recorder<'a>,
+struct PassBuilder<'a> {
+    context: KernelContext<'a>,
     plan: &'a Plan,
     batch: usize,
     tensors: Vec<wgpu::Buffer>,
@@ -80,47 +80,48 @@ struct Maker<'a> {
     part: wgpu::Buffer,
     scores: wgpu::Buffer,
     labels: wgpu::Buffer,
-    own: Vec<Own>,
+    own: Vec<OpBuffers>,
 }
 
 impl Pass {
-    /// The lists of the recorder's models, of which only the count is looked at, for batches of at most `batch` images.
+    /// The lists of the context's models, of which only the count is looked at, for batches of at most `batch` images.
     ///
     /// # Errors
-    /// No room; a buffer above what the adapter binds; a program that the driver refuses.
-    pub fn new(recorder: Recorder, plan: &Plan, batch: usize, outside: &Outside) -> Result<Self> {
+    /// No room; a buffer above what the adapter binds; a pipeline that the driver refuses.
+    pub fn new(context: KernelContext, plan: &Plan, batch: usize, outside: &BatchInputs) -> Result<Self> {
         let wide = plan.images(batch);
         let (table, ranges) = table(plan);
-        let lanes = Lanes {
+        let layout = BatchLayout {
             images: wide,
             dim: plan.dim,
             packed: table.len(),
-            part: part_len(&recorder, plan, batch),
-            ..recorder.lanes
+            part: part_len(&context, plan, batch),
+            ..context.layout
         };
-        let recorder = Recorder { lanes, ..recorder };
-        let mut maker = Maker::new(recorder, plan, batch, ranges)?;
-        let weights = recorder.device.holding("table of the weights", &table)?;
-        let mut pack = vec![parameters::pack(&recorder, table.len(), &weights, &maker.theta, &maker.packed)?];
+        let context = KernelContext { layout, ..context };
+        let mut maker = PassBuilder::new(context, plan, batch, ranges)?;
+        let weights = context.device.buffer_with("table of the weights", &table)?;
+        let mut pack = vec![parameters::pack(&context, table.len(), &weights, &maker.theta, &maker.packed)?];
         let starts = maker.own.iter().map(|own| [own.packed[0].start, own.packed[1].start]);
-        if let Some((weights, layers)) = filtered::layers(&recorder, plan, starts, &maker.packed, wide)? {
+        if let Some((weights, layers)) = winograd_layers::layers(&context, plan, starts, &maker.packed, wide)?
+        {
             pack.push(weights);
             maker.own.iter_mut().zip(layers).for_each(|(own, layer)| own.filtered = layer);
         }
         let mut accumulate = maker.forward(Statistics::Accumulated)?;
-        let last = accumulate.iter().rposition(|dispatch| dispatch.kernel() == "moments_join");
+        let last = accumulate.iter().rposition(|dispatch| dispatch.kernel() == "moments_reduce");
         accumulate.truncate(last.map_or(0, |last| last + 1));
         Ok(Self {
             pack,
             gather: [
-                maker.gather(&outside.resident.train, outside)?,
-                maker.gather(&outside.resident.test, outside)?,
+                maker.gather(&outside.device_dataset.train, outside)?,
+                maker.gather(&outside.device_dataset.test, outside)?,
             ],
             train: [maker.forward(Statistics::Batch)?, maker.backward(outside.sums)?].concat(),
             accumulate,
             fix: maker.fix()?,
             measure: [maker.forward(Statistics::Given)?, maker.losses(outside.sums)?].concat(),
-            lanes,
+            layout,
             wide,
             statistics: maker.own.iter().filter_map(|own| Some(own.norm.as_ref()?[2].clone())).collect(),
             theta: maker.theta,
@@ -131,45 +132,45 @@ impl Pass {
 }
 
 /// Numbers of the part sums of a model: those of the operation that has most.
-fn part_len(recorder: &Recorder, plan: &Plan, batch: usize) -> usize {
+fn part_len(context: &KernelContext, plan: &Plan, batch: usize) -> usize {
     let of_op = |op: &Op| match op.kind {
-        Kind::Correlate(correlation, _) => {
-            let (weights, run) = (correlation.part_len(recorder, batch), correlation.run_len(recorder));
-            let sums = batch_norm::part_len(recorder, correlation.output, batch);
-            weights.max(sums).max(batch_norm::moments_len(correlation.output, batch, run))
+        Kind::Convolution(convolution, _) => {
+            let (weights, run) = (convolution.part_len(context, batch), convolution.run_len(context));
+            let sums = batch_norm::part_len(context, convolution.output, batch);
+            weights.max(sums).max(batch_norm::moments_len(convolution.output, batch, run))
         }
-        Kind::Normalise(normalise) => batch_norm::part_len(recorder, normalise.shape, batch),
+        Kind::Normalisation(normalise) => batch_norm::part_len(context, normalise.shape, batch),
         _ => 0,
     };
     plan.ops.iter().map(of_op).fold(tangent_removal::PART_LEN, usize::max)
 }
 
-impl<'a> Maker<'a> {
+impl<'a> PassBuilder<'a> {
     fn new(
-        recorder: Recorder<'a>,
+        context: KernelContext<'a>,
         plan: &'a Plan,
         batch: usize,
         ranges: Vec<[Range<usize>; 3]>,
     ) -> Result<Self> {
-        let Recorder { device, lanes, .. } = recorder;
-        let numbers = |what, len: usize| device.numbers(what, lanes.count * len);
+        let KernelContext { device, layout, .. } = context;
+        let numbers = |what, len: usize| device.floats(what, layout.models * len);
         let logits = plan.tensors.len() - 1;
         let tensors = plan.tensors.iter().enumerate().map(|(tensor, &shape)| {
-            let each = if recorder.halves && tensor != logits { 2 } else { 4 };
-            device.buffer("activations", (each * lanes.count * tensor_len(shape) * lanes.images) as u64)
+            let each = if context.f16 && tensor != logits { 2 } else { 4 };
+            device.buffer("activations", (each * layout.models * tensor_len(shape) * layout.images) as u64)
         });
         let place = |offset: usize| {
             let place = device.uniform("place", 16)?;
-            device.fill(&place, &[offset as u32, 0, 0, 0]);
+            device.write(&place, &[offset as u32, 0, 0, 0]);
             Ok::<_, crate::error::Error>(place)
         };
         let own = plan.ops.iter().zip(ranges).map(|(op, packed)| {
             let bias = match op.kind {
-                Kind::Correlate(c, _) => c.input.channels * c.output.channels * c.taps(),
+                Kind::Convolution(c, _) => c.input.channels * c.output.channels * c.taps(),
                 _ => 0,
             };
             let norm = match op.kind {
-                Kind::Normalise(normalise) if normalise.norm => {
+                Kind::Normalisation(normalise) if normalise.norm => {
                     let half = normalise.norm_len() / 2;
                     let [act, means, statistics] = [2 * half, half, half];
                     Some([
@@ -180,7 +181,7 @@ impl<'a> Maker<'a> {
                 }
                 _ => None,
             };
-            Ok(Own {
+            Ok(OpBuffers {
                 packed,
                 places: [place(op.parameters)?, place(op.parameters + bias)?],
                 norm,
@@ -189,14 +190,14 @@ impl<'a> Maker<'a> {
         });
         Ok(Self {
             tensors: tensors.collect::<Result<_>>()?,
-            theta: numbers("parameters", lanes.theta_len())?,
-            gradient: numbers("gradient", lanes.theta_len())?,
-            packed: numbers("packed weights", lanes.packed)?,
-            part: numbers("part sums", lanes.part)?,
-            scores: numbers("losses", 2 * lanes.images)?,
-            labels: numbers("labels", lanes.images)?,
+            theta: numbers("parameters", layout.theta_len())?,
+            gradient: numbers("gradient", layout.theta_len())?,
+            packed: numbers("packed weights", layout.packed)?,
+            part: numbers("part sums", layout.part)?,
+            scores: numbers("losses", 2 * layout.images)?,
+            labels: numbers("labels", layout.images)?,
             own: own.collect::<Result<_>>()?,
-            recorder,
+            context,
             plan,
             batch,
         })
@@ -204,65 +205,66 @@ impl<'a> Maker<'a> {
 
     /// A part of the packed weights, of the first model, from where kernels find that of the others.
     fn weights(&self, range: &Range<usize>) -> wgpu::BufferBinding<'_> {
-        let Lanes { count, packed, .. } = self.recorder.lanes;
+        let BatchLayout { models: count, packed, .. } = self.context.layout;
         let size = wgpu::BufferSize::new(4 * ((count - 1) * packed + range.len()) as u64);
         wgpu::BufferBinding { buffer: &self.packed, offset: 4 * range.start as u64, size }
     }
 
-    fn gather(&self, part: &Part, outside: &Outside) -> Result<Vec<Dispatch>> {
+    fn gather(&self, part: &DeviceSplit, outside: &BatchInputs) -> Result<Vec<Dispatch>> {
         let gather = |(samples, first, count): &(wgpu::Buffer, usize, usize)| {
             let palette = part.palette.as_ref().map(|(palette, plane)| (palette, *plane));
             let chunk = samples::Chunk { samples, palette, first: *first, count: *count };
             let buffers = [&part.labels, outside.order, &self.tensors[0], &self.labels];
-            samples::gather(&self.recorder, self.plan.tensors[0], chunk, outside.border, buffers)
+            samples::gather(&self.context, self.plan.tensors[0], chunk, outside.border, buffers)
         };
         part.chunks.iter().map(gather).collect()
     }
 
     fn forward(&self, statistics: Statistics) -> Result<Vec<Dispatch>> {
-        let (recorder, part) = (&self.recorder, &self.part);
+        let (context, part) = (&self.context, &self.part);
         let mut list = Vec::new();
         // The moments that the operation before has left.
         let mut left = None;
         for (op, own) in self.plan.ops.iter().zip(&self.own) {
             let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
             match op.kind {
-                Kind::Correlate(correlation, follows) => {
+                Kind::Convolution(convolution, follows) => {
                     let [weights, _, bias] = &own.packed;
                     let weights = self.weights(weights);
-                    let bias = correlation.bias.then(|| self.weights(bias));
+                    let bias = convolution.bias.then(|| self.weights(bias));
                     if let Some(filtered) = &own.filtered {
-                        list.extend(filtered.forward(recorder, follows == Follows::Relu, x, bias, z)?);
+                        list.extend(filtered.forward(context, follows == Follows::Relu, x, bias, z)?);
                         continue;
                     }
                     let then = match follows {
-                        Follows::Relu => Then::Relu,
-                        Follows::Norm if statistics != Statistics::Given => Then::Moments(part),
-                        _ => Then::Nothing,
+                        Follows::Relu => Epilogue::Relu,
+                        Follows::Norm if statistics != Statistics::Given => Epilogue::Moments(part),
+                        _ => Epilogue::Nothing,
                     };
-                    left =
-                        matches!(then, Then::Moments(_)).then(|| Parts::Runs(correlation.run_len(recorder)));
-                    list.push(correlation.forward(recorder, then, x, weights, bias, z)?);
+                    left = matches!(then, Epilogue::Moments(_))
+                        .then(|| MomentParts::Runs(convolution.run_len(context)));
+                    list.push(convolution.forward(context, then, x, weights, bias, z)?);
                 }
-                Kind::Normalise(normalise) => {
+                Kind::Normalisation(normalise) => {
                     if let (Some([norm, _, sums]), true) = (&own.norm, statistics != Statistics::Given) {
                         let statistics = (statistics == Statistics::Accumulated).then_some(sums);
-                        let acts = Acts { place: &own.places[0], theta: &self.theta, norm, statistics };
+                        let acts =
+                            NormBuffers { place: &own.places[0], theta: &self.theta, norm, statistics };
                         match left.take() {
-                            Some(parts) => list.push(normalise.join(recorder, parts, part, &acts)?),
-                            None => list.extend(normalise.moments(recorder, self.batch, x, part, &acts)?),
+                            Some(parts) => list.push(normalise.join(context, parts, part, &acts)?),
+                            None => list.extend(normalise.moments(context, self.batch, x, part, &acts)?),
                         }
                     }
                     let other = op.other.map(|tensor| &self.tensors[tensor]);
                     let norm = own.norm.as_ref().map_or(x, |[norm, ..]| norm);
-                    list.push(normalise.forward(recorder, x, norm, other, z)?);
+                    list.push(normalise.forward(context, x, norm, other, z)?);
                 }
                 Kind::MaxPool(window) => {
                     let channels = self.plan.tensors[op.x].channels;
-                    list.push(pool::max_forward(recorder, &window, channels, x, z)?);
+                    list.push(pool::max_forward(context, &window, channels, x, z)?);
                 }
                 Kind::AveragePool => {
-                    list.push(pool::average_forward(recorder, self.plan.tensors[op.x], x, z)?);
+                    list.push(pool::average_forward(context, self.plan.tensors[op.x], x, z)?);
                 }
             }
         }
@@ -271,11 +273,11 @@ impl<'a> Maker<'a> {
 
     fn fix(&self) -> Result<Vec<Dispatch>> {
         let norms = self.plan.ops.iter().zip(&self.own).filter_map(|(op, own)| match op.kind {
-            Kind::Normalise(normalise) => Some((normalise, &own.places[0], own.norm.as_ref()?)),
+            Kind::Normalisation(normalise) => Some((normalise, &own.places[0], own.norm.as_ref()?)),
             _ => None,
         });
-        let fix = |(normalise, place, [norm, _, statistics]): (Normalise, _, &[_; 3])| {
-            normalise.given(&self.recorder, place, &self.theta, statistics, norm)
+        let fix = |(normalise, place, [norm, _, statistics]): (Normalisation, _, &[_; 3])| {
+            normalise.given(&self.context, place, &self.theta, statistics, norm)
         };
         norms.map(fix).collect()
     }
@@ -283,25 +285,25 @@ impl<'a> Maker<'a> {
     fn losses(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
         let logits = &self.tensors[self.plan.tensors.len() - 1];
         let [labels, scores] = [&self.labels, &self.scores];
-        let losses = loss::cross_entropy(&self.recorder, self.plan.classes, logits, labels, scores, None)?;
-        Ok(vec![losses, loss::sums(&self.recorder, scores, sums)?])
+        let losses = loss::cross_entropy(&self.context, self.plan.classes, logits, labels, scores, None)?;
+        Ok(vec![losses, loss::sums(&self.context, scores, sums)?])
     }
 
     /// Losses and the way back. A tensor's gradient lies in a buffer of its own from its first reader, on the way
     /// back, to its maker; then another of that size may have it.
     fn backward(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
-        let recorder = &self.recorder;
-        let Lanes { count, images, .. } = recorder.lanes;
+        let context = &self.context;
+        let BatchLayout { models: count, images, .. } = context.layout;
         // A single model needs no more than its batch.
         let images = if count == 1 { self.batch } else { count * images };
         let bytes = self.plan.tensors.iter().map(|&shape| 4 * (tensor_len(shape) * images) as u64);
-        let mut gradients = Gradients::new(recorder.device, bytes);
+        let mut gradients = Gradients::new(context.device, bytes);
         let last = self.plan.tensors.len() - 1;
         let (logits, [labels, scores]) = (&self.tensors[last], [&self.labels, &self.scores]);
         let (dz, _) = gradients.take(last)?;
         let mut list = vec![
-            loss::cross_entropy(recorder, self.plan.classes, logits, labels, scores, Some(&dz))?,
-            loss::sums(recorder, scores, sums)?,
+            loss::cross_entropy(context, self.plan.classes, logits, labels, scores, Some(&dz))?,
+            loss::sums(context, scores, sums)?,
         ];
         for (op, own) in self.plan.ops.iter().zip(&self.own).rev() {
             // What nobody reads has no gradient.
@@ -315,28 +317,29 @@ impl<'a> Maker<'a> {
     fn back(
         &self,
         op: &Op,
-        own: &Own,
+        own: &OpBuffers,
         dz: &wgpu::Buffer,
         gradients: &mut Gradients,
         list: &mut Vec<Dispatch>,
     ) -> Result<()> {
-        let (recorder, shape) = (&self.recorder, self.plan.tensors[op.x]);
+        let (context, shape) = (&self.context, self.plan.tensors[op.x]);
         let [x, z] = [op.x, op.z].map(|tensor| &self.tensors[tensor]);
         let [place, place_of_bias] = &own.places;
         match op.kind {
-            Kind::Correlate(correlation, follows) => {
+            Kind::Convolution(convolution, follows) => {
                 if follows == Follows::Relu {
-                    list.push(pool::mask(recorder, correlation.output, z, dz)?);
+                    list.push(pool::mask(context, convolution.output, z, dz)?);
                 }
                 let [part, gradient] = [&self.part, &self.gradient];
                 let weights =
-                    correlation.backward_weights(recorder, self.batch, x, dz, part, place, gradient)?;
+                    convolution.backward_weights(context, self.batch, x, dz, part, place, gradient)?;
                 list.extend(weights);
-                if correlation.bias {
-                    let plain = Normalise { shape: correlation.output, norm: false, add: false, relu: false };
-                    let back = Back { dz, x, norm: x, means: x, z, dx: (x, false), dother: None };
+                if convolution.bias {
+                    let plain =
+                        Normalisation { shape: convolution.output, norm: false, add: false, relu: false };
+                    let back = BackwardBuffers { dz, x, norm: x, means: x, z, dx: (x, false), dother: None };
                     list.extend(plain.backward_sums(
-                        recorder,
+                        context,
                         self.batch,
                         &back,
                         part,
@@ -348,25 +351,25 @@ impl<'a> Maker<'a> {
                     let (dx, there) = gradients.take(op.x)?;
                     let weights = self.weights(&own.packed[1]);
                     match &own.filtered {
-                        Some(filtered) => list.extend(filtered.backward_data(recorder, there, dz, &dx)?),
-                        None => list.push(correlation.backward_data(recorder, there, dz, weights, &dx)?),
+                        Some(filtered) => list.extend(filtered.backward_data(context, there, dz, &dx)?),
+                        None => list.push(convolution.backward_data(context, there, dz, weights, &dx)?),
                     }
                 }
             }
-            Kind::Normalise(normalise) => {
+            Kind::Normalisation(normalise) => {
                 let [norm, means] = own.norm.as_ref().map_or([x, x], |[norm, means, _]| [norm, means]);
-                let mut back = Back { dz, x, norm, means, z, dx: (x, false), dother: None };
+                let mut back = BackwardBuffers { dz, x, norm, means, z, dx: (x, false), dother: None };
                 if normalise.norm {
                     let [part, gradient] = [&self.part, &self.gradient];
-                    list.extend(normalise.backward_sums(recorder, self.batch, &back, part, place, gradient)?);
+                    list.extend(normalise.backward_sums(context, self.batch, &back, part, place, gradient)?);
                 }
                 // The images have no gradient; nor can a buffer be bound twice, where a tensor is added to itself.
                 let other = op.other.filter(|&other| other > 0);
                 let apart = other.is_some_and(|other| other == op.x || op.x == 0);
                 if apart {
                     let (dx, there) = gradients.take(other.unwrap_or(0))?;
-                    let only = Normalise { norm: false, add: false, ..normalise };
-                    list.push(only.backward(recorder, &Back { dx: (&dx, there), ..back })?);
+                    let only = Normalisation { norm: false, add: false, ..normalise };
+                    list.push(only.backward(context, &BackwardBuffers { dx: (&dx, there), ..back })?);
                 }
                 if op.x > 0 {
                     let (dx, there) = gradients.take(op.x)?;
@@ -376,18 +379,18 @@ impl<'a> Maker<'a> {
                     };
                     back.dx = (&dx, there);
                     back.dother = dother.as_ref().map(|(dother, there)| (dother, *there));
-                    let both = Normalise { add: back.dother.is_some(), ..normalise };
-                    list.push(both.backward(recorder, &back)?);
+                    let both = Normalisation { add: back.dother.is_some(), ..normalise };
+                    list.push(both.backward(context, &back)?);
                 }
             }
             Kind::MaxPool(_) | Kind::AveragePool if op.x == 0 => {}
             Kind::MaxPool(window) => {
                 let (dx, there) = gradients.take(op.x)?;
-                list.push(pool::max_backward(recorder, &window, shape.channels, there, [x, dz, &dx])?);
+                list.push(pool::max_backward(context, &window, shape.channels, there, [x, dz, &dx])?);
             }
             Kind::AveragePool => {
                 let (dx, there) = gradients.take(op.x)?;
-                list.push(pool::average_backward(recorder, shape, there, dz, &dx)?);
+                list.push(pool::average_backward(context, shape, there, dz, &dx)?);
             }
         }
         Ok(())

@@ -18,19 +18,19 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paths {
-    /// Convolutions of 3 × 3 taps, one apart, between 16 channels or more by minimal filtering.
+    /// Convolutions of 3 × 3 taps, one apart, between 16 channels or more by minimal winograd_convolution.
     pub winograd: Option<Winograd>,
     /// Threads of a vector do not read for each other, though the adapter would let them: see [`Device::vector`].
     ///
     /// [`Device::vector`]: crate::Device::vector
     pub no_subgroups: bool,
     /// Activations stored as f16, in half of the bytes; sums, gradients, parameters and logits stay f32.
-    pub halves: bool,
+    pub f16: bool,
 }
 
 impl Paths {
     /// Their names.
-    pub const NAMES: [&str; 4] = ["winograd2", "winograd4", "no-subgroups", "halves"];
+    pub const NAMES: [&str; 4] = ["winograd2", "winograd4", "no-subgroups", "f16"];
 }
 
 impl FromStr for Paths {
@@ -44,7 +44,7 @@ impl FromStr for Paths {
                 "winograd2" => paths.winograd = Some(Winograd::F2),
                 "winograd4" => paths.winograd = Some(Winograd::F4),
                 "no-subgroups" => paths.no_subgroups = true,
-                "halves" => paths.halves = true,
+                "f16" => paths.f16 = true,
                 _ => return Err(Error::NoPath { given: name.to_owned(), known: Self::NAMES.join(", ") }),
             }
         }

@@ -5,28 +5,28 @@ use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::engine::{Mix, Step, StepParams};
 
-/// Steps that a landscape asks for.
+/// StepRequest that a landscape asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Steps {
-    pub lane: usize,
+pub(crate) struct StepRequest {
+    pub model: usize,
     /// How many slots the landscape has.
     pub slots: usize,
-    pub course: StepParams,
+    pub params: StepParams,
     pub steps: Vec<Step>,
     /// Samples and codes of each step's batch.
     pub entries: Arc<Vec<Vec<[u32; 2]>>>,
 }
 
-impl Steps {
+impl StepRequest {
     /// The slots that are trained.
     pub fn trainable(&self) -> Range<usize> {
-        let first = self.course.first_trainable as usize;
+        let first = self.params.first_trainable as usize;
         first..self.slots.max(first)
     }
 
     /// Whether the part of gradients along the simplex is removed.
     pub fn project(&self) -> bool {
-        self.course.tangent_removal > 0.0
+        self.params.tangent_removal > 0.0
     }
 
     /// Whether the same dispatches do for both.
@@ -35,9 +35,9 @@ impl Steps {
     }
 }
 
-/// Points at which a landscape asks for the loss.
-pub(crate) struct Points<'a> {
-    pub lane: usize,
+/// ValueRequest at which a landscape asks for the loss.
+pub(crate) struct ValueRequest<'a> {
+    pub model: usize,
     /// On the test samples, not on the training samples.
     pub test: bool,
     pub chosen: &'a [u32],
@@ -46,7 +46,7 @@ pub(crate) struct Points<'a> {
 
 /// What steps give.
 #[derive(Debug)]
-pub(crate) struct Moved {
+pub(crate) struct StepResult {
     pub losses: Vec<f32>,
     /// The trainable ones.
     pub slots: Vec<Slot>,

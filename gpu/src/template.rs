@@ -1,4 +1,4 @@
-//! WGSL with what its language lacks: numbers known when the program is made, and loops unrolled in the text.
+//! WGSL with what its language lacks: numbers known when the pipeline is made, and loops unrolled in the text.
 //!
 //! A kernel's file is WGSL with lines of `#for i in A..B`, `#if A`, `#else`, `#end`, and with `$NAME` or `$(expression)`
 //! within other lines. Expressions are of whole numbers, names, `+ - * / %` and parentheses; division rounds down.

@@ -1,15 +1,15 @@
 //! What is measured.
 
-use super::{Measured, Work};
-use crate::data::Shared;
-use crate::device::{Device, Opener};
-use crate::engine::Gpu;
+use super::{Measurement, Work};
+use crate::dataset::GpuDataset;
+use crate::device::{Device, DeviceProvider};
+use crate::engine::GpuEngine;
 use crate::error::Result;
-use crate::kernels::batch_norm::{self, Acts, Back, Normalise};
-use crate::kernels::correlation::{Correlation, Then};
+use crate::kernels::batch_norm::{self, BackwardBuffers, NormBuffers, Normalisation};
+use crate::kernels::convolution::{Convolution, Epilogue};
 use crate::kernels::gemm::Gemm;
-use crate::kernels::winograd::{Filtering, Winograd};
-use crate::kernels::{Dispatch, Lanes, Recorder, parameters, peak, tensor_len, whole};
+use crate::kernels::winograd::{Winograd, WinogradConvolution};
+use crate::kernels::{BatchLayout, Dispatch, KernelContext, fma_throughput, parameters, tensor_len, whole};
 use crate::network::Plan;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use valleys_core::rng::{Key, Purpose, Stream};
 /// A name, and what makes the measurement.
 type Case = (String, Make);
 
-type Make = Box<dyn Fn(&Recorder) -> Result<Measured>>;
+type Make = Box<dyn Fn(&KernelContext) -> Result<Measurement>>;
 
 /// Convolutions by their networks: channels before and after, size of the image, kernel, stride, padding.
 const LAYERS: [(&str, [usize; 6]); 14] = [
@@ -40,7 +40,7 @@ const LAYERS: [(&str, [usize; 6]); 14] = [
     ("64 to 64", [64, 64, 32, 3, 1, 1]),
 ];
 
-/// What is measured of a layer, and by which minimal filtering, where it pays.
+/// What is measured of a layer, and by which minimal winograd_convolution, where it pays.
 const KERNELS: [(&str, Option<Winograd>); 7] = [
     ("forward", None),
     ("forward_winograd2", Some(Winograd::F2)),
@@ -53,16 +53,16 @@ const KERNELS: [(&str, Option<Winograd>); 7] = [
 
 pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
     let hardware = device.is_hardware();
-    // A program that plays a GPU is some thousand times slower.
+    // A pipeline that plays a GPU is some thousand times slower.
     let (batch, large) = if hardware { (128, 1 << 24) } else { (16, 1 << 22) };
     let mut all: Vec<Case> = Vec::new();
     let mut add = |name: String, make: Make| all.push((name, make));
-    add("peak".into(), Box::new(peak_sampling));
+    add("fma_throughput".into(), Box::new(peak_sampling));
     for kernel in ["copy", "relu", "mix", "step"] {
-        add(format!("{kernel} {large}"), Box::new(move |recorder| streamed(recorder, kernel, large)));
+        add(format!("{kernel} {large}"), Box::new(move |context| streamed(context, kernel, large)));
     }
     for n in [256, 512, 1024, 2048, 4096].into_iter().filter(|&n| hardware || n <= 1024) {
-        add(format!("gemm {n}"), Box::new(move |recorder| product(recorder, n)));
+        add(format!("gemm {n}"), Box::new(move |context| product(context, n)));
     }
     for (layer, sizes) in LAYERS {
         let batch = match layer {
@@ -70,13 +70,14 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
             layer if layer.contains("lenet") => 128,
             _ => batch,
         };
-        let correlation = correlation(sizes);
+        let convolution = convolution(sizes);
         for (kernel, winograd) in KERNELS {
-            let filtering = winograd.and_then(|winograd| Filtering::worth(correlation, winograd));
-            if filtering.is_some() || winograd.is_none() {
+            let winograd_convolution =
+                winograd.and_then(|winograd| WinogradConvolution::worth(convolution, winograd));
+            if winograd_convolution.is_some() || winograd.is_none() {
                 let shape = format!("{layer} b{batch}");
-                let make = move |recorder: &Recorder| {
-                    convolved(recorder, kernel, &shape, correlation, filtering, batch)
+                let make = move |context: &KernelContext| {
+                    convolved(context, kernel, &shape, convolution, winograd_convolution, batch)
                 };
                 add(format!("{kernel} {layer} b{batch}"), Box::new(make));
             }
@@ -85,10 +86,10 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
     for kernel in ["batch_norm_forward", "batch_norm_backward"] {
         for sizes in [[16, 32], [32, 16], [64, 8]] {
             let name = format!("{kernel} {sizes:?} b{batch}");
-            add(name, Box::new(move |recorder| normalised(recorder, kernel, sizes, batch)));
+            add(name, Box::new(move |context| normalised(context, kernel, sizes, batch)));
         }
     }
-    let several = if hardware { Lanes::MOST } else { 2 };
+    let several = if hardware { BatchLayout::MAX_MODELS } else { 2 };
     let mut networks = vec![("lenet5", 1), ("lenet5", several), ("resnet20", 1), ("resnet20", several)];
     if hardware {
         networks.extend([("resnet56", 1), ("resnet110", 1), ("wrn56-2", 1)]);
@@ -98,24 +99,24 @@ pub(super) fn all(device: Arc<Device>) -> Vec<Case> {
         let one = if models > 1 { format!(", one of {models}") } else { String::new() };
         let shape = format!("{network} b{batch}{one}");
         let (device, name) = (device.clone(), format!("step {shape}"));
-        let make = move |_: &Recorder| stepped(&device, network, &shape, batch, models);
+        let make = move |_: &KernelContext| stepped(&device, network, &shape, batch, models);
         add(name, Box::new(make));
     }
     all
 }
 
-fn random(recorder: &Recorder, len: usize) -> Result<wgpu::Buffer> {
+fn random(context: &KernelContext, len: usize) -> Result<wgpu::Buffer> {
     let mut stream = Stream::new(Key::new(1, 0), Purpose::Perturbation, 0, 0);
     let some: Vec<f32> = (0..4096).map(|_| stream.normal() as f32).collect();
-    recorder.device.holding("numbers", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
+    context.device.buffer_with("numbers", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
 }
 
-fn peak_sampling(recorder: &Recorder) -> Result<Measured> {
-    let threads = 16 * recorder.threads();
-    let list = vec![peak::peak(recorder, threads, &recorder.device.numbers("sums", 4 * threads)?)?];
-    let flops = (threads * peak::FLOPS) as f64;
-    Ok(Measured {
-        kernel: "peak",
+fn peak_sampling(context: &KernelContext) -> Result<Measurement> {
+    let threads = 16 * context.threads();
+    let list = vec![fma_throughput::chains(context, threads, &context.device.floats("sums", 4 * threads)?)?];
+    let flops = (threads * fma_throughput::FLOPS) as f64;
+    Ok(Measurement {
+        kernel: "fma_throughput",
         shape: format!("{threads} threads"),
         flops,
         bytes: 0.0,
@@ -123,117 +124,123 @@ fn peak_sampling(recorder: &Recorder) -> Result<Measured> {
     })
 }
 
-fn streamed(recorder: &Recorder, kernel: &'static str, len: usize) -> Result<Measured> {
-    let [a, b, c, d] = [(); 4].map(|()| random(recorder, len));
+fn streamed(context: &KernelContext, kernel: &'static str, len: usize) -> Result<Measurement> {
+    let [a, b, c, d] = [(); 4].map(|()| random(context, len));
     let [a, b, c, d] = [a?, b?, c?, d?];
     let shape = Shape::flat(4);
-    let relu = Normalise { shape, norm: false, add: false, relu: true };
-    let copy = Normalise { relu: false, ..relu };
+    let relu = Normalisation { shape, norm: false, add: false, relu: true };
+    let copy = Normalisation { relu: false, ..relu };
     let (list, reads) = match kernel {
-        "copy" => (vec![copy.forward(recorder, &a, &a, None, &b)?], 2),
-        "relu" => (vec![relu.forward(recorder, &a, &a, None, &b)?], 2),
-        "mix" => (parameters::mix(recorder, len, &a, &[&b, &c, &d])?, 4),
-        _ => (vec![parameters::step(recorder, len, [&a, &b, &c, &d])?], 6),
+        "copy" => (vec![copy.forward(context, &a, &a, None, &b)?], 2),
+        "relu" => (vec![relu.forward(context, &a, &a, None, &b)?], 2),
+        "mix" => (parameters::mix(context, len, &a, &[&b, &c, &d])?, 4),
+        _ => (vec![parameters::step(context, len, [&a, &b, &c, &d])?], 6),
     };
     let shape = format!("{len} numbers");
     let bytes = (4 * reads * len) as f64;
-    Ok(Measured { kernel, shape, flops: 0.0, bytes, work: Work::List(list, (len / 4) as u32) })
+    Ok(Measurement { kernel, shape, flops: 0.0, bytes, work: Work::List(list, (len / 4) as u32) })
 }
 
-fn product(recorder: &Recorder, n: usize) -> Result<Measured> {
-    let [a, b, c] = [random(recorder, n * n)?, random(recorder, n * n)?, random(recorder, n * n)?];
+fn product(context: &KernelContext, n: usize) -> Result<Measurement> {
+    let [a, b, c] = [random(context, n * n)?, random(context, n * n)?, random(context, n * n)?];
     let gemm = Gemm { rows: n, columns: n, depth: n, transposed: [false; 2], distances: false };
-    let list = vec![gemm.dispatch(recorder, [&a, &b, &c])?];
+    let list = vec![gemm.dispatch(context, [&a, &b, &c])?];
     let (flops, bytes) = (2.0 * (n as f64).powi(3), (12 * n * n) as f64);
-    Ok(Measured { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
+    Ok(Measurement { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
 }
 
-fn correlation([channels, outputs, size, edge, stride, padding]: [usize; 6]) -> Correlation {
+fn convolution([channels, outputs, size, edge, stride, padding]: [usize; 6]) -> Convolution {
     let input = Shape { channels, height: size, width: size };
     let output = Layer::Convolution { outputs, kernel: edge, stride, padding, bias: false }.output(input);
-    Correlation { input, output, kernel: [edge; 2], stride, padding, bias: false, logits: false }
+    Convolution { input, output, kernel: [edge; 2], stride, padding, bias: false, logits: false }
 }
 
 fn convolved(
-    recorder: &Recorder,
+    context: &KernelContext,
     kernel: &'static str,
     shape: &str,
-    correlation: Correlation,
-    filtering: Option<Filtering>,
+    convolution: Convolution,
+    winograd_convolution: Option<WinogradConvolution>,
     batch: usize,
-) -> Result<Measured> {
-    let Correlation { input, output, .. } = correlation;
-    let parameters = input.channels * output.channels * correlation.taps();
-    let [x, y] =
-        [random(recorder, tensor_len(input) * batch)?, random(recorder, tensor_len(output) * batch)?];
-    let weights =
-        random(recorder, correlation.forward_table().len().max(correlation.backward_table().len()))?;
-    let list = match (kernel, filtering) {
-        (_, Some(filtering)) => filtered(recorder, filtering, kernel, [&x, &y], batch)?,
+) -> Result<Measurement> {
+    let Convolution { input, output, .. } = convolution;
+    let parameters = input.channels * output.channels * convolution.taps();
+    let [x, y] = [random(context, tensor_len(input) * batch)?, random(context, tensor_len(output) * batch)?];
+    let weights = random(context, convolution.forward_table().len().max(convolution.backward_table().len()))?;
+    let list = match (kernel, winograd_convolution) {
+        (_, Some(winograd_convolution)) => filtered(context, winograd_convolution, kernel, [&x, &y], batch)?,
         ("forward", _) => {
-            vec![correlation.forward(recorder, Then::Nothing, &x, whole(&weights), None, &y)?]
+            vec![convolution.forward(context, Epilogue::Nothing, &x, whole(&weights), None, &y)?]
         }
-        ("backward_data", _) => vec![correlation.backward_data(recorder, false, &y, whole(&weights), &x)?],
+        ("backward_data", _) => vec![convolution.backward_data(context, false, &y, whole(&weights), &x)?],
         _ => {
-            let part = recorder.device.numbers("part sums", correlation.part_len(recorder, batch))?;
-            let gradient = recorder.device.numbers("gradient", parameters)?;
-            let place = recorder.device.uniform("place", 16)?;
-            correlation.backward_weights(recorder, batch, &x, &y, &part, &place, &gradient)?.to_vec()
+            let part = context.device.floats("part sums", convolution.part_len(context, batch))?;
+            let gradient = context.device.floats("gradient", parameters)?;
+            let place = context.device.uniform("place", 16)?;
+            convolution.backward_weights(context, batch, &x, &y, &part, &place, &gradient)?.to_vec()
         }
     };
-    let flops = (correlation.flops() * batch) as f64;
+    let flops = (convolution.flops() * batch) as f64;
     let bytes = 4.0 * ((input.len() + output.len()) * batch + parameters) as f64;
     let work = Work::List(list, batch as u32);
-    Ok(Measured { kernel, shape: shape.to_owned(), flops, bytes, work })
+    Ok(Measurement { kernel, shape: shape.to_owned(), flops, bytes, work })
 }
 
-/// A convolution by minimal filtering, its weights transformed already, as they are once for each θ(t).
+/// A convolution by minimal winograd_convolution, its weights transformed already, as they are once for each θ(t).
 fn filtered(
-    recorder: &Recorder,
-    filtering: Filtering,
+    context: &KernelContext,
+    winograd_convolution: WinogradConvolution,
     kernel: &str,
     [x, y]: [&wgpu::Buffer; 2],
     batch: usize,
 ) -> Result<Vec<Dispatch>> {
-    let [v, m] = filtering.planes_len(batch).map(|len| recorder.device.numbers("planes", len));
+    let [v, m] = winograd_convolution.planes_len(batch).map(|len| context.device.floats("planes", len));
     let (planes, back) = ([v?, m?], kernel.starts_with("backward"));
-    let weights = random(recorder, filtering.weights_len(back))?;
+    let weights = random(context, winograd_convolution.weights_len(back))?;
     let weights = whole(&weights);
     let list = match back {
-        false => filtering.forward(recorder, false, x, weights, None, &planes, y)?,
-        true => filtering.backward_data(recorder, false, y, weights, &planes, x)?,
+        false => winograd_convolution.forward(context, false, x, weights, None, &planes, y)?,
+        true => winograd_convolution.backward_data(context, false, y, weights, &planes, x)?,
     };
     Ok(list.to_vec())
 }
 
 fn normalised(
-    recorder: &Recorder,
+    context: &KernelContext,
     kernel: &'static str,
     [channels, size]: [usize; 2],
     batch: usize,
-) -> Result<Measured> {
+) -> Result<Measurement> {
     let shape = Shape { channels, height: size, width: size };
-    let op = Normalise { shape, norm: true, add: false, relu: true };
+    let op = Normalisation { shape, norm: true, add: false, relu: true };
     let all = tensor_len(shape) * batch;
     let [x, z, dz, dx] =
-        [random(recorder, all)?, random(recorder, all)?, random(recorder, all)?, random(recorder, all)?];
-    let [act, means] = [random(recorder, op.norm_len())?, random(recorder, op.norm_len())?];
-    let part = recorder.device.numbers("part sums", batch_norm::part_len(recorder, shape, batch))?;
-    let [theta, gradient] = [random(recorder, 2 * channels)?, random(recorder, 2 * channels)?];
-    let place = recorder.device.uniform("place", 16)?;
+        [random(context, all)?, random(context, all)?, random(context, all)?, random(context, all)?];
+    let [act, means] = [random(context, op.norm_len())?, random(context, op.norm_len())?];
+    let part = context.device.floats("part sums", batch_norm::part_len(context, shape, batch))?;
+    let [theta, gradient] = [random(context, 2 * channels)?, random(context, 2 * channels)?];
+    let place = context.device.uniform("place", 16)?;
     let (mut list, sweeps) = (Vec::new(), if kernel == "batch_norm_forward" { 3 } else { 7 });
     if kernel == "batch_norm_forward" {
-        let acts = Acts { place: &place, theta: &theta, norm: &act, statistics: None };
-        list.extend(op.moments(recorder, batch, &x, &part, &acts)?);
-        list.push(op.forward(recorder, &x, &act, None, &z)?);
+        let acts = NormBuffers { place: &place, theta: &theta, norm: &act, statistics: None };
+        list.extend(op.moments(context, batch, &x, &part, &acts)?);
+        list.push(op.forward(context, &x, &act, None, &z)?);
     } else {
-        let back = Back { dz: &dz, x: &x, norm: &act, means: &means, z: &z, dx: (&dx, false), dother: None };
-        list.extend(op.backward_sums(recorder, batch, &back, &part, &place, &gradient)?);
-        list.push(op.backward(recorder, &back)?);
+        let back = BackwardBuffers {
+            dz: &dz,
+            x: &x,
+            norm: &act,
+            means: &means,
+            z: &z,
+            dx: (&dx, false),
+            dother: None,
+        };
+        list.extend(op.backward_sums(context, batch, &back, &part, &place, &gradient)?);
+        list.push(op.backward(context, &back)?);
     }
     let bytes = (4 * sweeps * shape.len() * batch) as f64;
     let work = Work::List(list, batch as u32);
-    Ok(Measured { kernel, shape: format!("{shape} b{batch}"), flops: 0.0, bytes, work })
+    Ok(Measurement { kernel, shape: format!("{shape} b{batch}"), flops: 0.0, bytes, work })
 }
 
 /// Random images.
@@ -254,7 +261,13 @@ impl LabelledData for Noise {
 }
 
 /// Steps of a network; of several, each in a thread, in the same dispatches. Time and work are those of one.
-fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: usize) -> Result<Measured> {
+fn stepped(
+    device: &Arc<Device>,
+    name: &str,
+    shape: &str,
+    batch: usize,
+    models: usize,
+) -> Result<Measurement> {
     let (input, layers): (_, Vec<Layer>) = match name {
         "lenet5" => (zoo::LENET5_INPUT, zoo::LENET5.map(|(_, layer)| layer).to_vec()),
         name => {
@@ -274,12 +287,12 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
     let count = batch * steps;
     let inputs = (0..count * input.len()).map(|_| stream.normal() as f32).collect();
     let labels = (0..count).map(|_| stream.below(10) as u8).collect();
-    let opener = Arc::new(Opener::with(device.clone()));
-    let shared = Shared::new(opener, Arc::new(Noise { inputs, labels }), 1).side_by_side(models);
+    let provider = Arc::new(DeviceProvider::with(device.clone()));
+    let shared = GpuDataset::new(provider, Arc::new(Noise { inputs, labels }), 1).with_models(models);
     let shared = Arc::new(shared);
     let mut gpus = Vec::new();
     for model in 0..models as u32 {
-        let mut gpu = Gpu::new(&network, shared.clone(), batch, 1, None)?;
+        let mut gpu = GpuEngine::new(&network, shared.clone(), batch, 1, None)?;
         let mut theta = vec![0.0; network.parameter_len()];
         initialise(&network, 1, model, &mut theta);
         gpu.put(0, &theta)?;
@@ -288,7 +301,7 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
     let plan = Plan::new(&network)?;
     let bytes = plan.bytes(batch, device.paths()) as f64;
     let flops = (3 * network.flops() * batch) as f64;
-    let course = StepParams {
+    let params = StepParams {
         key: Key::new(1, 1),
         epoch: 0,
         first_trainable: 0,
@@ -301,7 +314,7 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
         (0..steps as u32).map(|batch| Step { mix: mix.clone(), rate: 1e-3, batch }).collect();
     let step = move || {
         let start = Instant::now();
-        let advance = |gpu: &mut Gpu| gpu.advance(&course, &list, &mut vec![0.0; steps]);
+        let advance = |gpu: &mut GpuEngine| gpu.advance(&params, &list, &mut vec![0.0; steps]);
         std::thread::scope(|scope| {
             let threads: Vec<_> = gpus.iter_mut().map(|gpu| scope.spawn(|| advance(gpu))).collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("a step does not panic"))
@@ -309,5 +322,5 @@ fn stepped(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: 
         Ok(start.elapsed().as_secs_f64() / (steps * models) as f64)
     };
     let work = Work::Steps(Box::new(step), steps * models);
-    Ok(Measured { kernel: "step", shape: shape.to_owned(), flops, bytes, work })
+    Ok(Measurement { kernel: "step", shape: shape.to_owned(), flops, bytes, work })
 }

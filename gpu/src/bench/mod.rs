@@ -5,7 +5,7 @@ mod cases;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Dispatch, Lanes, Record, Recorder};
+use crate::kernels::{BatchLayout, Dispatch, KernelContext, PassParams};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ pub struct Row {
     pub median_seconds: f64,
     /// The best of them.
     pub best_seconds: f64,
-    /// Processor time of all threads, the best of the repetitions, where a program plays the GPU and Linux tells it.
+    /// Processor time of all threads, the best of the repetitions, where a pipeline plays the GPU and Linux tells it.
     pub processor_seconds: Option<f64>,
     /// 10⁹ floating-point operations a second, by the best; those of padding do not count.
     pub gflops: f64,
@@ -31,7 +31,7 @@ pub struct Row {
 }
 
 /// What is measured: dispatches, their operations and their bytes.
-pub(crate) struct Measured {
+pub(crate) struct Measurement {
     pub kernel: &'static str,
     pub shape: String,
     pub flops: f64,
@@ -64,13 +64,13 @@ const REPETITIONS: usize = 7;
 /// # Errors
 /// The device is lost, or has no room.
 pub fn run(device: &Arc<Device>, pattern: &str, mut tell: impl FnMut(&Row)) -> Result<Vec<Row>> {
-    let records = device.uniform("records", Lanes::ONE.stride())?;
-    let recorder = Recorder::of_one(device, &records);
+    let params = device.uniform("pass parameters", BatchLayout::ONE.stride())?;
+    let context = KernelContext::single(device, &params);
     let mut rows = Vec::new();
     for (name, make) in cases::all(device.clone()) {
         if name.contains(pattern) {
-            let measured = make(&recorder)?;
-            let row = measure(&recorder, measured)?;
+            let measured = make(&context)?;
+            let row = measure(&context, measured)?;
             tell(&row);
             rows.push(row);
         }
@@ -78,22 +78,22 @@ pub fn run(device: &Arc<Device>, pattern: &str, mut tell: impl FnMut(&Row)) -> R
     Ok(rows)
 }
 
-fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
-    let Measured { kernel, shape, flops, bytes, work } = measured;
+fn measure(context: &KernelContext, measured: Measurement) -> Result<Row> {
+    let Measurement { kernel, shape, flops, bytes, work } = measured;
     let timestamps =
-        recorder.device.has_timestamps() && recorder.device.is_hardware() && matches!(work, Work::List(..));
+        context.device.has_timestamps() && context.device.is_hardware() && matches!(work, Work::List(..));
     let mut go: Box<dyn FnMut() -> Result<(f64, usize)>> = match work {
         Work::Steps(mut step, steps) => {
             step()?;
             Box::new(move || Ok((step()?, steps)))
         }
         Work::List(list, count) => {
-            recorder.device.fill(recorder.records, &[Record { count, ..Record::default() }]);
-            time(recorder, &list, count, 1, timestamps)?;
-            let once = time(recorder, &list, count, 1, false)?;
-            let budget = if recorder.device.is_hardware() { 0.05 } else { 0.15 };
+            context.device.write(context.params, &[PassParams { count, ..PassParams::default() }]);
+            time(context, &list, count, 1, timestamps)?;
+            let once = time(context, &list, count, 1, false)?;
+            let budget = if context.device.is_hardware() { 0.05 } else { 0.15 };
             let times = ((budget / once) as usize).clamp(1, 2000);
-            Box::new(move || Ok((time(recorder, &list, count, times, timestamps)?, times)))
+            Box::new(move || Ok((time(context, &list, count, times, timestamps)?, times)))
         }
     };
     let (mut seconds, mut least) = (Vec::new(), None::<f64>);
@@ -111,7 +111,7 @@ fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
         shape,
         median_seconds: median,
         best_seconds: best,
-        processor_seconds: least.filter(|_| !recorder.device.is_hardware()),
+        processor_seconds: least.filter(|_| !context.device.is_hardware()),
         gflops: flops / best * 1e-9,
         gbytes_per_second: bytes / best * 1e-9,
         timestamps,
@@ -119,8 +119,14 @@ fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
 }
 
 /// Seconds of one go through a list, from several.
-fn time(recorder: &Recorder, list: &[Dispatch], count: u32, times: usize, timestamps: bool) -> Result<f64> {
-    let device = recorder.device;
+fn time(
+    context: &KernelContext,
+    list: &[Dispatch],
+    count: u32,
+    times: usize,
+    timestamps: bool,
+) -> Result<f64> {
+    let device = context.device;
     let queries = timestamps.then(|| {
         device.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,
@@ -149,7 +155,7 @@ fn time(recorder: &Recorder, list: &[Dispatch], count: u32, times: usize, timest
     let mut seconds = start.elapsed().as_secs_f64();
     if let Some(queries) = queries {
         // In a submission of its own: some drivers resolve too early within the same.
-        let resolved = device.resolved("timestamps", 16)?;
+        let resolved = device.query_buffer("timestamps", 16)?;
         let mut encoder = device.device.create_command_encoder(&Default::default());
         encoder.resolve_query_set(&queries, 0..2, &resolved, 0);
         device.queue.submit([encoder.finish()]);

@@ -1,10 +1,10 @@
 //! Layers, forward and backward.
 
-use super::{Case, Found, OFFSET, Trial, difference, images, random, theta};
+use super::{Case, CheckContext, OFFSET, Outcome, difference, images, random, theta};
 use crate::error::Result;
-use crate::kernels::batch_norm::{self, Acts, Back, Normalise, Parts};
-use crate::kernels::correlation::{Correlation, Then};
-use crate::kernels::{Record, loss, pool, whole};
+use crate::kernels::batch_norm::{self, BackwardBuffers, MomentParts, NormBuffers, Normalisation};
+use crate::kernels::convolution::{Convolution, Epilogue};
+use crate::kernels::{PassParams, loss, pool, whole};
 use valleys_core::kernels::Window;
 use valleys_core::kernels::{
     add, average_pool, batch_norm as norm, convolution, cross_entropy, max_pool, relu,
@@ -35,15 +35,17 @@ const CONVOLUTIONS: [Convolved; 10] = [
 pub fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for case in CONVOLUTIONS {
-        all.push(Case::new("pack correlation weights sums", case, move |t| convolved(t, case)));
-        all.push(Case::new("correlation moments_join", case, move |t| left(t, case)));
+        all.push(Case::new("pack convolution conv_backward_weights row_sums", case, move |t| {
+            convolved(t, case)
+        }));
+        all.push(Case::new("convolution moments_reduce", case, move |t| left(t, case)));
     }
     for (i, s) in [shape(16, 5, 5), shape(3, 4, 7), shape(6, 1, 1)].into_iter().enumerate() {
         for (add, relu) in [(false, false), (false, true), (true, false), (true, true)] {
-            let norm = Normalise { shape: s, norm: true, add, relu };
-            let plain = Normalise { norm: false, ..norm };
+            let norm = Normalisation { shape: s, norm: true, add, relu };
+            let plain = Normalisation { norm: false, ..norm };
             let count = 3 + 4 * i;
-            all.push(Case::new("moments normalise sums", norm, move |t| normalised(t, norm, count)));
+            all.push(Case::new("moments normalise row_sums", norm, move |t| normalised(t, norm, count)));
             if add || relu {
                 all.push(Case::new("normalise", plain, move |t| normalised(t, plain, count)));
             }
@@ -62,16 +64,16 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-fn correlation((input, outputs, kernel, stride, padding, bias, _): Convolved) -> (Window, Correlation) {
+fn convolution((input, outputs, kernel, stride, padding, bias, _): Convolved) -> (Window, Convolution) {
     let window = Window { height: input.height, width: input.width, kernel, stride, padding };
     let (height, width) = window.output();
     let output = Shape { channels: outputs, height, width };
-    (window, Correlation { input, output, kernel: [kernel; 2], stride, padding, bias, logits: false })
+    (window, Convolution { input, output, kernel: [kernel; 2], stride, padding, bias, logits: false })
 }
 
-fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
-    let (window, correlation) = correlation(case);
-    let Correlation { input, output, bias, .. } = correlation;
+fn convolved(t: &CheckContext, case: Convolved) -> Result<Outcome> {
+    let (window, convolution) = convolution(case);
+    let Convolution { input, output, bias, .. } = convolution;
     let (_, outputs, kernel, .., [count, batch]) = case;
     let weights = outputs * input.channels * kernel * kernel;
     let parameters = random(weights + if bias { outputs } else { 0 }, 1);
@@ -85,42 +87,49 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     let mut gradient = vec![0.0; parameters.len()];
     convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
 
-    let recorder = &t.recorder;
-    let all = t.numbers(&theta(&parameters))?;
-    let tables = [correlation.forward_table(), correlation.backward_table(), correlation.bias_table()];
+    let context = &t.context;
+    let all = t.floats(&theta(&parameters))?;
+    let tables = [convolution.forward_table(), convolution.backward_table(), convolution.bias_table()];
     let ([forward, backward, biases], mut list) = t.packed(tables, &all)?;
     let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
-    list.push(correlation.forward(
-        recorder,
-        Then::Nothing,
+    list.push(convolution.forward(
+        context,
+        Epilogue::Nothing,
         on_x,
         whole(&forward),
         bias.then(|| whole(&biases)),
         on_y,
     )?);
-    list.push(correlation.backward_data(recorder, true, on_dy, whole(&backward), on_dx)?);
-    let part = correlation.part_len(recorder, batch).max(batch_norm::part_len(recorder, output, batch));
-    let [part, on_gradient] = [t.numbers(&vec![0.0; part])?, t.numbers(&theta(&gradient))?];
+    list.push(convolution.backward_data(context, true, on_dy, whole(&backward), on_dx)?);
+    let part = convolution.part_len(context, batch).max(batch_norm::part_len(context, output, batch));
+    let [part, on_gradient] = [t.floats(&vec![0.0; part])?, t.floats(&theta(&gradient))?];
     let place = t.place()?;
-    list.extend(correlation.backward_weights(recorder, batch, on_x, on_dy, &part, &place, &on_gradient)?);
+    list.extend(convolution.backward_weights(context, batch, on_x, on_dy, &part, &place, &on_gradient)?);
     if bias {
-        let place = recorder.device.uniform("place", 16)?;
-        recorder.device.fill(&place, &[(OFFSET + weights) as u32, 0, 0, 0]);
-        let plain = Normalise { shape: output, norm: false, add: false, relu: false };
-        let back =
-            Back { dz: on_dy, x: on_x, norm: on_x, means: on_x, z: on_y, dx: (on_dx, true), dother: None };
-        list.extend(plain.backward_sums(recorder, batch, &back, &part, &place, &on_gradient)?);
+        let place = context.device.uniform("place", 16)?;
+        context.device.write(&place, &[(OFFSET + weights) as u32, 0, 0, 0]);
+        let plain = Normalisation { shape: output, norm: false, add: false, relu: false };
+        let back = BackwardBuffers {
+            dz: on_dy,
+            x: on_x,
+            norm: on_x,
+            means: on_x,
+            z: on_y,
+            dx: (on_dx, true),
+            dother: None,
+        };
+        list.extend(plain.backward_sums(context, batch, &back, &part, &place, &on_gradient)?);
     }
     t.run(images(count), &list)?;
     let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
     let error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
-    Ok(Found { error, terms: (count * output.height * output.width).max(input.channels * kernel * kernel) })
+    Ok(Outcome { error, terms: (count * output.height * output.width).max(input.channels * kernel * kernel) })
 }
 
 /// What a batch norm learns from the moments that a convolution leaves.
-fn left(t: &Trial, case: Convolved) -> Result<Found> {
-    let (window, correlation) = correlation(case);
-    let Correlation { input, output, bias, .. } = correlation;
+fn left(t: &CheckContext, case: Convolved) -> Result<Outcome> {
+    let (window, convolution) = convolution(case);
+    let Convolution { input, output, bias, .. } = convolution;
     let (_, outputs, kernel, .., [count, batch]) = case;
     let mut parameters = random(outputs * input.channels * kernel * kernel, 1);
     // Far from 0, as the inputs of a deep network may be.
@@ -131,33 +140,40 @@ fn left(t: &Trial, case: Convolved) -> Result<Found> {
     let mut statistics = vec![0.0; 2 * outputs];
     norm::accumulate(&t.stored(&y), count, 0.5, &mut statistics);
 
-    let recorder = &t.recorder;
-    let all = t.numbers(&theta(&parameters))?;
-    let tables = [correlation.forward_table(), correlation.bias_table()];
+    let context = &t.context;
+    let all = t.floats(&theta(&parameters))?;
+    let tables = [convolution.forward_table(), convolution.bias_table()];
     let ([weights, biases], mut list) = t.packed(tables, &all)?;
     let [on_x, on_y] = [t.activations(input, &x)?, t.room(output, count)?];
-    let run = correlation.run_len(recorder);
-    let part = t.numbers(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;
+    let run = convolution.run_len(context);
+    let part = t.floats(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;
     let on_bias = bias.then(|| whole(&biases));
-    list.push(correlation.forward(recorder, Then::Moments(&part), &on_x, whole(&weights), on_bias, &on_y)?);
-    let op = Normalise { shape: output, norm: true, add: false, relu: false };
-    let [act, sums] = [op.norm_len(), op.norm_len() / 2].map(|len| t.numbers(&vec![0.0; len]));
+    list.push(convolution.forward(
+        context,
+        Epilogue::Moments(&part),
+        &on_x,
+        whole(&weights),
+        on_bias,
+        &on_y,
+    )?);
+    let op = Normalisation { shape: output, norm: true, add: false, relu: false };
+    let [act, sums] = [op.norm_len(), op.norm_len() / 2].map(|len| t.floats(&vec![0.0; len]));
     let (act, sums, place) = (act?, sums?, t.place()?);
-    let acts = Acts { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
-    list.push(op.join(recorder, Parts::Runs(run), &part, &acts)?);
-    t.run(Record { share: 0.5, ..images(count) }, &list)?;
+    let acts = NormBuffers { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
+    list.push(op.join(context, MomentParts::Runs(run), &part, &acts)?);
+    t.run(PassParams { share: 0.5, ..images(count) }, &list)?;
     let half = op.norm_len() / 4;
     let found = t.read(&sums, 2 * half)?;
     let error =
         [0, 1].map(|i| difference(&found[i * half..][..outputs], &statistics[i * outputs..][..outputs]));
     let error = error[0].max(error[1]).max(t.error_of_activations(output, &on_y, &y)?);
-    Ok(Found {
+    Ok(Outcome {
         error,
         terms: 10 * (count * output.height * output.width).max(input.channels * kernel * kernel),
     })
 }
 
-fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
+fn normalised(t: &CheckContext, op: Normalisation, count: usize) -> Result<Outcome> {
     let s = op.shape;
     let (parameters, before) = (random(2 * s.channels, 1), random(s.len() * count, 5));
     // Far from 0, as the inputs of a deep network may be.
@@ -189,33 +205,41 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
         add::backward(&g, &mut dx);
     }
 
-    let recorder = &t.recorder;
-    let (place, all) = (t.place()?, t.numbers(&theta(&parameters))?);
+    let context = &t.context;
+    let (place, all) = (t.place()?, t.floats(&theta(&parameters))?);
     let half = op.norm_len() / 2;
-    let [act, means, sums] = [2 * half, half, half].map(|len| t.numbers(&vec![0.0; len]));
+    let [act, means, sums] = [2 * half, half, half].map(|len| t.floats(&vec![0.0; len]));
     let [act, means, sums] = [act?, means?, sums?];
-    let part = t.numbers(&vec![0.0; batch_norm::part_len(recorder, s, count)])?;
-    let on_gradient = t.numbers(&theta(&gradient))?;
+    let part = t.floats(&vec![0.0; batch_norm::part_len(context, s, count)])?;
+    let on_gradient = t.floats(&theta(&gradient))?;
     let buffers = [t.activations(s, &x)?, t.activations(s, &other)?, t.room(s, count)?, t.gradients(s, &dz)?];
     let [on_x, on_other, on_z, on_dz] = &buffers;
     let [on_dx, on_dother] = [t.gradients(s, &before)?, t.room(s, count)?];
     let mut list = Vec::new();
     if op.norm {
-        let acts = Acts { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
-        list.extend(op.moments(recorder, count, on_x, &part, &acts)?);
+        let acts = NormBuffers { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
+        list.extend(op.moments(context, count, on_x, &part, &acts)?);
     }
-    list.push(op.forward(recorder, on_x, &act, op.add.then_some(on_other), on_z)?);
+    list.push(op.forward(context, on_x, &act, op.add.then_some(on_other), on_z)?);
     let dother = op.add.then_some((&on_dother, false));
-    let back = Back { dz: on_dz, x: on_x, norm: &act, means: &means, z: on_z, dx: (&on_dx, true), dother };
+    let back = BackwardBuffers {
+        dz: on_dz,
+        x: on_x,
+        norm: &act,
+        means: &means,
+        z: on_z,
+        dx: (&on_dx, true),
+        dother,
+    };
     if op.norm {
-        list.extend(op.backward_sums(recorder, count, &back, &part, &place, &on_gradient)?);
+        list.extend(op.backward_sums(context, count, &back, &part, &place, &on_gradient)?);
     }
-    list.push(op.backward(recorder, &back)?);
+    list.push(op.backward(context, &back)?);
     if op.norm {
         // Statistics that are given act as those that were found, here from a sum of shares of one half.
-        list.push(op.given(recorder, &place, &all, &sums, &act)?);
+        list.push(op.given(context, &place, &all, &sums, &act)?);
     }
-    t.run(Record { share: 0.5, ..images(count) }, &list)?;
+    t.run(PassParams { share: 0.5, ..images(count) }, &list)?;
     let mut error = t.error_of_activations(s, on_z, &z)?.max(t.error(s, &on_dx, &dx)?);
     if op.add {
         error = error.max(t.error(s, &on_dother, &g)?);
@@ -232,10 +256,10 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
         error = error.max(apart);
     }
     // Sums of squares around a mean of three times their root, and divisions by their deviation.
-    Ok(Found { error, terms: 10 * count * s.height * s.width })
+    Ok(Outcome { error, terms: 10 * count * s.height * s.width })
 }
 
-fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
+fn pooled(t: &CheckContext, window: Window, channels: usize) -> Result<Outcome> {
     let count = 3;
     let (rows, columns) = window.output();
     let input = Shape { channels, height: window.height, width: window.width };
@@ -247,14 +271,14 @@ fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
     max_pool::forward(&window, &x, &mut y);
     max_pool::backward(&window, &x, &dy, &mut dx);
     let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
-    let forward = pool::max_forward(&t.recorder, &window, channels, on_x, on_y)?;
-    let backward = pool::max_backward(&t.recorder, &window, channels, true, [on_x, on_dy, on_dx])?;
+    let forward = pool::max_forward(&t.context, &window, channels, on_x, on_y)?;
+    let backward = pool::max_backward(&t.context, &window, channels, true, [on_x, on_dy, on_dx])?;
     t.run(images(count), &[forward, backward])?;
     let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
-    Ok(Found { error, terms: window.kernel * window.kernel })
+    Ok(Outcome { error, terms: window.kernel * window.kernel })
 }
 
-fn averaged(t: &Trial, s: Shape) -> Result<Found> {
+fn averaged(t: &CheckContext, s: Shape) -> Result<Outcome> {
     let count = 3;
     let flat = Shape::flat(s.channels);
     let (x, dy, before) =
@@ -263,15 +287,15 @@ fn averaged(t: &Trial, s: Shape) -> Result<Found> {
     average_pool::forward(&x, &mut y);
     average_pool::backward(&dy, &mut dx);
     let [on_x, on_y, on_dy, on_dx] = &t.layer([s, flat], count, [&x, &dy, &before])?;
-    let forward = pool::average_forward(&t.recorder, s, on_x, on_y)?;
-    t.run(images(count), &[forward, pool::average_backward(&t.recorder, s, true, on_dy, on_dx)?])?;
-    Ok(Found {
+    let forward = pool::average_forward(&t.context, s, on_x, on_y)?;
+    t.run(images(count), &[forward, pool::average_backward(&t.context, s, true, on_dy, on_dx)?])?;
+    Ok(Outcome {
         error: t.error_of_activations(flat, on_y, &y)?.max(t.error(s, on_dx, &dx)?),
         terms: s.height * s.width,
     })
 }
 
-fn lost(t: &Trial, classes: usize) -> Result<Found> {
+fn lost(t: &CheckContext, classes: usize) -> Result<Outcome> {
     let count = 70;
     let flat = Shape::flat(classes);
     let z = random(classes * count, 1);
@@ -281,16 +305,15 @@ fn lost(t: &Trial, classes: usize) -> Result<Found> {
     cross_entropy::backward(&z, &labels, &mut gradient);
     let right = |(z, label): (&[f64], &u8)| cross_entropy::arg_max(z) == Some(usize::from(*label));
     let wrong = z.chunks(classes).zip(&labels).filter(|pair| !right(*pair)).count();
-    let device = t.recorder.device;
+    let device = t.context.device;
     let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
     let [on_z, on_gradient] = [t.gradients(flat, &z)?, t.room(flat, count)?];
-    let [on_labels, scores] = [device.holding("labels", &labels)?, t.numbers(&vec![0.0; 2 * count])?];
-    let sums = t.numbers(&[0.0; 8])?;
-    let losses_of =
-        loss::cross_entropy(&t.recorder, classes, &on_z, &on_labels, &scores, Some(&on_gradient))?;
-    let record = Record { number: 2, ..images(count) };
-    t.run(record, &[losses_of, loss::sums(&t.recorder, &scores, &sums)?])?;
+    let [on_labels, scores] = [device.buffer_with("labels", &labels)?, t.floats(&vec![0.0; 2 * count])?];
+    let sums = t.floats(&[0.0; 8])?;
+    let losses_of = loss::cross_entropy(&t.context, classes, &on_z, &on_labels, &scores, Some(&on_gradient))?;
+    let params = PassParams { number: 2, ..images(count) };
+    t.run(params, &[losses_of, loss::sums(&t.context, &scores, &sums)?])?;
     let expected = [losses.iter().sum::<f64>(), wrong as f64];
     let error = t.error(flat, &on_gradient, &gradient)?.max(t.difference(&sums, 4, &expected)?);
-    Ok(Found { error, terms: count + classes })
+    Ok(Outcome { error, terms: count + classes })
 }

@@ -7,7 +7,7 @@ mod winograd;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{self, Dispatch, Lanes, Record, Recorder, quads, tensor_len};
+use crate::kernels::{self, BatchLayout, Dispatch, KernelContext, PassParams, channel_blocks, tensor_len};
 use crate::paths::Paths;
 use half::f16;
 use valleys_core::network::Shape;
@@ -15,7 +15,7 @@ use valleys_core::rng::{Key, Purpose, Stream};
 
 /// How far a kernel was from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
+pub struct Outcome {
     /// Norm of the difference, relative to the norm of what the reference gives; the largest of all outputs.
     pub error: f64,
     /// Terms of the longest sum.
@@ -31,7 +31,7 @@ pub struct Case {
     run: Run,
 }
 
-type Run = Box<dyn Fn(&Trial) -> Result<Found>>;
+type Run = Box<dyn Fn(&CheckContext) -> Result<Outcome>>;
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,7 +43,7 @@ impl Case {
     fn new(
         kernels: &'static str,
         shape: impl std::fmt::Debug,
-        run: impl Fn(&Trial) -> Result<Found> + 'static,
+        run: impl Fn(&CheckContext) -> Result<Outcome> + 'static,
     ) -> Self {
         Self { kernels, shape: format!("{shape:?}"), run: Box::new(run) }
     }
@@ -52,16 +52,16 @@ impl Case {
     ///
     /// # Errors
     /// The device is lost, has no room, or refuses the kernel.
-    pub fn run(&self, device: &Device) -> Result<Found> {
-        let records = device.uniform("records", Lanes::ONE.stride())?;
-        (self.run)(&Trial { recorder: Recorder::of_one(device, &records) })
+    pub fn run(&self, device: &Device) -> Result<Outcome> {
+        let params = device.uniform("pass parameters", BatchLayout::ONE.stride())?;
+        (self.run)(&CheckContext { context: KernelContext::single(device, &params) })
     }
 }
 
 /// The largest error that a correct kernel makes: sums of `terms` f32 products in any order, with some operations more;
 /// and one rounding to f16, in whichever direction, where activations are stored so.
 pub fn tolerance(paths: Paths, terms: usize) -> f64 {
-    let stored = if paths.halves { f64::from(f16::EPSILON) } else { 0.0 };
+    let stored = if paths.f16 { f64::from(f16::EPSILON) } else { 0.0 };
     stored + 4.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
 }
 
@@ -70,7 +70,7 @@ pub fn cases() -> Vec<Case> {
     layers::cases().into_iter().chain(parameters::cases()).chain(winograd::cases()).collect()
 }
 
-/// Makes the programs of all cases; what they compute is not looked at.
+/// Makes the pipelines of all cases; what they compute is not looked at.
 ///
 /// # Errors
 /// As [`Case::run`].
@@ -79,38 +79,38 @@ pub fn compile(device: &Device) -> Result<()> {
 }
 
 /// Where a case runs.
-struct Trial<'a> {
-    recorder: Recorder<'a>,
+struct CheckContext<'a> {
+    context: KernelContext<'a>,
 }
 
-impl Trial<'_> {
+impl CheckContext<'_> {
     /// A buffer with a tensor (B, C, H, W) of gradients in quads of channels.
     fn gradients(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.recorder.device.holding("gradients", &to_quads(shape, numbers))
+        self.context.device.buffer_with("gradients", &to_channel_blocks(shape, numbers))
     }
 
     /// The same of activations.
     fn activations(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        let quads = to_quads(shape, numbers);
-        match self.recorder.halves {
+        let quads = to_channel_blocks(shape, numbers);
+        match self.context.f16 {
             true => {
                 let halves: Vec<u16> = quads.iter().map(|&x| f16::from_f32(x).to_bits()).collect();
-                self.recorder.device.holding("activations", &halves)
+                self.context.device.buffer_with("activations", &halves)
             }
-            false => self.recorder.device.holding("activations", &quads),
+            false => self.context.device.buffer_with("activations", &quads),
         }
     }
 
     /// What is left of activations once they are stored.
     fn stored(&self, numbers: &[f64]) -> Vec<f64> {
         let half = |x: f64| f16::from_f32(x as f32).to_f64();
-        numbers.iter().map(|&x| if self.recorder.halves { half(x) } else { x }).collect()
+        numbers.iter().map(|&x| if self.context.f16 { half(x) } else { x }).collect()
     }
 
     /// A buffer for a tensor of `count` images, of either kind, with other numbers in it.
     fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
         let len = tensor_len(shape) * count;
-        self.recorder.device.holding("images", &vec![7.0_f32; len])
+        self.context.device.buffer_with("images", &vec![7.0_f32; len])
     }
 
     /// The buffers of a layer both ways: what it reads, room for what it gives, the gradient of that, the gradient of what it
@@ -135,34 +135,34 @@ impl Trial<'_> {
         let all = tables.map(|table| {
             let place = |at: &Option<usize>| at.map_or(u32::MAX, |at| (OFFSET + at) as u32);
             let table: Vec<u32> = table.iter().map(place).collect();
-            let weights = self.numbers(&vec![7.0; table.len()])?;
-            let on_device = self.recorder.device.holding("table", &table)?;
-            list.push(kernels::parameters::pack(&self.recorder, table.len(), &on_device, theta, &weights)?);
+            let weights = self.floats(&vec![7.0; table.len()])?;
+            let on_device = self.context.device.buffer_with("table", &table)?;
+            list.push(kernels::parameters::pack(&self.context, table.len(), &on_device, theta, &weights)?);
             Ok(weights)
         });
         let all: Vec<wgpu::Buffer> = all.into_iter().collect::<Result<_>>()?;
         Ok((all.try_into().expect("one for each table"), list))
     }
 
-    fn numbers(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.recorder.device.holding("numbers", &narrow(numbers))
+    fn floats(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {
+        self.context.device.buffer_with("numbers", &narrow(numbers))
     }
 
     /// The parameters' offset, and the parameters behind it.
     fn place(&self) -> Result<wgpu::Buffer> {
-        let place = self.recorder.device.uniform("place", 16)?;
-        self.recorder.device.fill(&place, &[OFFSET as u32, 0, 0, 0]);
+        let place = self.context.device.uniform("place", 16)?;
+        self.context.device.write(&place, &[OFFSET as u32, 0, 0, 0]);
         Ok(place)
     }
 
-    /// Runs dispatches for a record.
-    fn run(&self, record: Record, list: &[Dispatch]) -> Result<()> {
-        let device = self.recorder.device;
-        device.fill(self.recorder.records, &[record]);
+    /// Runs dispatches for a params.
+    fn run(&self, params: PassParams, list: &[Dispatch]) -> Result<()> {
+        let device = self.context.device;
+        device.write(self.context.params, &[params]);
         let mut encoder = device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, record.count, 1));
+            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, params.count, 1));
         }
         device.queue.submit([encoder.finish()]);
         device.wait()
@@ -170,16 +170,16 @@ impl Trial<'_> {
 
     fn read(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
         let mut numbers = vec![0.0; len];
-        self.recorder.device.read(&mut [(buffer, 0, &mut numbers)])?;
+        self.context.device.read(&mut [(buffer, 0, &mut numbers)])?;
         Ok(numbers)
     }
 
     /// The error of a tensor (B, C, H, W) of activations.
     fn error_of_activations(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
-        if !self.recorder.halves {
+        if !self.context.f16 {
             return self.error(shape, buffer, expected);
         }
-        let expected = to_quads(shape, expected);
+        let expected = to_channel_blocks(shape, expected);
         let words = self.read(buffer, expected.len() / 2)?;
         let halves = words.iter().flat_map(|word| {
             let bits = word.to_bits();
@@ -191,7 +191,7 @@ impl Trial<'_> {
 
     /// The error of a tensor (B, C, H, W) of gradients.
     fn error(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
-        let expected: Vec<f64> = to_quads(shape, expected).iter().map(|&x| f64::from(x)).collect();
+        let expected: Vec<f64> = to_channel_blocks(shape, expected).iter().map(|&x| f64::from(x)).collect();
         self.difference(buffer, 0, &expected)
     }
 
@@ -212,14 +212,14 @@ fn difference(found: &[f32], expected: &[f64]) -> f64 {
 /// Where parameters begin in θ: not at the beginning.
 const OFFSET: usize = 5;
 
-/// A record of `count` images.
-fn images(count: usize) -> Record {
-    Record { count: count as u32, ..Record::default() }
+/// A params of `count` images.
+fn images(count: usize) -> PassParams {
+    PassParams { count: count as u32, ..PassParams::default() }
 }
 
-fn to_quads(shape: Shape, numbers: &[f64]) -> Vec<f32> {
+fn to_channel_blocks(shape: Shape, numbers: &[f64]) -> Vec<f32> {
     let Shape { channels, height, width } = shape;
-    let (area, wide) = (height * width, quads(channels) * 4);
+    let (area, wide) = (height * width, channel_blocks(channels) * 4);
     let mut to = vec![0.0; numbers.len() / channels * wide];
     for (i, &number) in numbers.iter().enumerate() {
         let (image, channel, place) = (i / (channels * area), i / area % channels, i % area);

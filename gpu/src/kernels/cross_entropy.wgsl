@@ -9,14 +9,14 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    if (thread >= record.count) {
+    if (thread >= params.count) {
         return;
     }
-    let image = lane * $IMAGES + thread;
-    let first = image * $(4*QUADS);
+    let image = model * $IMAGES + thread;
+    let first = image * $(4*IN_BLOCKS);
     let label = labels[image];
     var largest = logits[first];
     var best = 0u;
@@ -36,8 +36,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let loss = log(sum) - (logits[first + label] - largest);
     scores[image] = vec2f(loss, select(0.0, 1.0, lost || best != label));
 #if BACKWARD
-    let share = 1 / f32(record.count);
-    for (var c = 0u; c < $(4*QUADS); c++) {
+    let share = 1 / f32(params.count);
+    for (var c = 0u; c < $(4*IN_BLOCKS); c++) {
         var g = 0.0;
         if (c < $CLASSES) {
             g = (exp(logits[first + c] - largest) / sum - select(0.0, 1.0, c == label)) * share;

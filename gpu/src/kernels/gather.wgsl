@@ -11,7 +11,7 @@
 #end
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<vec2u>;
-@group(0) @binding(4) var<storage, read_write> x: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> x: array<ChannelBlock>;
 @group(0) @binding(5) var<storage, read_write> chosen: array<u32>;
 #if PADDING
 @group(0) @binding(6) var<storage, read> border: array<f32>;
@@ -33,19 +33,19 @@ fn number(sample: u32, at: u32) -> f32 {
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let i = thread_of(group, local);
-    let image = i / $(HEIGHT*WIDTH*QUADS);
-    if (image >= record.count) {
+    let image = i / $(HEIGHT*WIDTH*IN_BLOCKS);
+    if (image >= params.count) {
         return;
     }
-    let entry = order[record.first + image];
+    let entry = order[params.first + image];
     if (entry.x < $FIRST || entry.x >= $(FIRST+COUNT)) {
         return;
     }
-    let quad = i % $QUADS;
-    let place = i / $QUADS % $(HEIGHT*WIDTH);
+    let block = i % $IN_BLOCKS;
+    let place = i / $IN_BLOCKS % $(HEIGHT*WIDTH);
     var row = i32(place / $WIDTH);
     var column = i32(place % $WIDTH);
 #if PADDING
@@ -57,8 +57,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let inside = row >= 0 && row < $HEIGHT && column >= 0 && column < $WIDTH;
 #end
     var value = vec4f();
-    for (var k = 0u; k < 4 && quad * 4 + k < $CHANNELS; k++) {
-        let channel = quad * 4 + k;
+    for (var k = 0u; k < 4 && block * 4 + k < $CHANNELS; k++) {
+        let channel = block * 4 + k;
 #if PADDING
         if (!inside) {
             value[k] = border[channel];
@@ -67,8 +67,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
         value[k] = number(entry.x - $FIRST, channel * $(HEIGHT*WIDTH) + u32(row * $WIDTH + column));
     }
-    x[lane * $(IMAGES*HEIGHT*WIDTH*QUADS) + i] = narrow(value);
-    if (quad == 0 && place == 0) {
-        chosen[lane * $IMAGES + image] = labels[entry.x];
+    x[model * $(IMAGES*HEIGHT*WIDTH*IN_BLOCKS) + i] = store(value);
+    if (block == 0 && place == 0) {
+        chosen[model * $IMAGES + image] = labels[entry.x];
     }
 }

@@ -1,23 +1,23 @@
-// C = op(A) op(B), or the squared distances of the rows of A and B. Rows of all three lie in whole quads, whose rest is 0;
+// C = op(A) op(B), or the squared distances of the rows of A and B. Rows of all three lie in whole channel blocks, whose rest is 0;
 // op is the transpose where it is asked for.
 //
-// A thread owns TILE rows and WIDTH quads of columns of C in registers; neighbours own neighbouring quads. The depth is
+// A thread owns TILE rows and WIDTH channel blocks of columns of C in registers; neighbours own neighbouring channel blocks. The depth is
 // gone through four at a time, then what is left of it. A thread beyond the edge reads what one at it reads and writes
 // nothing: a return would cost a program that plays a GPU its straight loops.
 //
-// Such a program runs VECTOR threads as one vector and reads memory number by number for each of them, the same number
-// VECTOR times too. Where its threads can give each other numbers, each reads another part of what all of them need of A.
+// Such a program runs SUBGROUP_SIZE threads as one vector and reads memory number by number for each of them, the same number
+// SUBGROUP_SIZE times too. Where its threads can give each other numbers, each reads another partial of what all of them need of A.
 
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-#use vector_main
+#use subgroup_main
     let column = group.y * $(SIZE*WIDTH) + local;
     let row = group.x * $TILE;
 #for j in 0..WIDTH
-    let n$j = min(column + $(j*SIZE), $(QUADS-1)u);
+    let n$j = min(column + $(j*SIZE), $(IN_BLOCKS-1)u);
 #end
 #for i in 0..TILE
     let m$i = min(row + $i, $(ROWS-1)u);
@@ -32,9 +32,9 @@
 #else
     for (var k = 0u; k < $(DEPTH/4); k++) {
 #end
-#if VECTOR
-#for p in 0..TILE/VECTOR
-        let o$p = rank + $(p*VECTOR);
+#if SUBGROUP_SIZE
+#for p in 0..TILE/SUBGROUP_SIZE
+        let o$p = subgroup_invocation + $(p*SUBGROUP_SIZE);
 #if TRANSPOSE_A
         let a$p = a[min(k * 4 + o$p / $(TILE/4), $(DEPTH-1)u) * $((ROWS+3)/4) + min(row / 4 + o$p % $(TILE/4), $((ROWS-1)/4)u)];
 #else
@@ -66,15 +66,15 @@
 #if TRANSPOSE_B
         let b$(e)_$j = vec4f(t0_$j[$e], t1_$j[$e], t2_$j[$e], t3_$j[$e]);
 #else
-        let b$(e)_$j = b[(k * 4 + $e) * $QUADS + n$j];
+        let b$(e)_$j = b[(k * 4 + $e) * $IN_BLOCKS + n$j];
 #end
 #end
 #for i in 0..TILE
-#if VECTOR
+#if SUBGROUP_SIZE
 #if TRANSPOSE_A
-        let x$(e)_$i = vec4f(subgroupBroadcast(a$((e*TILE+i)/4/VECTOR)[$(i%4)], $((e*TILE+i)/4%VECTOR)u));
+        let x$(e)_$i = vec4f(subgroupBroadcast(a$((e*TILE+i)/4/SUBGROUP_SIZE)[$(i%4)], $((e*TILE+i)/4%SUBGROUP_SIZE)u));
 #else
-        let x$(e)_$i = vec4f(subgroupBroadcast(a$(i/VECTOR)[$e], $(i%VECTOR)u));
+        let x$(e)_$i = vec4f(subgroupBroadcast(a$(i/SUBGROUP_SIZE)[$e], $(i%SUBGROUP_SIZE)u));
 #end
 #else
 #if TRANSPOSE_A
@@ -98,9 +98,9 @@
 #for i in 0..TILE
     if (row + $i < $ROWS) {
 #for j in 0..WIDTH
-        if (column + $(j*SIZE) < $QUADS) {
-            // What fills up the last quad stays 0.
-            c[m$i * $QUADS + n$j] = select(vec4f(), s$(i)_$j, vec4u(0, 1, 2, 3) + n$j * 4 < vec4u($COLUMNS));
+        if (column + $(j*SIZE) < $IN_BLOCKS) {
+            // What fills up the last block stays 0.
+            c[m$i * $IN_BLOCKS + n$j] = select(vec4f(), s$(i)_$j, vec4u(0, 1, 2, 3) + n$j * 4 < vec4u($COLUMNS));
         }
 #end
     }

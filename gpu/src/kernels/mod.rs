@@ -2,15 +2,15 @@
 //!
 //! Activations lie in quads of channels, channels innermost: (image, row, column, quad). Channels that fill up a quad
 //! are 0 throughout. Weights lie as their kernels read them, packed from θ once for each θ(t). A kernel's shape is
-//! written into its text; how many images a batch has is read from a [`Record`].
+//! written into its text; how many images a batch has is read from a [`PassParams`].
 
 pub mod batch_norm;
-pub mod correlation;
+pub mod convolution;
+pub mod fma_throughput;
 pub mod gemm;
-mod lanes;
+mod layout;
 pub mod loss;
 pub mod parameters;
-pub mod peak;
 pub mod pool;
 pub mod samples;
 pub mod tangent_removal;
@@ -22,7 +22,7 @@ use crate::template::expand;
 use std::sync::Arc;
 use valleys_core::network::Shape;
 
-pub use lanes::{Lanes, Record};
+pub use layout::{BatchLayout, PassParams};
 
 /// A kernel's text, before its numbers are known.
 #[derive(Debug)]
@@ -44,9 +44,9 @@ impl Kernel {
 
 /// What several kernels have within them: a line `#use NAME` stands for it.
 const PIECES: [(&str, &str); 3] = [
-    ("vector_main", include_str!("vector_main.wgsl")),
-    ("vector_weights", include_str!("vector_weights.wgsl")),
-    ("vector_products", include_str!("vector_products.wgsl")),
+    ("subgroup_main", include_str!("subgroup_main.wgsl")),
+    ("subgroup_weights", include_str!("subgroup_weights.wgsl")),
+    ("subgroup_products", include_str!("subgroup_products.wgsl")),
 ];
 
 macro_rules! kernels {
@@ -71,27 +71,27 @@ kernels! {
     GATHER = "gather";
     MIX = "mix";
     PACK = "pack";
-    CORRELATION = "correlation" with "tile_moments";
-    WEIGHTS = "weights";
-    WEIGHTS_JOIN = "weights_join";
+    CONVOLUTION = "convolution" with "tile_moments";
+    CONV_BACKWARD_WEIGHTS = "conv_backward_weights";
+    CONV_BACKWARD_WEIGHTS_REDUCE = "conv_backward_weights_reduce";
     MOMENTS = "moments";
-    MOMENTS_JOIN = "moments_join" with "channel" "tree";
-    STATISTICS = "statistics" with "channel";
+    MOMENTS_REDUCE = "moments_reduce" with "batch_norm_coefficients" "workgroup_sum";
+    STATISTICS = "statistics" with "batch_norm_coefficients";
     NORMALISE = "normalise";
     NORMALISE_BACKWARD = "normalise_backward";
-    SUMS = "sums";
-    SUMS_JOIN = "sums_join" with "tree";
-    MASK = "mask";
+    ROW_SUMS = "row_sums";
+    ROW_SUMS_REDUCE = "row_sums_reduce" with "workgroup_sum";
+    RELU_BACKWARD = "relu_backward";
     MAX_POOL = "max_pool";
     AVERAGE_POOL = "average_pool";
     CROSS_ENTROPY = "cross_entropy";
-    SCORES = "scores" with "tree";
+    SCORES = "scores" with "workgroup_sum";
     STEP = "step";
     GEMM = "gemm";
-    PEAK = "peak";
-    ACROSS_DOTS = "across_dots";
-    ACROSS_SOLVE = "across_solve" with "tree";
-    ACROSS_APPLY = "across_apply";
+    FMA_THROUGHPUT = "fma_throughput";
+    TANGENT_DOTS = "tangent_dots";
+    TANGENT_SOLVE = "tangent_solve" with "workgroup_sum";
+    TANGENT_REMOVE = "tangent_remove";
     WINOGRAD_WEIGHTS = "winograd_weights";
     WINOGRAD_INPUTS = "winograd_inputs";
     WINOGRAD_PRODUCTS = "winograd_products";
@@ -101,8 +101,8 @@ kernels! {
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The [`Record`].
-    Record,
+    /// The [`PassParams`].
+    PassParams,
     /// Numbers of a layer, the same in every pass.
     Uniform,
     /// Reads.
@@ -121,7 +121,7 @@ pub fn bindings(text: &str) -> Vec<Access> {
         let (number, rest) = line.split_once(')').expect("a number in parentheses");
         assert_eq!(number.parse(), Ok(at), "bindings in their order");
         match rest {
-            _ if at == 0 => Access::Record,
+            _ if at == 0 => Access::PassParams,
             rest if rest.contains("var<uniform>") => Access::Uniform,
             rest if rest.contains("read_write") => Access::Write,
             _ => Access::Read,
@@ -132,13 +132,13 @@ pub fn bindings(text: &str) -> Vec<Access> {
 
 /// A kernel on a device, ready to run.
 #[derive(Debug)]
-pub struct Program {
+pub struct Pipeline {
     name: &'static str,
     pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
 }
 
-impl Program {
+impl Pipeline {
     /// The name of its kernel.
     pub fn name(&self) -> &'static str {
         self.name
@@ -159,7 +159,7 @@ impl Program {
         let module = if checked {
             device.create_shader_module(descriptor)
         } else {
-            // SAFETY: every kernel guards its threads by the sizes in its text and by the records, which the host fills with
+            // SAFETY: every kernel guards its threads by the sizes in its text and by the pass parameters, which the host fills with
             // what its buffers have room for; its loops are counted, and all cases of the tests also run with the checks.
             #[expect(unsafe_code, reason = "there is no other way to do without the checks")]
             unsafe {
@@ -185,11 +185,11 @@ impl Program {
 
 fn entry(binding: u32, access: Access) -> wgpu::BindGroupLayoutEntry {
     let ty = match access {
-        Access::Record | Access::Uniform => wgpu::BufferBindingType::Uniform,
+        Access::PassParams | Access::Uniform => wgpu::BufferBindingType::Uniform,
         Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
         Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
     };
-    let has_dynamic_offset = access == Access::Record;
+    let has_dynamic_offset = access == Access::PassParams;
     let ty = wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None };
     wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
 }
@@ -223,7 +223,7 @@ impl Grid {
         Self { per_image: 0, fixed: units as u64, tile: 1, size, times: 1 }
     }
 
-    /// Workgroups of a lane, in the first two dimensions, for a batch of `count` images.
+    /// Workgroups of a model, in the first two dimensions, for a batch of `count` images.
     pub fn groups(&self, count: u32) -> [u32; 2] {
         let units = self.fixed + self.per_image * u64::from(count);
         let groups = units.div_ceil(self.tile).div_ceil(u64::from(self.size));
@@ -231,10 +231,10 @@ impl Grid {
     }
 }
 
-/// A program with its buffers and its grid.
+/// A pipeline with its buffers and its grid.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    program: Arc<Program>,
+    pipeline: Arc<Pipeline>,
     group: wgpu::BindGroup,
     grid: Grid,
 }
@@ -242,42 +242,42 @@ pub struct Dispatch {
 impl Dispatch {
     /// The name of its kernel.
     pub fn kernel(&self) -> &'static str {
-        self.program.name
+        self.pipeline.name
     }
 
-    /// Records it in a pass, for the records at an offset, of batches of `count` images or fewer in the first `lanes`
-    /// lanes.
-    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass, offset: u32, count: u32, lanes: u32) {
+    /// PassParamsTable it in a pass, for the pass parameters at an offset, of batches of `count` images or fewer in the first `models`
+    /// models.
+    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass, offset: u32, count: u32, models: u32) {
         let [x, y] = self.grid.groups(count);
-        pass.set_pipeline(&self.program.pipeline);
+        pass.set_pipeline(&self.pipeline.pipeline);
         pass.set_bind_group(0, &self.group, &[offset]);
-        pass.dispatch_workgroups(x, y, lanes);
+        pass.dispatch_workgroups(x, y, models);
     }
 }
 
-/// Where dispatches are made: a device, the records that they read, the models that they work for.
+/// Where dispatches are made: a device, the pass parameters that they read, the models that they work for.
 #[derive(Clone, Copy, Debug)]
-pub struct Recorder<'a> {
+pub struct KernelContext<'a> {
     /// The device.
     pub device: &'a Device,
-    /// Records of all lanes for each pass, [`Lanes::stride`] apart.
-    pub records: &'a wgpu::Buffer,
+    /// PassParamsTable of all models for each pass, [`BatchLayout::stride`] apart.
+    pub params: &'a wgpu::Buffer,
     /// The models.
-    pub lanes: Lanes,
+    pub layout: BatchLayout,
     /// Whether activations are stored as f16.
-    pub halves: bool,
+    pub f16: bool,
 }
 
-impl<'a> Recorder<'a> {
+impl<'a> KernelContext<'a> {
     /// For a single model, with the paths of the device.
-    pub fn of_one(device: &'a Device, records: &'a wgpu::Buffer) -> Self {
-        Self { device, records, lanes: Lanes::ONE, halves: device.paths().halves }
+    pub fn single(device: &'a Device, params: &'a wgpu::Buffer) -> Self {
+        Self { device, params, layout: BatchLayout::ONE, f16: device.paths().f16 }
     }
 
     /// A dispatch of a kernel with its numbers, on buffers in the order of its bindings.
     ///
     /// # Errors
-    /// The driver refuses the program.
+    /// The driver refuses the pipeline.
     pub fn dispatch(
         &self,
         kernel: &Kernel,
@@ -285,19 +285,16 @@ impl<'a> Recorder<'a> {
         buffers: &[wgpu::BufferBinding],
         grid: Grid,
     ) -> Result<Dispatch> {
-        let own = [
-            ("SIZE", i64::from(grid.size)),
-            ("TIMES", i64::from(grid.times)),
-            ("HALVES", i64::from(self.halves)),
-        ];
-        let values = [&own, &self.lanes.values()[..], values].concat();
-        let program = self.device.program(kernel, &values)?;
-        let records = wgpu::BufferBinding {
-            buffer: self.records,
+        let own =
+            [("SIZE", i64::from(grid.size)), ("TIMES", i64::from(grid.times)), ("F16", i64::from(self.f16))];
+        let values = [&own, &self.layout.values()[..], values].concat();
+        let pipeline = self.device.pipeline(kernel, &values)?;
+        let params = wgpu::BufferBinding {
+            buffer: self.params,
             offset: 0,
-            size: wgpu::BufferSize::new((self.lanes.count * size_of::<Record>()) as u64),
+            size: wgpu::BufferSize::new((self.layout.models * size_of::<PassParams>()) as u64),
         };
-        let entries: Vec<_> = std::iter::once(&records)
+        let entries: Vec<_> = std::iter::once(&params)
             .chain(buffers)
             .zip(0..)
             .map(|(buffer, binding)| wgpu::BindGroupEntry {
@@ -307,10 +304,10 @@ impl<'a> Recorder<'a> {
             .collect();
         let group = self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(kernel.name),
-            layout: &program.layout,
+            layout: &pipeline.layout,
             entries: &entries,
         });
-        Ok(Dispatch { program, group, grid })
+        Ok(Dispatch { pipeline, group, grid })
     }
 
     /// Threads of a workgroup: eight vectors of a processor, or a GPU's own group or two.
@@ -330,11 +327,11 @@ pub(crate) fn whole(buffer: &wgpu::Buffer) -> wgpu::BufferBinding<'_> {
 }
 
 /// Quads of some channels.
-pub const fn quads(channels: usize) -> usize {
+pub const fn channel_blocks(channels: usize) -> usize {
     channels.div_ceil(4)
 }
 
 /// Numbers of a tensor of one image, in whole quads of channels.
 pub(crate) const fn tensor_len(shape: Shape) -> usize {
-    shape.height * shape.width * quads(shape.channels) * 4
+    shape.height * shape.width * channel_blocks(shape.channels) * 4
 }

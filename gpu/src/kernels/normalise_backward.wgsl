@@ -4,12 +4,12 @@
 @group(0) @binding(1) var<storage, read> dz: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
 #if NORM
-@group(0) @binding(3) var<storage, read> x: array<Quad>;
+@group(0) @binding(3) var<storage, read> x: array<ChannelBlock>;
 @group(0) @binding(4) var<storage, read> norm: array<vec4f>;
 @group(0) @binding(5) var<storage, read> means: array<vec4f>;
 #end
 #if RELU
-@group(0) @binding($(3+3*NORM)) var<storage, read> z: array<Quad>;
+@group(0) @binding($(3+3*NORM)) var<storage, read> z: array<ChannelBlock>;
 #end
 #if ADD
 @group(0) @binding($(3+3*NORM+RELU)) var<storage, read_write> dother: array<vec4f>;
@@ -17,16 +17,16 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    if (thread >= record.count * $(AREA*QUADS)) {
+    if (thread >= params.count * $(AREA*IN_BLOCKS)) {
         return;
     }
-    let i = lane * $(IMAGES*AREA*QUADS) + thread;
+    let i = model * $(IMAGES*AREA*IN_BLOCKS) + thread;
     var g = dz[i];
 #if RELU
-    g = select(vec4f(), g, wide(z[i]) > vec4f());
+    g = select(vec4f(), g, load(z[i]) > vec4f());
 #end
 #if ADD
 #if ACCUMULATE_OTHER
@@ -36,11 +36,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #end
 #if NORM
-    let quad = thread % $QUADS;
-    let at = lane * $(4*QUADS) + quad;
-    let mean = lane * $(2*QUADS) + quad;
-    let normalised = (wide(x[i]) - norm[at]) * norm[at + $QUADS];
-    g = norm[at + $(2*QUADS)] * (g - (means[mean] + normalised * means[mean + $QUADS]));
+    let block = thread % $IN_BLOCKS;
+    let at = model * $(4*IN_BLOCKS) + block;
+    let mean = model * $(2*IN_BLOCKS) + block;
+    let normalised = (load(x[i]) - norm[at]) * norm[at + $IN_BLOCKS];
+    g = norm[at + $(2*IN_BLOCKS)] * (g - (means[mean] + normalised * means[mean + $IN_BLOCKS]));
 #end
 #if ACCUMULATE
     dx[i] += g;

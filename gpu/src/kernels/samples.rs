@@ -1,6 +1,6 @@
 //! Batches from the samples on the device.
 
-use super::{Dispatch, GATHER, Grid, Recorder, quads, whole};
+use super::{Dispatch, GATHER, Grid, KernelContext, channel_blocks, whole};
 use crate::error::Result;
 use valleys_core::network::{CropFlipDraw, Shape};
 
@@ -25,9 +25,9 @@ pub fn code(change: CropFlipDraw) -> u32 {
 /// Gathers the images of a batch that lie in a chunk, and their labels; with a border, shifted by at most its padding.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
+/// As [`KernelContext::dispatch`].
 pub fn gather(
-    recorder: &Recorder,
+    context: &KernelContext,
     shape: Shape,
     chunk: Chunk,
     border: Option<(&wgpu::Buffer, usize)>,
@@ -37,7 +37,7 @@ pub fn gather(
         ("CHANNELS", shape.channels as i64),
         ("HEIGHT", shape.height as i64),
         ("WIDTH", shape.width as i64),
-        ("QUADS", quads(shape.channels) as i64),
+        ("IN_BLOCKS", channel_blocks(shape.channels) as i64),
         ("FIRST", chunk.first as i64),
         ("COUNT", chunk.count as i64),
         ("PADDING", border.map_or(0, |(_, padding)| padding as i64)),
@@ -47,6 +47,6 @@ pub fn gather(
     let mut buffers = [chunk.samples, labels, order, x, chosen].map(whole).to_vec();
     buffers.extend(border.map(|(border, _)| whole(border)));
     buffers.extend(chunk.palette.map(|(palette, _)| whole(palette)));
-    let units = shape.height * shape.width * quads(shape.channels);
-    recorder.dispatch(&GATHER, &values, &buffers, Grid::images(units, recorder.size()))
+    let units = shape.height * shape.width * channel_blocks(shape.channels);
+    context.dispatch(&GATHER, &values, &buffers, Grid::images(units, context.size()))
 }

@@ -5,17 +5,17 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
-    if (record.count == 0) {
+    let model = model_of(group);
+    let params = pass_params[model];
+    if (params.count == 0) {
         return;
     }
     var sum = vec2f();
-    for (var i = local; i < record.count; i += 64u) {
-        sum += scores[lane * $IMAGES + i];
+    for (var i = local; i < params.count; i += 64u) {
+        sum += scores[model * $IMAGES + i];
     }
-    let all = total(vec4f(sum, 0.0, 0.0), local);
+    let all = workgroup_sum(vec4f(sum, 0.0, 0.0), local);
     if (local == 0) {
-        sums[record.number] = all.xy;
+        sums[params.number] = all.xy;
     }
 }

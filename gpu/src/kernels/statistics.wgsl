@@ -7,10 +7,10 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let quad = thread_of(group, local);
-    if (quad < $QUADS) {
-        let at = lane * $(2*QUADS) + quad;
-        act(lane, quad, statistics[at], statistics[at + $QUADS]);
+    let model = model_of(group);
+    let block = thread_of(group, local);
+    if (block < $IN_BLOCKS) {
+        let at = model * $(2*IN_BLOCKS) + block;
+        norm_coefficients(model, block, statistics[at], statistics[at + $IN_BLOCKS]);
     }
 }

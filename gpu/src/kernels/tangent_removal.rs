@@ -1,15 +1,15 @@
 //! The part of a gradient across a simplex, as [`valleys_core::engine::tangent`] says it.
 
-use super::{ACROSS_APPLY, ACROSS_DOTS, ACROSS_SOLVE, Dispatch, Grid, Recorder, whole};
+use super::{Dispatch, Grid, KernelContext, TANGENT_DOTS, TANGENT_REMOVE, TANGENT_SOLVE, whole};
 use crate::error::Result;
 
 /// Control points of a mix whose directions can be removed: what the smallest adapters can bind at once.
 pub const TERMS: usize = 5;
 
-/// Part sums.
+/// DeviceSplit sums.
 const SPLITS: usize = 512;
 
-/// Numbers of the part sums of a lane.
+/// Numbers of the part sums of a model.
 pub const PART_LEN: usize = SPLITS * products(TERMS);
 
 const fn products(terms: usize) -> usize {
@@ -19,9 +19,9 @@ const fn products(terms: usize) -> usize {
 /// g ← g + λ θ, less the record's share of its part along the differences of the centres.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
+/// As [`KernelContext::dispatch`].
 pub fn project(
-    recorder: &Recorder,
+    context: &KernelContext,
     len: usize,
     [theta, gradient, part, coefficients]: [&wgpu::Buffer; 4],
     centres: &[&wgpu::Buffer],
@@ -34,12 +34,12 @@ pub fn project(
         ("SPLITS", SPLITS as i64),
         ("LENGTH", len as i64),
     ];
-    let (buffers, grid) = (on(&[theta, gradient, part], centres), Grid::fixed(SPLITS, recorder.size()));
-    let dots = recorder.dispatch(&ACROSS_DOTS, &values, &buffers, grid)?;
+    let (buffers, grid) = (on(&[theta, gradient, part], centres), Grid::fixed(SPLITS, context.size()));
+    let dots = context.dispatch(&TANGENT_DOTS, &values, &buffers, grid)?;
     let solve = [whole(part), whole(coefficients)];
-    let solve = recorder.dispatch(&ACROSS_SOLVE, &values, &solve, Grid::fixed(64, 64))?;
-    let (buffers, grid) = (on(&[coefficients, gradient], centres), Grid::fixed(len, recorder.size()));
-    Ok([dots, solve, recorder.dispatch(&ACROSS_APPLY, &values, &buffers, grid)?])
+    let solve = context.dispatch(&TANGENT_SOLVE, &values, &solve, Grid::fixed(64, 64))?;
+    let (buffers, grid) = (on(&[coefficients, gradient], centres), Grid::fixed(len, context.size()));
+    Ok([dots, solve, context.dispatch(&TANGENT_REMOVE, &values, &buffers, grid)?])
 }
 
 fn on<'a>(first: &[&'a wgpu::Buffer], centres: &[&'a wgpu::Buffer]) -> Vec<wgpu::BufferBinding<'a>> {

@@ -1,5 +1,5 @@
 #if MOMENTS
-// Means and sums of squares around them, of WIDTH quads of channels over the places of threads.
+// Means and sums of squares around them, of WIDTH channel blocks of channels over the places of threads.
 var<workgroup> means: array<vec4f, $(SIZE*WIDTH)>;
 var<workgroup> squares: array<vec4f, $(SIZE*WIDTH)>;
 

@@ -1,26 +1,26 @@
-// v[point, quad, tile] = Bᵀ d B: the inputs d of a tile of OUTPUTS x OUTPUTS outputs, two more along each edge, at
-// OUTPUTS + 2 points along each edge; 0 around the image. A thread owns a quad of channels of a tile. Both passes turn
-// columns into columns and transpose. The planes of a lane lie V quads apart.
+// v[point, block, tile] = Bᵀ d B: the inputs d of a tile of OUTPUTS x OUTPUTS outputs, two more along each edge, at
+// OUTPUTS + 2 points along each edge; 0 around the image. A thread owns a block of channels of a tile. Both passes turn
+// columns into columns and transpose. The planes of a model lie V channel blocks apart.
 
 #if BACK
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 #else
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> x: array<ChannelBlock>;
 #end
 @group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    let tiles = record.count * $(DOWN*ACROSS);
-    let quad = thread % $QUADS;
-    let tile = thread / $QUADS;
+    let tiles = params.count * $(DOWN*ACROSS);
+    let block = thread % $IN_BLOCKS;
+    let tile = thread / $IN_BLOCKS;
     if (tile >= tiles) {
         return;
     }
-    let image = i32(lane * $IMAGES + tile / $(DOWN*ACROSS));
+    let image = i32(model * $IMAGES + tile / $(DOWN*ACROSS));
     let top = i32(tile / $ACROSS % $DOWN) * $OUTPUTS - $PADDING;
     let left = i32(tile % $ACROSS) * $OUTPUTS - $PADDING;
 #for j in 0..(OUTPUTS+2)
@@ -32,11 +32,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let in$i = y$i >= 0 && y$i < $HEIGHT;
     let line$i = (image * $HEIGHT + y$i) * $IN_WIDTH;
 #for j in 0..(OUTPUTS+2)
-    let at$(i)_$j = u32(select(0, line$i + x$j, in$i && ok$j)) * $QUADS + quad;
+    let at$(i)_$j = u32(select(0, line$i + x$j, in$i && ok$j)) * $IN_BLOCKS + block;
 #if BACK
     let d0_$(i)_$j = select(vec4f(), x[at$(i)_$j], in$i && ok$j);
 #else
-    let d0_$(i)_$j = select(vec4f(), wide(x[at$(i)_$j]), in$i && ok$j);
+    let d0_$(i)_$j = select(vec4f(), load(x[at$(i)_$j]), in$i && ok$j);
 #end
 #end
 #end
@@ -63,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #for i in 0..(OUTPUTS+2)
 #for j in 0..(OUTPUTS+2)
-    v[lane * $V + ($((OUTPUTS+2)*i+j) * $QUADS + quad) * tiles + tile] = d2_$(i)_$j;
+    v[model * $V + ($((OUTPUTS+2)*i+j) * $IN_BLOCKS + block) * tiles + tile] = d2_$(i)_$j;
 #end
 #end
 }

@@ -1,11 +1,11 @@
 // y = Aᵀ m A: the OUTPUTS x OUTPUTS outputs of a tile from its products at all points, those of them that are within the
-// image. A thread owns a quad of channels of a tile. Both passes turn columns into columns and transpose.
+// image. A thread owns a block of channels of a tile. Both passes turn columns into columns and transpose.
 
 @group(0) @binding(1) var<storage, read> m: array<vec4f>;
 #if FULL
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 #else
-@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
+@group(0) @binding(2) var<storage, read_write> y: array<ChannelBlock>;
 #end
 #if BIAS
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
@@ -13,18 +13,18 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    let tiles = record.count * $(DOWN*ACROSS);
-    let quad = thread % $QUADS;
-    let tile = thread / $QUADS;
+    let tiles = params.count * $(DOWN*ACROSS);
+    let block = thread % $IN_BLOCKS;
+    let tile = thread / $IN_BLOCKS;
     if (tile >= tiles) {
         return;
     }
 #for i in 0..(OUTPUTS+2)
 #for j in 0..(OUTPUTS+2)
-    let m0_$(i)_$j = m[lane * $M + ($((OUTPUTS+2)*i+j) * $QUADS + quad) * tiles + tile];
+    let m0_$(i)_$j = m[model * $M + ($((OUTPUTS+2)*i+j) * $IN_BLOCKS + block) * tiles + tile];
 #end
 #end
 #for pass in 0..2
@@ -44,16 +44,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #end
 #end
-    let image = lane * $IMAGES + tile / $(DOWN*ACROSS);
+    let image = model * $IMAGES + tile / $(DOWN*ACROSS);
     let top = tile / $ACROSS % $DOWN * $OUTPUTS;
     let left = tile % $ACROSS * $OUTPUTS;
 #for i in 0..OUTPUTS
 #for j in 0..OUTPUTS
     if (top + $i < $OUT_HEIGHT && left + $j < $OUT_WIDTH) {
-        let to = ((image * $OUT_HEIGHT + top + $i) * $OUT_WIDTH + left + $j) * $QUADS + quad;
+        let to = ((image * $OUT_HEIGHT + top + $i) * $OUT_WIDTH + left + $j) * $IN_BLOCKS + block;
         var s = m2_$(i)_$j;
 #if BIAS
-        s += bias[lane * $PACKED + quad];
+        s += bias[model * $PACKED + block];
 #end
 #if RELU
         s = select(s, vec4f(), s < vec4f());
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #if FULL
         y[to] = s;
 #else
-        y[to] = narrow(s);
+        y[to] = store(s);
 #end
     }
 #end

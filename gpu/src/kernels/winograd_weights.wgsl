@@ -10,7 +10,7 @@
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
+    let model = model_of(group);
     let i = thread_of(group, local);
     if (i >= $LENGTH) {
         return;
@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let row = table[i];
 #for y in 0..3
 #for x in 0..3
-    let g0_$(y)_$x = packed[i32(lane * $PACKED) + row.x + $(3*y+x) * row.y];
+    let g0_$(y)_$x = packed[i32(model * $PACKED) + row.x + $(3*y+x) * row.y];
 #end
 #end
 #for pass in 0..2
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 #end
 #for y in 0..(OUTPUTS+2)
 #for x in 0..(OUTPUTS+2)
-    u[i32(lane * $U) + row.z + $((OUTPUTS+2)*y+x) * row.w] = g2_$(y)_$x;
+    u[i32(model * $U) + row.z + $((OUTPUTS+2)*y+x) * row.w] = g2_$(y)_$x;
 #end
 #end
 }

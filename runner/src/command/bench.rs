@@ -2,7 +2,7 @@
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::gpu::Ways;
+use crate::gpu::PathOptions;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use valleys_gpu::bench;
@@ -17,7 +17,7 @@ pub struct Bench {
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     #[command(flatten)]
-    ways: Ways,
+    path_options: PathOptions,
     /// Print one JSON document on stdout instead of a table.
     #[arg(long)]
     json: bool,
@@ -54,8 +54,8 @@ pub fn run(args: &Bench) -> Result<()> {
     if let Some([a, b]) = args.compare.as_deref() {
         return compare(&read(a)?, &read(b)?);
     }
-    let opener = crate::gpu::opener(args.device.as_deref(), args.ways.paths)?;
-    let device = opener.device().map_err(|e| crate::gpu::failure(&e))?;
+    let provider = crate::gpu::provider(args.device.as_deref(), args.path_options.paths)?;
+    let device = provider.device().map_err(|e| crate::gpu::failure(&e))?;
     let info = device.info();
     eprintln!("{}, {}, {} {}", info.name, info.backend, info.driver, info.driver_info);
     let tell = |row: &bench::Row| eprintln!("{} {}", row.kernel, row.shape);
@@ -63,7 +63,7 @@ pub fn run(args: &Bench) -> Result<()> {
     let ceiling = |kernel: &str, value: fn(&bench::Row) -> f64| {
         rows.iter().find(|row| row.kernel == kernel).map(value).filter(|&most| most > 0.0)
     };
-    let arithmetic = ceiling("peak", |row| row.gflops);
+    let arithmetic = ceiling("fma_throughput", |row| row.gflops);
     let copy = ceiling("copy", |row| row.gbytes_per_second);
     let rows: Vec<Row> = rows
         .iter()

@@ -2,10 +2,10 @@
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::gpu::Ways;
+use crate::gpu::PathOptions;
 use serde::Serialize;
 use std::fmt::Write;
-use valleys_gpu::{Adapter, Choice, Device, Paths, adapters, answers, check, is_hardware};
+use valleys_gpu::{Adapter, Device, DeviceOptions, Paths, adapters, check, is_hardware, is_named};
 
 /// `valleys devices`
 #[derive(clap::Args, Debug)]
@@ -17,7 +17,7 @@ pub struct Devices {
     #[arg(long)]
     no_check: bool,
     #[command(flatten)]
-    ways: Ways,
+    path_options: PathOptions,
     /// Print one JSON document on stdout instead of text.
     #[arg(long)]
     json: bool,
@@ -60,10 +60,10 @@ struct Check {
 /// No usable device.
 pub fn run(args: &Devices) -> Result<()> {
     let all = adapters();
-    let wanted = |i: usize| args.device.as_ref().is_none_or(|device| answers(device, i, &all[i]));
+    let wanted = |i: usize| args.device.as_ref().is_none_or(|device| is_named(device, i, &all[i]));
     let found: Vec<Found> = (0..all.len())
         .filter(|&i| wanted(i))
-        .map(|i| look(i, &all[i], (!args.no_check).then_some(args.ways.paths)))
+        .map(|i| look(i, &all[i], (!args.no_check).then_some(args.path_options.paths)))
         .collect();
     if args.json {
         print(&json(&found))?;
@@ -101,8 +101,8 @@ fn look(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {
         name: info.name,
     };
     if let Some(paths) = checks {
-        let choice = Choice { device: Some(number.to_string()), paths, ..Choice::default() };
-        match Device::open(&choice).and_then(|device| tested(&device)) {
+        let options = DeviceOptions { device: Some(number.to_string()), paths, ..DeviceOptions::default() };
+        match Device::open(&options).and_then(|device| tested(&device)) {
             Ok(checks) => {
                 let failed = checks.iter().filter(|check| !check.passed).count();
                 found.refused = (failed > 0).then(|| format!("{failed} kernels compute something else"));

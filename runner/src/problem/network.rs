@@ -12,7 +12,7 @@ use std::sync::Arc;
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::{CropFlip, Layer, Shape, accumulate, initialise};
-use valleys_gpu::{Gpu, Opener, Paths, Shared};
+use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::Cpu;
 use valleys_simd::engine::images::Images;
 
@@ -40,7 +40,7 @@ enum On {
     /// The reference kernels.
     Reference,
     /// A GPU, with the samples on it.
-    Gpu(Arc<Opener>, Arc<Shared>),
+    Gpu(Arc<DeviceProvider>, Arc<GpuDataset>),
 }
 
 impl NetworkProblem {
@@ -143,7 +143,7 @@ impl Problem for NetworkProblem {
             }
             On::Gpu(_, shared) => {
                 let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(any(Gpu::new(&network, shared.clone(), self.batch, slots, augment)?))
+                Ok(any(GpuEngine::new(&network, shared.clone(), self.batch, slots, augment)?))
             }
         }
     }
@@ -175,7 +175,7 @@ impl Problem for NetworkProblem {
 
     fn provenance(&self) -> Provenance {
         let adapter = match &self.backend {
-            On::Gpu(opener, _) => opener.device().ok().map(|device| {
+            On::Gpu(provider, _) => provider.device().ok().map(|device| {
                 let info = device.info();
                 format!("{}, {:?}, {} {}", info.name, info.backend, info.driver, info.driver_info)
             }),
@@ -205,7 +205,7 @@ impl Problem for NetworkProblem {
             train_flops: data.train.len() * flops,
             point_flops: samples * flops,
             on_hardware: match &self.backend {
-                On::Gpu(opener, _) => opener.device().is_ok_and(|device| device.is_hardware()),
+                On::Gpu(provider, _) => provider.device().is_ok_and(|device| device.is_hardware()),
                 On::Cpu | On::Reference => false,
             },
             on_gpu: matches!(self.backend, On::Gpu(..)),
@@ -224,8 +224,8 @@ impl Problem for NetworkProblem {
         }
         let data = Dataset { train: train.pick(&numbers), test: self.data.test.clone() };
         let mut part = Self { data: Arc::new(data), ..self.clone() };
-        if let On::Gpu(opener, _) = &self.backend {
-            part.backend = part.gpu(opener.clone(), 1);
+        if let On::Gpu(provider, _) = &self.backend {
+            part.backend = part.gpu(provider.clone(), 1);
         }
         Ok(Box::new(part))
     }
@@ -234,7 +234,7 @@ impl Problem for NetworkProblem {
         true
     }
 
-    fn on_gpu(&self, provider: Arc<Opener>, models: usize) -> Option<Box<dyn Problem>> {
+    fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         Some(Box::new(Self { backend: self.gpu(provider, models), ..self.clone() }))
     }
 
@@ -261,9 +261,9 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
-    fn gpu(&self, provider: Arc<Opener>, models: usize) -> On {
-        let shared = Shared::new(provider.clone(), self.data.clone(), self.shape.channels);
-        On::Gpu(provider, Arc::new(shared.side_by_side(models)))
+    fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> On {
+        let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
+        On::Gpu(provider, Arc::new(shared.with_models(models)))
     }
 }
 

@@ -1,61 +1,64 @@
-//! How lists of dispatches are handed over: records of all passes first, then several batches a submission.
+//! How lists of dispatches are handed over: table of all passes first, then several batches a submission.
 
 use crate::device::Device;
 use crate::engine::Counts;
 use crate::error::Result;
-use crate::kernels::{Dispatch, Record};
+use crate::kernels::{Dispatch, PassParams};
 use crate::pass::Pass;
 use std::cell::Cell;
 
 /// Seconds of a submission, by estimate: a driver may stop a GPU that does not answer for two.
 const SUBMISSION: f64 = 0.1;
 
-/// Floating-point operations a second, by estimate: of hardware, of a program.
+/// Floating-point operations a second, by estimate: of hardware, of a pipeline.
 const SPEED: [f64; 2] = [1e12, 1e10];
 
 /// Steps of a submission at most.
 const STEPS: usize = 64;
 
-/// Records of all passes, one for each lane in a row.
-pub(crate) struct Records {
-    lanes: usize,
-    all: Vec<Record>,
+/// PassParamsTable of all passes, one for each model in a row.
+pub(crate) struct PassParamsTable {
+    models: usize,
+    all: Vec<PassParams>,
 }
 
-impl Records {
+impl PassParamsTable {
     /// None yet.
-    pub fn new(lanes: usize) -> Self {
-        Self { lanes, all: Vec::new() }
+    pub fn new(models: usize) -> Self {
+        Self { models, all: Vec::new() }
     }
 
-    /// One more row, in which all lanes rest.
-    pub fn row(&mut self) -> &mut [Record] {
+    /// One more row, in which all models rest.
+    pub fn row(&mut self) -> &mut [PassParams] {
         let first = self.all.len();
-        self.all.resize(first + self.lanes, Record::default());
+        self.all.resize(first + self.models, PassParams::default());
         &mut self.all[first..]
     }
 
-    /// A copy of a row, changed in each lane.
-    pub fn another(&mut self, row: usize, change: impl Fn(usize, &mut Record)) -> usize {
-        self.all.extend_from_within(row * self.lanes..(row + 1) * self.lanes);
+    /// A copy of a row, changed in each model.
+    pub fn another(&mut self, row: usize, change: impl Fn(usize, &mut PassParams)) -> usize {
+        self.all.extend_from_within(row * self.models..(row + 1) * self.models);
         let last = self.len() - 1;
-        self.all[last * self.lanes..].iter_mut().enumerate().for_each(|(lane, record)| change(lane, record));
+        self.all[last * self.models..]
+            .iter_mut()
+            .enumerate()
+            .for_each(|(model, params)| change(model, params));
         last
     }
 
     pub fn len(&self) -> usize {
-        self.all.len() / self.lanes
+        self.all.len() / self.models
     }
 
-    /// The largest batch of a row, and how many lanes there are up to the last one that does not rest.
+    /// The largest batch of a row, and how many models there are up to the last one that does not rest.
     fn extent(&self, row: usize) -> [u32; 2] {
-        let row = &self.all[row * self.lanes..][..self.lanes];
-        let last = row.iter().rposition(|record| record.count > 0);
-        [row.iter().map(|record| record.count).max().unwrap_or(0), last.map_or(0, |last| last as u32 + 1)]
+        let row = &self.all[row * self.models..][..self.models];
+        let last = row.iter().rposition(|params| params.count > 0);
+        [row.iter().map(|params| params.count).max().unwrap_or(0), last.map_or(0, |last| last as u32 + 1)]
     }
 }
 
-/// Dispatches for a row of records, to be recorded.
+/// Dispatches for a row of table, to be recorded.
 pub(crate) struct Run<'a> {
     pub list: &'a [Dispatch],
     pub row: usize,
@@ -71,13 +74,13 @@ pub(crate) struct Batch<'a> {
 /// Where batches go.
 pub(crate) struct Target<'a> {
     pub device: &'a Device,
-    pub records: &'a wgpu::Buffer,
+    pub params: &'a wgpu::Buffer,
     pub pass: &'a Pass,
 }
 
 /// What was submitted, and how.
 #[derive(Debug, Default)]
-pub(crate) struct Replay {
+pub(crate) struct Submitter {
     /// What was done since somebody took the count.
     pub counts: Cell<Counts>,
     /// Submissions until the device is destroyed, for tests.
@@ -86,7 +89,7 @@ pub(crate) struct Replay {
     pub at_once: Cell<Option<usize>>,
 }
 
-impl Replay {
+impl Submitter {
     /// Counts what was done.
     pub fn count(&self, more: Counts) {
         let mut counts = self.counts.get();
@@ -98,14 +101,14 @@ impl Replay {
     ///
     /// # Errors
     /// The device was lost, had no room, or refused an operation.
-    pub fn run(&self, target: &Target, records: &Records, batches: &[Batch], flops: f64) -> Result<()> {
+    pub fn run(&self, target: &Target, table: &PassParamsTable, batches: &[Batch], flops: f64) -> Result<()> {
         let &Target { device, pass, .. } = target;
-        let stride = pass.lanes.stride() as usize;
-        let mut bytes = vec![0_u8; records.len() * stride];
-        for (row, to) in records.all.chunks(records.lanes).zip(bytes.chunks_mut(stride)) {
+        let stride = pass.layout.stride() as usize;
+        let mut bytes = vec![0_u8; table.len() * stride];
+        for (row, to) in table.all.chunks(table.models).zip(bytes.chunks_mut(stride)) {
             to[..size_of_val(row)].copy_from_slice(bytemuck::cast_slice(row));
         }
-        device.fill(target.records, &bytes);
+        device.write(target.params, &bytes);
         let speed = SPEED[usize::from(!device.is_hardware())];
         let at_once = self.at_once.get().unwrap_or((SUBMISSION * speed / flops) as usize).clamp(1, STEPS);
         let mut before = None;
@@ -125,8 +128,8 @@ impl Replay {
                 }
                 let mut to = encoder.begin_compute_pass(&Default::default());
                 for run in &batch.runs {
-                    let (offset, [count, lanes]) = ((run.row * stride) as u32, records.extent(run.row));
-                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut to, offset, count, lanes));
+                    let (offset, [count, models]) = ((run.row * stride) as u32, table.extent(run.row));
+                    run.list.iter().for_each(|dispatch| dispatch.encode(&mut to, offset, count, models));
                     dispatches += run.list.len() as u64;
                 }
             }

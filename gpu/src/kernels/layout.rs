@@ -1,12 +1,12 @@
 //! Models side by side, and the numbers of a pass for each.
 
-use super::quads;
+use super::channel_blocks;
 
-/// The numbers of one pass over a batch in one lane, as `prelude.wgsl` has them.
+/// The numbers of one pass over a batch in one model, as `prelude.wgsl` has them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Record {
-    /// Images in the batch; 0 where the lane rests.
+pub struct PassParams {
+    /// Images in the batch; 0 where the model rests.
     pub count: u32,
     /// Its first entry in the order of the samples.
     pub first: u32,
@@ -24,62 +24,62 @@ pub struct Record {
     pub weight: f32,
     /// Weights of the control points in the mix.
     pub mix: [f32; 8],
-    /// The lane whose control points they are.
+    /// The model whose control points they are.
     pub home: u32,
     /// What fills up a vector.
     pub rest: [u32; 3],
 }
 
-/// Models that work side by side in one dispatch, each in a lane of every buffer, and how far apart the lanes lie.
+/// Models that work side by side in one dispatch, each in a model of every buffer, and how far apart the models lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lanes {
+pub struct BatchLayout {
     /// How many.
-    pub count: usize,
-    /// Images of a lane of a tensor.
+    pub models: usize,
+    /// Images of a model of a tensor.
     pub images: usize,
     /// Parameters, which lie in whole quads.
     pub dim: usize,
     /// Packed weights, in whole quads.
     pub packed: usize,
-    /// Part sums, in whole quads.
+    /// DeviceSplit sums, in whole quads.
     pub part: usize,
 }
 
-impl Lanes {
+impl BatchLayout {
     /// The most that a run takes.
-    pub const MOST: usize = 8;
+    pub const MAX_MODELS: usize = 8;
 
     /// A single model: nothing is apart from anything.
-    pub const ONE: Self = Self { count: 1, images: 0, dim: 0, packed: 0, part: 0 };
+    pub const ONE: Self = Self { models: 1, images: 0, dim: 0, packed: 0, part: 0 };
 
-    /// Numbers of θ of a lane: whole quads.
+    /// Numbers of θ of a model: whole quads.
     pub const fn theta_len(&self) -> usize {
-        4 * quads(self.dim)
+        4 * channel_blocks(self.dim)
     }
 
     /// Bytes from the records of one pass to those of the next: what every adapter allows as an offset.
     pub const fn stride(&self) -> u64 {
-        ((self.count * size_of::<Record>()) as u64).next_multiple_of(256)
+        ((self.models * size_of::<PassParams>()) as u64).next_multiple_of(256)
     }
 
-    /// From one lane to the next, where a lane takes so many.
+    /// From one model to the next, where a model takes so many.
     const fn apart(&self, len: usize) -> i64 {
-        if self.count > 1 { len as i64 } else { 0 }
+        if self.models > 1 { len as i64 } else { 0 }
     }
 
-    /// Quads from one lane to the next in a buffer of all lanes.
-    pub(super) fn apart_in(&self, buffer: &wgpu::Buffer) -> i64 {
-        self.apart(buffer.size() as usize / 16 / self.count)
+    /// Quads from one model to the next in a buffer of all models.
+    pub(super) fn stride_in(&self, buffer: &wgpu::Buffer) -> i64 {
+        self.apart(buffer.size() as usize / 16 / self.models)
     }
 
     /// What kernels know of it. The text for a single model is the same for all networks.
     pub(super) fn values(&self) -> [(&'static str, i64); 5] {
         [
-            ("LANES", self.count as i64),
+            ("MODELS", self.models as i64),
             ("IMAGES", self.apart(self.images)),
-            ("DIM", self.apart(quads(self.dim))),
-            ("PACKED", self.apart(quads(self.packed))),
-            ("PART", self.apart(quads(self.part))),
+            ("DIM", self.apart(channel_blocks(self.dim))),
+            ("PACKED", self.apart(channel_blocks(self.packed))),
+            ("PARTIAL", self.apart(channel_blocks(self.part))),
         ]
     }
 }

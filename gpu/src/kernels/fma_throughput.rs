@@ -1,6 +1,6 @@
 //! The arithmetic that a device does at most.
 
-use super::{Dispatch, Grid, PEAK, Recorder, whole};
+use super::{Dispatch, FMA_THROUGHPUT, Grid, KernelContext, whole};
 use crate::error::Result;
 
 const CHAINS: usize = 8;
@@ -12,9 +12,9 @@ pub const FLOPS: usize = 2 * 4 * CHAINS * ROUNDS;
 /// Chains of them in `threads` threads, a quad of numbers each.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn peak(recorder: &Recorder, threads: usize, y: &wgpu::Buffer) -> Result<Dispatch> {
+/// As [`KernelContext::dispatch`].
+pub fn chains(context: &KernelContext, threads: usize, y: &wgpu::Buffer) -> Result<Dispatch> {
     let values = [("CHAINS", CHAINS as i64), ("ROUNDS", ROUNDS as i64)];
-    let threads = threads.next_multiple_of(recorder.size() as usize);
-    recorder.dispatch(&PEAK, &values, &[whole(y)], Grid::fixed(threads, recorder.size()))
+    let threads = threads.next_multiple_of(context.size() as usize);
+    context.dispatch(&FMA_THROUGHPUT, &values, &[whole(y)], Grid::fixed(threads, context.size()))
 }

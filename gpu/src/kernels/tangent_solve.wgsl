@@ -1,20 +1,20 @@
 // The coefficients of the projection: the symmetric system of products solved by Gauss–Jordan without exchanges. A
 // direction that depends on earlier ones, up to rounding, gets 0.
 
-@group(0) @binding(1) var<storage, read> part: array<f32>;
+@group(0) @binding(1) var<storage, read> partial: array<f32>;
 @group(0) @binding(2) var<storage, read_write> coefficients: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
+    let model = model_of(group);
     var product: array<f32, $OTHERS>;
     var gram: array<array<f32, $OTHERS>, $OTHERS>;
 #for k in 0..PRODUCTS
     var sum$k = 0.0;
     for (var split = local; split < $SPLITS; split += 64u) {
-        sum$k += part[lane * $(4*PART) + split * $PRODUCTS + $k];
+        sum$k += partial[model * $(4*PARTIAL) + split * $PRODUCTS + $k];
     }
-    let all$k = total(vec4f(sum$k), local).x;
+    let all$k = workgroup_sum(vec4f(sum$k), local).x;
 #end
     if (local != 0) {
         return;
@@ -56,6 +56,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
     }
 #for i in 0..OTHERS
-    coefficients[lane * 16 + $i] = product[$i];
+    coefficients[model * 16 + $i] = product[$i];
 #end
 }

@@ -1,12 +1,12 @@
 // dw in the order of θ (outputs, channels, taps): the sum of its parts, in their order.
 
 @group(0) @binding(1) var<uniform> place: vec4u;
-@group(0) @binding(2) var<storage, read> part: array<f32>;
+@group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
 
 @compute @workgroup_size($SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
+    let model = model_of(group);
     let thread = thread_of(group, local);
     if (thread >= $(OUTPUTS*CHANNELS*TAPS)) {
         return;
@@ -14,11 +14,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let tap = thread % $TAPS;
     let channel = thread / $TAPS % $CHANNELS;
     let output = thread / $(TAPS*CHANNELS);
-    var at = lane * $(4*PART) + (tap * $DEPTHS + channel) * $(4*OUT_QUADS) + output;
+    var at = model * $(4*PARTIAL) + (tap * $DEPTHS + channel) * $(4*OUT_BLOCKS) + output;
     var sum = 0.0;
     for (var split = 0u; split < $SPLITS; split++) {
-        sum += part[at];
-        at += $(TAPS*DEPTHS*4*OUT_QUADS);
+        sum += partial[at];
+        at += $(TAPS*DEPTHS*4*OUT_BLOCKS);
     }
-    gradient[lane * $(4*DIM) + place.x + thread] = sum;
+    gradient[model * $(4*DIM) + place.x + thread] = sum;
 }

@@ -1,28 +1,28 @@
 // Part sums of dw[t, c, o] = Σ x[input under tap t of a place, c] · dy[place, o] over places.
 //
-// A thread owns one tap, DEPTH channels, WIDTH quads of outputs and one of SPLITS runs of rows.
+// A thread owns one tap, DEPTH channels, WIDTH channel blocks of outputs and one of SPLITS runs of rows.
 //
 // Where threads of a vector can give each other numbers (see `gemm.wgsl`), they differ in taps and channels alone: each reads
-// a part of dy for all of them, and goes through the padding, too, so that none waits.
+// a partial of dy for all of them, and goes through the padding, too, so that none waits.
 
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> x: array<ChannelBlock>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> part: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> partial: array<vec4f>;
 
 @compute @workgroup_size($SIZE)
-#use vector_main
-    let lane = lane_of(group);
-    let record = records[lane];
+#use subgroup_main
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
     let split = thread / $(UNITS*BLOCKS);
     if (split >= $SPLITS) {
         return;
     }
-#if VECTOR
+#if SUBGROUP_SIZE
     let unit = min(thread % $UNITS, $(KERNEL_Y*KERNEL_X*GROUPS-1)u);
     let block = thread / $UNITS % $BLOCKS;
-    let own = min(rank / $WIDTH, $(PLACES-1)u);
-    let quad = rank % $WIDTH;
+    let own = min(subgroup_invocation / $WIDTH, $(PLACES-1)u);
+    let own_block = subgroup_invocation % $WIDTH;
 #else
     let unit = thread / $BLOCKS % $UNITS;
     let block = thread % $BLOCKS;
@@ -36,20 +36,20 @@
     var s$(i)_$j = vec4f();
 #end
 #end
-#if VECTOR
-    let places = record.count * $(OUT_HEIGHT*OUT_WIDTH);
+#if SUBGROUP_SIZE
+    let places = params.count * $(OUT_HEIGHT*OUT_WIDTH);
     let per = ((places + $(SPLITS-1)) / $SPLITS + $(PLACES-1)) / $PLACES * $PLACES;
     let last = min(places, (split + 1) * per);
     for (var first = split * per; first < last; first += $PLACES) {
-        let share = dy[(lane * $(IMAGES*OUT_HEIGHT*OUT_WIDTH) + min(first + own, places - 1)) * $OUT_QUADS + block * $WIDTH + quad];
+        let share = dy[(model * $(IMAGES*OUT_HEIGHT*OUT_WIDTH) + min(first + own, places - 1)) * $OUT_BLOCKS + block * $WIDTH + own_block];
 #for p in 0..PLACES
         let y$p = i32((first + $p) / $OUT_WIDTH % $OUT_HEIGHT) * $STRIDE + tap_y;
         let x$p = i32((first + $p) % $OUT_WIDTH) * $STRIDE + tap_x;
         let ok$p = y$p >= 0 && y$p < $HEIGHT && x$p >= 0 && x$p < $IN_WIDTH && first + $p < last;
-        let line$p = i32(lane * $IMAGES + (first + $p) / $(OUT_HEIGHT*OUT_WIDTH)) * $HEIGHT + y$p;
-        let at$p = u32(select(0, line$p * $IN_WIDTH + x$p, ok$p)) * $QUADS + depth * $((DEPTH+3)/4);
+        let line$p = i32(model * $IMAGES + (first + $p) / $(OUT_HEIGHT*OUT_WIDTH)) * $HEIGHT + y$p;
+        let at$p = u32(select(0, line$p * $IN_WIDTH + x$p, ok$p)) * $IN_BLOCKS + depth * $((DEPTH+3)/4);
 #for q in 0..(DEPTH+3)/4
-        let x$(p)_$q = select(vec4f(), wide(x[at$p + $q]), ok$p);
+        let x$(p)_$q = select(vec4f(), load(x[at$p + $q]), ok$p);
 #end
 #for j in 0..WIDTH
         let d$(p)_$j = subgroupBroadcast(share, $(p*WIDTH+j)u);
@@ -68,7 +68,7 @@
     // The columns whose input lies in the image, not in the padding.
     let start = u32(max(0, -tap_x + $(STRIDE-1)) / $STRIDE);
     let stop = u32(clamp(($IN_WIDTH - tap_x + $(STRIDE-1)) / $STRIDE, 0, $OUT_WIDTH));
-    let rows = record.count * $OUT_HEIGHT;
+    let rows = params.count * $OUT_HEIGHT;
     let per = (rows + $(SPLITS-1)) / $SPLITS;
     let last = min(rows, (split + 1) * per);
     for (var r = split * per; r < last; r++) {
@@ -76,12 +76,12 @@
         if (in_y < 0 || in_y >= $HEIGHT) {
             continue;
         }
-        let line = i32(lane * $IMAGES + r / $OUT_HEIGHT) * $HEIGHT + in_y;
+        let line = i32(model * $IMAGES + r / $OUT_HEIGHT) * $HEIGHT + in_y;
         for (var u = start; u < stop; u++) {
-            let at = u32(line * $IN_WIDTH + i32(u) * $STRIDE + tap_x) * $QUADS + depth * $((DEPTH+3)/4);
-            let here = ((lane * $(IMAGES*OUT_HEIGHT) + r) * $OUT_WIDTH + u) * $OUT_QUADS + block * $WIDTH;
+            let at = u32(line * $IN_WIDTH + i32(u) * $STRIDE + tap_x) * $IN_BLOCKS + depth * $((DEPTH+3)/4);
+            let here = ((model * $(IMAGES*OUT_HEIGHT) + r) * $OUT_WIDTH + u) * $OUT_BLOCKS + block * $WIDTH;
 #for q in 0..(DEPTH+3)/4
-            let x$q = wide(x[at + $q]);
+            let x$q = load(x[at + $q]);
 #end
 #for j in 0..WIDTH
             let d$j = dy[here + $j];
@@ -94,10 +94,10 @@
         }
     }
 #end
-    let to_part = lane * $PART + ((split * $(KERNEL_Y*KERNEL_X) + tap) * $(GROUPS*DEPTH) + depth * $DEPTH) * $OUT_QUADS + block * $WIDTH;
+    let to_part = model * $PARTIAL + ((split * $(KERNEL_Y*KERNEL_X) + tap) * $(GROUPS*DEPTH) + depth * $DEPTH) * $OUT_BLOCKS + block * $WIDTH;
 #for i in 0..DEPTH
 #for j in 0..WIDTH
-    part[to_part + $(i*OUT_QUADS+j)] = s$(i)_$j;
+    partial[to_part + $(i*OUT_BLOCKS+j)] = s$(i)_$j;
 #end
 #end
 }

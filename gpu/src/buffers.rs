@@ -18,33 +18,33 @@ impl Device {
         if needed > limit {
             return Err(Error::TooLarge { what, needed, limit });
         }
-        self.made(what, needed, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+        self.create(what, needed, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
     }
 
     /// A buffer of `len` numbers, all 0. See [`Device::buffer`].
-    pub(crate) fn numbers(&self, what: &'static str, len: usize) -> Result<wgpu::Buffer> {
+    pub(crate) fn floats(&self, what: &'static str, len: usize) -> Result<wgpu::Buffer> {
         self.buffer(what, 4 * len as u64)
     }
 
     /// A buffer that holds some numbers. See [`Device::buffer`].
-    pub(crate) fn holding<T: Pod>(&self, what: &'static str, data: &[T]) -> Result<wgpu::Buffer> {
+    pub(crate) fn buffer_with<T: Pod>(&self, what: &'static str, data: &[T]) -> Result<wgpu::Buffer> {
         let bytes: &[u8] = bytemuck::cast_slice(data);
         let buffer = self.buffer(what, bytes.len() as u64)?;
-        self.fill(&buffer, data);
+        self.write(&buffer, data);
         Ok(buffer)
     }
 
     /// Small numbers that every thread of a dispatch reads.
     pub(crate) fn uniform(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
-        self.made(what, bytes, Usage::UNIFORM | Usage::COPY_DST)
+        self.create(what, bytes, Usage::UNIFORM | Usage::COPY_DST)
     }
 
     /// Numbers of a query set.
-    pub(crate) fn resolved(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
-        self.made(what, bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC)
+    pub(crate) fn query_buffer(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
+        self.create(what, bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC)
     }
 
-    fn made(&self, what: &'static str, size: u64, usage: Usage) -> Result<wgpu::Buffer> {
+    fn create(&self, what: &'static str, size: u64, usage: Usage) -> Result<wgpu::Buffer> {
         self.check()?;
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let descriptor = wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
@@ -56,12 +56,12 @@ impl Device {
     }
 
     /// Writes to the front of a buffer, before everything submitted later.
-    pub(crate) fn fill<T: Pod>(&self, buffer: &wgpu::Buffer, data: &[T]) {
-        self.fill_from(buffer, 0, data);
+    pub(crate) fn write<T: Pod>(&self, buffer: &wgpu::Buffer, data: &[T]) {
+        self.write_at(buffer, 0, data);
     }
 
     /// Writes to a buffer from its number `first` on, before everything submitted later.
-    pub(crate) fn fill_from<T: Pod>(&self, buffer: &wgpu::Buffer, first: usize, data: &[T]) {
+    pub(crate) fn write_at<T: Pod>(&self, buffer: &wgpu::Buffer, first: usize, data: &[T]) {
         let bytes: &[u8] = bytemuck::cast_slice(data);
         // Pieces, so that a large data set does not lie in staging memory as a whole.
         const PIECE: usize = 32 << 20;
@@ -90,7 +90,7 @@ impl Device {
         if size == 0 {
             return self.wait();
         }
-        let staging = self.made("numbers to read", size, Usage::MAP_READ | Usage::COPY_DST)?;
+        let staging = self.create("numbers to read", size, Usage::MAP_READ | Usage::COPY_DST)?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut at = 0;
         for (from, first, to) in parts.iter() {
