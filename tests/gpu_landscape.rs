@@ -1,11 +1,13 @@
 //! Networks on a GPU against the reference kernels, f32 and f64, of core.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use valleys::data::Dataset;
 use valleys_core::engine::{Engine, Split, Step, StepParams, Value};
 use valleys_core::error::Error as Wrong;
 use valleys_core::network::{CropFlip, Layer, Network, zoo};
 use valleys_core::rng::Key;
+use valleys_gpu::test_hooks::{lose_device_after, read_back_after, submit_each_batch};
 use valleys_gpu::{DeviceOptions, DeviceProvider, Error, GpuDataset, GpuEngine};
 use valleys_tests::engines::{
     assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
@@ -161,10 +163,55 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
     let provider = valleys_tests::gpu(false).unwrap();
     for lost_at in 0..20 {
         let mut gpu = case.gpu(provider.clone(), case.input.channels, 3, None);
-        gpu.one_list_a_submission();
-        gpu.lose_device_after(lost_at);
+        submit_each_batch(&gpu);
+        lose_device_after(&gpu, lost_at);
         assert_eq!(everything(&mut gpu), expected, "lost at submission {lost_at}");
         assert_eq!(gpu.counts().recoveries, 1, "lost at submission {lost_at}");
+    }
+}
+
+/// Many calls of one step each, with reads, measurements and a new control point between them; then the whole state.
+fn many_calls(gpu: &mut GpuEngine, case: &Case) -> Vec<f32> {
+    let mut found = Vec::new();
+    let step = |gpu: &mut GpuEngine, first_trainable, epoch, batch| {
+        let step = Step { mix: mix(&[(batch % 2, 0.5), (2, 0.5)]), rate: 0.01, batch };
+        let mut loss = [0.0];
+        gpu.advance(&course(first_trainable, epoch), &[step], &mut loss).unwrap();
+        loss[0]
+    };
+    for (first_trainable, epoch) in [(2, 0), (1, 1)] {
+        for batch in 0..gpu.batches() {
+            found.push(step(gpu, first_trainable, epoch, batch));
+        }
+        found.extend(centre(gpu, 2));
+        let mut value = [Value::default()];
+        gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+        found.push(value[0].loss as f32);
+    }
+    gpu.put(1, &case.theta(7)).unwrap();
+    found.push(step(gpu, 1, 2, 0));
+    let mut state = vec![0.0; gpu.state_len()];
+    gpu.save(&mut state).unwrap();
+    [found, state].concat()
+}
+
+#[test]
+fn steps_since_a_read_back_are_repeated_after_a_loss() {
+    let case = Arc::new(Case::new(networks().swap_remove(3), [5, 27]));
+    let Some(mut first) = gpu(&case, 3, None) else { return };
+    let expected = many_calls(&mut first, &case);
+    let provider = valleys_tests::gpu(false).unwrap();
+    // Twelve steps, a put, one step, a save: read back for the last two alone, after every fifth step, after each.
+    for (steps, read_backs) in [(usize::MAX, 2), (5, 4), (1, 13)] {
+        for lost_at in (0..20).step_by(if steps == 5 { 1 } else { 3 }) {
+            let mut gpu = case.gpu(provider.clone(), case.input.channels, 3, None);
+            read_back_after(&mut gpu, Duration::MAX, steps);
+            submit_each_batch(&gpu);
+            lose_device_after(&gpu, lost_at);
+            assert_eq!(many_calls(&mut gpu, &case), expected, "lost at submission {lost_at}, {steps}");
+            let counts = gpu.counts();
+            assert_eq!((counts.recoveries, counts.read_backs), (1, read_backs), "{lost_at}, {steps}");
+        }
     }
 }
 
@@ -233,8 +280,8 @@ fn a_lost_device_loses_nothing_of_models_side_by_side() {
             (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
             gpu
         });
-        gpus[0].one_list_a_submission();
-        gpus[1].lose_device_after(lost_at);
+        submit_each_batch(&gpus[0]);
+        lose_device_after(&gpus[1], lost_at);
         let found = std::thread::scope(|scope| {
             gpus.each_mut().map(|gpu| scope.spawn(|| everything(gpu))).map(|thread| thread.join().unwrap())
         });

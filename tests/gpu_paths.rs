@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use valleys_core::engine::{Engine, Split, Step, Value};
-use valleys_gpu::kernels::winograd::Winograd;
+use valleys_gpu::Winograd;
 use valleys_gpu::{DeviceOptions, DeviceProvider, Error, GpuDataset, GpuEngine, Paths};
 use valleys_tests::engines::{
     assert_values, batches, course, exact_gradient, gradient_at, mix, train, widen,

@@ -1,19 +1,22 @@
-//! Buffers of a device: made, filled, read back.
+//! Buffers of a device: made, written, read back.
 
 use crate::device::Device;
 use crate::error::{Error, Result};
 use bytemuck::Pod;
 use wgpu::BufferUsages as Usage;
 
+/// Bytes that are written at a time, so that a large data set needs little staging memory.
+const CHUNK: usize = 32 << 20;
+
 impl Device {
-    /// A buffer of `bytes` bytes, all 0.
+    /// A storage buffer of at least `bytes` bytes, all 0.
     ///
     /// # Errors
-    /// It is above what the adapter binds at once; the device has no room for it.
+    /// It is above the adapter's largest binding; the device is out of memory.
     pub(crate) fn buffer(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
         let limits = self.limits();
         let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        // Whole vectors, and never nothing.
+        // Whole vec4s, and at least one: a binding may not be empty.
         let needed = bytes.max(16).next_multiple_of(16);
         if needed > limit {
             return Err(Error::TooLarge { what, needed, limit });
@@ -21,25 +24,24 @@ impl Device {
         self.create(what, needed, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
     }
 
-    /// A buffer of `len` numbers, all 0. See [`Device::buffer`].
+    /// A storage buffer of `len` f32 elements, all 0. See [`Device::buffer`].
     pub(crate) fn floats(&self, what: &'static str, len: usize) -> Result<wgpu::Buffer> {
         self.buffer(what, 4 * len as u64)
     }
 
-    /// A buffer that holds some numbers. See [`Device::buffer`].
+    /// A storage buffer with some data. See [`Device::buffer`].
     pub(crate) fn buffer_with<T: Pod>(&self, what: &'static str, data: &[T]) -> Result<wgpu::Buffer> {
-        let bytes: &[u8] = bytemuck::cast_slice(data);
-        let buffer = self.buffer(what, bytes.len() as u64)?;
+        let buffer = self.buffer(what, size_of_val(data) as u64)?;
         self.write(&buffer, data);
         Ok(buffer)
     }
 
-    /// Small numbers that every thread of a dispatch reads.
+    /// A uniform buffer.
     pub(crate) fn uniform(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
         self.create(what, bytes, Usage::UNIFORM | Usage::COPY_DST)
     }
 
-    /// Numbers of a query set.
+    /// A buffer for the results of a query set.
     pub(crate) fn query_buffer(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
         self.create(what, bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC)
     }
@@ -55,33 +57,32 @@ impl Device {
         }
     }
 
-    /// Writes to the front of a buffer, before everything submitted later.
+    /// Writes to the front of a buffer, before everything that is submitted later.
     pub(crate) fn write<T: Pod>(&self, buffer: &wgpu::Buffer, data: &[T]) {
         self.write_at(buffer, 0, data);
     }
 
-    /// Writes to a buffer from its number `first` on, before everything submitted later.
+    /// Writes to a buffer from its f32 element `first` on, before everything that is submitted later.
     pub(crate) fn write_at<T: Pod>(&self, buffer: &wgpu::Buffer, first: usize, data: &[T]) {
         let bytes: &[u8] = bytemuck::cast_slice(data);
-        // Pieces, so that a large data set does not lie in staging memory as a whole.
-        const PIECE: usize = 32 << 20;
-        for (i, piece) in bytes.chunks(PIECE).enumerate() {
-            let at = (4 * first + i * PIECE) as u64;
-            // Whole words, for a copy has no others.
-            let (words, rest) = piece.split_at(piece.len() / 4 * 4);
+        for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
+            let at = (4 * first + i * CHUNK) as u64;
+            // A copy is of whole words.
+            let (words, rest) = chunk.split_at(chunk.len() / 4 * 4);
             self.queue.write_buffer(buffer, at, words);
             if !rest.is_empty() {
                 let mut last = [0; 4];
                 last[..rest.len()].copy_from_slice(rest);
                 self.queue.write_buffer(buffer, at + words.len() as u64, &last);
             }
-            if bytes.len() > PIECE {
+            if bytes.len() > CHUNK {
                 self.queue.submit([]);
             }
         }
     }
 
-    /// Reads numbers of some buffers, each from a first one on, after everything submitted before.
+    /// Reads parts of some buffers, after everything submitted before: buffer, index of the first f32 element, where
+    /// they go.
     ///
     /// # Errors
     /// The device was lost.
@@ -90,7 +91,7 @@ impl Device {
         if size == 0 {
             return self.wait();
         }
-        let staging = self.create("numbers to read", size, Usage::MAP_READ | Usage::COPY_DST)?;
+        let staging = self.create("results", size, Usage::MAP_READ | Usage::COPY_DST)?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut at = 0;
         for (from, first, to) in parts.iter() {

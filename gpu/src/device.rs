@@ -1,41 +1,12 @@
-//! One opened GPU: which adapter, what it allows, its pipelines, and what went wrong on it.
+//! Adapters and opened devices: limits, pipelines, errors.
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Pipeline};
-use crate::paths::Paths;
+use crate::options::{DeviceOptions, Paths};
+use crate::pipeline::Pipeline;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which adapter, and how its pipelines are made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeviceOptions {
-    /// The number of an adapter in [`adapters`], or a part of its name in any case; none for the best one.
-    pub device: Option<String>,
-    /// Keep the driver's checks of every index. Without them pipelines are faster, and a wrong index is undefined.
-    pub checked: bool,
-    /// Take the sizes of kernels for hardware, or for a pipeline that plays it; none for what it is.
-    pub as_hardware: Option<bool>,
-    /// Other ways for some layers.
-    pub paths: Paths,
-}
-
-impl DeviceOptions {
-    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any; checked in debug builds.
-    pub fn from_environment() -> Self {
-        Self {
-            device: std::env::var("VALLEYS_DEVICE").ok(),
-            checked: cfg!(debug_assertions),
-            ..Self::default()
-        }
-    }
-
-    /// This options with an adapter named by the user, if one was.
-    pub fn or_named(self, device: Option<&str>) -> Self {
-        Self { device: device.map(str::to_owned).or(self.device), ..self }
-    }
-}
-
-/// All adapters of this machine, real GPUs before software ones, in a fixed order.
+/// All adapters of this machine, hardware before software, in a fixed order.
 ///
 /// # Cost
 /// Some tens of milliseconds.
@@ -46,11 +17,12 @@ pub fn adapters() -> Vec<wgpu::Adapter> {
     all
 }
 
-/// Whether an adapter is hardware, not a pipeline that plays one.
+/// Whether an adapter is hardware, not a software adapter such as lavapipe.
 pub fn is_hardware(info: &wgpu::AdapterInfo) -> bool {
-    rank(info.device_type) < 3
+    rank(info.device_type) < rank(wgpu::DeviceType::Other)
 }
 
+/// The order of adapters: the best kind first.
 fn rank(kind: wgpu::DeviceType) -> u8 {
     match kind {
         wgpu::DeviceType::DiscreteGpu => 0,
@@ -61,7 +33,7 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
     }
 }
 
-/// Whether an adapter is the one that a user names: by its number in [`adapters`], or by a part of its name in any case.
+/// Whether a user's text names an adapter: by its number in [`adapters`], or by a part of its name in any case.
 pub fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
     match wanted.parse::<usize>() {
         Ok(wanted) => wanted == number,
@@ -69,29 +41,23 @@ pub fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
     }
 }
 
-/// The adapter of a options.
-///
-/// # Errors
-/// None answers to it; the message names all that are there.
-pub fn choose(options: &DeviceOptions) -> Result<wgpu::Adapter> {
+/// The adapter of some options.
+fn choose(options: &DeviceOptions) -> Result<wgpu::Adapter> {
     let mut all = adapters();
-    let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
     let at = match &options.device {
         None => (!all.is_empty()).then_some(0),
         Some(wanted) => (0..all.len()).find(|&number| is_named(wanted, number, &all[number])),
     };
-    match at {
-        Some(at) => Ok(all.swap_remove(at)),
-        None => {
-            let found: Vec<String> = all.iter().map(name).collect();
-            let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            let wanted = options.device.as_ref().map_or("".to_owned(), |wanted| format!("{wanted:?}"));
-            Err(Error::NoDevice { wanted, found })
-        }
+    if let Some(at) = at {
+        return Ok(all.swap_remove(at));
     }
+    let found: Vec<String> = all.iter().map(|adapter| adapter.get_info().name).collect();
+    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+    let wanted = options.device.as_ref().map_or(String::new(), |wanted| format!("{wanted:?}"));
+    Err(Error::NoDevice { wanted, found })
 }
 
-/// What happened to a device behind our back.
+/// Errors that wgpu reports by callbacks.
 #[derive(Debug, Default)]
 struct DeviceErrors {
     lost: Option<String>,
@@ -99,56 +65,48 @@ struct DeviceErrors {
     out_of_memory: bool,
 }
 
-/// One opened GPU.
+/// An opened adapter.
 #[derive(Debug)]
 pub struct Device {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     checked: bool,
-    hardware: bool,
+    is_hardware: bool,
     paths: Paths,
-    vector: u32,
+    subgroup_size: u32,
     errors: Arc<Mutex<DeviceErrors>>,
+    /// By their texts.
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
 }
 
 impl Device {
-    /// Opens the adapter of a options, with all it allows.
+    /// Opens the adapter of some options, with all limits that it allows.
     ///
     /// # Errors
-    /// None answers to it, or it cannot be opened.
+    /// There is no such adapter, or it cannot be opened.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         Self::of(choose(options)?, options)
     }
 
-    /// A device that does nothing, to which all pipelines can be given: for tests of their texts without a GPU.
-    #[cfg(feature = "noop")]
-    pub fn noop(as_hardware: bool, paths: Paths) -> Self {
+    /// A device that does nothing but accept pipelines: for tests of shaders without a GPU.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn noop(as_hardware: bool, paths: Paths) -> Self {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::NOOP;
         descriptor.backend_options.noop.enable = true;
         let instance = wgpu::Instance::new(descriptor);
         let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP)).remove(0);
         let options = DeviceOptions { as_hardware: Some(as_hardware), checked: true, paths, device: None };
-        let mut device = Self::of(adapter, &options).expect("it is always there");
-        // It has no vectors of its own.
-        device.vector = if as_hardware { 0 } else { 8 };
+        let mut device = Self::of(adapter, &options).expect("the noop adapter always opens");
+        // The noop adapter has no subgroups. Shaders of a software adapter are made as for subgroups of eight.
+        device.subgroup_size = if as_hardware { 0 } else { 8 };
         device
-    }
-
-    /// The texts of all pipelines so far, with their kernels' names, in order.
-    pub fn shader_texts(&self) -> Vec<(&'static str, String)> {
-        let pipelines = open(&self.pipelines);
-        let mut texts: Vec<_> =
-            pipelines.iter().map(|(text, pipeline)| (pipeline.name(), text.clone())).collect();
-        texts.sort();
-        texts
     }
 
     fn of(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
         let info = adapter.get_info();
-        let hardware = options.as_hardware.unwrap_or(is_hardware(&info));
+        let is_hardware = options.as_hardware.unwrap_or(is_hardware(&info));
         let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("valleys"),
@@ -162,23 +120,25 @@ impl Device {
             Error::NoDevice { wanted: info.name.clone(), found: format!("{} ({e})", info.name) }
         })?;
         let errors = Arc::new(Mutex::new(DeviceErrors::default()));
-        let of_loss = errors.clone();
+        let on_loss = errors.clone();
         device.set_device_lost_callback(move |reason, message| {
-            open(&of_loss).lost.get_or_insert(format!("{reason:?} {message}"));
+            lock(&on_loss).lost.get_or_insert(format!("{reason:?} {message}"));
         });
-        let of_errors = errors.clone();
+        let on_error = errors.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            let mut errors = open(&of_errors);
+            let mut errors = lock(&on_error);
             match error {
                 wgpu::Error::OutOfMemory { .. } => errors.out_of_memory = true,
                 other => _ = errors.refused.get_or_insert(other.to_string()),
             }
         }));
-        let (checked, paths, pipelines) = (options.checked, options.paths, Mutex::default());
-        let (least, most) = (info.subgroup_min_size, info.subgroup_max_size);
-        let give = device.features().contains(wgpu::Features::SUBGROUP) && !paths.no_subgroups;
-        let vector = if !hardware && give && least == most && [4, 8, 16].contains(&most) { most } else { 0 };
-        Ok(Self { device, queue, info, checked, hardware, paths, vector, errors, pipelines })
+        let (checked, paths) = (options.checked, options.paths);
+        let (smallest, largest) = (info.subgroup_min_size, info.subgroup_max_size);
+        let has_subgroups = device.features().contains(wgpu::Features::SUBGROUP) && !paths.no_subgroups;
+        let is_known = smallest == largest && [4, 8, 16].contains(&largest);
+        let subgroup_size = if !is_hardware && has_subgroups && is_known { largest } else { 0 };
+        let pipelines = Mutex::default();
+        Ok(Self { device, queue, info, checked, is_hardware, paths, subgroup_size, errors, pipelines })
     }
 
     /// Name, driver and kind of the adapter.
@@ -191,46 +151,48 @@ impl Device {
         self.device.limits()
     }
 
-    /// Whether dispatches can be timed on the device.
+    /// Whether the device measures the time of dispatches.
     pub fn has_timestamps(&self) -> bool {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// Whether kernels have the sizes for hardware, not for a pipeline that plays a GPU.
+    /// Whether kernels have the tile sizes for hardware, not those for a software adapter.
     pub fn is_hardware(&self) -> bool {
-        self.hardware
+        self.is_hardware
     }
 
-    /// Which other ways layers take.
+    /// Which kernels are used that compute the same values up to rounding.
     pub fn paths(&self) -> Paths {
         self.paths
     }
 
-    /// Threads that a pipeline which plays a GPU runs as one vector, where they can give each other numbers; else 0.
+    /// Invocations of a subgroup that share loads. 0 on hardware, which coalesces loads itself, and on software adapters
+    /// whose subgroup size is not fixed.
     pub fn subgroup_size(&self) -> u32 {
-        self.vector
+        self.subgroup_size
     }
 
     /// Waits until everything submitted is done.
     ///
     /// # Errors
-    /// The device was lost, had no room, or refused an operation.
+    /// As [`check`](Self::check).
     pub fn wait(&self) -> Result<()> {
         self.wait_for(None)
     }
 
+    /// Waits for one submission, or for all of them.
     pub(crate) fn wait_for(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let polled = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
         self.check()?;
         polled.map_err(|e| Error::Lost(e.to_string())).map(|_| ())
     }
 
-    /// Whether everything went well so far.
+    /// Reports what went wrong since the last call.
     ///
     /// # Errors
-    /// The device was lost, had no room, or refused an operation.
+    /// The device was lost, was out of memory, or refused an operation.
     pub fn check(&self) -> Result<()> {
-        let mut errors = open(&self.errors);
+        let mut errors = lock(&self.errors);
         if let Some(message) = &errors.lost {
             return Err(Error::Lost(message.clone()));
         }
@@ -242,64 +204,75 @@ impl Device {
 
     /// Whether the device is lost.
     pub fn is_lost(&self) -> bool {
-        open(&self.errors).lost.is_some()
+        lock(&self.errors).lost.is_some()
     }
 
-    /// Destroys the device, as an unplugged cable would: for tests of what happens then.
-    pub fn destroy(&self) {
+    /// Destroys the device, as if it were unplugged: for tests of what happens then.
+    pub(crate) fn destroy(&self) {
         self.device.destroy();
         // The callback may come late, but nothing works from here on.
-        open(&self.errors).lost.get_or_insert("destroyed".to_owned());
+        lock(&self.errors).lost.get_or_insert("destroyed".to_owned());
     }
 
-    /// The pipeline of a kernel with its numbers, made once.
+    /// The pipeline of a shader's text, compiled once.
     ///
     /// # Errors
-    /// The driver refuses it.
-    pub(crate) fn pipeline(&self, kernel: &Kernel, values: &[(&str, i64)]) -> Result<Arc<Pipeline>> {
-        let text = kernel.text(values);
-        if let Some(pipeline) = open(&self.pipelines).get(&text) {
+    /// As [`check`](Self::check).
+    pub(crate) fn pipeline(&self, name: &'static str, text: String) -> Result<Arc<Pipeline>> {
+        if let Some(pipeline) = lock(&self.pipelines).get(&text) {
             return Ok(pipeline.clone());
         }
-        let pipeline = Arc::new(Pipeline::new(&self.device, kernel, &text, self.checked));
+        let pipeline = Arc::new(Pipeline::new(&self.device, name, &text, self.checked));
         self.check()?;
-        open(&self.pipelines).insert(text, pipeline.clone());
+        lock(&self.pipelines).insert(text, pipeline.clone());
         Ok(pipeline)
+    }
+
+    /// The shaders of all pipelines so far: names and texts, in order.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn shader_texts(&self) -> Vec<(&'static str, String)> {
+        let pipelines = lock(&self.pipelines);
+        let mut texts: Vec<_> =
+            pipelines.iter().map(|(text, pipeline)| (pipeline.name, text.clone())).collect();
+        texts.sort();
+        texts
     }
 }
 
-/// Opens a device when one is needed, and another one when that was lost; all who ask share it.
+/// Opens a device when it is first needed, and another one after it was lost. All engines on a provider share its device.
 #[derive(Debug)]
 pub struct DeviceProvider {
     options: DeviceOptions,
-    now: Mutex<Option<Arc<Device>>>,
+    current: Mutex<Option<Arc<Device>>>,
 }
 
 impl DeviceProvider {
-    /// An provider of the adapter of a options. Nothing is opened yet.
+    /// A provider of the adapter of some options. It opens nothing yet.
     pub fn new(options: DeviceOptions) -> Self {
-        Self { options, now: Mutex::new(None) }
+        Self { options, current: Mutex::new(None) }
     }
 
-    /// An provider whose device is open already.
-    pub fn with(device: Arc<Device>) -> Self {
-        Self { options: DeviceOptions::default(), now: Mutex::new(Some(device)) }
-    }
-
-    /// The device that is open.
+    /// The open device.
     ///
     /// # Errors
     /// As [`Device::open`].
     pub fn device(&self) -> Result<Arc<Device>> {
-        let mut now = open(&self.now);
-        match &*now {
+        let mut current = lock(&self.current);
+        match &*current {
             Some(device) if !device.is_lost() => Ok(device.clone()),
-            _ => Ok(now.insert(Arc::new(Device::open(&self.options)?)).clone()),
+            _ => Ok(current.insert(Arc::new(Device::open(&self.options)?)).clone()),
         }
     }
 }
 
-/// What a panic elsewhere left is as good as before: every write is one assignment.
-fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl From<Arc<Device>> for DeviceProvider {
+    /// A provider of a device that is open; after a loss, of the best adapter.
+    fn from(device: Arc<Device>) -> Self {
+        Self { options: DeviceOptions::default(), current: Mutex::new(Some(device)) }
+    }
+}
+
+/// Locks, also after a panic elsewhere: every write is a single assignment, so the content is consistent.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,73 +1,99 @@
-//! A network on data behind the contract, on a GPU.
-//!
-//! The host keeps the control points and momenta as they were after the last call. So a lost device loses nothing: the
-//! next one is filled from them, and the call is made again.
+//! A network on data as an engine, on a GPU.
 
+use crate::counts::Counts;
 use crate::dataset::GpuDataset;
 use crate::error::{Error, Result, length, range};
-use crate::kernels::{samples, tangent_removal};
-use crate::model_batch::{EngineKey, ModelBatch};
-use crate::network::Plan;
-use crate::request::{StepRequest, ValueRequest};
+use crate::kernels::tangent_removal;
+use crate::key::EngineKey;
+use crate::recovery::{LoggedSteps, Recovery};
+use crate::request::{SlotState, StepRequest, ValueRequest};
 use crate::scheduler::ModelHandle;
 use std::sync::Arc;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order, subset_order};
-use valleys_core::network::{CropFlip, CropFlipDraw, Network};
-use valleys_core::rng::{Purpose, Stream};
+use std::time::Instant;
+use valleys_core::engine::{
+    Engine, Mix, Split, Step, StepParams, Value, check_mix, epoch_order, subset_order,
+};
+use valleys_core::network::graph::Graph;
+use valleys_core::network::{CropFlip, Network};
+use valleys_core::rng::Key;
 
-/// How often a call is made again because a device was lost.
-const TRIES: usize = 3;
+/// How often a call is repeated on another device because one was lost.
+const MAX_RECOVERIES: usize = 3;
 
-/// A control point as the host knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub centre: Vec<f32>,
-    pub momentum: Vec<f32>,
-}
-
-/// What was done on devices so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Dispatches recorded.
-    pub dispatches: u64,
-    /// Submissions to a queue, without those that only read results.
-    pub submissions: u64,
-    /// Calls for steps that went in the same dispatches as those of other landscapes.
-    pub batched: u64,
-    /// Devices filled because the one before was lost.
-    pub recoveries: u64,
-}
-
-impl Counts {
-    /// Adds what was done.
-    pub(crate) fn add(&mut self, more: Self) {
-        self.dispatches += more.dispatches;
-        self.submissions += more.submissions;
-        self.batched += more.batched;
-        self.recoveries += more.recoveries;
-    }
-}
-
-/// Mean cross-entropy of a network over labelled samples, on a GPU.
+/// Mean cross-entropy of a network over labelled samples, trained and measured on a GPU.
+///
+/// The contract is that of [`Engine`]. A call repeats bit for bit on one device with the same paths; results of other
+/// devices agree up to rounding. Engines of one kind on one [`GpuDataset`] can share dispatches, without any effect on
+/// their bits.
+///
+/// A lost device (unplugged, reset by its driver) is replaced by another one, and nothing is lost: the host keeps the
+/// slots of the last few seconds, and repeats the steps since. An error is returned only if there is no device, or if
+/// devices are lost again and again.
+///
+/// # Example
+/// A small network, from its samples to a step:
+/// ```no_run
+/// use std::sync::Arc;
+/// use valleys_core::engine::{Engine, Mix, Step, StepParams};
+/// use valleys_core::network::{Layer, LabelledData, Network, Samples, Shape, initialise};
+/// use valleys_core::rng::Key;
+/// use valleys_gpu::{DeviceOptions, DeviceProvider, GpuDataset, GpuEngine};
+///
+/// /// The two classes x < y and x > y.
+/// #[derive(Debug)]
+/// struct Points;
+///
+/// impl LabelledData for Points {
+///     fn train(&self) -> Samples<'_, f32> {
+///         Samples { inputs: &[0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3], labels: &[0, 1, 0, 1] }
+///     }
+///     fn test(&self) -> Samples<'_, f32> {
+///         Samples { inputs: &[0.1, 0.7], labels: &[0] }
+///     }
+/// }
+///
+/// let layers = [Layer::Linear { outputs: 8 }, Layer::Relu, Layer::Linear { outputs: 2 }];
+/// let network = Network { input: Shape::flat(2), layers: &layers };
+/// let provider = Arc::new(DeviceProvider::new(DeviceOptions::from_environment()));
+/// let dataset = Arc::new(GpuDataset::new(provider, Arc::new(Points), 1));
+/// let mut engine = GpuEngine::new(&network, dataset, 2, 1, None)?;
+///
+/// let mut theta = vec![0.0; network.parameter_len()];
+/// initialise(&network, 1, 0, &mut theta);
+/// engine.put(0, &theta)?;
+/// let params = StepParams {
+///     key: Key::new(1, 0), epoch: 0, first_trainable: 0,
+///     momentum: 0.9, weight_decay: 0.0, tangent_removal: 0.0,
+/// };
+/// let step = |batch| Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.1, batch };
+/// let mut losses = [0.0; 2];
+/// engine.advance(&params, &[step(0), step(1)], &mut losses)?;
+/// engine.get(0, &mut theta)?;
+/// # Ok::<(), valleys_gpu::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct GpuEngine {
     key: EngineKey,
     dataset: Arc<GpuDataset>,
-    slots: Vec<Slot>,
     handle: Option<ModelHandle>,
+    recovery: Recovery,
+    /// The order of the training samples in an epoch.
     order: Vec<u32>,
+    epoch: Option<(Key, u32)>,
     counts: Counts,
 }
 
 impl GpuEngine {
-    /// A landscape with `slots` control points, all 0, that takes batches of `batch` samples, the last of an epoch
-    /// smaller; with `augment` its steps see shifted and mirrored images.
+    /// An engine with `slots` slots, all 0, and batches of `batch` samples, the last one of an epoch smaller. With
+    /// `augment`, steps use shifted and mirrored images; measurements use the images themselves.
     ///
     /// # Errors
-    /// No usable device; no room on it; layers, lengths or labels that do not fit; no training samples.
+    /// No usable device, or one without enough memory; layers that do not fit together; lengths or labels that do not
+    /// fit the network; no training samples.
     ///
     /// # Cost
-    /// The data is uploaded with the first landscape on it; pipelines are made with the first one of their shape.
+    /// The first engine on a dataset uploads the data. The first one of a kind compiles its pipelines: some tens of
+    /// milliseconds each, less if the driver has cached them.
     pub fn new(
         network: &Network,
         dataset: Arc<GpuDataset>,
@@ -75,88 +101,69 @@ impl GpuEngine {
         slots: usize,
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> Result<Self> {
-        let plan = Plan::new(network)?;
+        let graph = Graph::of(network)?;
         let [train, test] = [dataset.data().train(), dataset.data().test()];
         range("samples of a batch", 1, u32::MAX.into(), batch as u64)?;
         range("training samples", 1, u32::MAX.into(), train.labels.len() as u64)?;
+        let classes = graph.classes();
         for samples in [train, test] {
             length(
                 "inputs of the samples",
                 network.input.len() * samples.labels.len(),
                 samples.inputs.len(),
             )?;
-            if let Some(sample) = samples.labels.iter().position(|&label| usize::from(label) >= plan.classes)
-            {
+            if let Some(sample) = samples.labels.iter().position(|&label| usize::from(label) >= classes) {
                 let label = samples.labels[sample];
-                return Err(valleys_core::error::Error::Label { sample, label, classes: plan.classes }.into());
+                return Err(valleys_core::error::Error::Label { sample, label, classes }.into());
             }
         }
         if let Some(augment) = &augment {
-            length("numbers of an image", network.input.len(), augment.shape.len())?;
-            length("numbers of its border", augment.shape.channels, augment.border.len())?;
+            length("elements of an image", network.input.len(), augment.shape.len())?;
+            length("elements of its border", augment.shape.channels, augment.border.len())?;
             range("shift of an image", 1, 127, augment.padding as u64)?;
         }
-        let slot = Slot { centre: vec![0.0; plan.dim], momentum: vec![0.0; plan.dim] };
-        let (train, test) = (train.labels.len(), test.labels.len());
-        let batch = batch.min(train);
+        let (train_len, test_len) = (train.labels.len(), test.labels.len());
+        let recovery = Recovery::new(slots, graph.parameter_len());
         let mut engine = Self {
-            key: EngineKey { plan, batch, train, test, augment },
+            key: EngineKey { graph, batch: batch.min(train_len), train_len, test_len, augment },
             dataset,
-            slots: vec![slot; slots],
             handle: None,
-            order: vec![0; train.max(test)],
+            recovery,
+            order: vec![0; train_len],
+            epoch: None,
             counts: Counts::default(),
         };
-        // What is wrong with the device is said here, not by the first step.
+        // An unusable device is reported now, not by the first step.
         engine.attempt(|_, _| Ok(((), Counts::default())))?;
         Ok(engine)
     }
 
-    /// What was done on devices so far; dispatches that several landscapes share count for each.
+    /// What was done on devices so far. Dispatches that several engines share count for each of them.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Destroys the device before a submission so many from now, of all that share it: for tests of what happens then.
-    pub fn lose_device_after(&self, submissions: u64) {
-        self.tell(|engine, _| engine.submitter.fuse.set(Some(submissions)));
-    }
-
-    /// Submits every step, and every batch, on its own until the device is lost, for all that share it: for tests of what
-    /// happens between them.
-    pub fn one_list_a_submission(&self) {
-        self.tell(|engine, _| engine.submitter.at_once.set(Some(1)));
-    }
-
-    /// A handle whose model holds the slots.
-    fn sit(&self) -> Result<ModelHandle> {
-        let handle = self.dataset.handle(&self.key, self.slots.len())?;
-        let model = handle.model();
-        handle.alone(|engine| {
-            engine.reserve(self.slots.len())?;
-            engine.fill_all(model, &self.slots);
-            Ok(())
-        })?;
-        Ok(handle)
-    }
-
-    /// Does some work at a handle whose model holds the slots; on another device if one is lost.
+    /// Does some work with a handle whose model has the engine's slots; on another device if one is lost.
     fn attempt<R>(&mut self, mut work: impl FnMut(&Self, &ModelHandle) -> Result<(R, Counts)>) -> Result<R> {
-        let mut tries = 0;
+        let mut recoveries = 0;
         loop {
-            let handle = self.handle.take().map_or_else(|| self.sit(), Ok);
-            let done = handle.and_then(|handle| {
+            let connected = match self.handle.take() {
+                Some(handle) => Ok((handle, Counts::default())),
+                None => self.connect(),
+            };
+            let done = connected.and_then(|(handle, counts)| {
+                self.counts.add(counts);
                 let done = work(self, &handle)?;
                 Ok((handle, done))
             });
             match done {
-                Ok((handle, (done, counts))) => {
+                Ok((handle, (result, counts))) => {
                     self.handle = Some(handle);
                     self.counts.add(counts);
-                    return Ok(done);
+                    return Ok(result);
                 }
-                Err(Error::Lost(_)) if tries < TRIES => {
-                    tries += 1;
+                Err(Error::Lost(_)) if recoveries < MAX_RECOVERIES => {
+                    recoveries += 1;
                     self.counts.recoveries += 1;
                 }
                 Err(error) => return Err(error),
@@ -164,22 +171,76 @@ impl GpuEngine {
         }
     }
 
-    /// Tells the engine something about our model. A device that is lost hears of it when another one takes its place.
-    fn tell(&self, something: impl FnOnce(&mut ModelBatch, usize)) {
+    /// A new handle, whose model gets the slots and repeats the steps since they were read back.
+    fn connect(&self) -> Result<(ModelHandle, Counts)> {
+        let slots = self.recovery.slots();
+        let handle = self.dataset.handle(&self.key, slots.len())?;
+        let model = handle.model();
+        let ((), mut counts) = handle.exclusive(|batch| {
+            batch.reserve(slots.len())?;
+            batch.write_slots(model, 0, slots);
+            Ok(())
+        })?;
+        let mut order = vec![0; self.key.train_len];
+        for logged in self.recovery.log() {
+            epoch_order(logged.params.key, logged.params.epoch, &mut order);
+            let entries = self.entries(&logged.params, &logged.steps, &order);
+            let (_, more) = handle.advance(self.request(model, logged, &entries))?;
+            counts.add(more);
+        }
+        Ok((handle, counts))
+    }
+
+    /// For each step the samples of its batch and their augmentation codes.
+    fn entries(&self, params: &StepParams, steps: &[Step], order: &[u32]) -> Arc<[Vec<[u32; 2]>]> {
+        let batch = |step: &Step| {
+            let first = step.batch as usize * self.key.batch;
+            let samples = &order[first..order.len().min(first + self.key.batch)];
+            samples.iter().map(|&sample| [sample, self.key.augment_code(params, sample)]).collect()
+        };
+        steps.iter().map(batch).collect()
+    }
+
+    fn request(&self, model: usize, logged: &LoggedSteps, entries: &Arc<[Vec<[u32; 2]>]>) -> StepRequest {
+        let LoggedSteps { params, steps } = logged.clone();
+        StepRequest { model, slots: self.recovery.slots().len(), params, steps, entries: entries.clone() }
+    }
+
+    /// Reads the slots that the logged steps have trained, and forgets these steps.
+    fn read_back(&mut self) -> Result<()> {
+        let first = self.recovery.first_stale();
+        let mut states = self.recovery.slots()[first..].to_vec();
+        let read_backs = u64::from(!states.is_empty());
+        self.attempt(|_, handle| {
+            handle.exclusive(|batch| batch.read_slots(handle.model(), first, &mut states))
+        })?;
+        self.counts.read_backs += read_backs;
+        self.recovery.replace(first, states);
+        Ok(())
+    }
+
+    /// Sets slots from `first` on, on the host and on the device. The log of steps must be empty.
+    fn set_slots(&mut self, first: usize, states: Vec<SlotState>) {
+        self.recovery.replace(first, states);
         if let Some(handle) = &self.handle {
-            let model = handle.model();
-            let told = handle.alone(|engine| {
-                something(engine, model);
+            let slots = &self.recovery.slots()[first..];
+            let written = handle.exclusive(|batch| {
+                batch.write_slots(handle.model(), first, slots);
                 Ok(())
             });
-            drop(told);
+            // A lost device is noticed by the next call, which connects to another one.
+            if written.is_err() {
+                self.handle = None;
+            }
         }
     }
 
+    fn check_slot(&self, slot: u32) -> Result<()> {
+        range("slot", 0, self.recovery.slots().len().saturating_sub(1) as u64, slot.into())
+    }
+
     fn check_mix(&self, mix: &Mix) -> Result<()> {
-        range("control points of a mix", 1, u64::MAX, mix.len() as u64)?;
-        let last = self.slots.len().saturating_sub(1) as u64;
-        mix.iter().try_for_each(|&(slot, _)| range("slot", 0, last, slot.into()))
+        Ok(check_mix(mix, self.recovery.slots().len())?)
     }
 }
 
@@ -187,29 +248,34 @@ impl Engine for GpuEngine {
     type Error = Error;
 
     fn dim(&self) -> usize {
-        self.key.plan.dim
+        self.key.graph.parameter_len()
     }
 
     fn batches(&self) -> u32 {
-        self.key.train.div_ceil(self.key.batch) as u32
+        self.key.train_len.div_ceil(self.key.batch) as u32
     }
 
+    /// Reads trained slots back first, if steps have been taken since they were last read back.
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<()> {
-        range("slot", 0, self.slots.len().saturating_sub(1) as u64, slot.into())?;
+        self.check_slot(slot)?;
         length("parameters", self.dim(), theta.len())?;
-        let to = &mut self.slots[slot as usize];
-        to.centre.copy_from_slice(theta);
-        to.momentum.fill(0.0);
-        let to = &self.slots[slot as usize];
-        self.tell(|engine, model| engine.fill(model, slot as usize, to));
+        if !self.recovery.log().is_empty() {
+            self.read_back()?;
+        }
+        let state = SlotState { point: theta.to_vec(), momentum: vec![0.0; theta.len()] };
+        self.set_slots(slot as usize, vec![state]);
         Ok(())
     }
 
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<()> {
-        range("slot", 0, self.slots.len().saturating_sub(1) as u64, slot.into())?;
+        self.check_slot(slot)?;
         length("parameters", self.dim(), theta.len())?;
-        theta.copy_from_slice(&self.slots[slot as usize].centre);
-        Ok(())
+        let slot = slot as usize;
+        if slot < self.recovery.first_stale() {
+            theta.copy_from_slice(&self.recovery.slots()[slot].point);
+            return Ok(());
+        }
+        self.attempt(|_, handle| handle.exclusive(|batch| batch.read_point(handle.model(), slot, theta)))
     }
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
@@ -218,34 +284,23 @@ impl Engine for GpuEngine {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;
             self.check_mix(&step.mix)?;
             if params.tangent_removal > 0.0 {
-                range("control points of a mix", 1, tangent_removal::TERMS as u64, step.mix.len() as u64)?;
+                let max_terms = tangent_removal::MAX_TERMS as u64;
+                range("control points of a mix", 1, max_terms, step.mix.len() as u64)?;
             }
         }
-        let train = self.key.train;
-        epoch_order(params.key, params.epoch, &mut self.order[..train]);
-        let order = std::mem::take(&mut self.order);
-        let entry = |sample: u32| [sample, self.key.code(params, sample)];
-        let entries: Vec<Vec<[u32; 2]>> = steps
-            .iter()
-            .map(|step| {
-                let from = step.batch as usize * self.key.batch;
-                order[from..(from + self.key.batch).min(train)].iter().map(|&sample| entry(sample)).collect()
-            })
-            .collect();
-        self.order = order;
-        let entries = Arc::new(entries);
-        let moved = self.attempt(|this, handle| {
-            handle.advance(StepRequest {
-                model: handle.model(),
-                slots: this.slots.len(),
-                params: *params,
-                steps: steps.to_vec(),
-                entries: entries.clone(),
-            })
-        })?;
-        losses.copy_from_slice(&moved.losses);
-        for (slot, moved) in self.slots.iter_mut().skip(params.first_trainable as usize).zip(moved.slots) {
-            *slot = moved;
+        if self.epoch != Some((params.key, params.epoch)) {
+            epoch_order(params.key, params.epoch, &mut self.order);
+            self.epoch = Some((params.key, params.epoch));
+        }
+        let entries = self.entries(params, steps, &self.order);
+        let logged = LoggedSteps { params: *params, steps: steps.into() };
+        let start = Instant::now();
+        let found =
+            self.attempt(|engine, handle| handle.advance(engine.request(handle.model(), &logged, &entries)))?;
+        losses.copy_from_slice(&found);
+        self.recovery.append(logged, start.elapsed());
+        if self.recovery.is_due() {
+            self.read_back()?;
         }
         Ok(())
     }
@@ -253,63 +308,68 @@ impl Engine for GpuEngine {
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<()> {
         length("values of the points", points.len(), values.len())?;
         points.iter().try_for_each(|point| self.check_mix(point))?;
-        let total = if split == Split::Test { self.key.test } else { self.key.train };
-        let order = &mut self.order[..total];
-        let mut count = total;
+        let on_test = split == Split::Test;
+        let mut samples: Vec<u32> =
+            (0..if on_test { self.key.test_len } else { self.key.train_len } as u32).collect();
         if let Split::Subset { key, epoch, len } = split {
-            subset_order(key, epoch, order);
-            count = count.min(len as usize);
-        } else {
-            order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+            subset_order(key, epoch, &mut samples);
+            samples.truncate(len as usize);
         }
-        range("samples to measure on", 1, u64::MAX, count as u64)?;
-        let chosen = order[..count].to_vec();
-        let test = split == Split::Test;
+        range("samples to measure on", 1, u64::MAX, samples.len() as u64)?;
         let found = self.attempt(|_, handle| {
-            let asked = ValueRequest { model: handle.model(), test, chosen: &chosen, points };
-            handle.alone(|engine| engine.values(&asked))
+            let request = ValueRequest { model: handle.model(), on_test, samples: &samples, points };
+            handle.exclusive(|batch| batch.values(&request))
         })?;
+        let count = samples.len() as f64;
         for (value, [loss, wrong]) in values.iter_mut().zip(found) {
-            *value = Value { loss: loss / count as f64, error: Some(wrong / count as f64) };
+            *value = Value { loss: loss / count, error: Some(wrong / count) };
         }
         Ok(())
     }
 
     fn state_len(&self) -> usize {
-        2 * self.slots.len() * self.dim()
+        2 * self.recovery.slots().len() * self.dim()
     }
 
-    /// Of each slot the control point, then its momentum.
+    /// Reads trained slots back.
+    ///
+    /// # Layout
+    /// (slots, 2, dim): control point, then momentum, of each slot.
     fn save(&mut self, state: &mut [f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
-        let parts = self.slots.iter().flat_map(|slot| [&slot.centre, &slot.momentum]);
-        state.chunks_exact_mut(self.dim()).zip(parts).for_each(|(to, part)| to.copy_from_slice(part));
+        if !self.recovery.log().is_empty() {
+            self.read_back()?;
+        }
+        let parts = self.recovery.slots().iter().flat_map(|slot| [&slot.point, &slot.momentum]);
+        state.chunks_exact_mut(self.dim().max(1)).zip(parts).for_each(|(to, part)| to.copy_from_slice(part));
         Ok(())
     }
 
     fn restore(&mut self, state: &[f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
-        let dim = self.dim();
-        for (slot, parts) in self.slots.iter_mut().zip(state.chunks_exact(2 * dim)) {
-            slot.centre.copy_from_slice(&parts[..dim]);
-            slot.momentum.copy_from_slice(&parts[dim..]);
-        }
-        self.tell(|engine, model| engine.fill_all(model, &self.slots));
+        let slot = |parts: &[f32]| {
+            let (point, momentum) = parts.split_at(parts.len() / 2);
+            SlotState { point: point.to_vec(), momentum: momentum.to_vec() }
+        };
+        self.set_slots(0, state.chunks_exact(2 * self.dim().max(1)).map(slot).collect());
         Ok(())
     }
 }
 
-impl EngineKey {
-    /// What a step of a params does to a sample.
-    fn code(&self, params: &StepParams, sample: u32) -> u32 {
-        let Some(augment) = &self.augment else { return 0 };
-        let mut stream = Stream::new(params.key, Purpose::Augment, params.epoch, sample);
-        samples::code(CropFlipDraw::draw(&mut stream, augment.padding))
+/// For tests of what happens between submissions and after a loss.
+#[cfg(feature = "test-hooks")]
+impl GpuEngine {
+    /// Changes the batch that the engine's model belongs to.
+    pub(crate) fn with_batch(&self, change: impl FnOnce(&mut crate::model_batch::ModelBatch)) {
+        let handle = self.handle.as_ref().expect("a working engine has a handle");
+        let changed = handle.exclusive(|batch| {
+            change(batch);
+            Ok(())
+        });
+        changed.expect("the batch works");
     }
 
-    /// The code that leaves a sample as it is.
-    pub(crate) fn plain(&self) -> u32 {
-        let shift = self.augment.as_ref().map_or(0, |augment| augment.padding as u32);
-        samples::code(CropFlipDraw { down: shift, right: shift, mirrored: false })
+    pub(crate) fn recovery_mut(&mut self) -> &mut Recovery {
+        &mut self.recovery
     }
 }

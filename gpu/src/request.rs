@@ -1,20 +1,33 @@
-//! What landscapes ask an engine for, and what they get.
+//! What an engine asks of a batch of models.
 
-use crate::engine::Slot;
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::engine::{Mix, Step, StepParams};
 
-/// StepRequest that a landscape asks for.
+/// A control point with its momentum.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotState {
+    pub point: Vec<f32>,
+    pub momentum: Vec<f32>,
+}
+
+impl SlotState {
+    pub fn zeros(dim: usize) -> Self {
+        Self { point: vec![0.0; dim], momentum: vec![0.0; dim] }
+    }
+}
+
+/// Steps of one model.
 #[derive(Clone, Debug)]
 pub(crate) struct StepRequest {
+    /// Index of the model in its batch.
     pub model: usize,
-    /// How many slots the landscape has.
+    /// Slots of the model.
     pub slots: usize,
     pub params: StepParams,
-    pub steps: Vec<Step>,
-    /// Samples and codes of each step's batch.
-    pub entries: Arc<Vec<Vec<[u32; 2]>>>,
+    pub steps: Arc<[Step]>,
+    /// For each step the samples of its batch and their augmentation codes.
+    pub entries: Arc<[Vec<[u32; 2]>]>,
 }
 
 impl StepRequest {
@@ -24,30 +37,23 @@ impl StepRequest {
         first..self.slots.max(first)
     }
 
-    /// Whether the part of gradients along the simplex is removed.
-    pub fn project(&self) -> bool {
+    /// Whether the tangent component of gradients is removed.
+    pub fn removes_tangent(&self) -> bool {
         self.params.tangent_removal > 0.0
     }
 
-    /// Whether the same dispatches do for both.
-    pub fn goes_with(&self, other: &Self) -> bool {
-        self.trainable() == other.trainable() && self.project() == other.project()
+    /// Whether both can share dispatches.
+    pub fn is_compatible(&self, other: &Self) -> bool {
+        self.trainable() == other.trainable() && self.removes_tangent() == other.removes_tangent()
     }
 }
 
-/// ValueRequest at which a landscape asks for the loss.
+/// Points at which the loss of one model is evaluated.
 pub(crate) struct ValueRequest<'a> {
+    /// Index of the model in its batch.
     pub model: usize,
-    /// On the test samples, not on the training samples.
-    pub test: bool,
-    pub chosen: &'a [u32],
+    /// On test samples, instead of training samples.
+    pub on_test: bool,
+    pub samples: &'a [u32],
     pub points: &'a [Mix],
-}
-
-/// What steps give.
-#[derive(Debug)]
-pub(crate) struct StepResult {
-    pub losses: Vec<f32>,
-    /// The trainable ones.
-    pub slots: Vec<Slot>,
 }

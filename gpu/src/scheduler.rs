@@ -1,101 +1,110 @@
-//! Landscapes side by side: each has a model of one engine, and steps that they ask for at the same time go in the same
-//! dispatches.
+//! Engines that share dispatches: each has a model of a batch, and steps that several ask for at the same time are taken
+//! together.
 //!
-//! A single small network leaves most of a large GPU idle, and waits for the start of every dispatch. Several of them,
-//! trained by threads that know nothing of each other, fill it: whoever finds the engine free takes the steps of all
-//! who wait. Nobody's bits depend on who else was there.
+//! A single small network leaves most of a large GPU idle, and waits for the start of every dispatch. Several networks
+//! fill it. They are trained by threads that know nothing of each other: a thread that finds the batch free takes the
+//! steps of all that wait.
 
-use crate::dataset::DeviceDataset;
-use crate::engine::Counts;
+use crate::counts::Counts;
+use crate::device_dataset::DeviceDataset;
 use crate::error::{Error, Result};
-use crate::kernels::BatchLayout;
-use crate::model_batch::{EngineKey, ModelBatch};
-use crate::request::{StepRequest, StepResult};
+use crate::kernels::MAX_MODELS;
+use crate::key::EngineKey;
+use crate::memory::activation_bytes;
+use crate::model_batch::ModelBatch;
+use crate::request::StepRequest;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Bytes of activations of all models together, at most, by estimate.
-const ROOM: usize = 2 << 30;
+/// Estimated bytes of the activations of all models of a batch, at most.
+const MAX_ACTIVATION_BYTES: usize = 2 << 30;
 
-/// Landscapes of one kind on one device.
+/// The share of the time of the last steps for which a thread waits for others.
+const PATIENCE: u32 = 8;
+
+/// A batch of models on one device, and who uses it.
 #[derive(Debug)]
 pub(crate) struct BatchScheduler {
-    pub device_dataset: Arc<DeviceDataset>,
-    pub key: EngineKey,
+    dataset: Arc<DeviceDataset>,
+    key: EngineKey,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
-    /// None while somebody works with it, and after it broke.
-    engine: Option<ModelBatch>,
-    broken: Option<Error>,
+    /// `None` while a thread works with it, and after an error.
+    batch: Option<ModelBatch>,
+    error: Option<Error>,
     models: Vec<ModelState>,
-    asked: Vec<StepRequest>,
-    /// What others asked for and do not know yet.
-    done: HashMap<usize, (StepResult, Counts)>,
+    /// Requests that wait.
+    requests: Vec<StepRequest>,
+    /// Losses that another thread computed, by model.
+    done: HashMap<usize, (Vec<f32>, Counts)>,
     /// How long the last steps took.
-    took: Duration,
+    duration: Duration,
 }
 
-/// What is known of a model.
+/// What is known of a model of a batch.
 #[derive(Clone, Copy, Debug, Default)]
 struct ModelState {
-    taken: bool,
-    /// It asked for steps, and did not keep others waiting since.
-    steps: bool,
+    is_taken: bool,
+    /// Whether its engine asks for steps again and again, so that waiting for it is worthwhile.
+    is_stepping: bool,
 }
 
-/// A landscape's place in a group.
+/// An engine's model of a batch.
 #[derive(Debug)]
 pub(crate) struct ModelHandle {
-    group: Arc<BatchScheduler>,
+    scheduler: Arc<BatchScheduler>,
     model: usize,
 }
 
 impl BatchScheduler {
-    /// A group of `models` models with so many slots, or of fewer models where there is no room for so many.
-    pub fn new(
-        key: &EngineKey,
-        device_dataset: Arc<DeviceDataset>,
-        models: usize,
-        slots: usize,
-    ) -> Result<Self> {
-        let room = ROOM / key.plan.activations(key.batch).max(1);
-        let mut models = models.clamp(1, BatchLayout::MAX_MODELS).min(room.max(1));
-        let engine = loop {
-            let made = ModelBatch::new(key, device_dataset.clone(), models);
-            match made.and_then(|mut engine| engine.reserve(slots).map(|()| engine)) {
+    /// A batch of `models` models with so many slots, or of fewer models where there is no room for so many.
+    ///
+    /// # Errors
+    /// As [`ModelBatch::new`], for a single model.
+    pub fn new(key: &EngineKey, dataset: Arc<DeviceDataset>, models: usize, slots: usize) -> Result<Self> {
+        let room = MAX_ACTIVATION_BYTES / activation_bytes(&key.graph, key.batch).max(1);
+        let mut models = models.clamp(1, MAX_MODELS).min(room.max(1));
+        let batch = loop {
+            let batch = ModelBatch::new(key, dataset.clone(), models);
+            match batch.and_then(|mut batch| batch.reserve(slots).map(|()| batch)) {
                 Err(Error::OutOfMemory { .. } | Error::TooLarge { .. }) if models > 1 => models /= 2,
-                made => break made?,
+                batch => break batch?,
             }
         };
         let state = State {
-            engine: Some(engine),
-            broken: None,
+            batch: Some(batch),
+            error: None,
             models: vec![ModelState::default(); models],
-            asked: Vec::new(),
+            requests: Vec::new(),
             done: HashMap::new(),
-            took: Duration::ZERO,
+            duration: Duration::ZERO,
         };
-        Ok(Self { device_dataset, key: key.clone(), state: Mutex::new(state), changed: Condvar::new() })
+        Ok(Self { dataset, key: key.clone(), state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// A model that nobody has.
+    /// Whether it is for engines with this key on this data.
+    pub fn serves(&self, dataset: &Arc<DeviceDataset>, key: &EngineKey) -> bool {
+        Arc::ptr_eq(&self.dataset, dataset) && self.key == *key
+    }
+
+    /// A model that no engine has.
     pub fn handle(self: &Arc<Self>) -> Option<ModelHandle> {
-        let mut state = self.state();
-        if state.broken.is_some() {
+        let mut state = self.lock();
+        if state.error.is_some() {
             return None;
         }
-        let model = state.models.iter().position(|model| !model.taken)?;
-        state.models[model].taken = true;
-        Some(ModelHandle { group: self.clone(), model })
+        let model = state.models.iter().position(|model| !model.is_taken)?;
+        state.models[model].is_taken = true;
+        Some(ModelHandle { scheduler: self.clone(), model })
     }
 
-    /// What a panic elsewhere left is as good as before: see [`EngineGuard`].
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Locks the state, also after a panic elsewhere: [`BatchGuard`] keeps it consistent.
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -103,150 +112,152 @@ impl BatchScheduler {
         let Some(until) = until else {
             return self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
-        let left = until.saturating_duration_since(Instant::now());
-        self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+        let timeout = until.saturating_duration_since(Instant::now());
+        self.changed.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
 impl State {
-    /// Whether everybody who asks for steps again and again has done so.
-    fn all_there(&self) -> bool {
-        let asked = |model: usize| self.asked.iter().any(|steps| steps.model == model);
-        self.models.iter().enumerate().all(|(at, model)| !model.taken || !model.steps || asked(at))
+    /// Whether all engines that ask for steps again and again have done so.
+    fn is_complete(&self) -> bool {
+        let asks = |model: usize| self.requests.iter().any(|request| request.model == model);
+        let mut models = self.models.iter().enumerate();
+        models.all(|(at, model)| !model.is_taken || !model.is_stepping || asks(at))
     }
 }
 
 impl ModelHandle {
-    /// The model of the engine.
+    /// Index of the model in its batch.
     pub fn model(&self) -> usize {
         self.model
     }
 
-    /// Works with the engine, when nobody else does; what was done on the device meanwhile is counted.
+    /// Works with the batch when no other thread does. Returns what was done on the device, too.
     ///
     /// # Errors
-    /// Those of the work, after which the group is of no more use, unless there was no room for something.
-    pub fn alone<R>(&self, work: impl FnOnce(&mut ModelBatch) -> Result<R>) -> Result<(R, Counts)> {
-        let mut state = self.group.state();
-        let engine = loop {
-            if let Some(broken) = &state.broken {
-                return Err(broken.clone());
+    /// Those of the work. Unless the device was merely out of memory, the batch cannot be used afterwards.
+    pub fn exclusive<R>(&self, work: impl FnOnce(&mut ModelBatch) -> Result<R>) -> Result<(R, Counts)> {
+        let mut state = self.scheduler.lock();
+        let batch = loop {
+            if let Some(error) = &state.error {
+                return Err(error.clone());
             }
-            match state.engine.take() {
-                Some(engine) => break engine,
-                None => state = self.group.wait(state, None),
+            match state.batch.take() {
+                Some(batch) => break batch,
+                None => state = self.scheduler.wait(state, None),
             }
         };
         drop(state);
-        let mut lead = EngineGuard { group: &self.group, engine: Some(engine) };
-        lead.work(work, |error| matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. }))
+        let mut guard = BatchGuard { scheduler: &self.scheduler, batch: Some(batch) };
+        guard.work(work, |error| matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. }))
     }
 
-    /// Takes steps, together with those that others ask for.
+    /// Takes steps, together with those that other engines ask for. Returns their losses, and what was done on the
+    /// device.
     ///
     /// # Errors
-    /// As [`ModelHandle::alone`], also where it was another's turn.
-    pub fn advance(&self, steps: StepRequest) -> Result<(StepResult, Counts)> {
-        let mut state = self.group.state();
-        state.models[self.model].steps = true;
-        state.asked.push(steps);
-        self.group.changed.notify_all();
-        // Waiting must cost little beside what it can gain.
-        let patience = Instant::now() + state.took / 8;
-        let engine = loop {
+    /// As [`exclusive`](Self::exclusive), also if another thread took the steps.
+    pub fn advance(&self, request: StepRequest) -> Result<(Vec<f32>, Counts)> {
+        let mut state = self.scheduler.lock();
+        state.models[self.model].is_stepping = true;
+        state.requests.push(request);
+        self.scheduler.changed.notify_all();
+        let deadline = Instant::now() + state.duration / PATIENCE;
+        let batch = loop {
             if let Some(done) = state.done.remove(&self.model) {
                 return Ok(done);
             }
-            if let Some(broken) = &state.broken {
-                let broken = broken.clone();
-                state.asked.retain(|steps| steps.model != self.model);
-                return Err(broken);
+            if let Some(error) = &state.error {
+                let error = error.clone();
+                state.requests.retain(|request| request.model != self.model);
+                return Err(error);
             }
-            let late = Instant::now() >= patience;
-            if state.all_there() || late {
-                if let Some(engine) = state.engine.take() {
-                    break engine;
+            if state.is_complete() || Instant::now() >= deadline {
+                if let Some(batch) = state.batch.take() {
+                    break batch;
                 }
-                state = self.group.wait(state, None);
+                state = self.scheduler.wait(state, None);
             } else {
-                state = self.group.wait(state, Some(patience));
+                state = self.scheduler.wait(state, Some(deadline));
             }
         };
-        let own = state.asked.iter().position(|steps| steps.model == self.model).expect("it was asked for");
-        let own = state.asked.swap_remove(own);
-        let asked = std::mem::take(&mut state.asked);
-        let (mut calls, others): (Vec<_>, Vec<_>) = asked.into_iter().partition(|other| own.goes_with(other));
-        state.asked = others;
-        calls.push(own);
-        let waiting: Vec<usize> = state.asked.iter().chain(&calls).map(|steps| steps.model).collect();
+        let own = state.requests.iter().position(|request| request.model == self.model);
+        let own = state.requests.swap_remove(own.expect("it was pushed"));
+        let waiting = std::mem::take(&mut state.requests);
+        let (mut requests, others): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|other| own.is_compatible(other));
+        state.requests = others;
+        requests.push(own);
+        let waiting: Vec<usize> =
+            state.requests.iter().chain(&requests).map(|request| request.model).collect();
         for (at, model) in state.models.iter_mut().enumerate() {
-            model.steps &= waiting.contains(&at);
+            model.is_stepping &= waiting.contains(&at);
         }
         drop(state);
         let start = Instant::now();
-        let mut lead = EngineGuard { group: &self.group, engine: Some(engine) };
-        let (mut moved, counts) = lead.work(|engine| engine.advance(&calls), |_| false)?;
-        let own = moved.pop().expect("it is the last");
-        let models = calls.iter().map(|steps| steps.model);
-        let mut state = self.group.state();
-        state.took = start.elapsed();
-        state.done.extend(models.zip(moved).map(|(model, moved)| (model, (moved, counts))));
-        // Only now may others find the engine free.
+        let mut guard = BatchGuard { scheduler: &self.scheduler, batch: Some(batch) };
+        let (mut losses, counts) = guard.work(|batch| batch.advance(&requests), |_| false)?;
+        let own = losses.pop().expect("its request is the last one");
+        let models = requests.iter().map(|request| request.model);
+        let mut state = self.scheduler.lock();
+        state.duration = start.elapsed();
+        state.done.extend(models.zip(losses).map(|(model, losses)| (model, (losses, counts))));
+        // Other threads may find the batch free only after the results are there.
         drop(state);
-        drop(lead);
+        drop(guard);
         Ok((own, counts))
     }
 }
 
 impl Drop for ModelHandle {
     fn drop(&mut self) {
-        let mut state = self.group.state();
+        let mut state = self.scheduler.lock();
         state.models[self.model] = ModelState::default();
         state.done.remove(&self.model);
-        self.group.changed.notify_all();
+        self.scheduler.changed.notify_all();
     }
 }
 
-/// Who works with the engine. It comes back however the work ends, or the group is broken.
-struct EngineGuard<'a> {
-    group: &'a BatchScheduler,
-    engine: Option<ModelBatch>,
+/// Exclusive use of a batch. However the work ends, the batch is returned or the scheduler has an error.
+struct BatchGuard<'a> {
+    scheduler: &'a BatchScheduler,
+    batch: Option<ModelBatch>,
 }
 
-impl EngineGuard<'_> {
-    /// Works; after an error the engine stays only where that is of no consequence to others.
+impl BatchGuard<'_> {
+    /// Works. After an error, the batch is kept only if the error `is_harmless` to other engines.
     fn work<R>(
         &mut self,
         work: impl FnOnce(&mut ModelBatch) -> Result<R>,
-        harmless: impl Fn(&Error) -> bool,
+        is_harmless: impl Fn(&Error) -> bool,
     ) -> Result<(R, Counts)> {
-        let mut engine = self.engine.take().expect("it is there");
-        let done = work(&mut engine);
-        let counts = engine.submitter.counts.take();
-        match done {
-            Ok(done) => {
-                self.engine = Some(engine);
-                Ok((done, counts))
-            }
-            Err(error) if harmless(&error) => {
-                self.engine = Some(engine);
-                Err(error)
+        let mut batch = self.batch.take().expect("it is there until the guard is dropped");
+        let result = work(&mut batch);
+        let counts = batch.submitter.counts.take();
+        match result {
+            Ok(result) => {
+                self.batch = Some(batch);
+                Ok((result, counts))
             }
             Err(error) => {
-                self.group.state().broken.get_or_insert(error.clone());
+                if is_harmless(&error) {
+                    self.batch = Some(batch);
+                } else {
+                    self.scheduler.lock().error.get_or_insert(error.clone());
+                }
                 Err(error)
             }
         }
     }
 }
 
-impl Drop for EngineGuard<'_> {
+impl Drop for BatchGuard<'_> {
     fn drop(&mut self) {
-        let mut state = self.group.state();
-        state.engine = self.engine.take();
-        if state.engine.is_none() {
-            state.broken.get_or_insert(Error::Lost("by a panic".to_owned()));
+        let mut state = self.scheduler.lock();
+        state.batch = self.batch.take();
+        if state.batch.is_none() {
+            state.error.get_or_insert(Error::Lost("by a panic".to_owned()));
         }
-        self.group.changed.notify_all();
+        self.scheduler.changed.notify_all();
     }
 }

@@ -1,142 +1,155 @@
-//! Convolutions and linear layers: forward, backward to inputs, backward to weights.
+//! Convolutions and linear layers: forward, backward to the inputs, backward to the weights.
 //!
-//! A linear layer is a convolution whose kernel is as large as its input. None of them writes a matrix of windows down:
-//! each is a product of matrices whose left one is read where it lies.
+//! A linear layer is a convolution whose kernel is as large as its input. No kernel writes an im2col matrix: each is a
+//! matrix product that reads its left operand from the tensor itself.
 
 use super::{
     CONV_BACKWARD_WEIGHTS, CONV_BACKWARD_WEIGHTS_REDUCE, CONVOLUTION, Dispatch, Grid, KernelContext,
     channel_blocks, whole,
 };
 use crate::error::Result;
-use valleys_core::network::{Layer, Row, Shape};
+use valleys_core::network::Shape;
+use valleys_core::network::graph::{Op, OpKind};
 
 /// The shape of a convolution or linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Convolution {
-    /// Shape of an image before it.
+pub(crate) struct Convolution {
+    /// Shape of one input image.
     pub input: Shape,
-    /// Shape of an image after it.
+    /// Shape of one output image.
     pub output: Shape,
-    /// Rows and columns of its kernel.
+    /// Height and width of the kernel.
     pub kernel: [usize; 2],
-    /// From one place to the next.
+    /// From one position to the next.
     pub stride: usize,
-    /// Zeros around the image.
+    /// Zeros around the input.
     pub padding: usize,
     /// Whether there is a bias.
     pub bias: bool,
-    /// Whether what it gives are the logits, which are f32 however activations are stored.
-    pub logits: bool,
+    /// Whether the output is stored as f32 even where activations are f16: the logits.
+    pub f32_output: bool,
 }
 
-/// What follows in the same sweep over memory.
+/// What the forward kernel does with its sums before it stores them.
 #[derive(Clone, Copy, Debug)]
-pub enum Epilogue<'a> {
+pub(crate) enum Epilogue<'a> {
     /// Nothing.
-    Nothing,
-    /// What is below 0 is cut off.
+    None,
+    /// A ReLU.
     Relu,
-    /// The mean and the squares of every [`Convolution::run_len`] places go to part sums, for a batch norm.
+    /// Mean and centred sum of squares of every run of [`Convolution::run_len`] positions, written to this buffer for
+    /// the batch norm that follows.
     Moments(&'a wgpu::Buffer),
 }
 
-/// Places and blocks of channels of a thread.
+/// What an invocation computes: output positions × channel blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
-    pub places: usize,
+    pub positions: usize,
     pub width: usize,
 }
 
-/// The largest of 1 to `most` that divides a number of blocks.
-pub(super) fn width(blocks: usize, most: usize) -> usize {
-    (1..=most).rev().find(|w| blocks.is_multiple_of(*w)).unwrap_or(1)
+/// The largest divisor of a number of channel blocks that is at most `limit`.
+pub(super) fn tile_width(blocks: usize, limit: usize) -> usize {
+    (1..=limit).rev().find(|width| blocks.is_multiple_of(*width)).unwrap_or(1)
+}
+
+/// vec4s of weights that an invocation loads for its subgroup: `SHARES` of `multiply_add.wgsl`.
+pub(super) fn shares(context: &KernelContext, depth: usize, width: usize) -> i64 {
+    match context.device.subgroup_size() as usize {
+        0 => 1,
+        size => (depth * width).div_ceil(size) as i64,
+    }
 }
 
 impl Convolution {
-    /// That of a row of a plan; none of other layers.
-    pub fn of(row: &Row) -> Option<Self> {
-        let (input, output) = (row.input, row.output);
-        match row.layer {
-            Layer::Linear { .. } => {
-                let kernel = [input.height, input.width];
-                Some(Self { input, output, kernel, stride: 1, padding: 0, bias: true, logits: false })
-            }
-            Layer::Convolution { kernel, stride, padding, bias, .. } => {
-                let kernel = [kernel; 2];
-                Some(Self { input, output, kernel, stride, padding, bias, logits: false })
-            }
-            _ => None,
-        }
+    /// The convolution of an operation; `None` for operations of other kinds. `is_last` says whether its output are the
+    /// logits.
+    pub fn of(op: &Op, is_last: bool) -> Option<Self> {
+        let (input, output, bias) = (op.input_shape, op.output_shape, !op.bias().is_empty());
+        let (kernel, stride, padding) = match op.kind {
+            OpKind::Linear => ([input.height, input.width], 1, 0),
+            OpKind::Convolution(window) => ([window.kernel; 2], window.stride, window.padding),
+            _ => return None,
+        };
+        Some(Self { input, output, kernel, stride, padding, bias, f32_output: is_last })
     }
 
-    /// Taps of the kernel.
+    /// Elements of the kernel for one pair of channels.
     pub const fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// Multiplications and additions for an image, in one of the three directions, without those by padding channels.
+    /// Floating-point operations for one image in one of the three directions, without those on padding channels.
     pub const fn flops(&self) -> usize {
         2 * self.taps() * self.input.channels * self.output.len()
     }
 
-    /// Rows of the packed weights of a tap: channels that are multiplied.
+    /// Rows of the packed weights of one tap: channels that are multiplied, with padding from four channels on.
     pub(super) const fn depth(channels: usize) -> usize {
         if channels < 4 { channels } else { channel_blocks(channels) * 4 }
     }
 
-    /// Which weight of the layer each packed number is, for the way forward: (taps, inputs, output blocks, 4).
+    /// For each packed weight of the forward direction, its index in the layer's weight; `None` for padding.
+    ///
+    /// # Layout
+    /// (taps, inputs, output blocks, 4).
     pub fn forward_table(&self) -> Vec<Option<usize>> {
-        self.table(self.input.channels, self.output.channels, |c, o| (o, c))
+        self.table(self.input.channels, self.output.channels, |input, output| (output, input))
     }
 
-    /// The same for the way back to the inputs: (taps, outputs, input blocks, 4).
+    /// The same for the direction backward to the inputs.
+    ///
+    /// # Layout
+    /// (taps, outputs, input blocks, 4).
     pub fn backward_table(&self) -> Vec<Option<usize>> {
-        self.table(self.output.channels, self.input.channels, |o, c| (o, c))
+        self.table(self.output.channels, self.input.channels, |output, input| (output, input))
     }
 
     fn table(
         &self,
         rows: usize,
         columns: usize,
-        order: impl Fn(usize, usize) -> (usize, usize),
+        channels: impl Fn(usize, usize) -> (usize, usize),
     ) -> Vec<Option<usize>> {
         let (depth, width, taps) = (Self::depth(rows), 4 * channel_blocks(columns), self.taps());
-        let place = |i: usize| {
+        let index = |i: usize| {
             let (tap, row, column) = (i / (depth * width), i / width % depth, i % width);
-            let (o, c) = order(row, column);
-            (row < rows && column < columns).then_some((o * self.input.channels + c) * taps + tap)
+            let (output, input) = channels(row, column);
+            (row < rows && column < columns).then_some((output * self.input.channels + input) * taps + tap)
         };
-        (0..taps * depth * width).map(place).collect()
+        (0..taps * depth * width).map(index).collect()
     }
 
-    /// Which bias each packed number is.
+    /// For each packed bias, its index behind the start of the layer's parameters; `None` for padding.
     pub fn bias_table(&self) -> Vec<Option<usize>> {
         let first = self.output.channels * self.input.channels * self.taps();
         let outputs = self.output.channels;
-        (0..4 * channel_blocks(outputs)).map(|o| (o < outputs).then_some(first + o)).collect()
+        (0..4 * channel_blocks(outputs)).map(|output| (output < outputs).then_some(first + output)).collect()
     }
 
     fn tile(context: &KernelContext, blocks: usize) -> Tile {
-        match (context.device.is_hardware(), width(blocks, 8)) {
-            (true, _) => Tile { places: 4, width: width(blocks, 2) },
-            (_, 8) if context.device.subgroup_size() > 0 => Tile { places: 4, width: 8 },
-            _ => Tile { places: 8, width: width(blocks, 4) },
+        match (context.device.is_hardware(), tile_width(blocks, 8)) {
+            (true, _) => Tile { positions: 4, width: tile_width(blocks, 2) },
+            (_, 8) if context.device.subgroup_size() > 0 => Tile { positions: 4, width: 8 },
+            _ => Tile { positions: 8, width: tile_width(blocks, 4) },
         }
     }
 
-    /// Places of a workgroup on the way forward, whose moments it may leave.
+    /// Output positions of one workgroup of the forward kernel: the length of the runs of [`Epilogue::Moments`].
     pub fn run_len(&self, context: &KernelContext) -> usize {
-        Self::tile(context, channel_blocks(self.output.channels)).places * context.size() as usize
+        Self::tile(context, channel_blocks(self.output.channels)).positions
+            * context.workgroup_size() as usize
     }
 
-    /// y = x ∗ w, plus the bias if there is one, and what follows.
+    /// y = x ∗ w (+ b), then the epilogue.
     ///
     /// # Errors
     /// As [`KernelContext::dispatch`].
     pub fn forward(
         &self,
         context: &KernelContext,
-        then: Epilogue,
+        epilogue: Epilogue,
         x: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
         bias: Option<wgpu::BufferBinding>,
@@ -146,9 +159,9 @@ impl Convolution {
         let mut values = vec![
             ("BACKWARD", 0),
             ("BIAS", i64::from(bias.is_some())),
-            ("RELU", i64::from(matches!(then, Epilogue::Relu))),
-            ("MOMENTS", i64::from(matches!(then, Epilogue::Moments(_)))),
-            ("FULL", i64::from(self.logits)),
+            ("RELU", i64::from(matches!(epilogue, Epilogue::Relu))),
+            ("MOMENTS", i64::from(matches!(epilogue, Epilogue::Moments(_)))),
+            ("F32_OUTPUT", i64::from(self.f32_output)),
             ("ACCUMULATE", 0),
             ("ROWS", output.height as i64),
             ("COLUMNS", output.width as i64),
@@ -158,13 +171,13 @@ impl Convolution {
         ];
         let mut buffers = vec![whole(x), weights, whole(y)];
         buffers.extend(bias);
-        if let Epilogue::Moments(part) = then {
-            buffers.push(whole(part));
+        if let Epilogue::Moments(partial) = epilogue {
+            buffers.push(whole(partial));
         }
         self.gather(context, [input, output], 1, &mut values, &buffers)
     }
 
-    /// dx = dy ∗ flipped w, added to what is there if `accumulate` says so.
+    /// dx = dy ∗ flipped w, added to the content of dx if `accumulate` is true.
     ///
     /// # Errors
     /// As [`KernelContext::dispatch`].
@@ -182,7 +195,7 @@ impl Convolution {
             ("BIAS", 0),
             ("RELU", 0),
             ("MOMENTS", 0),
-            ("FULL", 1),
+            ("F32_OUTPUT", 1),
             ("ACCUMULATE", i64::from(accumulate)),
             ("ROWS", input.height.div_ceil(stride) as i64),
             ("COLUMNS", input.width.div_ceil(stride) as i64),
@@ -193,7 +206,8 @@ impl Convolution {
         self.gather(context, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
     }
 
-    /// The kernel `convolution` from a shape to another, for `classes`² classes of places.
+    /// The kernel `convolution` from one shape to another. Through a stride, positions fall into `classes`² classes
+    /// that meet the same taps.
     fn gather(
         &self,
         context: &KernelContext,
@@ -203,63 +217,71 @@ impl Convolution {
         buffers: &[wgpu::BufferBinding],
     ) -> Result<Dispatch> {
         let tile = Self::tile(context, channel_blocks(to.channels));
-        let blocks = channel_blocks(to.channels) / tile.width;
-        let places = to.height.div_ceil(classes) * to.width.div_ceil(classes);
+        let column_tiles = channel_blocks(to.channels) / tile.width;
+        let positions = to.height.div_ceil(classes) * to.width.div_ceil(classes);
+        let depth = from.channels.min(4);
         values.extend([
             ("PADDING", self.padding as i64),
-            ("KERNEL_Y", self.kernel[0] as i64),
-            ("KERNEL_X", self.kernel[1] as i64),
-            ("HEIGHT", from.height as i64),
+            ("KERNEL_HEIGHT", self.kernel[0] as i64),
+            ("KERNEL_WIDTH", self.kernel[1] as i64),
+            ("IN_HEIGHT", from.height as i64),
             ("IN_WIDTH", from.width as i64),
             ("IN_BLOCKS", channel_blocks(from.channels) as i64),
-            ("DEPTH", from.channels.min(4) as i64),
+            ("DEPTH", depth as i64),
             ("OUT_HEIGHT", to.height as i64),
             ("OUT_WIDTH", to.width as i64),
             ("OUT_BLOCKS", channel_blocks(to.channels) as i64),
-            ("PIXELS", tile.places as i64),
+            ("POSITIONS", tile.positions as i64),
             ("WIDTH", tile.width as i64),
-            ("BLOCKS", blocks as i64),
+            ("COLUMN_TILES", column_tiles as i64),
             ("SUBGROUP_SIZE", context.device.subgroup_size().into()),
+            ("SHARES", shares(context, depth, tile.width)),
         ]);
         let grid = Grid {
-            per_image: places as u64,
+            per_image: positions as u64,
             fixed: 0,
-            tile: tile.places as u64,
-            size: context.size(),
-            times: (blocks * classes * classes) as u32,
+            tile: tile.positions as u64,
+            workgroup_size: context.workgroup_size(),
+            copies: (column_tiles * classes * classes) as u32,
         };
         context.dispatch(&CONVOLUTION, values, buffers, grid)
     }
 
-    /// Channels of a thread, groups of them; blocks of outputs of a thread, blocks of them.
-    fn weights_tile(&self, context: &KernelContext) -> [usize; 4] {
-        let vector = context.device.subgroup_size() as usize;
+    /// How [`backward_weights`](Self::backward_weights) is tiled.
+    fn weights_tile(&self, context: &KernelContext) -> WeightsTile {
+        let subgroup_size = context.device.subgroup_size() as usize;
         let inputs = channel_blocks(self.input.channels);
-        // With half as many groups, no thread of a vector may be left without one.
-        let halves = inputs.is_multiple_of(2) && (self.taps() * inputs / 2).is_multiple_of(vector.max(1));
-        let depth = if halves { 8 } else { self.input.channels.min(4) };
+        // Eight channels an invocation halve the number of groups; every invocation of a subgroup still needs one.
+        let can_halve =
+            inputs.is_multiple_of(2) && (self.taps() * inputs / 2).is_multiple_of(subgroup_size.max(1));
+        let depth = if can_halve { 8 } else { self.input.channels.min(4) };
         let outputs = channel_blocks(self.output.channels);
-        let width = width(outputs, if vector > 0 { vector.min(8) } else { 2 });
-        [depth, inputs.div_ceil(depth.div_ceil(4)), width, outputs / width]
+        let width = tile_width(outputs, if subgroup_size > 0 { subgroup_size.min(8) } else { 2 });
+        WeightsTile {
+            depth,
+            groups: inputs.div_ceil(depth.div_ceil(4)),
+            width,
+            column_tiles: outputs / width,
+        }
     }
 
-    /// In how many runs the rows of `batch` images are split.
+    /// Into how many runs the output rows of `batch` images are split.
     fn splits(&self, context: &KernelContext, batch: usize) -> usize {
-        let [depth, groups, width, blocks] = self.weights_tile(context);
-        let wanted = context.threads() / (self.taps() * groups * blocks);
-        // A run is long enough to be worth its sums; all sums together are 64 MiB at most.
+        let WeightsTile { groups, column_tiles, .. } = self.weights_tile(context);
+        let wanted = context.invocations() / (self.taps() * groups * column_tiles);
+        // A run has four rows or more, so that its partial sums are worth writing; all partial sums together take at
+        // most 64 MiB.
         let rows = batch * self.output.height;
-        let sums = self.taps() * groups * depth * blocks * width * 16;
-        wanted.min(rows / 4).min((64 << 20) / sums).max(1)
+        let bytes = 4 * self.weights_tile(context).len(self.taps());
+        wanted.min(rows / 4).min((64 << 20) / bytes).max(1)
     }
 
-    /// Numbers of the part sums of [`Convolution::backward_weights`].
-    pub fn part_len(&self, context: &KernelContext, batch: usize) -> usize {
-        let [depth, groups, width, blocks] = self.weights_tile(context);
-        self.splits(context, batch) * self.taps() * groups * depth * blocks * width * 4
+    /// Elements of the partial sums of [`Convolution::backward_weights`].
+    pub fn partial_len(&self, context: &KernelContext, batch: usize) -> usize {
+        self.splits(context, batch) * self.weights_tile(context).len(self.taps())
     }
 
-    /// dw = x ∗ dy, as θ has it, in `gradient` from the number in `place` on: part sums, then their sum.
+    /// dw = x ∗ dy in the layout of θ, written to `gradient` at the offset in `place`: partial sums, then their sum.
     ///
     /// # Errors
     /// As [`KernelContext::dispatch`].
@@ -270,23 +292,23 @@ impl Convolution {
         batch: usize,
         x: &wgpu::Buffer,
         dy: &wgpu::Buffer,
-        part: &wgpu::Buffer,
+        partial: &wgpu::Buffer,
         place: &wgpu::Buffer,
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
         let Self { input, output, .. } = *self;
-        let [depth, groups, width, blocks] = self.weights_tile(context);
+        let WeightsTile { depth, groups, width, column_tiles } = self.weights_tile(context);
         let splits = self.splits(context, batch);
-        // Threads that give each other numbers differ in their taps and groups of channels alone.
-        let vector = context.device.subgroup_size() as usize;
-        let units = (self.taps() * groups).next_multiple_of(vector.max(1));
-        let places = (vector / width).max(1);
+        // Invocations of a subgroup differ only in their taps and groups of channels.
+        let subgroup_size = context.device.subgroup_size() as usize;
+        let units = (self.taps() * groups).next_multiple_of(subgroup_size.max(1));
+        let positions = (subgroup_size / width).max(1);
         let values = [
-            ("KERNEL_Y", self.kernel[0] as i64),
-            ("KERNEL_X", self.kernel[1] as i64),
+            ("KERNEL_HEIGHT", self.kernel[0] as i64),
+            ("KERNEL_WIDTH", self.kernel[1] as i64),
             ("STRIDE", self.stride as i64),
             ("PADDING", self.padding as i64),
-            ("HEIGHT", input.height as i64),
+            ("IN_HEIGHT", input.height as i64),
             ("IN_WIDTH", input.width as i64),
             ("IN_BLOCKS", channel_blocks(input.channels) as i64),
             ("OUT_HEIGHT", output.height as i64),
@@ -295,16 +317,19 @@ impl Convolution {
             ("DEPTH", depth as i64),
             ("GROUPS", groups as i64),
             ("WIDTH", width as i64),
-            ("BLOCKS", blocks as i64),
+            ("COLUMN_TILES", column_tiles as i64),
             ("SPLITS", splits as i64),
-            ("SUBGROUP_SIZE", vector as i64),
+            ("SUBGROUP_SIZE", subgroup_size as i64),
             ("UNITS", units as i64),
-            ("PLACES", places as i64),
+            ("POSITIONS", positions as i64),
         ];
-        let threads = splits * units * blocks;
-        let grid = Grid::fixed(threads, context.size());
-        let parts =
-            context.dispatch(&CONV_BACKWARD_WEIGHTS, &values, &[whole(x), whole(dy), whole(part)], grid)?;
+        let grid = Grid::fixed(splits * units * column_tiles, context.workgroup_size());
+        let partial_sums = context.dispatch(
+            &CONV_BACKWARD_WEIGHTS,
+            &values,
+            &[whole(x), whole(dy), whole(partial)],
+            grid,
+        )?;
         let values = [
             ("OUTPUTS", output.channels as i64),
             ("CHANNELS", input.channels as i64),
@@ -313,8 +338,25 @@ impl Convolution {
             ("OUT_BLOCKS", channel_blocks(output.channels) as i64),
             ("SPLITS", splits as i64),
         ];
-        let grid = Grid::fixed(output.channels * input.channels * self.taps(), context.size());
-        let buffers = [whole(place), whole(part), whole(gradient)];
-        Ok([parts, context.dispatch(&CONV_BACKWARD_WEIGHTS_REDUCE, &values, &buffers, grid)?])
+        let grid = Grid::fixed(output.channels * input.channels * self.taps(), context.workgroup_size());
+        let buffers = [whole(place), whole(partial), whole(gradient)];
+        Ok([partial_sums, context.dispatch(&CONV_BACKWARD_WEIGHTS_REDUCE, &values, &buffers, grid)?])
+    }
+}
+
+/// The tiles of the weight gradient: an invocation owns one tap, `depth` channels and `width` output blocks.
+struct WeightsTile {
+    depth: usize,
+    /// Groups of `depth` channels.
+    groups: usize,
+    width: usize,
+    /// Tiles of `width` output blocks.
+    column_tiles: usize,
+}
+
+impl WeightsTile {
+    /// Elements of the partial sums of one run.
+    fn len(&self, taps: usize) -> usize {
+        taps * self.groups * self.depth * self.column_tiles * self.width * 4
     }
 }

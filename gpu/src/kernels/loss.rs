@@ -7,7 +7,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// As [`KernelContext::dispatch`].
-pub fn cross_entropy(
+pub(crate) fn cross_entropy(
     context: &KernelContext,
     classes: usize,
     logits: &wgpu::Buffer,
@@ -17,18 +17,18 @@ pub fn cross_entropy(
 ) -> Result<Dispatch> {
     let values = [
         ("CLASSES", classes as i64),
-        ("IN_BLOCKS", channel_blocks(classes) as i64),
+        ("BLOCKS", channel_blocks(classes) as i64),
         ("BACKWARD", gradient.is_some().into()),
     ];
     let mut buffers = vec![whole(logits), whole(labels), whole(scores)];
     buffers.extend(gradient.map(whole));
-    context.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, context.size()))
+    context.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, context.workgroup_size()))
 }
 
-/// The sums of a batch's losses and errors, at the record's number.
+/// The sums of the losses and errors of a batch, written at the pass parameters' `loss_index`.
 ///
 /// # Errors
 /// As [`KernelContext::dispatch`].
-pub fn sums(context: &KernelContext, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
+pub(crate) fn sums(context: &KernelContext, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
     context.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
 }

@@ -1,6 +1,6 @@
 var<workgroup> terms: array<vec4f, 64>;
 
-// The sum of the numbers of a workgroup's 64 threads, in a fixed tree.
+// The sum over the 64 invocations of a workgroup, in a fixed tree. All of them call it.
 fn workgroup_sum(value: vec4f, local: u32) -> vec4f {
     workgroupBarrier();
     terms[local] = value;

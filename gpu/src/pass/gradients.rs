@@ -1,50 +1,50 @@
-//! Buffers for gradients of tensors, each of which is there from the tensor's first reader, on the way back, to its maker.
+//! Buffers for the gradients of values, each of which is needed from the value's last reader to its maker.
 
 use crate::device::Device;
 use crate::error::Result;
 use std::collections::HashMap;
 
-/// Buffers for gradients of tensors.
-pub(crate) struct Gradients<'a> {
+/// Buffers for the gradients of values.
+pub(super) struct Gradients<'a> {
     device: &'a Device,
-    /// Of each tensor.
+    /// Of each value: size, and the buffer that is in use.
     bytes: Vec<u64>,
-    held: Vec<Option<wgpu::Buffer>>,
-    /// By their bytes.
+    in_use: Vec<Option<wgpu::Buffer>>,
+    /// Unused buffers by their size.
     free: HashMap<u64, Vec<wgpu::Buffer>>,
 }
 
 impl<'a> Gradients<'a> {
-    /// None yet, for tensors whose gradients have so many bytes.
+    /// For values whose gradients have these sizes in bytes.
     pub fn new(device: &'a Device, bytes: impl Iterator<Item = u64>) -> Self {
         let bytes: Vec<u64> = bytes.collect();
-        Self { device, held: vec![None; bytes.len()], bytes, free: HashMap::new() }
+        Self { device, in_use: vec![None; bytes.len()], bytes, free: HashMap::new() }
     }
 
-    /// The buffer of a tensor's gradient, and whether something is there already, to which more is to be added.
+    /// The buffer of a value's gradient, and whether it has content to which more is to be added.
     ///
     /// # Errors
     /// As [`Device::buffer`].
-    pub fn take(&mut self, tensor: usize) -> Result<(wgpu::Buffer, bool)> {
-        if let Some(held) = &self.held[tensor] {
-            return Ok((held.clone(), true));
+    pub fn acquire(&mut self, value: usize) -> Result<(wgpu::Buffer, bool)> {
+        if let Some(buffer) = &self.in_use[value] {
+            return Ok((buffer.clone(), true));
         }
-        let bytes = self.bytes[tensor];
+        let bytes = self.bytes[value];
         let buffer = match self.free.get_mut(&bytes).and_then(Vec::pop) {
             Some(buffer) => buffer,
             None => self.device.buffer("gradient of activations", bytes)?,
         };
-        self.held[tensor] = Some(buffer.clone());
+        self.in_use[value] = Some(buffer.clone());
         Ok((buffer, false))
     }
 
-    /// The gradient that is there, for the last time.
-    pub fn give(&mut self, tensor: usize) -> Option<wgpu::Buffer> {
-        self.held[tensor].take()
+    /// The gradient of a value when all readers have added to it; `None` if it has no readers.
+    pub fn finish(&mut self, value: usize) -> Option<wgpu::Buffer> {
+        self.in_use[value].take()
     }
 
-    /// Another tensor may have a buffer now.
-    pub fn free(&mut self, buffer: wgpu::Buffer) {
+    /// Lets other values use a buffer.
+    pub fn release(&mut self, buffer: wgpu::Buffer) {
         self.free.entry(buffer.size()).or_default().push(buffer);
     }
 }

@@ -1,28 +1,47 @@
-//! Where the packed weights of a network's layers lie.
+//! Where the packed weights of a network are.
 
-use crate::network::{Kind, Plan};
+use super::OpKernels;
 use std::ops::Range;
+use valleys_core::network::graph::{Graph, Op};
 
-/// What fills up a quad of channels: no weight.
-const NONE: u32 = u32::MAX;
+/// An entry of the table for a padding channel.
+const PADDING: u32 = u32::MAX;
 
-/// Numbers between the starts of packed tensors: what every adapter allows as an offset.
-pub(crate) const ALIGNMENT: usize = 64;
+/// Elements between the starts of packed tensors: every adapter allows multiples of 256 bytes as offsets.
+pub(super) const ALIGNMENT: usize = 64;
 
-/// Which number of θ each packed one is, and where each operation's are: forward, backward, bias.
-pub(crate) fn table(plan: &Plan) -> (Vec<u32>, Vec<[Range<usize>; 3]>) {
+/// Where the packed weights of an operation are; empty ranges where it has none.
+#[derive(Clone, Debug)]
+pub(super) struct PackedRanges {
+    pub forward: Range<usize>,
+    /// Backward to the inputs.
+    pub backward: Range<usize>,
+    pub bias: Range<usize>,
+}
+
+/// The index in θ of each packed weight, and where those of each operation are.
+pub(super) fn table(graph: &Graph<Vec<Op>>, kernels: &[OpKernels]) -> (Vec<u32>, Vec<PackedRanges>) {
     let mut table = Vec::new();
-    let ranges = plan.ops.iter().map(|op| {
-        let Kind::Convolution(convolution, _) = op.kind else { return [0..0, 0..0, 0..0] };
-        let backward = if op.x == 0 { Vec::new() } else { convolution.backward_table() };
+    let mut append = |op: &Op, indices: &[Option<usize>]| {
+        let start = table.len();
+        let parameters = op.parameters().start;
+        table.extend(indices.iter().map(|index| index.map_or(PADDING, |index| (parameters + index) as u32)));
+        let range = start..table.len();
+        table.resize(range.end.next_multiple_of(ALIGNMENT), PADDING);
+        range
+    };
+    let ranges = graph.ops().iter().zip(kernels).map(|(op, kernels)| {
+        let OpKernels::Convolution(convolution) = kernels else {
+            return PackedRanges { forward: 0..0, backward: 0..0, bias: 0..0 };
+        };
+        // The images have no gradient.
+        let backward = if op.input > 0 { convolution.backward_table() } else { Vec::new() };
         let bias = if convolution.bias { convolution.bias_table() } else { Vec::new() };
-        [convolution.forward_table(), backward, bias].map(|part| {
-            let start = table.len();
-            table.extend(part.iter().map(|place| place.map_or(NONE, |place| (op.parameters + place) as u32)));
-            let range = start..table.len();
-            table.resize(range.end.next_multiple_of(ALIGNMENT), NONE);
-            range
-        })
+        PackedRanges {
+            forward: append(op, &convolution.forward_table()),
+            backward: append(op, &backward),
+            bias: append(op, &bias),
+        }
     });
     let ranges = ranges.collect();
     (table, ranges)

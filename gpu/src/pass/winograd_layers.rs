@@ -1,33 +1,34 @@
-//! Layers of a pass that go by minimal winograd_convolution, where its device takes that path.
+//! The layers of a pass that the Winograd path covers.
 
+use super::OpKernels;
+use super::packing::{ALIGNMENT, PackedRanges};
 use crate::error::Result;
 use crate::kernels::winograd::{WinogradConvolution, transform_weights};
 use crate::kernels::{Dispatch, KernelContext};
-use crate::network::{Kind, Plan};
-use crate::packing::ALIGNMENT;
 use std::ops::Range;
+use valleys_core::network::graph::Op;
 
-/// A layer with its part of the transformed weights, and room that all such layers share.
+/// A convolution with its part of the transformed weights, and the scratch buffers that all of them share.
 #[derive(Clone, Debug)]
-pub(crate) struct WinogradLayer {
-    winograd_convolution: WinogradConvolution,
-    /// Forward, backward, of the first model; how far behind it the weights of the last one begin.
-    parts: [Range<usize>; 2],
-    others: usize,
+pub(super) struct WinogradLayer {
+    convolution: WinogradConvolution,
+    /// Transformed weights of the first model, forward and backward.
+    weights: [Range<usize>; 2],
+    /// From the weights of the first model to those of the last one.
+    last_model: usize,
     transformed: wgpu::Buffer,
-    planes: [wgpu::Buffer; 2],
+    scratch: [wgpu::Buffer; 2],
 }
 
-/// What transforms packed weights, and for each operation the way it goes, if it is this one; none, where none does.
+/// What transforms packed weights, and the Winograd layer of each operation that has one; `None` if no operation has.
 ///
-/// `starts` are where each operation's packed weights lie, forward and backward; a batch has `images` images at most.
+/// A batch has at most `images` images.
 ///
 /// # Errors
-/// No room; a pipeline that the driver refuses.
-pub(crate) fn layers(
+/// As [`Device::buffer`](crate::device::Device::buffer) and [`KernelContext::dispatch`].
+pub(super) fn layers<'a>(
     context: &KernelContext,
-    plan: &Plan,
-    starts: impl Iterator<Item = [usize; 2]>,
+    ops: impl Iterator<Item = (OpKernels, &'a PackedRanges, &'a Op)>,
     packed: &wgpu::Buffer,
     images: usize,
 ) -> Result<Option<(Dispatch, Vec<Option<WinogradLayer>>)>> {
@@ -35,58 +36,54 @@ pub(crate) fn layers(
     let Some(winograd) = device.paths().winograd else { return Ok(None) };
     let limits = device.limits();
     let models = context.layout.models;
-    // By one model alone: which way a layer goes must not depend on who is beside it. Where there is no room for the
-    // planes of all, there are fewer.
-    let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
-    let of_op = |kind: &Kind| {
-        let Kind::Convolution(convolution, _) = kind else { return None };
-        let fits = |f: &WinogradConvolution| f.planes_len(images).iter().all(|&len| len as u64 <= most);
-        WinogradConvolution::worth(*convolution, winograd).filter(fits)
+    // Decided for a single model: the result must not depend on how many models share dispatches. Where the scratch
+    // buffers of all models are too large, the batch gets fewer models.
+    let max_len = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
+    let of_op = |kernels: OpKernels| {
+        let OpKernels::Convolution(convolution) = kernels else { return None };
+        let fits = |w: &WinogradConvolution| w.scratch_len(images).iter().all(|&len| len as u64 <= max_len);
+        WinogradConvolution::worthwhile(convolution, winograd).filter(fits)
     };
-    let (mut table, mut len, mut planes_len) = (Vec::new(), 0_usize, [0; 2]);
-    let layers = plan.ops.iter().zip(starts).map(|(op, starts)| {
-        let winograd_convolution = of_op(&op.kind)?;
-        let needed = winograd_convolution.planes_len(images);
-        planes_len = [planes_len[0].max(needed[0]), planes_len[1].max(needed[1])];
+    let (mut table, mut len, mut scratch_len) = (Vec::new(), 0_usize, [0; 2]);
+    let layers = ops.map(|(kernels, packed, op)| {
+        let convolution = of_op(kernels)?;
+        let needed = convolution.scratch_len(images);
+        scratch_len = [scratch_len[0].max(needed[0]), scratch_len[1].max(needed[1])];
         // The images have no gradient.
-        let parts = [(false, true), (true, op.x > 0)].map(|(back, there)| {
-            if !there {
+        let directions = [(false, true, packed.forward.start), (true, op.input > 0, packed.backward.start)];
+        let weights = directions.map(|(is_backward, is_needed, packed)| {
+            if !is_needed {
                 return 0..0;
             }
             let start = len.next_multiple_of(ALIGNMENT);
-            len = start + winograd_convolution.weights_len(back);
-            table.extend(winograd_convolution.weights_table(back, starts[usize::from(back)], start));
+            len = start + convolution.weights_len(is_backward);
+            table.extend(convolution.weights_table(is_backward, packed, start));
             start..len
         });
-        Some((winograd_convolution, parts))
+        Some((convolution, weights))
     });
     let layers: Vec<_> = layers.collect();
     if table.is_empty() {
         return Ok(None);
     }
     let transformed = device.floats("transformed weights", models * len)?;
-    let [before, after] = planes_len.map(|len| device.floats("transformed activations", models * len));
-    let planes = [before?, after?];
-    let on_device = device.buffer_with("table of the transformed weights", &table)?;
-    let weights = transform_weights(context, winograd, table.len(), &on_device, packed, &transformed)?;
+    let [inputs, products] = scratch_len.map(|len| device.floats("transformed activations", models * len));
+    let scratch = [inputs?, products?];
+    let table_buffer = device.buffer_with("table of the transformed weights", &table)?;
+    let transform = transform_weights(context, winograd, table.len(), &table_buffer, packed, &transformed)?;
     let layers = layers.into_iter().map(|layer| {
-        let (winograd_convolution, parts) = layer?;
-        let others = (models - 1) * len;
-        Some(WinogradLayer {
-            winograd_convolution,
-            parts,
-            others,
-            transformed: transformed.clone(),
-            planes: planes.clone(),
-        })
+        let (convolution, weights) = layer?;
+        let last_model = (models - 1) * len;
+        let (transformed, scratch) = (transformed.clone(), scratch.clone());
+        Some(WinogradLayer { convolution, weights, last_model, transformed, scratch })
     });
-    Ok(Some((weights, layers.collect())))
+    Ok(Some((transform, layers.collect())))
 }
 
 impl WinogradLayer {
-    fn weights(&self, back: bool) -> wgpu::BufferBinding<'_> {
-        let range = &self.parts[usize::from(back)];
-        let size = wgpu::BufferSize::new(4 * (self.others + range.len()) as u64);
+    fn weights(&self, is_backward: bool) -> wgpu::BufferBinding<'_> {
+        let range = &self.weights[usize::from(is_backward)];
+        let size = wgpu::BufferSize::new(4 * (self.last_model + range.len()) as u64);
         wgpu::BufferBinding { buffer: &self.transformed, offset: 4 * range.start as u64, size }
     }
 
@@ -102,7 +99,7 @@ impl WinogradLayer {
         bias: Option<wgpu::BufferBinding>,
         y: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        self.winograd_convolution.forward(context, relu, x, self.weights(false), bias, &self.planes, y)
+        self.convolution.forward(context, relu, x, self.weights(false), bias, &self.scratch, y)
     }
 
     /// As [`WinogradConvolution::backward_data`].
@@ -116,6 +113,6 @@ impl WinogradLayer {
         dy: &wgpu::Buffer,
         dx: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        self.winograd_convolution.backward_data(context, accumulate, dy, self.weights(true), &self.planes, dx)
+        self.convolution.backward_data(context, accumulate, dy, self.weights(true), &self.scratch, dx)
     }
 }

@@ -196,7 +196,6 @@ impl Problem for NetworkProblem {
         // The statistics of batch norms are a pass over the training samples, for every split.
         let passes = if network.statistics_len() > 0 { self.splits().len() } else { 0 };
         let samples = data.train.len() + data.test.len() + passes * data.train.len();
-        let plan = valleys_gpu::network::Plan::new(&network).ok();
         // Values and gradients of whole groups of samples, and what is packed.
         let activations = 12 * self.batch.next_multiple_of(GROUP) * network.activation_len();
         Cost {
@@ -211,7 +210,7 @@ impl Problem for NetworkProblem {
             on_gpu: matches!(self.backend, On::Gpu(..)),
             data_bytes: (4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64) as u64,
             engine_bytes: activations as u64,
-            gpu_step_bytes: plan.map(|plan| plan.bytes(self.batch, self.paths)),
+            gpu_step_bytes: valleys_gpu::step_bytes(&network, self.batch, self.paths).ok(),
         }
     }
 

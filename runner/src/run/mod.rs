@@ -26,7 +26,7 @@ use crate::say::say;
 use crate::store::Store;
 use record::{ORIGIN, Records};
 use std::path::{Path, PathBuf};
-use valleys_gpu::kernels::BatchLayout;
+use valleys_gpu::MAX_MODELS;
 use variant::{FitVariant, variants};
 
 pub(crate) use divergence::watched;
@@ -41,7 +41,7 @@ pub use summary::{FitSummary, Minimum, Segment, Summary};
 pub const REPORT: &str = "report";
 
 /// Jobs that a GPU does in the same dispatches at most.
-pub const SIDE_BY_SIDE: usize = BatchLayout::MAX_MODELS;
+pub const SIDE_BY_SIDE: usize = MAX_MODELS;
 
 /// Where a run works and how it talks.
 #[derive(Clone, Debug, Default)]
