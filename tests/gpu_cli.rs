@@ -39,6 +39,13 @@ fn an_unknown_path_is_named() {
 }
 
 #[test]
+fn the_old_name_of_f16_is_accepted_with_a_warning() {
+    let output = valleys(&["plan", "--set", "gpu.paths=[\"halves\"]"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said(&output).contains("the path halves is now f16"), "{output:?}");
+}
+
+#[test]
 fn devices_and_bench_answer() {
     if !has_adapter() {
         return;

@@ -30,47 +30,7 @@ const MAX_RECOVERIES: usize = 3;
 /// slots of the last few seconds, and repeats the steps since. An error is returned only if there is no device, or if
 /// devices are lost again and again.
 ///
-/// # Example
-/// A small network, from its samples to a step:
-/// ```no_run
-/// use std::sync::Arc;
-/// use valleys_core::engine::{Engine, Mix, Step, StepParams};
-/// use valleys_core::network::{Layer, LabelledData, Network, Samples, Shape, initialise};
-/// use valleys_core::rng::Key;
-/// use valleys_gpu::{DeviceOptions, DeviceProvider, GpuDataset, GpuEngine};
-///
-/// /// The two classes x < y and x > y.
-/// #[derive(Debug)]
-/// struct Points;
-///
-/// impl LabelledData for Points {
-///     fn train(&self) -> Samples<'_, f32> {
-///         Samples { inputs: &[0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3], labels: &[0, 1, 0, 1] }
-///     }
-///     fn test(&self) -> Samples<'_, f32> {
-///         Samples { inputs: &[0.1, 0.7], labels: &[0] }
-///     }
-/// }
-///
-/// let layers = [Layer::Linear { outputs: 8 }, Layer::Relu, Layer::Linear { outputs: 2 }];
-/// let network = Network { input: Shape::flat(2), layers: &layers };
-/// let provider = Arc::new(DeviceProvider::new(DeviceOptions::from_environment()));
-/// let dataset = Arc::new(GpuDataset::new(provider, Arc::new(Points), 1));
-/// let mut engine = GpuEngine::new(&network, dataset, 2, 1, None)?;
-///
-/// let mut theta = vec![0.0; network.parameter_len()];
-/// initialise(&network, 1, 0, &mut theta);
-/// engine.put(0, &theta)?;
-/// let params = StepParams {
-///     key: Key::new(1, 0), epoch: 0, first_trainable: 0,
-///     momentum: 0.9, weight_decay: 0.0, tangent_removal: 0.0,
-/// };
-/// let step = |batch| Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.1, batch };
-/// let mut losses = [0.0; 2];
-/// engine.advance(&params, &[step(0), step(1)], &mut losses)?;
-/// engine.get(0, &mut theta)?;
-/// # Ok::<(), valleys_gpu::Error>(())
-/// ```
+/// The [crate's front page](crate) has an example.
 #[derive(Debug)]
 pub struct GpuEngine {
     key: EngineKey,

@@ -1,5 +1,79 @@
-//! Networks trained and measured on any GPU that wgpu reaches.
-#![doc = include_str!("../README.md")]
+//! Networks of valleys, trained and measured on any GPU that wgpu reaches: Vulkan, Metal, DX12.
+//!
+//! For whoever drives [`valleys_core::fit`] or [`valleys_core::evaluation`] and has a GPU: [`GpuEngine`] implements
+//! their trait [`Engine`](valleys_core::engine::Engine) for a network on labelled samples. Many steps, or many points, go
+//! to the device in one submission; several engines can share their dispatches; nothing but losses is read back.
+//! Reductions are trees of a fixed order, without atomics, so a run repeats bit for bit on one device.
+//!
+//! # Example
+//! A small network, from its samples to two steps:
+//! ```no_run
+//! use std::sync::Arc;
+//! use valleys_core::engine::{Engine, Mix, Step, StepParams};
+//! use valleys_core::network::{LabelledData, Layer, Network, Samples, Shape, initialise};
+//! use valleys_core::rng::Key;
+//! use valleys_gpu::{DeviceOptions, DeviceProvider, GpuDataset, GpuEngine};
+//!
+//! /// Points of the classes x < y and x > y.
+//! #[derive(Debug)]
+//! struct Points;
+//!
+//! impl LabelledData for Points {
+//!     fn train(&self) -> Samples<'_, f32> {
+//!         Samples { inputs: &[0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3], labels: &[0, 1, 0, 1] }
+//!     }
+//!
+//!     fn test(&self) -> Samples<'_, f32> {
+//!         Samples { inputs: &[0.1, 0.7], labels: &[0] }
+//!     }
+//! }
+//!
+//! let layers = [Layer::Linear { outputs: 8 }, Layer::Relu, Layer::Linear { outputs: 2 }];
+//! let network = Network { input: Shape::flat(2), layers: &layers };
+//! let provider = Arc::new(DeviceProvider::new(DeviceOptions::from_environment()));
+//! let dataset = Arc::new(GpuDataset::new(provider, Arc::new(Points), 1));
+//! // Batches of two samples, one slot.
+//! let mut engine = GpuEngine::new(&network, dataset, 2, 1, None)?;
+//!
+//! let mut theta = vec![0.0; network.parameter_len()];
+//! initialise(&network, 1, 0, &mut theta);
+//! engine.put(0, &theta)?;
+//! let params = StepParams {
+//!     key: Key::new(1, 0),
+//!     epoch: 0,
+//!     first_trainable: 0,
+//!     momentum: 0.9,
+//!     weight_decay: 0.0,
+//!     tangent_removal: 0.0,
+//! };
+//! let step = |batch| Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.1, batch };
+//! let mut losses = [0.0; 2];
+//! engine.advance(&params, &[step(0), step(1)], &mut losses)?;
+//! engine.get(0, &mut theta)?;
+//! # Ok::<(), valleys_gpu::Error>(())
+//! ```
+//!
+//! # Tour
+//! The public API is the engine and what it needs: [`adapters`], [`DeviceOptions`], [`Paths`], [`DeviceProvider`],
+//! [`GpuDataset`], [`GpuEngine`], [`Counts`], [`Error`]. [`step_bytes`] estimates memory traffic, [`check`] tests
+//! kernels, [`bench`](mod@bench) measures them.
+//!
+//! Inside, modules import only from modules above them in this list:
+//!
+//! 1. `error`, `counts`, `options`, `key` (which engines can share dispatches), `request` (steps and values to compute).
+//! 2. `preprocess` (shader text), `pipeline` (compiled shaders), `device`, `buffers`.
+//! 3. `kernels`: `name.wgsl` beside the code that dispatches it.
+//! 4. `memory`: sizes and bytes of a network. `palette`, `device_dataset`: samples on a device.
+//! 5. `pass`: a [graph](valleys_core::network::graph) as lists of dispatches, forward and backward.
+//! 6. `submitter`, `model_batch`: the lists of several models, with their parameters, in submissions.
+//! 7. `scheduler`: which engines share a batch. `dataset`: data with its schedulers.
+//! 8. `recovery`, `engine`: slots and lost devices; the trait's methods.
+//! 9. `check`, `bench`.
+//!
+//! The README describes the format of the shaders.
+//!
+//! # MSRV
+//! Rust 1.89.
 
 pub mod bench;
 mod buffers;
@@ -24,6 +98,7 @@ mod request;
 mod scheduler;
 mod submitter;
 #[cfg(feature = "test-hooks")]
+#[doc(hidden)]
 pub mod test_hooks;
 
 pub use counts::Counts;
@@ -35,3 +110,8 @@ pub use kernels::MAX_MODELS;
 pub use memory::step_bytes;
 pub use options::{DeviceOptions, Paths, Winograd};
 pub use wgpu::{Adapter, AdapterInfo};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

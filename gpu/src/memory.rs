@@ -1,7 +1,7 @@
 //! Memory that a network takes on a device, and bytes that its steps move.
 
 use crate::error::Result;
-use crate::kernels::convolution::Convolution;
+use crate::kernels::convolution::{Convolution, feeds_norm};
 use crate::kernels::tensor_len;
 use crate::kernels::winograd::WinogradConvolution;
 use crate::options::Paths;
@@ -34,15 +34,6 @@ pub(crate) fn activation_bytes(graph: &OpGraph, batch: usize) -> usize {
 pub(crate) fn stores_f16(graph: &OpGraph, paths: Paths) -> bool {
     let is_convolution = |op: &Op| matches!(op.kind, OpKind::Linear | OpKind::Convolution(_));
     paths.f16 && graph.ops().last().is_some_and(is_convolution)
-}
-
-/// Whether operation `i` is a convolution or linear layer whose output only the batch norm behind it reads.
-pub(crate) fn feeds_norm(graph: &OpGraph, i: usize) -> bool {
-    let (op, value) = (&graph.ops()[i], i + 1);
-    let is_convolution = matches!(op.kind, OpKind::Linear | OpKind::Convolution(_)) && !op.relu;
-    let reads =
-        |next: &Op| next.kind == OpKind::BatchNorm && next.input == value && next.residual != Some(value);
-    is_convolution && graph.ops().get(i + 1).is_some_and(reads) && graph.readers(value).count() == 1
 }
 
 /// Bytes that a training step of `batch` images reads and writes on these paths, if each kernel runs on its own and

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::Result;
 use valleys_core::network::Shape;
-use valleys_core::network::graph::{Op, OpKind};
+use valleys_core::network::graph::{Graph, Op, OpKind};
 
 /// The shape of a convolution or linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,15 @@ pub(super) struct Tile {
 /// The largest divisor of a number of channel blocks that is at most `limit`.
 pub(super) fn tile_width(blocks: usize, limit: usize) -> usize {
     (1..=limit).rev().find(|width| blocks.is_multiple_of(*width)).unwrap_or(1)
+}
+
+/// Whether operation `i` is a convolution or linear layer whose output only the batch norm behind it reads.
+pub(crate) fn feeds_norm(graph: &Graph<Vec<Op>>, i: usize) -> bool {
+    let (op, value) = (&graph.ops()[i], i + 1);
+    let is_convolution = matches!(op.kind, OpKind::Linear | OpKind::Convolution(_)) && !op.relu;
+    let reads =
+        |next: &Op| next.kind == OpKind::BatchNorm && next.input == value && next.residual != Some(value);
+    is_convolution && graph.ops().get(i + 1).is_some_and(reads) && graph.readers(value).count() == 1
 }
 
 /// vec4s of weights that an invocation loads for its subgroup: `SHARES` of `multiply_add.wgsl`.

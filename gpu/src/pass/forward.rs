@@ -4,9 +4,8 @@ use super::OpKernels;
 use super::builder::PassBuilder;
 use crate::error::Result;
 use crate::kernels::batch_norm::{MomentParts, NormBuffers};
-use crate::kernels::convolution::Epilogue;
+use crate::kernels::convolution::{Epilogue, feeds_norm};
 use crate::kernels::{Dispatch, pool};
-use crate::memory::feeds_norm;
 
 /// Which statistics batch norms use.
 #[derive(Clone, Copy, PartialEq)]
