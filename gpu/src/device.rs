@@ -147,12 +147,12 @@ impl Device {
     }
 
     /// What the adapter allows.
-    pub fn limits(&self) -> wgpu::Limits {
+    pub(crate) fn limits(&self) -> wgpu::Limits {
         self.device.limits()
     }
 
     /// Whether the device measures the time of dispatches.
-    pub fn has_timestamps(&self) -> bool {
+    pub(crate) fn has_timestamps(&self) -> bool {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
@@ -176,7 +176,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`check`](Self::check).
-    pub fn wait(&self) -> Result<()> {
+    pub(crate) fn wait(&self) -> Result<()> {
         self.wait_for(None)
     }
 
@@ -191,7 +191,7 @@ impl Device {
     ///
     /// # Errors
     /// The device was lost, was out of memory, or refused an operation.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let mut errors = lock(&self.errors);
         if let Some(message) = &errors.lost {
             return Err(Error::Lost(message.clone()));
@@ -203,7 +203,7 @@ impl Device {
     }
 
     /// Whether the device is lost.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         lock(&self.errors).lost.is_some()
     }
 

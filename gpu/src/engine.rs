@@ -248,6 +248,9 @@ impl Engine for GpuEngine {
                 range("control points of a mix", 1, max_terms, step.mix.len() as u64)?;
             }
         }
+        if steps.is_empty() {
+            return Ok(());
+        }
         if self.epoch != Some((params.key, params.epoch)) {
             epoch_order(params.key, params.epoch, &mut self.order);
             self.epoch = Some((params.key, params.epoch));

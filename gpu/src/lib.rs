@@ -115,3 +115,42 @@ pub use wgpu::{Adapter, AdapterInfo};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// The Rust files of a module: `name.rs`, or those of `name/`.
+    fn files(module: &Path) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(module) else { return vec![module.with_extension("rs")] };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+    }
+
+    #[test]
+    fn modules_import_only_from_those_above_them_in_the_tour() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let text = fs::read_to_string(source.join("lib.rs")).unwrap();
+        let tour = text.split("# Tour").nth(1).unwrap().split("# MSRV").next().unwrap();
+        let list = tour.split("1. ").nth(1).unwrap();
+        let exists = |name: &&str| source.join(name).is_dir() || source.join(format!("{name}.rs")).is_file();
+        let order: Vec<&str> = list.split('`').skip(1).step_by(2).filter(exists).collect();
+        assert_eq!(
+            order.len(),
+            text.lines().filter(|line| line.contains("mod ") && line.ends_with(';')).count() - 1
+        );
+        for (at, module) in order.iter().enumerate() {
+            for file in files(&source.join(module)) {
+                let text = fs::read_to_string(&file).unwrap();
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                for line in code {
+                    let Some((_, path)) = line.split_once("crate::") else { continue };
+                    let imported = path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+                    let is_above = order[..=at].contains(&imported);
+                    assert!(is_above, "{}: {line}", file.display());
+                }
+            }
+        }
+    }
+}

@@ -301,7 +301,7 @@ mod tests {
         let text = "const N = 2;\nfor (var i = 0u; i < N; i++) { // unroll\n  a[i].i = in_i;\n  for (var j = i; j < 2; j++) { // unroll\n    b(j, i);\n  }\n}\nfor (var k = 0; k < n; k++) {\n}\n";
         assert_eq!(
             expanded(text, &[]),
-            "const N = 2;\n{\n  a[0u].i = in_i;\n  {\n    b(0, 0u);\n  }\n  {\n    b(1, 0u);\n  }\n}\n{\n  a[1u].i = in_i;\n  {\n    b(1, 1u);\n  }\n}\nfor (var k = 0; k < n; k++) {\n}\n"
+            "const N = 2;\n{\n  a[0u].i = in_i;\n  {\n    b(0u, 0u);\n  }\n  {\n    b(1u, 0u);\n  }\n}\n{\n  a[1u].i = in_i;\n  {\n    b(1u, 1u);\n  }\n}\nfor (var k = 0; k < n; k++) {\n}\n"
         );
         assert_eq!(expanded(text, &[("N", 0)]), "const N = 0;\nfor (var k = 0; k < n; k++) {\n}\n");
     }

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 /// Estimated bytes of the activations of all models of a batch, at most.
 const MAX_ACTIVATION_BYTES: usize = 2 << 30;
 
-/// The share of the time of the last steps for which a thread waits for others.
-const PATIENCE: u32 = 8;
+/// A thread waits for others at most as long as the last steps took, divided by this.
+const WAIT_DIVISOR: u32 = 8;
 
 /// A batch of models on one device, and who uses it.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl ModelHandle {
         state.models[self.model].is_stepping = true;
         state.requests.push(request);
         self.scheduler.changed.notify_all();
-        let deadline = Instant::now() + state.duration / PATIENCE;
+        let deadline = Instant::now() + state.duration / WAIT_DIVISOR;
         let batch = loop {
             if let Some(done) = state.done.remove(&self.model) {
                 return Ok(done);
