@@ -28,7 +28,7 @@ fn has_adapter() -> bool {
 fn an_unknown_path_is_named() {
     let wrong = [
         (2, vec!["bench", "--paths", "winograd4,winograd3"]),
-        (3, vec!["plan", "--set", "gpu.paths=[\"halves\", \"winograd3\"]"]),
+        (3, vec!["plan", "--set", "gpu.paths=[\"f16\", \"winograd3\"]"]),
     ];
     for (code, words) in wrong {
         let output = valleys(&words);
@@ -36,6 +36,13 @@ fn an_unknown_path_is_named() {
         let said = said(&output);
         assert!(said.contains("\"winograd3\"") && said.contains("winograd2, winograd4"), "{said}");
     }
+}
+
+#[test]
+fn the_old_name_of_f16_is_accepted_with_a_warning() {
+    let output = valleys(&["plan", "--set", "gpu.paths=[\"halves\"]"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said(&output).contains("the path halves is now f16"), "{output:?}");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Networks on a GPU against the reference kernels, f32 and f64, of core.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use valleys::data::Dataset;
 use valleys_core::engine::{Engine, Split, Step, StepParams, Value};
 use valleys_core::error::Error as Wrong;
 use valleys_core::network::{CropFlip, Layer, Network, zoo};
 use valleys_core::rng::Key;
-use valleys_gpu::{Choice, Error, Gpu, Opener, Shared};
+use valleys_gpu::test_hooks::{lose_device_after, read_back_after, submit_each_batch};
+use valleys_gpu::{DeviceOptions, DeviceProvider, Error, GpuDataset, GpuEngine};
 use valleys_tests::engines::{
     assert_resumes, assert_values, batches, centre, course, exact_gradient, exact_value, gradient_at, mix,
     mixed, train, widen,
@@ -15,13 +17,13 @@ use valleys_tests::tolerance;
 use valleys_tests::trained::{Case, assert_gradient, convolution, difference, networks, shape};
 
 /// The device of this run, with all checks; none where there is no adapter.
-fn opener() -> Option<Arc<Opener>> {
-    static OPENER: LazyLock<Option<Arc<Opener>>> = LazyLock::new(|| valleys_tests::gpu(true));
+fn provider() -> Option<Arc<DeviceProvider>> {
+    static OPENER: LazyLock<Option<Arc<DeviceProvider>>> = LazyLock::new(|| valleys_tests::gpu(true));
     OPENER.clone()
 }
 
-fn gpu(case: &Arc<Case>, slots: u32, augment: Option<CropFlip<Vec<f32>>>) -> Option<Gpu> {
-    Some(case.gpu(opener()?, case.input.channels, slots, augment))
+fn gpu(case: &Arc<Case>, slots: u32, augment: Option<CropFlip<Vec<f32>>>) -> Option<GpuEngine> {
+    Some(case.gpu(provider()?, case.input.channels, slots, augment))
 }
 
 /// All networks of the tests, those of linear layers and others with what only the reference had kernels for.
@@ -143,7 +145,7 @@ fn drawn_samples_are_the_reference_s() {
 }
 
 /// What a landscape's calls gave: centres and losses of two epochs, then the loss of a mix.
-fn everything(gpu: &mut Gpu) -> (Vec<f32>, Vec<f32>, Value) {
+fn everything(gpu: &mut GpuEngine) -> (Vec<f32>, Vec<f32>, Value) {
     let (theta, losses) = train(gpu, 0.01);
     let mut value = [Value::default()];
     gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
@@ -158,20 +160,65 @@ fn repeats_are_identical_and_lost_devices_lose_nothing() {
     let mut again = gpu(&case, 3, None).unwrap();
     assert_eq!(everything(&mut again), expected);
     // The unchecked programs that runs use, on a device of their own, which may be lost.
-    let opener = valleys_tests::gpu(false).unwrap();
+    let provider = valleys_tests::gpu(false).unwrap();
     for lost_at in 0..20 {
-        let mut gpu = case.gpu(opener.clone(), case.input.channels, 3, None);
-        gpu.one_list_a_submission();
-        gpu.lose_device_after(lost_at);
+        let mut gpu = case.gpu(provider.clone(), case.input.channels, 3, None);
+        submit_each_batch(&gpu);
+        lose_device_after(&gpu, lost_at);
         assert_eq!(everything(&mut gpu), expected, "lost at submission {lost_at}");
         assert_eq!(gpu.counts().recoveries, 1, "lost at submission {lost_at}");
+    }
+}
+
+/// Many calls of one step each, with reads, measurements and a new control point between them; then the whole state.
+fn many_calls(gpu: &mut GpuEngine, case: &Case) -> Vec<f32> {
+    let mut found = Vec::new();
+    let step = |gpu: &mut GpuEngine, first_trainable, epoch, batch| {
+        let step = Step { mix: mix(&[(batch % 2, 0.5), (2, 0.5)]), rate: 0.01, batch };
+        let mut loss = [0.0];
+        gpu.advance(&course(first_trainable, epoch), &[step], &mut loss).unwrap();
+        loss[0]
+    };
+    for (first_trainable, epoch) in [(2, 0), (1, 1)] {
+        for batch in 0..gpu.batches() {
+            found.push(step(gpu, first_trainable, epoch, batch));
+        }
+        found.extend(centre(gpu, 2));
+        let mut value = [Value::default()];
+        gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+        found.push(value[0].loss as f32);
+    }
+    gpu.put(1, &case.theta(7)).unwrap();
+    found.push(step(gpu, 1, 2, 0));
+    let mut state = vec![0.0; gpu.state_len()];
+    gpu.save(&mut state).unwrap();
+    [found, state].concat()
+}
+
+#[test]
+fn steps_since_a_read_back_are_repeated_after_a_loss() {
+    let case = Arc::new(Case::new(networks().swap_remove(3), [5, 27]));
+    let Some(mut first) = gpu(&case, 3, None) else { return };
+    let expected = many_calls(&mut first, &case);
+    let provider = valleys_tests::gpu(false).unwrap();
+    // Twelve steps, a put, one step, a save: read back for the last two alone, after every fifth step, after each.
+    for (steps, read_backs) in [(usize::MAX, 2), (5, 4), (1, 13)] {
+        for lost_at in (0..20).step_by(if steps == 5 { 1 } else { 3 }) {
+            let mut gpu = case.gpu(provider.clone(), case.input.channels, 3, None);
+            read_back_after(&mut gpu, Duration::MAX, steps);
+            submit_each_batch(&gpu);
+            lose_device_after(&gpu, lost_at);
+            assert_eq!(many_calls(&mut gpu, &case), expected, "lost at submission {lost_at}, {steps}");
+            let counts = gpu.counts();
+            assert_eq!((counts.recoveries, counts.read_backs), (1, read_backs), "{lost_at}, {steps}");
+        }
     }
 }
 
 #[test]
 fn models_side_by_side_have_the_bits_of_one_alone() {
     const MODELS: u32 = 3;
-    let work = |gpu: &mut Gpu, case: &Case, model: u32| {
+    let work = |gpu: &mut GpuEngine, case: &Case, model: u32| {
         (0..3).for_each(|slot| gpu.put(slot, &case.theta(model + slot)).unwrap());
         let trained = train(gpu, 0.01);
         let tangent_removal =
@@ -188,16 +235,17 @@ fn models_side_by_side_have_the_bits_of_one_alone() {
     };
     // The large ones take no other kernels.
     for case in cases().into_iter().filter(|case| case.network().flops() < 1_000_000) {
-        let Some(opener) = opener() else { return };
+        let Some(provider) = provider() else { return };
         let alone = (0..MODELS).map(|model| {
             let mut gpu = gpu(&case, 3, None).unwrap();
             work(&mut gpu, &case, model)
         });
         let alone: Vec<_> = alone.collect();
-        let shared = Shared::new(opener, case.clone(), case.input.channels).side_by_side(MODELS as usize);
+        let shared =
+            GpuDataset::new(provider, case.clone(), case.input.channels).with_models(MODELS as usize);
         let shared = Arc::new(shared);
-        let mut gpus: Vec<Gpu> = (0..MODELS)
-            .map(|_| Gpu::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap())
+        let mut gpus: Vec<GpuEngine> = (0..MODELS)
+            .map(|_| GpuEngine::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap())
             .collect();
         // Whether calls meet is a matter of time: they do sooner or later.
         for _ in 0..100 {
@@ -210,11 +258,11 @@ fn models_side_by_side_have_the_bits_of_one_alone() {
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
             assert_eq!(together, alone, "{}", case.network());
-            if gpus.iter().all(|gpu| gpu.counts().shared > 0) {
+            if gpus.iter().all(|gpu| gpu.counts().batched > 0) {
                 break;
             }
         }
-        assert!(gpus.iter().all(|gpu| gpu.counts().shared > 0));
+        assert!(gpus.iter().all(|gpu| gpu.counts().batched > 0));
     }
 }
 
@@ -224,16 +272,16 @@ fn a_lost_device_loses_nothing_of_models_side_by_side() {
     let Some(mut first) = gpu(&case, 3, None) else { return };
     let expected = everything(&mut first);
     for lost_at in 0..5 {
-        let opener = valleys_tests::gpu(false).unwrap();
-        let shared = Shared::new(opener, case.clone(), case.input.channels).side_by_side(2);
+        let provider = valleys_tests::gpu(false).unwrap();
+        let shared = GpuDataset::new(provider, case.clone(), case.input.channels).with_models(2);
         let shared = Arc::new(shared);
         let mut gpus = [0, 1].map(|_| {
-            let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap();
+            let mut gpu = GpuEngine::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap();
             (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
             gpu
         });
-        gpus[0].one_list_a_submission();
-        gpus[1].lose_device_after(lost_at);
+        submit_each_batch(&gpus[0]);
+        lose_device_after(&gpus[1], lost_at);
         let found = std::thread::scope(|scope| {
             gpus.each_mut().map(|gpu| scope.spawn(|| everything(gpu))).map(|thread| thread.join().unwrap())
         });
@@ -245,7 +293,7 @@ fn a_lost_device_loses_nothing_of_models_side_by_side() {
 /// Images have few different numbers, which the device then holds as bytes.
 #[test]
 fn bytes_give_the_bits_of_numbers() {
-    let Some(opener) = opener() else { return };
+    let Some(provider) = provider() else { return };
     let mut case = Case::new(networks().swap_remove(2), [7, 23]);
     let mut data = Dataset { train: case.data.train.clone(), test: case.data.test.clone() };
     for samples in [&mut data.train, &mut data.test] {
@@ -257,7 +305,7 @@ fn bytes_give_the_bits_of_numbers() {
     let augment = CropFlip { shape: case.input, padding: 2, border };
     // Numbers that do not fall into so many planes stay numbers.
     let [bytes, numbers] = [case.input.channels, case.input.len() + 1]
-        .map(|planes| everything(&mut case.gpu(opener.clone(), planes, 3, Some(augment.clone()))));
+        .map(|planes| everything(&mut case.gpu(provider.clone(), planes, 3, Some(augment.clone()))));
     assert_eq!(bytes, numbers);
 }
 
@@ -281,7 +329,7 @@ fn a_step_is_so_many_dispatches_in_few_submissions() {
     // ResNet-8: 9 convolutions of which two are projections, 9 batch norms, a linear layer.
     let case = cases().swap_remove(5);
     let Some(mut gpu) = gpu(&case, 3, None) else { return };
-    let dispatches = |gpu: &mut Gpu, steps: usize| {
+    let dispatches = |gpu: &mut GpuEngine, steps: usize| {
         let before = gpu.counts();
         let steps: Vec<Step> = (0..steps)
             .map(|i| Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 0.01, batch: i as u32 % gpu.batches() })
@@ -301,10 +349,10 @@ fn a_step_is_so_many_dispatches_in_few_submissions() {
 #[test]
 fn refuses_what_does_not_fit() {
     let case = Arc::new(Case::new(networks().swap_remove(3), [8, 20]));
-    let Some(opener) = opener() else { return };
+    let Some(provider) = provider() else { return };
     let make = |layers: &[Layer], batch| {
-        let shared = Arc::new(Shared::new(opener.clone(), case.clone(), case.input.channels));
-        Gpu::new(&Network { input: case.input, layers }, shared, batch, 2, None).map(|_| ())
+        let shared = Arc::new(GpuDataset::new(provider.clone(), case.clone(), case.input.channels));
+        GpuEngine::new(&Network { input: case.input, layers }, shared, batch, 2, None).map(|_| ())
     };
     assert_eq!(make(&case.layers, 8), Ok(()));
     assert!(matches!(make(&case.layers, 0), Err(Error::Call(Wrong::Range { .. }))));
@@ -316,19 +364,19 @@ fn refuses_what_does_not_fit() {
     let late = Step { mix: mix(&[(0, 1.0)]), rate: 0.1, batch: 3 };
     assert!(matches!(gpu.advance(&course(0, 0), &[late], &mut [0.0]), Err(Error::Call(Wrong::Range { .. }))));
     assert_eq!(centre(&mut gpu, 0), theta);
-    let choice = Choice { device: Some("no such adapter".to_owned()), ..Choice::default() };
-    assert!(matches!(valleys_gpu::Device::open(&choice), Err(Error::NoDevice { .. })));
+    let options = DeviceOptions { device: Some("no such adapter".to_owned()), ..DeviceOptions::default() };
+    assert!(matches!(valleys_gpu::Device::open(&options), Err(Error::NoDevice { .. })));
 }
 
 #[test]
 fn a_buffer_above_the_limit_is_refused_with_the_number() {
-    let Some(_) = opener() else { return };
+    let Some(_) = provider() else { return };
     let layers = [Layer::Linear { outputs: 2 }];
     let case = Arc::new(Case::new((shape(2, 1, 1), layers.to_vec()), [2, 4]));
     // A layer of images so large that a batch of them is above any adapter's limit.
     let huge = [Layer::Convolution { outputs: 1 << 24, kernel: 1, stride: 1, padding: 0, bias: false }];
-    let shared = Arc::new(Shared::new(opener().unwrap(), case.clone(), case.input.channels));
-    let made = Gpu::new(&Network { input: case.input, layers: &huge }, shared, 4, 0, None);
+    let shared = Arc::new(GpuDataset::new(provider().unwrap(), case.clone(), case.input.channels));
+    let made = GpuEngine::new(&Network { input: case.input, layers: &huge }, shared, 4, 0, None);
     let Err(Error::TooLarge { needed, limit, .. }) = made else { panic!("{made:?}") };
     assert!(needed > limit && needed >= 4 << 24);
 }

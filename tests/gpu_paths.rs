@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 use valleys_core::engine::{Engine, Split, Step, Value};
-use valleys_gpu::kernels::winograd::Winograd;
-use valleys_gpu::{Choice, Error, Gpu, Opener, Paths, Shared};
+use valleys_gpu::Winograd;
+use valleys_gpu::{DeviceOptions, DeviceProvider, Error, GpuDataset, GpuEngine, Paths};
 use valleys_tests::engines::{
     assert_values, batches, course, exact_gradient, gradient_at, mix, train, widen,
 };
@@ -11,14 +11,14 @@ use valleys_tests::tolerance;
 use valleys_tests::trained::{Case, assert_gradient, difference, networks};
 
 /// A ResNet-8 on a device that takes these paths, with three slots; none where there is no adapter.
-fn gpu(case: &Arc<Case>, paths: Paths, checked: bool) -> Option<Gpu> {
+fn gpu(case: &Arc<Case>, paths: Paths, checked: bool) -> Option<GpuEngine> {
     valleys_tests::gpu(checked)?;
-    let choice = Choice { paths, checked, ..Choice::from_environment() };
-    Some(case.gpu(Arc::new(Opener::new(choice)), case.input.channels, 3, None))
+    let options = DeviceOptions { paths, checked, ..DeviceOptions::from_environment() };
+    Some(case.gpu(Arc::new(DeviceProvider::new(options)), case.input.channels, 3, None))
 }
 
 /// Two epochs of two batches of five and one of two; then the loss between two points.
-fn everything(gpu: &mut Gpu) -> (Vec<f32>, Vec<f32>, Value) {
+fn everything(gpu: &mut GpuEngine) -> (Vec<f32>, Vec<f32>, Value) {
     let (theta, losses) = train(gpu, 0.1);
     let mut value = [Value::default()];
     gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
@@ -37,7 +37,7 @@ fn resnet8() -> Arc<Case> {
 fn minimal_filtering_trains_as_the_plain_path() {
     let case = resnet8();
     let Some(mut plain) = gpu(&case, Paths::default(), true) else { return };
-    let dispatches = |gpu: &mut Gpu| {
+    let dispatches = |gpu: &mut GpuEngine| {
         let before = gpu.counts().dispatches;
         let step = Step { mix: mix(&[(0, 1.0)]), rate: 0.0, batch: 0 };
         gpu.advance(&course(2, 0), &[step], &mut [0.0]).unwrap();
@@ -86,7 +86,7 @@ fn its_gradient_is_that_of_f64() {
 
 #[test]
 fn halves_stay_near() {
-    let paths = Paths { halves: true, ..Paths::default() };
+    let paths = Paths { f16: true, ..Paths::default() };
     for network in networks() {
         let case = Arc::new(Case::new(network, [5, 12]));
         let (network, theta) = (case.network(), case.theta(0));
@@ -96,14 +96,14 @@ fn halves_stay_near() {
         let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen[0]);
         let apart = [difference(&[loss], &[expected_loss]), difference(&gradient, &expected)];
         println!("{} parameters: loss {:.1e}, gradient {:.1e}", theta.len(), apart[0], apart[1]);
-        assert!(apart[0] > 0.0 && apart[0] < tolerance::HALVES, "{apart:?} {network}");
-        assert!(apart[1] > 0.0 && apart[1] < tolerance::HALVES_GRADIENT, "{apart:?} {network}");
+        assert!(apart[0] > 0.0 && apart[0] < tolerance::F16, "{apart:?} {network}");
+        assert!(apart[1] > 0.0 && apart[1] < tolerance::F16_GRADIENT, "{apart:?} {network}");
     }
     let case = resnet8();
     let Some(mut plain) = gpu(&case, Paths::default(), true) else { return };
-    let (mut halves, mut again) = (gpu(&case, paths, true).unwrap(), gpu(&case, paths, false).unwrap());
-    let (expected, found) = (everything(&mut plain), everything(&mut halves));
-    assert!(difference(&found.1, &widen(&expected.1)) < tolerance::HALVES_GRADIENT);
+    let (mut f16, mut again) = (gpu(&case, paths, true).unwrap(), gpu(&case, paths, false).unwrap());
+    let (expected, found) = (everything(&mut plain), everything(&mut f16));
+    assert!(difference(&found.1, &widen(&expected.1)) < tolerance::F16_GRADIENT);
     assert_eq!(everything(&mut again), found);
 }
 
@@ -111,15 +111,19 @@ fn halves_stay_near() {
 fn models_side_by_side_have_the_bits_of_one_alone_on_all_paths() {
     let case = resnet8();
     let Some(_) = valleys_tests::gpu(true) else { return };
-    for paths in ["winograd4,halves", "no-subgroups"] {
-        let choice = Choice { paths: paths.parse().unwrap(), checked: true, ..Choice::from_environment() };
-        let opener = Arc::new(Opener::new(choice));
-        let shared = |models| {
-            let shared = Shared::new(opener.clone(), case.clone(), case.input.channels);
-            Arc::new(shared.side_by_side(models))
+    for paths in ["winograd4,f16", "no-subgroups"] {
+        let options = DeviceOptions {
+            paths: paths.parse().unwrap(),
+            checked: true,
+            ..DeviceOptions::from_environment()
         };
-        let train = |shared: &Arc<Shared>| {
-            let mut gpu = Gpu::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap();
+        let provider = Arc::new(DeviceProvider::new(options));
+        let shared = |models| {
+            let shared = GpuDataset::new(provider.clone(), case.clone(), case.input.channels);
+            Arc::new(shared.with_models(models))
+        };
+        let train = |shared: &Arc<GpuDataset>| {
+            let mut gpu = GpuEngine::new(&case.network(), shared.clone(), case.batch, 3, None).unwrap();
             (0..3).for_each(|slot| gpu.put(slot, &case.theta(slot)).unwrap());
             everything(&mut gpu)
         };

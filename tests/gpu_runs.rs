@@ -26,7 +26,7 @@ fn the_digits_have_the_same_barcode() {
     }
     let [gpu, cpu] = [(Backend::Gpu, "gpu"), (Backend::Cpu, "cpu")].map(|(b, folder)| summary(b, folder));
     assert!(gpu.provenance.adapter.is_some() && cpu.provenance.adapter.is_none());
-    assert_eq!(gpu.config["backend"], "gpu");
+    assert_eq!(gpu.config.backend, Backend::Gpu);
     let near = |a: f64, b: f64| (a - b).abs() <= tolerance::RUN_F32 * b.abs();
     assert_eq!(gpu.bars.len(), cpu.bars.len());
     for (a, b) in gpu.bars.iter().zip(&cpu.bars) {

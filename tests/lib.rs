@@ -1,4 +1,4 @@
-//! Shared by the tests.
+//! GpuDataset by the tests.
 
 pub mod complexes;
 pub mod conformance;
@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 /// A device of this machine for tests, with all checks of indices or with none. Without an adapter: none, or a failure
 /// where the tests must be whole (CI=true).
-pub fn gpu(checked: bool) -> Option<Arc<valleys_gpu::Opener>> {
-    let choice = valleys_gpu::Choice { checked, ..valleys_gpu::Choice::from_environment() };
-    let opener = Arc::new(valleys_gpu::Opener::new(choice));
-    match opener.device() {
-        Ok(_) => Some(opener),
+pub fn gpu(checked: bool) -> Option<Arc<valleys_gpu::DeviceProvider>> {
+    let options = valleys_gpu::DeviceOptions { checked, ..valleys_gpu::DeviceOptions::from_environment() };
+    let provider = Arc::new(valleys_gpu::DeviceProvider::new(options));
+    match provider.device() {
+        Ok(_) => Some(provider),
         Err(error) => {
             assert!(
                 std::env::var("CI").as_deref() != Ok("true"),

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use valleys::report::{self, Bar};
+use valleys::report;
+use valleys_core::topology::Interval;
 
 const N: usize = 24;
 
@@ -315,11 +316,12 @@ fn page_is_reproducible_and_small() {
 
 #[test]
 fn bars_alone_make_files() {
+    let bar = |dim, birth, death| (dim, Interval { birth, death });
     let bars = [
-        Bar::new(0, 0.0, f64::INFINITY),
-        Bar::new(0, 0.0, 13.3),
-        Bar::new(1, 178.3, 181.6),
-        Bar::new(7, f64::NAN, 1.0),
+        bar(0, 0.0, f64::INFINITY),
+        bar(0, 0.0, 13.3),
+        bar(1, 178.3, 181.6),
+        bar(7, f64::NAN, 1.0),
     ];
     for text in [
         report::barcode_svg(&bars),
@@ -331,7 +333,7 @@ fn bars_alone_make_files() {
         let root = roxmltree::Document::parse(&text).unwrap();
         assert!(root.root_element().attribute("width").is_some());
     }
-    let many: Vec<_> = (0..3000).map(|i| Bar::new(0, 0.0, f64::from(i))).collect();
+    let many: Vec<_> = (0..3000).map(|i| bar(0, 0.0, f64::from(i))).collect();
     let text = report::barcode_svg(&many);
     check(&text);
     assert!(text.len() < 1_000_000);

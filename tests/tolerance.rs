@@ -41,11 +41,11 @@ pub fn torch_f32(depth: usize) -> f64 {
 pub const KINKS: f64 = 5e-3;
 
 /// A loss where activations are rounded to f16 between layers: one rounding, for those of many numbers cancel.
-pub const HALVES: f64 = 1e-3;
+pub const F16: f64 = 1e-3;
 
 /// A gradient where activations are rounded to f16 between layers: see [`KINKS`], with 2⁻¹¹ in the place of 2⁻²⁴, so that a
 /// few of some ten thousand units of a small batch change sides.
-pub const HALVES_GRADIENT: f64 = 5e-2;
+pub const F16_GRADIENT: f64 = 5e-2;
 
 /// Logits of a network in f32 on real images, relative to the largest: what a comparison with PyTorch must reach.
 pub const LOGITS: f64 = 1e-4;

@@ -9,7 +9,7 @@ use valleys_core::network::{
     self, CropFlip, LabelledData, Layer, Network, Shape, accumulate, initialise, zoo,
 };
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_gpu::{Gpu, Opener, Shared};
+use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine};
 use valleys_simd::engine::CpuEngine;
 
 /// A convolution.
@@ -166,13 +166,13 @@ impl Case {
     /// A GPU's engine, likewise, its samples in so many planes.
     pub fn gpu(
         self: &Arc<Self>,
-        opener: Arc<Opener>,
+        provider: Arc<DeviceProvider>,
         planes: usize,
         slots: u32,
         augment: Option<CropFlip<Vec<f32>>>,
-    ) -> Gpu {
-        let shared = Arc::new(Shared::new(opener, self.clone(), planes));
-        let mut gpu = Gpu::new(&self.network(), shared, self.batch, slots as usize, augment).unwrap();
+    ) -> GpuEngine {
+        let shared = Arc::new(GpuDataset::new(provider, self.clone(), planes));
+        let mut gpu = GpuEngine::new(&self.network(), shared, self.batch, slots as usize, augment).unwrap();
         (0..slots).for_each(|slot| gpu.put(slot, &self.theta(slot)).unwrap());
         gpu
     }

@@ -1,41 +1,12 @@
-//! One opened GPU: which adapter, what it allows, its programs, and what went wrong on it.
+//! Adapters and opened devices: limits, pipelines, errors.
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Program};
-use crate::paths::Paths;
+use crate::options::{DeviceOptions, Paths};
+use crate::pipeline::Pipeline;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which adapter, and how its programs are made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// The number of an adapter in [`adapters`], or a part of its name in any case; none for the best one.
-    pub device: Option<String>,
-    /// Keep the driver's checks of every index. Without them programs are faster, and a wrong index is undefined.
-    pub checked: bool,
-    /// Take the sizes of kernels for hardware, or for a program that plays it; none for what it is.
-    pub as_hardware: Option<bool>,
-    /// Other ways for some layers.
-    pub paths: Paths,
-}
-
-impl Choice {
-    /// The adapter named in the environment variable `VALLEYS_DEVICE`, if any; checked in debug builds.
-    pub fn from_environment() -> Self {
-        Self {
-            device: std::env::var("VALLEYS_DEVICE").ok(),
-            checked: cfg!(debug_assertions),
-            ..Self::default()
-        }
-    }
-
-    /// This choice with an adapter named by the user, if one was.
-    pub fn or_named(self, device: Option<&str>) -> Self {
-        Self { device: device.map(str::to_owned).or(self.device), ..self }
-    }
-}
-
-/// All adapters of this machine, real GPUs before software ones, in a fixed order.
+/// All adapters of this machine, hardware before software, in a fixed order.
 ///
 /// # Cost
 /// Some tens of milliseconds.
@@ -46,11 +17,12 @@ pub fn adapters() -> Vec<wgpu::Adapter> {
     all
 }
 
-/// Whether an adapter is hardware, not a program that plays one.
+/// Whether an adapter is hardware, not a software adapter such as lavapipe.
 pub fn is_hardware(info: &wgpu::AdapterInfo) -> bool {
-    rank(info.device_type) < 3
+    rank(info.device_type) < rank(wgpu::DeviceType::Other)
 }
 
+/// The order of adapters: the best kind first.
 fn rank(kind: wgpu::DeviceType) -> u8 {
     match kind {
         wgpu::DeviceType::DiscreteGpu => 0,
@@ -61,94 +33,80 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
     }
 }
 
-/// Whether an adapter is the one that a user names: by its number in [`adapters`], or by a part of its name in any case.
-pub fn answers(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
+/// Whether a user's text names an adapter: by its number in [`adapters`], or by a part of its name in any case.
+pub fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
     match wanted.parse::<usize>() {
         Ok(wanted) => wanted == number,
         Err(_) => adapter.get_info().name.to_lowercase().contains(&wanted.to_lowercase()),
     }
 }
 
-/// The adapter of a choice.
-///
-/// # Errors
-/// None answers to it; the message names all that are there.
-pub fn choose(choice: &Choice) -> Result<wgpu::Adapter> {
+/// The adapter of some options.
+fn choose(options: &DeviceOptions) -> Result<wgpu::Adapter> {
     let mut all = adapters();
-    let name = |adapter: &wgpu::Adapter| adapter.get_info().name;
-    let at = match &choice.device {
+    let at = match &options.device {
         None => (!all.is_empty()).then_some(0),
-        Some(wanted) => (0..all.len()).find(|&number| answers(wanted, number, &all[number])),
+        Some(wanted) => (0..all.len()).find(|&number| is_named(wanted, number, &all[number])),
     };
-    match at {
-        Some(at) => Ok(all.swap_remove(at)),
-        None => {
-            let found: Vec<String> = all.iter().map(name).collect();
-            let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            let wanted = choice.device.as_ref().map_or("".to_owned(), |wanted| format!("{wanted:?}"));
-            Err(Error::NoDevice { wanted, found })
-        }
+    if let Some(at) = at {
+        return Ok(all.swap_remove(at));
     }
+    let found: Vec<String> = all.iter().map(|adapter| adapter.get_info().name).collect();
+    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+    let wanted = options.device.as_ref().map_or(String::new(), |wanted| format!("{wanted:?}"));
+    Err(Error::NoDevice { wanted, found })
 }
 
-/// What happened to a device behind our back.
+/// Errors that wgpu reports by callbacks.
 #[derive(Debug, Default)]
-struct Fate {
+struct DeviceErrors {
     lost: Option<String>,
     refused: Option<String>,
     out_of_memory: bool,
 }
 
-/// One opened GPU.
+/// An opened adapter.
 #[derive(Debug)]
 pub struct Device {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     checked: bool,
-    hardware: bool,
+    is_hardware: bool,
     paths: Paths,
-    vector: u32,
-    fate: Arc<Mutex<Fate>>,
-    programs: Mutex<HashMap<String, Arc<Program>>>,
+    subgroup_size: u32,
+    errors: Arc<Mutex<DeviceErrors>>,
+    /// By their texts.
+    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
 }
 
 impl Device {
-    /// Opens the adapter of a choice, with all it allows.
+    /// Opens the adapter of some options, with all limits that it allows.
     ///
     /// # Errors
-    /// None answers to it, or it cannot be opened.
-    pub fn open(choice: &Choice) -> Result<Self> {
-        Self::of(choose(choice)?, choice)
+    /// There is no such adapter, or it cannot be opened.
+    pub fn open(options: &DeviceOptions) -> Result<Self> {
+        Self::of(choose(options)?, options)
     }
 
-    /// A device that does nothing, to which all programs can be given: for tests of their texts without a GPU.
-    #[cfg(feature = "noop")]
-    pub fn imaginary(as_hardware: bool, paths: Paths) -> Self {
+    /// A device that does nothing but accept pipelines: for tests of shaders without a GPU.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn noop(as_hardware: bool, paths: Paths) -> Self {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::NOOP;
         descriptor.backend_options.noop.enable = true;
         let instance = wgpu::Instance::new(descriptor);
         let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP)).remove(0);
-        let choice = Choice { as_hardware: Some(as_hardware), checked: true, paths, device: None };
-        let mut device = Self::of(adapter, &choice).expect("it is always there");
-        // It has no vectors of its own.
-        device.vector = if as_hardware { 0 } else { 8 };
+        let options = DeviceOptions { as_hardware: Some(as_hardware), checked: true, paths, device: None };
+        let mut device = Self::of(adapter, &options).expect("the noop adapter always opens");
+        // The noop adapter has no subgroups. Shaders of a software adapter are made as for subgroups of eight.
+        device.subgroup_size = if as_hardware { 0 } else { 8 };
         device
     }
 
-    /// The texts of all programs so far, with their kernels' names, in order.
-    pub fn texts(&self) -> Vec<(&'static str, String)> {
-        let programs = open(&self.programs);
-        let mut texts: Vec<_> =
-            programs.iter().map(|(text, program)| (program.name(), text.clone())).collect();
-        texts.sort();
-        texts
-    }
-
-    fn of(adapter: wgpu::Adapter, choice: &Choice) -> Result<Self> {
+    fn of(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
         let info = adapter.get_info();
-        let hardware = choice.as_hardware.unwrap_or(is_hardware(&info));
+        let is_hardware = options.as_hardware.unwrap_or(is_hardware(&info));
         let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("valleys"),
@@ -161,24 +119,26 @@ impl Device {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
             Error::NoDevice { wanted: info.name.clone(), found: format!("{} ({e})", info.name) }
         })?;
-        let fate = Arc::new(Mutex::new(Fate::default()));
-        let of_loss = fate.clone();
+        let errors = Arc::new(Mutex::new(DeviceErrors::default()));
+        let on_loss = errors.clone();
         device.set_device_lost_callback(move |reason, message| {
-            open(&of_loss).lost.get_or_insert(format!("{reason:?} {message}"));
+            lock(&on_loss).lost.get_or_insert(format!("{reason:?} {message}"));
         });
-        let of_errors = fate.clone();
+        let on_error = errors.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            let mut fate = open(&of_errors);
+            let mut errors = lock(&on_error);
             match error {
-                wgpu::Error::OutOfMemory { .. } => fate.out_of_memory = true,
-                other => _ = fate.refused.get_or_insert(other.to_string()),
+                wgpu::Error::OutOfMemory { .. } => errors.out_of_memory = true,
+                other => _ = errors.refused.get_or_insert(other.to_string()),
             }
         }));
-        let (checked, paths, programs) = (choice.checked, choice.paths, Mutex::default());
-        let (least, most) = (info.subgroup_min_size, info.subgroup_max_size);
-        let give = device.features().contains(wgpu::Features::SUBGROUP) && !paths.no_subgroups;
-        let vector = if !hardware && give && least == most && [4, 8, 16].contains(&most) { most } else { 0 };
-        Ok(Self { device, queue, info, checked, hardware, paths, vector, fate, programs })
+        let (checked, paths) = (options.checked, options.paths);
+        let (smallest, largest) = (info.subgroup_min_size, info.subgroup_max_size);
+        let has_subgroups = device.features().contains(wgpu::Features::SUBGROUP) && !paths.no_subgroups;
+        let is_known = smallest == largest && [4, 8, 16].contains(&largest);
+        let subgroup_size = if !is_hardware && has_subgroups && is_known { largest } else { 0 };
+        let pipelines = Mutex::default();
+        Ok(Self { device, queue, info, checked, is_hardware, paths, subgroup_size, errors, pipelines })
     }
 
     /// Name, driver and kind of the adapter.
@@ -187,119 +147,132 @@ impl Device {
     }
 
     /// What the adapter allows.
-    pub fn limits(&self) -> wgpu::Limits {
+    pub(crate) fn limits(&self) -> wgpu::Limits {
         self.device.limits()
     }
 
-    /// Whether dispatches can be timed on the device.
-    pub fn has_timestamps(&self) -> bool {
+    /// Whether the device measures the time of dispatches.
+    pub(crate) fn has_timestamps(&self) -> bool {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// Whether kernels have the sizes for hardware, not for a program that plays a GPU.
+    /// Whether kernels have the tile sizes for hardware, not those for a software adapter.
     pub fn is_hardware(&self) -> bool {
-        self.hardware
+        self.is_hardware
     }
 
-    /// Which other ways layers take.
+    /// Which kernels are used that compute the same values up to rounding.
     pub fn paths(&self) -> Paths {
         self.paths
     }
 
-    /// Threads that a program which plays a GPU runs as one vector, where they can give each other numbers; else 0.
-    pub fn vector(&self) -> u32 {
-        self.vector
+    /// Invocations of a subgroup that share loads. 0 on hardware, which coalesces loads itself, and on software adapters
+    /// whose subgroup size is not fixed.
+    pub fn subgroup_size(&self) -> u32 {
+        self.subgroup_size
     }
 
     /// Waits until everything submitted is done.
     ///
     /// # Errors
-    /// The device was lost, had no room, or refused an operation.
-    pub fn wait(&self) -> Result<()> {
+    /// As [`check`](Self::check).
+    pub(crate) fn wait(&self) -> Result<()> {
         self.wait_for(None)
     }
 
+    /// Waits for one submission, or for all of them.
     pub(crate) fn wait_for(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let polled = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
         self.check()?;
         polled.map_err(|e| Error::Lost(e.to_string())).map(|_| ())
     }
 
-    /// Whether everything went well so far.
+    /// Reports what went wrong since the last call.
     ///
     /// # Errors
-    /// The device was lost, had no room, or refused an operation.
-    pub fn check(&self) -> Result<()> {
-        let mut fate = open(&self.fate);
-        if let Some(message) = &fate.lost {
+    /// The device was lost, was out of memory, or refused an operation.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut errors = lock(&self.errors);
+        if let Some(message) = &errors.lost {
             return Err(Error::Lost(message.clone()));
         }
-        if std::mem::take(&mut fate.out_of_memory) {
+        if std::mem::take(&mut errors.out_of_memory) {
             return Err(Error::OutOfMemory { what: "a pass", needed: 0 });
         }
-        fate.refused.take().map_or(Ok(()), |message| Err(Error::Refused(message)))
+        errors.refused.take().map_or(Ok(()), |message| Err(Error::Refused(message)))
     }
 
     /// Whether the device is lost.
-    pub fn is_lost(&self) -> bool {
-        open(&self.fate).lost.is_some()
+    pub(crate) fn is_lost(&self) -> bool {
+        lock(&self.errors).lost.is_some()
     }
 
-    /// Destroys the device, as an unplugged cable would: for tests of what happens then.
-    pub fn destroy(&self) {
+    /// Destroys the device, as if it were unplugged: for tests of what happens then.
+    pub(crate) fn destroy(&self) {
         self.device.destroy();
         // The callback may come late, but nothing works from here on.
-        open(&self.fate).lost.get_or_insert("destroyed".to_owned());
+        lock(&self.errors).lost.get_or_insert("destroyed".to_owned());
     }
 
-    /// The program of a kernel with its numbers, made once.
+    /// The pipeline of a shader's text, compiled once.
     ///
     /// # Errors
-    /// The driver refuses it.
-    pub(crate) fn program(&self, kernel: &Kernel, values: &[(&str, i64)]) -> Result<Arc<Program>> {
-        let text = kernel.text(values);
-        if let Some(program) = open(&self.programs).get(&text) {
-            return Ok(program.clone());
+    /// As [`check`](Self::check).
+    pub(crate) fn pipeline(&self, name: &'static str, text: String) -> Result<Arc<Pipeline>> {
+        if let Some(pipeline) = lock(&self.pipelines).get(&text) {
+            return Ok(pipeline.clone());
         }
-        let program = Arc::new(Program::new(&self.device, kernel, &text, self.checked));
+        let pipeline = Arc::new(Pipeline::new(&self.device, name, &text, self.checked));
         self.check()?;
-        open(&self.programs).insert(text, program.clone());
-        Ok(program)
+        lock(&self.pipelines).insert(text, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// The shaders of all pipelines so far: names and texts, in order.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn shader_texts(&self) -> Vec<(&'static str, String)> {
+        let pipelines = lock(&self.pipelines);
+        let mut texts: Vec<_> =
+            pipelines.iter().map(|(text, pipeline)| (pipeline.name, text.clone())).collect();
+        texts.sort();
+        texts
     }
 }
 
-/// Opens a device when one is needed, and another one when that was lost; all who ask share it.
+/// Opens a device when it is first needed, and another one after it was lost. All engines on a provider share its device.
 #[derive(Debug)]
-pub struct Opener {
-    choice: Choice,
-    now: Mutex<Option<Arc<Device>>>,
+pub struct DeviceProvider {
+    options: DeviceOptions,
+    current: Mutex<Option<Arc<Device>>>,
 }
 
-impl Opener {
-    /// An opener of the adapter of a choice. Nothing is opened yet.
-    pub fn new(choice: Choice) -> Self {
-        Self { choice, now: Mutex::new(None) }
+impl DeviceProvider {
+    /// A provider of the adapter of some options. It opens nothing yet.
+    pub fn new(options: DeviceOptions) -> Self {
+        Self { options, current: Mutex::new(None) }
     }
 
-    /// An opener whose device is open already.
-    pub fn with(device: Arc<Device>) -> Self {
-        Self { choice: Choice::default(), now: Mutex::new(Some(device)) }
-    }
-
-    /// The device that is open.
+    /// The open device.
     ///
     /// # Errors
     /// As [`Device::open`].
     pub fn device(&self) -> Result<Arc<Device>> {
-        let mut now = open(&self.now);
-        match &*now {
+        let mut current = lock(&self.current);
+        match &*current {
             Some(device) if !device.is_lost() => Ok(device.clone()),
-            _ => Ok(now.insert(Arc::new(Device::open(&self.choice)?)).clone()),
+            _ => Ok(current.insert(Arc::new(Device::open(&self.options)?)).clone()),
         }
     }
 }
 
-/// What a panic elsewhere left is as good as before: every write is one assignment.
-fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl From<Arc<Device>> for DeviceProvider {
+    /// A provider of a device that is open; after a loss, of the best adapter.
+    fn from(device: Arc<Device>) -> Self {
+        Self { options: DeviceOptions::default(), current: Mutex::new(Some(device)) }
+    }
+}
+
+/// Locks, also after a panic elsewhere: every write is a single assignment, so the content is consistent.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

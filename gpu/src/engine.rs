@@ -1,162 +1,129 @@
-//! A network on data behind the contract, on a GPU.
-//!
-//! The host keeps the control points and momenta as they were after the last call. So a lost device loses nothing: the
-//! next one is filled from them, and the call is made again.
+//! A network on data as an engine, on a GPU.
 
-use crate::data::Shared;
+use crate::counts::Counts;
+use crate::dataset::GpuDataset;
 use crate::error::{Error, Result, length, range};
-use crate::group::Seat;
-use crate::kernels::{samples, tangent_removal};
-use crate::model_batch::{Job, ModelBatch};
-use crate::network::Plan;
-use crate::request::{Points, Steps};
+use crate::kernels::tangent_removal;
+use crate::key::EngineKey;
+use crate::recovery::{LoggedSteps, Recovery};
+use crate::request::{SlotState, StepRequest, ValueRequest};
+use crate::scheduler::ModelHandle;
 use std::sync::Arc;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order, subset_order};
-use valleys_core::network::{CropFlip, CropFlipDraw, Network};
-use valleys_core::rng::{Purpose, Stream};
+use std::time::Instant;
+use valleys_core::engine::{
+    Engine, Mix, Split, Step, StepParams, Value, check_mix, epoch_order, subset_order,
+};
+use valleys_core::network::graph::Graph;
+use valleys_core::network::{CropFlip, Network};
+use valleys_core::rng::Key;
 
-/// How often a call is made again because a device was lost.
-const TRIES: usize = 3;
+/// How often a call is repeated on another device because one was lost.
+const MAX_RECOVERIES: usize = 3;
 
-/// A control point as the host knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub centre: Vec<f32>,
-    pub momentum: Vec<f32>,
-}
-
-/// What was done on devices so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Dispatches recorded.
-    pub dispatches: u64,
-    /// Submissions to a queue, without those that only read results.
-    pub submissions: u64,
-    /// Calls for steps that went in the same dispatches as those of other landscapes.
-    pub shared: u64,
-    /// Devices filled because the one before was lost.
-    pub recoveries: u64,
-}
-
-impl Counts {
-    /// Adds what was done.
-    pub(crate) fn add(&mut self, more: Self) {
-        self.dispatches += more.dispatches;
-        self.submissions += more.submissions;
-        self.shared += more.shared;
-        self.recoveries += more.recoveries;
-    }
-}
-
-/// Mean cross-entropy of a network over labelled samples, on a GPU.
+/// Mean cross-entropy of a network over labelled samples, trained and measured on a GPU.
+///
+/// The contract is that of [`Engine`]. A call repeats bit for bit on one device with the same paths; results of other
+/// devices agree up to rounding. Engines of one kind on one [`GpuDataset`] can share dispatches, without any effect on
+/// their bits.
+///
+/// A lost device (unplugged, reset by its driver) is replaced by another one, and nothing is lost: the host keeps the
+/// slots of the last few seconds, and repeats the steps since. An error is returned only if there is no device, or if
+/// devices are lost again and again.
+///
+/// The [crate's front page](crate) has an example.
 #[derive(Debug)]
-pub struct Gpu {
-    job: Job,
-    shared: Arc<Shared>,
-    slots: Vec<Slot>,
-    seat: Option<Seat>,
+pub struct GpuEngine {
+    key: EngineKey,
+    dataset: Arc<GpuDataset>,
+    handle: Option<ModelHandle>,
+    recovery: Recovery,
+    /// The order of the training samples in an epoch.
     order: Vec<u32>,
+    epoch: Option<(Key, u32)>,
     counts: Counts,
 }
 
-impl Gpu {
-    /// A landscape with `slots` control points, all 0, that takes batches of `batch` samples, the last of an epoch
-    /// smaller; with `augment` its steps see shifted and mirrored images.
+impl GpuEngine {
+    /// An engine with `slots` slots, all 0, and batches of `batch` samples, the last one of an epoch smaller. With
+    /// `augment`, steps use shifted and mirrored images; measurements use the images themselves.
     ///
     /// # Errors
-    /// No usable device; no room on it; layers, lengths or labels that do not fit; no training samples.
+    /// No usable device, or one without enough memory; layers that do not fit together; lengths or labels that do not
+    /// fit the network; no training samples.
     ///
     /// # Cost
-    /// The data is uploaded with the first landscape on it; programs are made with the first one of their shape.
+    /// The first engine on a dataset uploads the data. The first one of a kind compiles its pipelines: some tens of
+    /// milliseconds each, less if the driver has cached them.
     pub fn new(
         network: &Network,
-        shared: Arc<Shared>,
+        dataset: Arc<GpuDataset>,
         batch: usize,
         slots: usize,
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> Result<Self> {
-        let plan = Plan::new(network)?;
-        let [train, test] = [shared.data().train(), shared.data().test()];
+        let graph = Graph::of(network)?;
+        let [train, test] = [dataset.data().train(), dataset.data().test()];
         range("samples of a batch", 1, u32::MAX.into(), batch as u64)?;
         range("training samples", 1, u32::MAX.into(), train.labels.len() as u64)?;
+        let classes = graph.classes();
         for samples in [train, test] {
             length(
                 "inputs of the samples",
                 network.input.len() * samples.labels.len(),
                 samples.inputs.len(),
             )?;
-            if let Some(sample) = samples.labels.iter().position(|&label| usize::from(label) >= plan.classes)
-            {
+            if let Some(sample) = samples.labels.iter().position(|&label| usize::from(label) >= classes) {
                 let label = samples.labels[sample];
-                return Err(valleys_core::error::Error::Label { sample, label, classes: plan.classes }.into());
+                return Err(valleys_core::error::Error::Label { sample, label, classes }.into());
             }
         }
         if let Some(augment) = &augment {
-            length("numbers of an image", network.input.len(), augment.shape.len())?;
-            length("numbers of its border", augment.shape.channels, augment.border.len())?;
+            length("elements of an image", network.input.len(), augment.shape.len())?;
+            length("elements of its border", augment.shape.channels, augment.border.len())?;
             range("shift of an image", 1, 127, augment.padding as u64)?;
         }
-        let slot = Slot { centre: vec![0.0; plan.dim], momentum: vec![0.0; plan.dim] };
-        let (train, test) = (train.labels.len(), test.labels.len());
-        let batch = batch.min(train);
+        let (train_len, test_len) = (train.labels.len(), test.labels.len());
+        let recovery = Recovery::new(slots, graph.parameter_len());
         let mut engine = Self {
-            job: Job { plan, batch, train, test, augment },
-            shared,
-            slots: vec![slot; slots],
-            seat: None,
-            order: vec![0; train.max(test)],
+            key: EngineKey { graph, batch: batch.min(train_len), train_len, test_len, augment },
+            dataset,
+            handle: None,
+            recovery,
+            order: vec![0; train_len],
+            epoch: None,
             counts: Counts::default(),
         };
-        // What is wrong with the device is said here, not by the first step.
+        // An unusable device is reported now, not by the first step.
         engine.attempt(|_, _| Ok(((), Counts::default())))?;
         Ok(engine)
     }
 
-    /// What was done on devices so far; dispatches that several landscapes share count for each.
+    /// What was done on devices so far. Dispatches that several engines share count for each of them.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Destroys the device before a submission so many from now, of all that share it: for tests of what happens then.
-    pub fn lose_device_after(&self, submissions: u64) {
-        self.tell(|engine, _| engine.replay.fuse.set(Some(submissions)));
-    }
-
-    /// Submits every step, and every batch, on its own until the device is lost, for all that share it: for tests of what
-    /// happens between them.
-    pub fn one_list_a_submission(&self) {
-        self.tell(|engine, _| engine.replay.at_once.set(Some(1)));
-    }
-
-    /// A seat whose lane holds the slots.
-    fn sit(&self) -> Result<Seat> {
-        let seat = self.shared.seat(&self.job, self.slots.len())?;
-        let lane = seat.lane();
-        seat.alone(|engine| {
-            engine.reserve(self.slots.len())?;
-            engine.fill_all(lane, &self.slots);
-            Ok(())
-        })?;
-        Ok(seat)
-    }
-
-    /// Does some work at a seat whose lane holds the slots; on another device if one is lost.
-    fn attempt<R>(&mut self, mut work: impl FnMut(&Self, &Seat) -> Result<(R, Counts)>) -> Result<R> {
-        let mut tries = 0;
+    /// Does some work with a handle whose model has the engine's slots; on another device if one is lost.
+    fn attempt<R>(&mut self, mut work: impl FnMut(&Self, &ModelHandle) -> Result<(R, Counts)>) -> Result<R> {
+        let mut recoveries = 0;
         loop {
-            let seat = self.seat.take().map_or_else(|| self.sit(), Ok);
-            let done = seat.and_then(|seat| {
-                let done = work(self, &seat)?;
-                Ok((seat, done))
+            let connected = match self.handle.take() {
+                Some(handle) => Ok((handle, Counts::default())),
+                None => self.connect(),
+            };
+            let done = connected.and_then(|(handle, counts)| {
+                self.counts.add(counts);
+                let done = work(self, &handle)?;
+                Ok((handle, done))
             });
             match done {
-                Ok((seat, (done, counts))) => {
-                    self.seat = Some(seat);
+                Ok((handle, (result, counts))) => {
+                    self.handle = Some(handle);
                     self.counts.add(counts);
-                    return Ok(done);
+                    return Ok(result);
                 }
-                Err(Error::Lost(_)) if tries < TRIES => {
-                    tries += 1;
+                Err(Error::Lost(_)) if recoveries < MAX_RECOVERIES => {
+                    recoveries += 1;
                     self.counts.recoveries += 1;
                 }
                 Err(error) => return Err(error),
@@ -164,88 +131,139 @@ impl Gpu {
         }
     }
 
-    /// Tells the engine something about our lane. A device that is lost hears of it when another one takes its place.
-    fn tell(&self, something: impl FnOnce(&mut ModelBatch, usize)) {
-        if let Some(seat) = &self.seat {
-            let lane = seat.lane();
-            let told = seat.alone(|engine| {
-                something(engine, lane);
+    /// A new handle, whose model gets the slots and repeats the steps since they were read back.
+    fn connect(&self) -> Result<(ModelHandle, Counts)> {
+        let slots = self.recovery.slots();
+        let handle = self.dataset.handle(&self.key, slots.len())?;
+        let model = handle.model();
+        let ((), mut counts) = handle.exclusive(|batch| {
+            batch.reserve(slots.len())?;
+            batch.write_slots(model, 0, slots);
+            Ok(())
+        })?;
+        let mut order = vec![0; self.key.train_len];
+        for logged in self.recovery.log() {
+            epoch_order(logged.params.key, logged.params.epoch, &mut order);
+            let entries = self.entries(&logged.params, &logged.steps, &order);
+            let (_, more) = handle.advance(self.request(model, logged, &entries))?;
+            counts.add(more);
+        }
+        Ok((handle, counts))
+    }
+
+    /// For each step the samples of its batch and their augmentation codes.
+    fn entries(&self, params: &StepParams, steps: &[Step], order: &[u32]) -> Arc<[Vec<[u32; 2]>]> {
+        let batch = |step: &Step| {
+            let first = step.batch as usize * self.key.batch;
+            let samples = &order[first..order.len().min(first + self.key.batch)];
+            samples.iter().map(|&sample| [sample, self.key.augment_code(params, sample)]).collect()
+        };
+        steps.iter().map(batch).collect()
+    }
+
+    fn request(&self, model: usize, logged: &LoggedSteps, entries: &Arc<[Vec<[u32; 2]>]>) -> StepRequest {
+        let LoggedSteps { params, steps } = logged.clone();
+        StepRequest { model, slots: self.recovery.slots().len(), params, steps, entries: entries.clone() }
+    }
+
+    /// Reads the slots that the logged steps have trained, and forgets these steps.
+    fn read_back(&mut self) -> Result<()> {
+        let first = self.recovery.first_stale();
+        let mut states = self.recovery.slots()[first..].to_vec();
+        let read_backs = u64::from(!states.is_empty());
+        self.attempt(|_, handle| {
+            handle.exclusive(|batch| batch.read_slots(handle.model(), first, &mut states))
+        })?;
+        self.counts.read_backs += read_backs;
+        self.recovery.replace(first, states);
+        Ok(())
+    }
+
+    /// Sets slots from `first` on, on the host and on the device. The log of steps must be empty.
+    fn set_slots(&mut self, first: usize, states: Vec<SlotState>) {
+        self.recovery.replace(first, states);
+        if let Some(handle) = &self.handle {
+            let slots = &self.recovery.slots()[first..];
+            let written = handle.exclusive(|batch| {
+                batch.write_slots(handle.model(), first, slots);
                 Ok(())
             });
-            drop(told);
+            // A lost device is noticed by the next call, which connects to another one.
+            if written.is_err() {
+                self.handle = None;
+            }
         }
     }
 
+    fn check_slot(&self, slot: u32) -> Result<()> {
+        range("slot", 0, self.recovery.slots().len().saturating_sub(1) as u64, slot.into())
+    }
+
     fn check_mix(&self, mix: &Mix) -> Result<()> {
-        range("control points of a mix", 1, u64::MAX, mix.len() as u64)?;
-        let last = self.slots.len().saturating_sub(1) as u64;
-        mix.iter().try_for_each(|&(slot, _)| range("slot", 0, last, slot.into()))
+        Ok(check_mix(mix, self.recovery.slots().len())?)
     }
 }
 
-impl Engine for Gpu {
+impl Engine for GpuEngine {
     type Error = Error;
 
     fn dim(&self) -> usize {
-        self.job.plan.dim
+        self.key.graph.parameter_len()
     }
 
     fn batches(&self) -> u32 {
-        self.job.train.div_ceil(self.job.batch) as u32
+        self.key.train_len.div_ceil(self.key.batch) as u32
     }
 
+    /// Reads trained slots back first, if steps have been taken since they were last read back.
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<()> {
-        range("slot", 0, self.slots.len().saturating_sub(1) as u64, slot.into())?;
+        self.check_slot(slot)?;
         length("parameters", self.dim(), theta.len())?;
-        let to = &mut self.slots[slot as usize];
-        to.centre.copy_from_slice(theta);
-        to.momentum.fill(0.0);
-        let to = &self.slots[slot as usize];
-        self.tell(|engine, lane| engine.fill(lane, slot as usize, to));
+        if !self.recovery.log().is_empty() {
+            self.read_back()?;
+        }
+        let state = SlotState { point: theta.to_vec(), momentum: vec![0.0; theta.len()] };
+        self.set_slots(slot as usize, vec![state]);
         Ok(())
     }
 
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<()> {
-        range("slot", 0, self.slots.len().saturating_sub(1) as u64, slot.into())?;
+        self.check_slot(slot)?;
         length("parameters", self.dim(), theta.len())?;
-        theta.copy_from_slice(&self.slots[slot as usize].centre);
-        Ok(())
+        let slot = slot as usize;
+        if slot < self.recovery.first_stale() {
+            theta.copy_from_slice(&self.recovery.slots()[slot].point);
+            return Ok(());
+        }
+        self.attempt(|_, handle| handle.exclusive(|batch| batch.read_point(handle.model(), slot, theta)))
     }
 
-    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
+    fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
         length("losses of the steps", steps.len(), losses.len())?;
         for step in steps {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;
             self.check_mix(&step.mix)?;
-            if course.tangent_removal > 0.0 {
-                range("control points of a mix", 1, tangent_removal::TERMS as u64, step.mix.len() as u64)?;
+            if params.tangent_removal > 0.0 {
+                let max_terms = tangent_removal::MAX_TERMS as u64;
+                range("control points of a mix", 1, max_terms, step.mix.len() as u64)?;
             }
         }
-        let train = self.job.train;
-        epoch_order(course.key, course.epoch, &mut self.order[..train]);
-        let order = std::mem::take(&mut self.order);
-        let entry = |sample: u32| [sample, self.job.code(course, sample)];
-        let entries: Vec<Vec<[u32; 2]>> = steps
-            .iter()
-            .map(|step| {
-                let from = step.batch as usize * self.job.batch;
-                order[from..(from + self.job.batch).min(train)].iter().map(|&sample| entry(sample)).collect()
-            })
-            .collect();
-        self.order = order;
-        let entries = Arc::new(entries);
-        let moved = self.attempt(|this, seat| {
-            seat.advance(Steps {
-                lane: seat.lane(),
-                slots: this.slots.len(),
-                course: *course,
-                steps: steps.to_vec(),
-                entries: entries.clone(),
-            })
-        })?;
-        losses.copy_from_slice(&moved.losses);
-        for (slot, moved) in self.slots.iter_mut().skip(course.first_trainable as usize).zip(moved.slots) {
-            *slot = moved;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        if self.epoch != Some((params.key, params.epoch)) {
+            epoch_order(params.key, params.epoch, &mut self.order);
+            self.epoch = Some((params.key, params.epoch));
+        }
+        let entries = self.entries(params, steps, &self.order);
+        let logged = LoggedSteps { params: *params, steps: steps.into() };
+        let start = Instant::now();
+        let found =
+            self.attempt(|engine, handle| handle.advance(engine.request(handle.model(), &logged, &entries)))?;
+        losses.copy_from_slice(&found);
+        self.recovery.append(logged, start.elapsed());
+        if self.recovery.is_due() {
+            self.read_back()?;
         }
         Ok(())
     }
@@ -253,63 +271,68 @@ impl Engine for Gpu {
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<()> {
         length("values of the points", points.len(), values.len())?;
         points.iter().try_for_each(|point| self.check_mix(point))?;
-        let total = if split == Split::Test { self.job.test } else { self.job.train };
-        let order = &mut self.order[..total];
-        let mut count = total;
+        let on_test = split == Split::Test;
+        let mut samples: Vec<u32> =
+            (0..if on_test { self.key.test_len } else { self.key.train_len } as u32).collect();
         if let Split::Subset { key, epoch, len } = split {
-            subset_order(key, epoch, order);
-            count = count.min(len as usize);
-        } else {
-            order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
+            subset_order(key, epoch, &mut samples);
+            samples.truncate(len as usize);
         }
-        range("samples to measure on", 1, u64::MAX, count as u64)?;
-        let chosen = order[..count].to_vec();
-        let test = split == Split::Test;
-        let found = self.attempt(|_, seat| {
-            let asked = Points { lane: seat.lane(), test, chosen: &chosen, points };
-            seat.alone(|engine| engine.values(&asked))
+        range("samples to measure on", 1, u64::MAX, samples.len() as u64)?;
+        let found = self.attempt(|_, handle| {
+            let request = ValueRequest { model: handle.model(), on_test, samples: &samples, points };
+            handle.exclusive(|batch| batch.values(&request))
         })?;
+        let count = samples.len() as f64;
         for (value, [loss, wrong]) in values.iter_mut().zip(found) {
-            *value = Value { loss: loss / count as f64, error: Some(wrong / count as f64) };
+            *value = Value { loss: loss / count, error: Some(wrong / count) };
         }
         Ok(())
     }
 
     fn state_len(&self) -> usize {
-        2 * self.slots.len() * self.dim()
+        2 * self.recovery.slots().len() * self.dim()
     }
 
-    /// Of each slot the control point, then its momentum.
+    /// Reads trained slots back.
+    ///
+    /// # Layout
+    /// (slots, 2, dim): control point, then momentum, of each slot.
     fn save(&mut self, state: &mut [f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
-        let parts = self.slots.iter().flat_map(|slot| [&slot.centre, &slot.momentum]);
-        state.chunks_exact_mut(self.dim()).zip(parts).for_each(|(to, part)| to.copy_from_slice(part));
+        if !self.recovery.log().is_empty() {
+            self.read_back()?;
+        }
+        let parts = self.recovery.slots().iter().flat_map(|slot| [&slot.point, &slot.momentum]);
+        state.chunks_exact_mut(self.dim().max(1)).zip(parts).for_each(|(to, part)| to.copy_from_slice(part));
         Ok(())
     }
 
     fn restore(&mut self, state: &[f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
-        let dim = self.dim();
-        for (slot, parts) in self.slots.iter_mut().zip(state.chunks_exact(2 * dim)) {
-            slot.centre.copy_from_slice(&parts[..dim]);
-            slot.momentum.copy_from_slice(&parts[dim..]);
-        }
-        self.tell(|engine, lane| engine.fill_all(lane, &self.slots));
+        let slot = |parts: &[f32]| {
+            let (point, momentum) = parts.split_at(parts.len() / 2);
+            SlotState { point: point.to_vec(), momentum: momentum.to_vec() }
+        };
+        self.set_slots(0, state.chunks_exact(2 * self.dim().max(1)).map(slot).collect());
         Ok(())
     }
 }
 
-impl Job {
-    /// What a step of a course does to a sample.
-    fn code(&self, course: &StepParams, sample: u32) -> u32 {
-        let Some(augment) = &self.augment else { return 0 };
-        let mut stream = Stream::new(course.key, Purpose::Augment, course.epoch, sample);
-        samples::code(CropFlipDraw::draw(&mut stream, augment.padding))
+/// For tests of what happens between submissions and after a loss.
+#[cfg(feature = "test-hooks")]
+impl GpuEngine {
+    /// Changes the batch that the engine's model belongs to.
+    pub(crate) fn with_batch(&self, change: impl FnOnce(&mut crate::model_batch::ModelBatch)) {
+        let handle = self.handle.as_ref().expect("a working engine has a handle");
+        let changed = handle.exclusive(|batch| {
+            change(batch);
+            Ok(())
+        });
+        changed.expect("the batch works");
     }
 
-    /// The code that leaves a sample as it is.
-    pub(crate) fn plain(&self) -> u32 {
-        let shift = self.augment.as_ref().map_or(0, |augment| augment.padding as u32);
-        samples::code(CropFlipDraw { down: shift, right: shift, mirrored: false })
+    pub(crate) fn recovery_mut(&mut self) -> &mut Recovery {
+        &mut self.recovery
     }
 }

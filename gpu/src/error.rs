@@ -1,39 +1,39 @@
 //! What can go wrong on a device.
 
-/// A device that is not there, is lost, has no room; or a wrong call.
+/// A device that is missing, lost or full; a wrong call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// No adapter answers to what was asked for.
+    /// No adapter has the wanted name or number.
     #[error("no usable GPU {wanted}; there are: {found}")]
     NoDevice {
-        /// What was asked for.
+        /// The name or number, quoted; empty if any adapter will do.
         wanted: String,
-        /// The adapters that are there.
+        /// The adapters of this machine.
         found: String,
     },
-    /// A faster way that is not there.
-    #[error("there is no path {given:?} for kernels of a GPU; there are: {known}")]
+    /// An unknown name of a path; see [`Paths`](crate::Paths).
+    #[error("unknown path {given:?} for GPU kernels; known paths: {known}")]
     NoPath {
-        /// What was asked for.
+        /// The name.
         given: String,
-        /// The paths that are there.
+        /// The known names.
         known: String,
     },
-    /// The device went away: unplugged, reset by its driver, or destroyed.
+    /// The device was lost: unplugged, reset by its driver, or destroyed.
     #[error("the GPU was lost: {0}")]
     Lost(String),
-    /// The device has no room for a buffer.
-    #[error("the GPU has no room for {needed} bytes of {what}")]
+    /// The device has no memory left for a buffer.
+    #[error("the GPU has no memory for {needed} bytes of {what}")]
     OutOfMemory {
-        /// What should have been made.
+        /// What the buffer holds.
         what: &'static str,
-        /// Its size in bytes.
+        /// Its size in bytes; 0 if it is not known.
         needed: u64,
     },
-    /// A buffer above what the adapter binds at once.
+    /// A buffer above the largest binding of the adapter.
     #[error("{what} needs a buffer of {needed} bytes, but this GPU binds {limit} at most")]
     TooLarge {
-        /// What should have been made.
+        /// What the buffer holds.
         what: &'static str,
         /// Its size in bytes.
         needed: u64,
@@ -48,7 +48,7 @@ pub enum Error {
     Call(#[from] valleys_core::error::Error),
 }
 
-/// The result of everything that happens on a device.
+/// The result of an operation on a device.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Checks the length of a slice that the caller provides.
@@ -59,7 +59,7 @@ pub(crate) fn length(what: &'static str, needed: usize, given: usize) -> Result<
     }
 }
 
-/// Checks that a number is within its range.
+/// Checks that a number is in its range.
 pub(crate) fn range(what: &'static str, least: u64, most: u64, given: u64) -> Result<()> {
     match (least..=most).contains(&given) {
         true => Ok(()),

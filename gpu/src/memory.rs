@@ -1,112 +1,84 @@
-//! Buffers of a device: made, filled, read back.
+//! Memory that a network takes on a device, and bytes that its steps move.
 
-use crate::device::Device;
-use crate::error::{Error, Result};
-use bytemuck::Pod;
-use wgpu::BufferUsages as Usage;
+use crate::error::Result;
+use crate::kernels::convolution::{Convolution, feeds_norm};
+use crate::kernels::tensor_len;
+use crate::kernels::winograd::WinogradConvolution;
+use crate::options::Paths;
+use valleys_core::network::graph::{Graph, Op, OpKind};
+use valleys_core::network::{Network, Shape};
 
-impl Device {
-    /// A buffer of `bytes` bytes, all 0.
-    ///
-    /// # Errors
-    /// It is above what the adapter binds at once; the device has no room for it.
-    pub(crate) fn buffer(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
-        let limits = self.limits();
-        let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        // Whole vectors, and never nothing.
-        let needed = bytes.max(16).next_multiple_of(16);
-        if needed > limit {
-            return Err(Error::TooLarge { what, needed, limit });
-        }
-        self.made(what, needed, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
-    }
+/// Bytes of the largest tensor up to which a batch may be larger than that of a step where a loss is only evaluated.
+const EVALUATION_BYTES: usize = 4 << 20;
 
-    /// A buffer of `len` numbers, all 0. See [`Device::buffer`].
-    pub(crate) fn numbers(&self, what: &'static str, len: usize) -> Result<wgpu::Buffer> {
-        self.buffer(what, 4 * len as u64)
-    }
+/// The graph that the engine reads.
+type OpGraph = Graph<Vec<Op>>;
 
-    /// A buffer that holds some numbers. See [`Device::buffer`].
-    pub(crate) fn holding<T: Pod>(&self, what: &'static str, data: &[T]) -> Result<wgpu::Buffer> {
-        let bytes: &[u8] = bytemuck::cast_slice(data);
-        let buffer = self.buffer(what, bytes.len() as u64)?;
-        self.fill(&buffer, data);
-        Ok(buffer)
-    }
+fn shapes(graph: &OpGraph) -> impl Iterator<Item = Shape> + '_ {
+    (0..graph.values_len()).map(|value| graph.shape(value))
+}
 
-    /// Small numbers that every thread of a dispatch reads.
-    pub(crate) fn uniform(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
-        self.made(what, bytes, Usage::UNIFORM | Usage::COPY_DST)
-    }
+/// Images of a batch whose loss is only evaluated, for steps of `batch` images: more where tensors are small.
+pub(crate) fn evaluation_batch(graph: &OpGraph, batch: usize) -> usize {
+    let largest = shapes(graph).map(|shape| 4 * tensor_len(shape)).max().unwrap_or(1);
+    (EVALUATION_BYTES / largest).min(1024).max(batch)
+}
 
-    /// Numbers of a query set.
-    pub(crate) fn resolved(&self, what: &'static str, bytes: u64) -> Result<wgpu::Buffer> {
-        self.made(what, bytes, Usage::QUERY_RESOLVE | Usage::COPY_SRC)
-    }
+/// Bytes of all activations of a model, as f32.
+pub(crate) fn activation_bytes(graph: &OpGraph, batch: usize) -> usize {
+    4 * evaluation_batch(graph, batch) * shapes(graph).map(tensor_len).sum::<usize>()
+}
 
-    fn made(&self, what: &'static str, size: u64, usage: Usage) -> Result<wgpu::Buffer> {
-        self.check()?;
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let descriptor = wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
-        let buffer = self.device.create_buffer(&descriptor);
-        match pollster::block_on(scope.pop()) {
-            None => self.check().map(|()| buffer),
-            Some(_) => Err(Error::OutOfMemory { what, needed: size }),
-        }
-    }
+/// Whether activations are stored as f16 on these paths. The logits are f32 in any case, so a network whose last
+/// operation is no convolution or linear layer stores all of them as f32.
+pub(crate) fn stores_f16(graph: &OpGraph, paths: Paths) -> bool {
+    let is_convolution = |op: &Op| matches!(op.kind, OpKind::Linear | OpKind::Convolution(_));
+    paths.f16 && graph.ops().last().is_some_and(is_convolution)
+}
 
-    /// Writes to the front of a buffer, before everything submitted later.
-    pub(crate) fn fill<T: Pod>(&self, buffer: &wgpu::Buffer, data: &[T]) {
-        self.fill_from(buffer, 0, data);
-    }
-
-    /// Writes to a buffer from its number `first` on, before everything submitted later.
-    pub(crate) fn fill_from<T: Pod>(&self, buffer: &wgpu::Buffer, first: usize, data: &[T]) {
-        let bytes: &[u8] = bytemuck::cast_slice(data);
-        // Pieces, so that a large data set does not lie in staging memory as a whole.
-        const PIECE: usize = 32 << 20;
-        for (i, piece) in bytes.chunks(PIECE).enumerate() {
-            let at = (4 * first + i * PIECE) as u64;
-            // Whole words, for a copy has no others.
-            let (words, rest) = piece.split_at(piece.len() / 4 * 4);
-            self.queue.write_buffer(buffer, at, words);
-            if !rest.is_empty() {
-                let mut last = [0; 4];
-                last[..rest.len()].copy_from_slice(rest);
-                self.queue.write_buffer(buffer, at + words.len() as u64, &last);
+/// Bytes that a training step of `batch` images reads and writes on these paths, if each kernel runs on its own and
+/// nothing stays in a cache: activations and their gradients, without θ, its gradient and partial sums.
+///
+/// # Errors
+/// Layers that do not fit together.
+///
+/// # Example
+/// ```
+/// use valleys_core::network::{Layer, Network, Shape};
+/// use valleys_gpu::{Paths, step_bytes};
+/// let network = Network { input: Shape::flat(4), layers: &[Layer::Linear { outputs: 2 }] };
+/// // Forward: 4 inputs, 2 outputs. Backward to the weights: the same again.
+/// assert_eq!(step_bytes(&network, 10, Paths::default())?, 10 * 4 * 12);
+/// # Ok::<(), valleys_gpu::Error>(())
+/// ```
+pub fn step_bytes(network: &Network, batch: usize, paths: Paths) -> Result<u64> {
+    let graph = Graph::of(network)?;
+    let element = if stores_f16(&graph, paths) { 2 } else { 4 };
+    let leaves_moments = |i: usize| {
+        let convolution = Convolution::of(&graph.ops()[i], false);
+        let winograd = paths.winograd.zip(convolution);
+        feeds_norm(&graph, i) && winograd.and_then(|(w, c)| WinogradConvolution::worthwhile(c, w)).is_none()
+    };
+    let of_op = |(i, op): (usize, &Op)| {
+        let [input, output] = [op.input_shape, op.output_shape].map(|shape| shape.len() as u64);
+        let [x, z, dx, dz] = [input * element, output * element, input * 4, output * 4];
+        let (has_dx, relu) = (u64::from(op.input > 0), u64::from(op.relu));
+        match op.kind {
+            // Forward; ReLU backward; backward to the weights; backward to the inputs.
+            OpKind::Linear | OpKind::Convolution(_) => {
+                (x + z) + relu * (z + 2 * dz) + (x + dz) + has_dx * (dz + dx)
             }
-            if bytes.len() > PIECE {
-                self.queue.submit([]);
+            OpKind::BatchNorm | OpKind::Elementwise => {
+                let norm = u64::from(op.kind == OpKind::BatchNorm);
+                let residual = u64::from(op.residual.is_some());
+                let moments = norm * u64::from(i == 0 || !leaves_moments(i - 1)) * x;
+                let forward = moments + x + residual * z + z;
+                let sums = norm * (dz + x + relu * z);
+                forward + sums + (dz + relu * z + norm * x + dx + residual * dz)
             }
+            OpKind::MaxPool(_) => (x + z) + has_dx * (x + dz + dx),
+            OpKind::AveragePool => (x + z) + has_dx * (dx + dz),
         }
-    }
-
-    /// Reads numbers of some buffers, each from a first one on, after everything submitted before.
-    ///
-    /// # Errors
-    /// The device was lost.
-    pub(crate) fn read(&self, parts: &mut [(&wgpu::Buffer, usize, &mut [f32])]) -> Result<()> {
-        let size = parts.iter().map(|(_, _, to)| 4 * to.len() as u64).sum::<u64>();
-        if size == 0 {
-            return self.wait();
-        }
-        let staging = self.made("numbers to read", size, Usage::MAP_READ | Usage::COPY_DST)?;
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        let mut at = 0;
-        for (from, first, to) in parts.iter() {
-            encoder.copy_buffer_to_buffer(from, 4 * *first as u64, &staging, at, 4 * to.len() as u64);
-            at += 4 * to.len() as u64;
-        }
-        self.queue.submit([encoder.finish()]);
-        staging.slice(..).map_async(wgpu::MapMode::Read, |_| ());
-        self.wait()?;
-        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Lost(e.to_string()))?;
-        let mut at = 0;
-        for (_, _, to) in parts.iter_mut() {
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(to);
-            bytes.copy_from_slice(&view[at..at + bytes.len()]);
-            at += bytes.len();
-        }
-        Ok(())
-    }
+    };
+    Ok(batch as u64 * graph.ops().iter().enumerate().map(of_op).sum::<u64>())
 }

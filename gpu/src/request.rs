@@ -1,53 +1,59 @@
-//! What landscapes ask an engine for, and what they get.
+//! What an engine asks of a batch of models.
 
-use crate::engine::Slot;
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::engine::{Mix, Step, StepParams};
 
-/// Steps that a landscape asks for.
+/// A control point with its momentum.
 #[derive(Clone, Debug)]
-pub(crate) struct Steps {
-    pub lane: usize,
-    /// How many slots the landscape has.
-    pub slots: usize,
-    pub course: StepParams,
-    pub steps: Vec<Step>,
-    /// Samples and codes of each step's batch.
-    pub entries: Arc<Vec<Vec<[u32; 2]>>>,
+pub(crate) struct SlotState {
+    pub point: Vec<f32>,
+    pub momentum: Vec<f32>,
 }
 
-impl Steps {
+impl SlotState {
+    pub fn zeros(dim: usize) -> Self {
+        Self { point: vec![0.0; dim], momentum: vec![0.0; dim] }
+    }
+}
+
+/// Steps of one model.
+#[derive(Clone, Debug)]
+pub(crate) struct StepRequest {
+    /// Index of the model in its batch.
+    pub model: usize,
+    /// Slots of the model.
+    pub slots: usize,
+    pub params: StepParams,
+    pub steps: Arc<[Step]>,
+    /// For each step the samples of its batch and their augmentation codes.
+    pub entries: Arc<[Vec<[u32; 2]>]>,
+}
+
+impl StepRequest {
     /// The slots that are trained.
     pub fn trainable(&self) -> Range<usize> {
-        let first = self.course.first_trainable as usize;
+        let first = self.params.first_trainable as usize;
         first..self.slots.max(first)
     }
 
-    /// Whether the part of gradients along the simplex is removed.
-    pub fn project(&self) -> bool {
-        self.course.tangent_removal > 0.0
+    /// Whether the tangent component of gradients is removed.
+    pub fn removes_tangent(&self) -> bool {
+        self.params.tangent_removal > 0.0
     }
 
-    /// Whether the same dispatches do for both.
-    pub fn goes_with(&self, other: &Self) -> bool {
-        self.trainable() == other.trainable() && self.project() == other.project()
+    /// Whether both can share dispatches.
+    pub fn is_compatible(&self, other: &Self) -> bool {
+        self.trainable() == other.trainable() && self.removes_tangent() == other.removes_tangent()
     }
 }
 
-/// Points at which a landscape asks for the loss.
-pub(crate) struct Points<'a> {
-    pub lane: usize,
-    /// On the test samples, not on the training samples.
-    pub test: bool,
-    pub chosen: &'a [u32],
+/// Points at which the loss of one model is evaluated.
+pub(crate) struct ValueRequest<'a> {
+    /// Index of the model in its batch.
+    pub model: usize,
+    /// On test samples, instead of training samples.
+    pub on_test: bool,
+    pub samples: &'a [u32],
     pub points: &'a [Mix],
-}
-
-/// What steps give.
-#[derive(Debug)]
-pub(crate) struct Moved {
-    pub losses: Vec<f32>,
-    /// The trainable ones.
-    pub slots: Vec<Slot>,
 }

@@ -1,32 +1,45 @@
-//! Which GPU a run uses, if any.
+//! Which GPU a command uses, if any.
 
 use crate::config::Backend;
 use crate::error::{CliError, ErrorKind, Result};
 use std::sync::Arc;
-use valleys_gpu::{Choice, Error, Opener, Paths, adapters, is_hardware};
+use valleys_gpu::{DeviceOptions, DeviceProvider, Error, Paths, adapters, is_hardware};
 
-/// How the commands about GPUs work on one.
+/// Options of the commands that measure or test kernels.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct Ways {
-    /// Other ways to the same numbers, up to rounding, with commas between them: winograd2 or winograd4, halves,
-    /// no-subgroups.
-    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
+pub struct PathOptions {
+    /// Faster kernels whose results differ by rounding, separated by commas: winograd2 or winograd4, f16, no-subgroups.
+    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true, value_parser = parse_paths)]
     pub paths: Paths,
 }
 
-/// What `--backend` asks for.
+/// The paths of a list of names; old names are accepted with a warning.
+fn parse_paths(names: &str) -> std::result::Result<Paths, Error> {
+    names.split(',').map(|name| current_path(name.trim())).collect::<Vec<_>>().join(",").parse()
+}
+
+/// The current name of a path; an old name is accepted with a warning.
+pub fn current_path(name: &str) -> &str {
+    if name != "halves" {
+        return name;
+    }
+    eprintln!("warning: the path halves is now f16; the old name will be removed in the next version");
+    "f16"
+}
+
+/// The values of `--backend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Wanted {
-    /// A GPU of hardware where there is one, or the processor.
+pub enum BackendOption {
+    /// A hardware GPU if there is one, else the processor.
     Auto,
     /// The processor.
     Cpu,
-    /// A GPU, even one that a program plays.
+    /// A GPU, even a software adapter.
     Gpu,
 }
 
-impl Wanted {
-    /// The backend of this machine.
+impl BackendOption {
+    /// The backend that it selects on this machine.
     pub fn backend(self) -> Backend {
         match self {
             Self::Gpu => Backend::Gpu,
@@ -36,17 +49,18 @@ impl Wanted {
     }
 }
 
-/// An opener of the GPU that was named, or of the best one, which is open and takes these paths.
+/// A provider of the GPU that the user names, or of the best one, with these paths. Its device is open.
 ///
 /// # Errors
 /// No usable device.
-pub fn opener(device: Option<&str>, paths: Paths) -> Result<Arc<Opener>> {
-    let opener = Opener::new(Choice { paths, ..Choice::from_environment().or_named(device) });
-    opener.device().map_err(|e| failure(&e))?;
-    Ok(Arc::new(opener))
+pub fn provider(device: Option<&str>, paths: Paths) -> Result<Arc<DeviceProvider>> {
+    let options = DeviceOptions { paths, ..DeviceOptions::from_environment().or_named(device) };
+    let provider = DeviceProvider::new(options);
+    provider.device().map_err(|e| failure(&e))?;
+    Ok(Arc::new(provider))
 }
 
-/// A failure of a device with its exit code.
+/// An error of a device with its exit code.
 pub fn failure(error: &Error) -> CliError {
     let kind = match error {
         Error::OutOfMemory { .. } | Error::TooLarge { .. } => ErrorKind::Resources,

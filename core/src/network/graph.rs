@@ -251,6 +251,16 @@ impl<M: Deref<Target = [Op]>> Graph<M> {
     pub fn flops(&self) -> usize {
         self.ops().iter().map(Op::flops).sum()
     }
+
+    /// Number of parameters: the length of θ.
+    pub fn parameter_len(&self) -> usize {
+        self.ops().iter().map(|op| op.parameters().end).max().unwrap_or(0)
+    }
+
+    /// Number of classes: the size of the last value.
+    pub fn classes(&self) -> usize {
+        self.shape(self.len).len()
+    }
 }
 
 /// The operation that begins at a row which is no branch; `ops` are those before it.

@@ -1,11 +1,12 @@
-//! How fast a device is: kernels over the layer shapes of known networks, products of matrices, whole steps, each beside
+//! How fast a device is: kernels at the layer shapes of known networks, matrix products, whole steps. Each stands beside
 //! what the device copies and computes at most.
 
-mod cases;
+mod kernels;
+mod steps;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{Dispatch, Lanes, Record, Recorder};
+use crate::kernels::{BatchLayout, Dispatch, KernelContext, PassParams};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,95 +15,92 @@ use std::time::Instant;
 pub struct Row {
     /// The kernel, or `step`.
     pub kernel: &'static str,
-    /// Its shape, in words.
+    /// Its shape as text.
     pub shape: String,
     /// The median of the repetitions, in seconds.
     pub median_seconds: f64,
-    /// The best of them.
+    /// The shortest repetition, in seconds.
     pub best_seconds: f64,
-    /// Processor time of all threads, the best of the repetitions, where a program plays the GPU and Linux tells it.
+    /// Processor time of all threads in the shortest repetition, in seconds: of a software adapter, where the system
+    /// measures it (Linux).
     pub processor_seconds: Option<f64>,
-    /// 10⁹ floating-point operations a second, by the best; those of padding do not count.
+    /// 10⁹ floating-point operations a second in the shortest repetition, without those on padding.
     pub gflops: f64,
-    /// 10⁹ bytes a second, by the best; each number counted once.
+    /// 10⁹ bytes a second in the shortest repetition; each element is counted once.
     pub gbytes_per_second: f64,
-    /// Whether the device told the time itself, and not the host's clock around a submission.
+    /// Whether the device measured the time, instead of the host.
     pub timestamps: bool,
 }
 
-/// What is measured: dispatches, their operations and their bytes.
-pub(crate) struct Measured {
-    pub kernel: &'static str,
-    pub shape: String,
-    pub flops: f64,
-    pub bytes: f64,
-    pub work: Work,
+/// What is measured, with its floating-point operations and its bytes.
+struct Measurement {
+    kernel: &'static str,
+    shape: String,
+    flops: f64,
+    bytes: f64,
+    work: Work,
 }
 
-pub(crate) enum Work {
-    /// A list for batches of so many images.
+enum Work {
+    /// Dispatches for batches of so many images.
     List(Vec<Dispatch>, u32),
-    /// Steps of a landscape: how many seconds one takes, and how many are taken at once.
+    /// A function that takes so many steps of an engine, and returns the seconds of one.
     Steps(Box<dyn FnMut() -> Result<f64>>, usize),
 }
 
-/// Processor time of all threads so far.
-fn processor() -> Option<f64> {
-    let threads = std::fs::read_dir("/proc/self/task").ok()?;
-    let of_thread = |thread: std::io::Result<std::fs::DirEntry>| {
-        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<f64>().ok()
-    };
-    Some(threads.filter_map(of_thread).sum::<f64>() * 1e-9)
-}
+/// A name, and what makes the measurement.
+type Case = (String, Box<dyn Fn(&KernelContext) -> Result<Measurement>>);
 
 /// Repetitions of a measurement.
 const REPETITIONS: usize = 7;
 
-/// Measures everything whose name, kernel and shape, holds the pattern; `tell` hears each row as it is there.
+/// Measures every case whose name (kernel and shape) contains the pattern. `on_row` gets each row when it is measured.
 ///
 /// # Errors
-/// The device is lost, or has no room.
-pub fn run(device: &Arc<Device>, pattern: &str, mut tell: impl FnMut(&Row)) -> Result<Vec<Row>> {
-    let records = device.uniform("records", Lanes::ONE.stride())?;
-    let recorder = Recorder::of_one(device, &records);
+/// The device was lost, or is out of memory.
+///
+/// # Cost
+/// A few minutes without a pattern.
+pub fn run(device: &Arc<Device>, pattern: &str, mut on_row: impl FnMut(&Row)) -> Result<Vec<Row>> {
+    let params = device.uniform("pass parameters", BatchLayout::SINGLE.params_stride())?;
+    let context = KernelContext::single(device, &params);
     let mut rows = Vec::new();
-    for (name, make) in cases::all(device.clone()) {
+    for (name, prepare) in kernels::cases(device).into_iter().chain(steps::cases(device)) {
         if name.contains(pattern) {
-            let measured = make(&recorder)?;
-            let row = measure(&recorder, measured)?;
-            tell(&row);
+            let row = measure(&context, prepare(&context)?)?;
+            on_row(&row);
             rows.push(row);
         }
     }
     Ok(rows)
 }
 
-fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
-    let Measured { kernel, shape, flops, bytes, work } = measured;
-    let timestamps =
-        recorder.device.has_timestamps() && recorder.device.is_hardware() && matches!(work, Work::List(..));
-    let mut go: Box<dyn FnMut() -> Result<(f64, usize)>> = match work {
+fn measure(context: &KernelContext, measurement: Measurement) -> Result<Row> {
+    let Measurement { kernel, shape, flops, bytes, work } = measurement;
+    let is_hardware = context.device.is_hardware();
+    let timestamps = context.device.has_timestamps() && is_hardware && matches!(work, Work::List(..));
+    // Seconds of one unit of work, and the number of units.
+    let mut repeat: Box<dyn FnMut() -> Result<(f64, usize)>> = match work {
         Work::Steps(mut step, steps) => {
             step()?;
             Box::new(move || Ok((step()?, steps)))
         }
         Work::List(list, count) => {
-            recorder.device.fill(recorder.records, &[Record { count, ..Record::default() }]);
-            time(recorder, &list, count, 1, timestamps)?;
-            let once = time(recorder, &list, count, 1, false)?;
-            let budget = if recorder.device.is_hardware() { 0.05 } else { 0.15 };
+            context.device.write(context.params, &[PassParams { count, ..PassParams::default() }]);
+            time(context, &list, count, 1, timestamps)?;
+            let once = time(context, &list, count, 1, false)?;
+            let budget = if is_hardware { 0.05 } else { 0.15 };
             let times = ((budget / once) as usize).clamp(1, 2000);
-            Box::new(move || Ok((time(recorder, &list, count, times, timestamps)?, times)))
+            Box::new(move || Ok((time(context, &list, count, times, timestamps)?, times)))
         }
     };
-    let (mut seconds, mut least) = (Vec::new(), None::<f64>);
+    let (mut seconds, mut processor) = (Vec::new(), None::<f64>);
     for _ in 0..REPETITIONS {
-        let before = processor();
-        let (each, times) = go()?;
+        let before = processor_seconds();
+        let (each, times) = repeat()?;
         seconds.push(each);
-        let used = processor().zip(before).map(|(after, before)| (after - before) / times as f64);
-        least = [least, used].into_iter().flatten().reduce(f64::min);
+        let used = processor_seconds().zip(before).map(|(after, before)| (after - before) / times as f64);
+        processor = [processor, used].into_iter().flatten().reduce(f64::min);
     }
     seconds.sort_by(f64::total_cmp);
     let (best, median) = (seconds[0], seconds[seconds.len() / 2]);
@@ -111,16 +109,22 @@ fn measure(recorder: &Recorder, measured: Measured) -> Result<Row> {
         shape,
         median_seconds: median,
         best_seconds: best,
-        processor_seconds: least.filter(|_| !recorder.device.is_hardware()),
+        processor_seconds: processor.filter(|_| !is_hardware),
         gflops: flops / best * 1e-9,
         gbytes_per_second: bytes / best * 1e-9,
         timestamps,
     })
 }
 
-/// Seconds of one go through a list, from several.
-fn time(recorder: &Recorder, list: &[Dispatch], count: u32, times: usize, timestamps: bool) -> Result<f64> {
-    let device = recorder.device;
+/// Seconds of one run of a list, out of several in one submission.
+fn time(
+    context: &KernelContext,
+    list: &[Dispatch],
+    count: u32,
+    times: usize,
+    timestamps: bool,
+) -> Result<f64> {
+    let device = context.device;
     let queries = timestamps.then(|| {
         device.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,
@@ -148,18 +152,29 @@ fn time(recorder: &Recorder, list: &[Dispatch], count: u32, times: usize, timest
     device.wait()?;
     let mut seconds = start.elapsed().as_secs_f64();
     if let Some(queries) = queries {
-        // In a submission of its own: some drivers resolve too early within the same.
-        let resolved = device.resolved("timestamps", 16)?;
+        // In a submission of its own: some drivers resolve too early within the same one.
+        let resolved = device.query_buffer("timestamps", 16)?;
         let mut encoder = device.device.create_command_encoder(&Default::default());
         encoder.resolve_query_set(&queries, 0..2, &resolved, 0);
         device.queue.submit([encoder.finish()]);
         let mut words = [0.0_f32; 4];
         device.read(&mut [(&resolved, 0, &mut words)])?;
         let [begin, end]: [u64; 2] = bytemuck::cast(words);
-        let told = end.saturating_sub(begin) as f64 * f64::from(device.queue.get_timestamp_period()) * 1e-9;
-        if told > 0.0 {
-            seconds = told;
+        let period = f64::from(device.queue.get_timestamp_period()) * 1e-9;
+        let measured = end.saturating_sub(begin) as f64 * period;
+        if measured > 0.0 {
+            seconds = measured;
         }
     }
     Ok(seconds / times as f64)
+}
+
+/// Processor time of all threads so far, where the system measures it (Linux).
+fn processor_seconds() -> Option<f64> {
+    let threads = std::fs::read_dir("/proc/self/task").ok()?;
+    let of_thread = |thread: std::io::Result<std::fs::DirEntry>| {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    };
+    Some(threads.filter_map(of_thread).sum::<f64>() * 1e-9)
 }

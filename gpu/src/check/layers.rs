@@ -1,13 +1,13 @@
 //! Layers, forward and backward.
 
-use super::{Case, Found, OFFSET, Trial, difference, images, random, theta};
+use super::{Case, CheckContext, OFFSET, Outcome, difference, images, random, theta};
 use crate::error::Result;
-use crate::kernels::batch_norm::{self, Acts, Back, Normalise, Parts};
-use crate::kernels::correlation::{Correlation, Then};
-use crate::kernels::{Record, loss, pool, whole};
+use crate::kernels::batch_norm::{self, BackwardBuffers, MomentParts, NormBuffers, Normalisation};
+use crate::kernels::convolution::{Convolution, Epilogue};
+use crate::kernels::{PassParams, loss, pool, whole};
 use valleys_core::kernels::Window;
 use valleys_core::kernels::{
-    add, average_pool, batch_norm as norm, convolution, cross_entropy, max_pool, relu,
+    add, average_pool, batch_norm as reference_norm, convolution, cross_entropy, max_pool, relu,
 };
 use valleys_core::network::Shape;
 
@@ -15,10 +15,10 @@ const fn shape(channels: usize, height: usize, width: usize) -> Shape {
     Shape { channels, height, width }
 }
 
-/// Shape before, outputs, kernel, stride, padding, bias, images of a batch and of a full one.
-type Convolved = (Shape, usize, usize, usize, usize, bool, [usize; 2]);
+/// Shape of the input, outputs, kernel, stride, padding, bias, images of the batch and of a full one.
+type ConvolutionCase = (Shape, usize, usize, usize, usize, bool, [usize; 2]);
 
-const CONVOLUTIONS: [Convolved; 10] = [
+const CONVOLUTIONS: [ConvolutionCase; 10] = [
     (shape(1, 8, 7), 6, 5, 1, 2, true, [3, 3]),
     (shape(6, 9, 9), 16, 5, 1, 0, true, [2, 5]),
     (shape(3, 6, 6), 16, 3, 1, 1, false, [4, 4]),
@@ -28,53 +28,55 @@ const CONVOLUTIONS: [Convolved; 10] = [
     (shape(5, 4, 3), 7, 2, 1, 1, true, [1, 2]),
     (shape(2, 9, 10), 3, 3, 3, 2, true, [2, 2]),
     (shape(33, 1, 1), 10, 1, 1, 0, true, [9, 9]),
-    // More places than a workgroup has.
+    // More positions than a workgroup has.
     (shape(4, 19, 17), 20, 3, 1, 1, false, [3, 4]),
 ];
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for case in CONVOLUTIONS {
-        all.push(Case::new("pack correlation weights sums", case, move |t| convolved(t, case)));
-        all.push(Case::new("correlation moments_join", case, move |t| left(t, case)));
+        let kernels = "pack convolution conv_backward_weights row_sums";
+        all.push(Case::new(kernels, case, move |c| convolve(c, case)));
+        all.push(Case::new("convolution moments_reduce", case, move |c| convolve_with_moments(c, case)));
     }
     for (i, s) in [shape(16, 5, 5), shape(3, 4, 7), shape(6, 1, 1)].into_iter().enumerate() {
-        for (add, relu) in [(false, false), (false, true), (true, false), (true, true)] {
-            let norm = Normalise { shape: s, norm: true, add, relu };
-            let plain = Normalise { norm: false, ..norm };
+        for (residual, relu) in [(false, false), (false, true), (true, false), (true, true)] {
+            let norm = Normalisation { shape: s, norm: true, residual, relu };
+            let plain = Normalisation { norm: false, ..norm };
             let count = 3 + 4 * i;
-            all.push(Case::new("moments normalise sums", norm, move |t| normalised(t, norm, count)));
-            if add || relu {
-                all.push(Case::new("normalise", plain, move |t| normalised(t, plain, count)));
+            all.push(Case::new("moments normalise row_sums", norm, move |c| normalise(c, norm, count)));
+            if residual || relu {
+                all.push(Case::new("normalise", plain, move |c| normalise(c, plain, count)));
             }
         }
     }
     let window = |height, width, kernel, stride| Window { height, width, kernel, stride, padding: 0 };
     for (w, channels) in [(window(6, 6, 2, 2), 16), (window(9, 8, 3, 2), 3), (window(5, 7, 2, 3), 6)] {
-        all.push(Case::new("max_pool", (w, channels), move |t| pooled(t, w, channels)));
+        all.push(Case::new("max_pool", (w, channels), move |c| pool_max(c, w, channels)));
     }
     for s in [shape(64, 8, 8), shape(5, 3, 2)] {
-        all.push(Case::new("average_pool", s, move |t| averaged(t, s)));
+        all.push(Case::new("average_pool", s, move |c| pool_average(c, s)));
     }
     for classes in [10, 3, 8] {
-        all.push(Case::new("cross_entropy scores", classes, move |t| lost(t, classes)));
+        all.push(Case::new("cross_entropy scores", classes, move |c| losses(c, classes)));
     }
     all
 }
 
-fn correlation((input, outputs, kernel, stride, padding, bias, _): Convolved) -> (Window, Correlation) {
+fn window_of((input, outputs, kernel, stride, padding, bias, _): ConvolutionCase) -> (Window, Convolution) {
     let window = Window { height: input.height, width: input.width, kernel, stride, padding };
     let (height, width) = window.output();
     let output = Shape { channels: outputs, height, width };
-    (window, Correlation { input, output, kernel: [kernel; 2], stride, padding, bias, logits: false })
+    let kernel = [kernel; 2];
+    (window, Convolution { input, output, kernel, stride, padding, bias, f32_output: false })
 }
 
-fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
-    let (window, correlation) = correlation(case);
-    let Correlation { input, output, bias, .. } = correlation;
+fn convolve(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
+    let (window, conv) = window_of(case);
+    let Convolution { input, output, bias, .. } = conv;
     let (_, outputs, kernel, .., [count, batch]) = case;
-    let weights = outputs * input.channels * kernel * kernel;
-    let parameters = random(weights + if bias { outputs } else { 0 }, 1);
+    let weights_len = outputs * input.channels * kernel * kernel;
+    let parameters = random(weights_len + if bias { outputs } else { 0 }, 1);
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
 
     let mut y = vec![0.0; dy.len()];
@@ -85,91 +87,91 @@ fn convolved(t: &Trial, case: Convolved) -> Result<Found> {
     let mut gradient = vec![0.0; parameters.len()];
     convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
 
-    let recorder = &t.recorder;
-    let all = t.numbers(&theta(&parameters))?;
-    let tables = [correlation.forward_table(), correlation.backward_table(), correlation.bias_table()];
-    let ([forward, backward, biases], mut list) = t.packed(tables, &all)?;
-    let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
-    list.push(correlation.forward(
-        recorder,
-        Then::Nothing,
-        on_x,
-        whole(&forward),
-        bias.then(|| whole(&biases)),
-        on_y,
-    )?);
-    list.push(correlation.backward_data(recorder, true, on_dy, whole(&backward), on_dx)?);
-    let part = correlation.part_len(recorder, batch).max(batch_norm::part_len(recorder, output, batch));
-    let [part, on_gradient] = [t.numbers(&vec![0.0; part])?, t.numbers(&theta(&gradient))?];
-    let place = t.place()?;
-    list.extend(correlation.backward_weights(recorder, batch, on_x, on_dy, &part, &place, &on_gradient)?);
+    let context = &c.context;
+    let gpu_theta = c.floats(&theta(&parameters))?;
+    let tables = [conv.forward_table(), conv.backward_table(), conv.bias_table()];
+    let ([forward, backward, biases], mut list) = c.packed(tables, &gpu_theta)?;
+    let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
+    let gpu_bias = bias.then(|| whole(&biases));
+    list.push(conv.forward(context, Epilogue::None, gpu_x, whole(&forward), gpu_bias, gpu_y)?);
+    list.push(conv.backward_data(context, true, gpu_dy, whole(&backward), gpu_dx)?);
+    let partial_len = conv.partial_len(context, batch).max(batch_norm::partial_len(context, output, batch));
+    let [partial, gpu_gradient] = [c.floats(&vec![0.0; partial_len])?, c.floats(&theta(&gradient))?];
+    let place = c.place(0)?;
+    list.extend(conv.backward_weights(context, batch, gpu_x, gpu_dy, &partial, &place, &gpu_gradient)?);
     if bias {
-        let place = recorder.device.uniform("place", 16)?;
-        recorder.device.fill(&place, &[(OFFSET + weights) as u32, 0, 0, 0]);
-        let plain = Normalise { shape: output, norm: false, add: false, relu: false };
-        let back =
-            Back { dz: on_dy, x: on_x, norm: on_x, means: on_x, z: on_y, dx: (on_dx, true), dother: None };
-        list.extend(plain.backward_sums(recorder, batch, &back, &part, &place, &on_gradient)?);
+        let place = c.place(weights_len)?;
+        let sums = Normalisation { shape: output, norm: false, residual: false, relu: false };
+        let buffers = BackwardBuffers {
+            dz: gpu_dy,
+            x: gpu_x,
+            norm: gpu_x,
+            means: gpu_x,
+            z: gpu_y,
+            dx: (gpu_dx, true),
+            dresidual: None,
+        };
+        list.extend(sums.backward_sums(context, batch, &buffers, &partial, &place, &gpu_gradient)?);
     }
-    t.run(images(count), &list)?;
-    let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
-    let error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
-    Ok(Found { error, terms: (count * output.height * output.width).max(input.channels * kernel * kernel) })
+    c.run(images(count), &list)?;
+    let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);
+    let error = error.max(c.error(&gpu_gradient, OFFSET, &gradient)?);
+    let terms = (count * output.height * output.width).max(input.channels * kernel * kernel);
+    Ok(Outcome { error, terms })
 }
 
-/// What a batch norm learns from the moments that a convolution leaves.
-fn left(t: &Trial, case: Convolved) -> Result<Found> {
-    let (window, correlation) = correlation(case);
-    let Correlation { input, output, bias, .. } = correlation;
+/// The statistics of a batch norm from the moments that a convolution leaves.
+fn convolve_with_moments(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
+    let (window, conv) = window_of(case);
+    let Convolution { input, output, bias, .. } = conv;
     let (_, outputs, kernel, .., [count, batch]) = case;
     let mut parameters = random(outputs * input.channels * kernel * kernel, 1);
-    // Far from 0, as the inputs of a deep network may be.
+    // Far from 0, as activations of a deep network may be.
     parameters.extend(random(if bias { outputs } else { 0 }, 2).iter().map(|x| x + 30.0));
     let x = random(input.len() * count, 3);
     let mut y = vec![0.0; output.len() * count];
     convolution::forward(&window, &parameters, &x, &mut y, count);
     let mut statistics = vec![0.0; 2 * outputs];
-    norm::accumulate(&t.stored(&y), count, 0.5, &mut statistics);
+    reference_norm::accumulate(&c.stored(&y), count, 0.5, &mut statistics);
 
-    let recorder = &t.recorder;
-    let all = t.numbers(&theta(&parameters))?;
-    let tables = [correlation.forward_table(), correlation.bias_table()];
-    let ([weights, biases], mut list) = t.packed(tables, &all)?;
-    let [on_x, on_y] = [t.activations(input, &x)?, t.room(output, count)?];
-    let run = correlation.run_len(recorder);
-    let part = t.numbers(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;
-    let on_bias = bias.then(|| whole(&biases));
-    list.push(correlation.forward(recorder, Then::Moments(&part), &on_x, whole(&weights), on_bias, &on_y)?);
-    let op = Normalise { shape: output, norm: true, add: false, relu: false };
-    let [act, sums] = [op.norm_len(), op.norm_len() / 2].map(|len| t.numbers(&vec![0.0; len]));
-    let (act, sums, place) = (act?, sums?, t.place()?);
-    let acts = Acts { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
-    list.push(op.join(recorder, Parts::Runs(run), &part, &acts)?);
-    t.run(Record { share: 0.5, ..images(count) }, &list)?;
-    let half = op.norm_len() / 4;
-    let found = t.read(&sums, 2 * half)?;
+    let context = &c.context;
+    let gpu_theta = c.floats(&theta(&parameters))?;
+    let tables = [conv.forward_table(), conv.bias_table()];
+    let ([weights, biases], mut list) = c.packed(tables, &gpu_theta)?;
+    let [gpu_x, gpu_y] = [c.activations(input, &x)?, c.output(output, count)?];
+    let run = conv.run_len(context);
+    let partial = c.floats(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;
+    let gpu_bias = bias.then(|| whole(&biases));
+    let epilogue = Epilogue::Moments(&partial);
+    list.push(conv.forward(context, epilogue, &gpu_x, whole(&weights), gpu_bias, &gpu_y)?);
+    let op = Normalisation { shape: output, norm: true, residual: false, relu: false };
+    let [norm, sums] = [op.norm_len(), op.norm_len() / 2].map(|len| c.floats(&vec![0.0; len]));
+    let (norm, sums, place) = (norm?, sums?, c.place(0)?);
+    let buffers = NormBuffers { place: &place, theta: &gpu_theta, norm: &norm, statistics: Some(&sums) };
+    list.push(op.reduce_moments(context, MomentParts::Runs(run), &partial, &buffers)?);
+    c.run(PassParams { share: 0.5, ..images(count) }, &list)?;
+    let len = op.norm_len() / 4;
+    let found = c.read(&sums, 2 * len)?;
     let error =
-        [0, 1].map(|i| difference(&found[i * half..][..outputs], &statistics[i * outputs..][..outputs]));
-    let error = error[0].max(error[1]).max(t.error_of_activations(output, &on_y, &y)?);
-    Ok(Found {
-        error,
-        terms: 10 * (count * output.height * output.width).max(input.channels * kernel * kernel),
-    })
+        [0, 1].map(|i| difference(&found[i * len..][..outputs], &statistics[i * outputs..][..outputs]));
+    let error = error[0].max(error[1]).max(c.error_of_activations(output, &gpu_y, &y)?);
+    let terms = 10 * (count * output.height * output.width).max(input.channels * kernel * kernel);
+    Ok(Outcome { error, terms })
 }
 
-fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
+fn normalise(c: &CheckContext, op: Normalisation, count: usize) -> Result<Outcome> {
     let s = op.shape;
     let (parameters, before) = (random(2 * s.channels, 1), random(s.len() * count, 5));
-    // Far from 0, as the inputs of a deep network may be.
+    // Far from 0, as activations of a deep network may be.
     let x: Vec<f64> = random(s.len() * count, 2).iter().map(|x| f64::from((x + 3.0) as f32)).collect();
-    let (other, dz) = (random(x.len(), 3), random(x.len(), 4));
+    let (residual, dz) = (random(x.len(), 3), random(x.len(), 4));
     let mut y = x.clone();
     if op.norm {
-        norm::forward(&parameters, None, &x, &mut y, count);
+        reference_norm::forward(&parameters, None, &x, &mut y, count);
     }
     let mut sum = y.clone();
-    if op.add {
-        add::forward(&y, &other, &mut sum);
+    if op.residual {
+        add::forward(&y, &residual, &mut sum);
     }
     let mut z = sum.clone();
     if op.relu {
@@ -183,78 +185,86 @@ fn normalised(t: &Trial, op: Normalise, count: usize) -> Result<Found> {
     let mut gradient = vec![0.0; 2 * s.channels];
     let mut statistics = vec![0.0; 2 * s.channels];
     if op.norm {
-        norm::backward(&parameters, &x, &g, &mut gradient, &mut dx, count);
-        norm::accumulate(&x, count, 0.5, &mut statistics);
+        reference_norm::backward(&parameters, &x, &g, &mut gradient, &mut dx, count);
+        reference_norm::accumulate(&x, count, 0.5, &mut statistics);
     } else {
         add::backward(&g, &mut dx);
     }
 
-    let recorder = &t.recorder;
-    let (place, all) = (t.place()?, t.numbers(&theta(&parameters))?);
-    let half = op.norm_len() / 2;
-    let [act, means, sums] = [2 * half, half, half].map(|len| t.numbers(&vec![0.0; len]));
-    let [act, means, sums] = [act?, means?, sums?];
-    let part = t.numbers(&vec![0.0; batch_norm::part_len(recorder, s, count)])?;
-    let on_gradient = t.numbers(&theta(&gradient))?;
-    let buffers = [t.activations(s, &x)?, t.activations(s, &other)?, t.room(s, count)?, t.gradients(s, &dz)?];
-    let [on_x, on_other, on_z, on_dz] = &buffers;
-    let [on_dx, on_dother] = [t.gradients(s, &before)?, t.room(s, count)?];
+    let context = &c.context;
+    let (place, gpu_theta) = (c.place(0)?, c.floats(&theta(&parameters))?);
+    let len = op.norm_len() / 2;
+    let [norm, means, sums] = [2 * len, len, len].map(|len| c.floats(&vec![0.0; len]));
+    let [norm, means, sums] = [norm?, means?, sums?];
+    let partial = c.floats(&vec![0.0; batch_norm::partial_len(context, s, count)])?;
+    let gpu_gradient = c.floats(&theta(&gradient))?;
+    let [gpu_x, gpu_residual] = [c.activations(s, &x)?, c.activations(s, &residual)?];
+    let [gpu_z, gpu_dz] = [c.output(s, count)?, c.gradients(s, &dz)?];
+    let [gpu_dx, gpu_dresidual] = [c.gradients(s, &before)?, c.output(s, count)?];
     let mut list = Vec::new();
     if op.norm {
-        let acts = Acts { place: &place, theta: &all, norm: &act, statistics: Some(&sums) };
-        list.extend(op.moments(recorder, count, on_x, &part, &acts)?);
+        let buffers = NormBuffers { place: &place, theta: &gpu_theta, norm: &norm, statistics: Some(&sums) };
+        list.extend(op.moments(context, count, &gpu_x, &partial, &buffers)?);
     }
-    list.push(op.forward(recorder, on_x, &act, op.add.then_some(on_other), on_z)?);
-    let dother = op.add.then_some((&on_dother, false));
-    let back = Back { dz: on_dz, x: on_x, norm: &act, means: &means, z: on_z, dx: (&on_dx, true), dother };
+    list.push(op.forward(context, &gpu_x, &norm, op.residual.then_some(&gpu_residual), &gpu_z)?);
+    let buffers = BackwardBuffers {
+        dz: &gpu_dz,
+        x: &gpu_x,
+        norm: &norm,
+        means: &means,
+        z: &gpu_z,
+        dx: (&gpu_dx, true),
+        dresidual: op.residual.then_some((&gpu_dresidual, false)),
+    };
     if op.norm {
-        list.extend(op.backward_sums(recorder, count, &back, &part, &place, &on_gradient)?);
+        list.extend(op.backward_sums(context, count, &buffers, &partial, &place, &gpu_gradient)?);
     }
-    list.push(op.backward(recorder, &back)?);
+    list.push(op.backward(context, &buffers)?);
     if op.norm {
-        // Statistics that are given act as those that were found, here from a sum of shares of one half.
-        list.push(op.given(recorder, &place, &all, &sums, &act)?);
+        // Statistics that are given act as those that were found; here they have a share of one half.
+        list.push(op.apply_statistics(context, &place, &gpu_theta, &sums, &norm)?);
     }
-    t.run(Record { share: 0.5, ..images(count) }, &list)?;
-    let mut error = t.error_of_activations(s, on_z, &z)?.max(t.error(s, &on_dx, &dx)?);
-    if op.add {
-        error = error.max(t.error(s, &on_dother, &g)?);
+    c.run(PassParams { share: 0.5, ..images(count) }, &list)?;
+    let mut error = c.error_of_activations(s, &gpu_z, &z)?.max(c.error_of_gradients(s, &gpu_dx, &dx)?);
+    if op.residual {
+        error = error.max(c.error_of_gradients(s, &gpu_dresidual, &g)?);
     }
     if op.norm {
-        error = error.max(t.difference(&on_gradient, OFFSET, &gradient)?);
-        let of_channels = Shape::flat(s.channels);
-        error = error.max(t.error(of_channels, &sums, &statistics[..s.channels])?);
+        error = error.max(c.error(&gpu_gradient, OFFSET, &gradient)?);
+        let flat = Shape::flat(s.channels);
+        error = error.max(c.error_of_gradients(flat, &sums, &statistics[..s.channels])?);
+        let variances = statistics[s.channels..].iter();
         let inverse: Vec<f64> =
-            statistics[s.channels..].iter().map(|variance| 1.0 / (variance + norm::EPSILON).sqrt()).collect();
-        let found = t.read(&act, half)?;
-        let found: Vec<f64> = found[half / 2..][..s.channels].iter().map(|&x| f64::from(x)).collect();
-        let apart = found.iter().zip(&inverse).map(|(f, i)| (f / i - 1.0).abs()).fold(0.0, f64::max);
-        error = error.max(apart);
+            variances.map(|variance| 1.0 / (variance + reference_norm::EPSILON).sqrt()).collect();
+        let found = c.read(&norm, len)?;
+        let found: Vec<f64> = found[len / 2..][..s.channels].iter().map(|&x| f64::from(x)).collect();
+        let relative = found.iter().zip(&inverse).map(|(f, i)| (f / i - 1.0).abs()).fold(0.0, f64::max);
+        error = error.max(relative);
     }
     // Sums of squares around a mean of three times their root, and divisions by their deviation.
-    Ok(Found { error, terms: 10 * count * s.height * s.width })
+    Ok(Outcome { error, terms: 10 * count * s.height * s.width })
 }
 
-fn pooled(t: &Trial, window: Window, channels: usize) -> Result<Found> {
+fn pool_max(c: &CheckContext, window: Window, channels: usize) -> Result<Outcome> {
     let count = 3;
     let (rows, columns) = window.output();
     let input = Shape { channels, height: window.height, width: window.width };
     let output = Shape { channels, height: rows, width: columns };
-    // Few different numbers: ties.
+    // Few different elements, so that there are ties.
     let x: Vec<f64> = random(input.len() * count, 1).iter().map(|x| x.round()).collect();
     let (dy, before) = (random(output.len() * count, 2), random(x.len(), 3));
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
     max_pool::forward(&window, &x, &mut y);
     max_pool::backward(&window, &x, &dy, &mut dx);
-    let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
-    let forward = pool::max_forward(&t.recorder, &window, channels, on_x, on_y)?;
-    let backward = pool::max_backward(&t.recorder, &window, channels, true, [on_x, on_dy, on_dx])?;
-    t.run(images(count), &[forward, backward])?;
-    let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
-    Ok(Found { error, terms: window.kernel * window.kernel })
+    let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
+    let forward = pool::max_forward(&c.context, &window, channels, gpu_x, gpu_y)?;
+    let backward = pool::max_backward(&c.context, &window, channels, true, [gpu_x, gpu_dy, gpu_dx])?;
+    c.run(images(count), &[forward, backward])?;
+    let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);
+    Ok(Outcome { error, terms: window.kernel * window.kernel })
 }
 
-fn averaged(t: &Trial, s: Shape) -> Result<Found> {
+fn pool_average(c: &CheckContext, s: Shape) -> Result<Outcome> {
     let count = 3;
     let flat = Shape::flat(s.channels);
     let (x, dy, before) =
@@ -262,35 +272,35 @@ fn averaged(t: &Trial, s: Shape) -> Result<Found> {
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
     average_pool::forward(&x, &mut y);
     average_pool::backward(&dy, &mut dx);
-    let [on_x, on_y, on_dy, on_dx] = &t.layer([s, flat], count, [&x, &dy, &before])?;
-    let forward = pool::average_forward(&t.recorder, s, on_x, on_y)?;
-    t.run(images(count), &[forward, pool::average_backward(&t.recorder, s, true, on_dy, on_dx)?])?;
-    Ok(Found {
-        error: t.error_of_activations(flat, on_y, &y)?.max(t.error(s, on_dx, &dx)?),
-        terms: s.height * s.width,
-    })
+    let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([s, flat], count, [&x, &dy, &before])?;
+    let forward = pool::average_forward(&c.context, s, gpu_x, gpu_y)?;
+    let backward = pool::average_backward(&c.context, s, true, gpu_dy, gpu_dx)?;
+    c.run(images(count), &[forward, backward])?;
+    let error = c.error_of_activations(flat, gpu_y, &y)?.max(c.error_of_gradients(s, gpu_dx, &dx)?);
+    Ok(Outcome { error, terms: s.height * s.width })
 }
 
-fn lost(t: &Trial, classes: usize) -> Result<Found> {
+fn losses(c: &CheckContext, classes: usize) -> Result<Outcome> {
     let count = 70;
     let flat = Shape::flat(classes);
-    let z = random(classes * count, 1);
+    let logits = random(classes * count, 1);
     let labels: Vec<u8> = (0..count).map(|i| (i * i % classes) as u8).collect();
-    let losses: Vec<f64> = cross_entropy::losses(&z, &labels).collect();
-    let mut gradient = vec![0.0; z.len()];
-    cross_entropy::backward(&z, &labels, &mut gradient);
-    let right = |(z, label): (&[f64], &u8)| cross_entropy::arg_max(z) == Some(usize::from(*label));
-    let wrong = z.chunks(classes).zip(&labels).filter(|pair| !right(*pair)).count();
-    let device = t.recorder.device;
+    let losses: Vec<f64> = cross_entropy::losses(&logits, &labels).collect();
+    let mut gradient = vec![0.0; logits.len()];
+    cross_entropy::backward(&logits, &labels, &mut gradient);
+    let is_wrong =
+        |(logits, label): &(&[f64], &u8)| cross_entropy::arg_max(logits) != Some(usize::from(**label));
+    let wrong = logits.chunks(classes).zip(&labels).filter(is_wrong).count();
     let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
-    let [on_z, on_gradient] = [t.gradients(flat, &z)?, t.room(flat, count)?];
-    let [on_labels, scores] = [device.holding("labels", &labels)?, t.numbers(&vec![0.0; 2 * count])?];
-    let sums = t.numbers(&[0.0; 8])?;
-    let losses_of =
-        loss::cross_entropy(&t.recorder, classes, &on_z, &on_labels, &scores, Some(&on_gradient))?;
-    let record = Record { number: 2, ..images(count) };
-    t.run(record, &[losses_of, loss::sums(&t.recorder, &scores, &sums)?])?;
+    let [gpu_logits, gpu_gradient] = [c.gradients(flat, &logits)?, c.output(flat, count)?];
+    let gpu_labels = c.context.device.buffer_with("labels", &labels)?;
+    let [scores, sums] = [c.floats(&vec![0.0; 2 * count])?, c.floats(&[0.0; 8])?];
+    let gradient_buffer = Some(&gpu_gradient);
+    let entropy =
+        loss::cross_entropy(&c.context, classes, &gpu_logits, &gpu_labels, &scores, gradient_buffer)?;
+    let params = PassParams { loss_index: 2, ..images(count) };
+    c.run(params, &[entropy, loss::sums(&c.context, &scores, &sums)?])?;
     let expected = [losses.iter().sum::<f64>(), wrong as f64];
-    let error = t.error(flat, &on_gradient, &gradient)?.max(t.difference(&sums, 4, &expected)?);
-    Ok(Found { error, terms: count + classes })
+    let error = c.error_of_gradients(flat, &gpu_gradient, &gradient)?.max(c.error(&sums, 4, &expected)?);
+    Ok(Outcome { error, terms: count + classes })
 }

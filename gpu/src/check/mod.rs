@@ -1,5 +1,4 @@
-//! Every kernel against the reference kernels of core, in f64, on shapes that are odd: what `valleys devices` and the
-//! tests of this crate run.
+//! Every kernel against the reference kernels of core, in f64, on odd shapes: what `valleys devices` and the tests run.
 
 mod layers;
 mod parameters;
@@ -7,31 +6,31 @@ mod winograd;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{self, Dispatch, Lanes, Record, Recorder, quads, tensor_len};
-use crate::paths::Paths;
+use crate::kernels::{self, BatchLayout, Dispatch, KernelContext, PassParams, channel_blocks, tensor_len};
+use crate::options::Paths;
 use half::f16;
 use valleys_core::network::Shape;
 use valleys_core::rng::{Key, Purpose, Stream};
 
 /// How far a kernel was from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
-    /// Norm of the difference, relative to the norm of what the reference gives; the largest of all outputs.
+pub struct Outcome {
+    /// Norm of the difference, relative to the norm of the reference; the largest over all outputs.
     pub error: f64,
     /// Terms of the longest sum.
     pub terms: usize,
 }
 
-/// A kernel with a shape.
+/// Kernels with a shape.
 pub struct Case {
-    /// Names of the kernels.
+    /// Names of the kernels, separated by spaces.
     pub kernels: &'static str,
-    /// The shape, in words.
+    /// The shape as text.
     pub shape: String,
     run: Run,
 }
 
-type Run = Box<dyn Fn(&Trial) -> Result<Found>>;
+type Run = Box<dyn Fn(&CheckContext) -> Result<Outcome>>;
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,26 +42,26 @@ impl Case {
     fn new(
         kernels: &'static str,
         shape: impl std::fmt::Debug,
-        run: impl Fn(&Trial) -> Result<Found> + 'static,
+        run: impl Fn(&CheckContext) -> Result<Outcome> + 'static,
     ) -> Self {
         Self { kernels, shape: format!("{shape:?}"), run: Box::new(run) }
     }
 
-    /// Runs it on a device.
+    /// Runs the kernels on a device, and compares them with the reference.
     ///
     /// # Errors
-    /// The device is lost, has no room, or refuses the kernel.
-    pub fn run(&self, device: &Device) -> Result<Found> {
-        let records = device.uniform("records", Lanes::ONE.stride())?;
-        (self.run)(&Trial { recorder: Recorder::of_one(device, &records) })
+    /// The device is lost, is out of memory, or refuses a kernel.
+    pub fn run(&self, device: &Device) -> Result<Outcome> {
+        let params = device.uniform("pass parameters", BatchLayout::SINGLE.params_stride())?;
+        (self.run)(&CheckContext { context: KernelContext::single(device, &params) })
     }
 }
 
-/// The largest error that a correct kernel makes: sums of `terms` f32 products in any order, with some operations more;
-/// and one rounding to f16, in whichever direction, where activations are stored so.
+/// The largest error of a correct kernel: that of sums of `terms` f32 products in any order and of a few more
+/// operations, and of one rounding to f16 where activations are stored so.
 pub fn tolerance(paths: Paths, terms: usize) -> f64 {
-    let stored = if paths.halves { f64::from(f16::EPSILON) } else { 0.0 };
-    stored + 4.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
+    let storage = if paths.f16 { f64::from(f16::EPSILON) } else { 0.0 };
+    storage + 4.0 * f64::from(f32::EPSILON) * (terms as f64).sqrt().max(4.0)
 }
 
 /// All cases.
@@ -70,62 +69,51 @@ pub fn cases() -> Vec<Case> {
     layers::cases().into_iter().chain(parameters::cases()).chain(winograd::cases()).collect()
 }
 
-/// Makes the programs of all cases; what they compute is not looked at.
-///
-/// # Errors
-/// As [`Case::run`].
-pub fn compile(device: &Device) -> Result<()> {
-    cases().iter().try_for_each(|case| case.run(device).map(|_| ()))
-}
-
 /// Where a case runs.
-struct Trial<'a> {
-    recorder: Recorder<'a>,
+struct CheckContext<'a> {
+    context: KernelContext<'a>,
 }
 
-impl Trial<'_> {
-    /// A buffer with a tensor (B, C, H, W) of gradients in quads of channels.
-    fn gradients(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.recorder.device.holding("gradients", &to_quads(shape, numbers))
+impl CheckContext<'_> {
+    /// A buffer with a tensor (B, C, H, W) of gradients.
+    fn gradients(&self, shape: Shape, elements: &[f64]) -> Result<wgpu::Buffer> {
+        self.context.device.buffer_with("gradients", &to_channel_blocks(shape, elements))
     }
 
-    /// The same of activations.
-    fn activations(&self, shape: Shape, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        let quads = to_quads(shape, numbers);
-        match self.recorder.halves {
-            true => {
-                let halves: Vec<u16> = quads.iter().map(|&x| f16::from_f32(x).to_bits()).collect();
-                self.recorder.device.holding("activations", &halves)
-            }
-            false => self.recorder.device.holding("activations", &quads),
+    /// A buffer with a tensor (B, C, H, W) of activations.
+    fn activations(&self, shape: Shape, elements: &[f64]) -> Result<wgpu::Buffer> {
+        let blocks = to_channel_blocks(shape, elements);
+        if !self.context.f16 {
+            return self.context.device.buffer_with("activations", &blocks);
         }
+        let bits: Vec<u16> = blocks.iter().map(|&x| f16::from_f32(x).to_bits()).collect();
+        self.context.device.buffer_with("activations", &bits)
     }
 
-    /// What is left of activations once they are stored.
-    fn stored(&self, numbers: &[f64]) -> Vec<f64> {
-        let half = |x: f64| f16::from_f32(x as f32).to_f64();
-        numbers.iter().map(|&x| if self.recorder.halves { half(x) } else { x }).collect()
+    /// Activations as they are after they were stored.
+    fn stored(&self, elements: &[f64]) -> Vec<f64> {
+        let rounded = |x: f64| if self.context.f16 { f16::from_f32(x as f32).to_f64() } else { x };
+        elements.iter().map(|&x| rounded(x)).collect()
     }
 
-    /// A buffer for a tensor of `count` images, of either kind, with other numbers in it.
-    fn room(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
+    /// A buffer for a tensor of `count` images of activations or gradients, with arbitrary content.
+    fn output(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
         let len = tensor_len(shape) * count;
-        self.recorder.device.holding("images", &vec![7.0_f32; len])
+        self.context.device.buffer_with("images", &vec![7.0_f32; len])
     }
 
-    /// The buffers of a layer both ways: what it reads, room for what it gives, the gradient of that, the gradient of what it
-    /// reads, to which its own is added.
+    /// The buffers of a layer: x, room for y, dy, and dx, to which the gradient is added.
     fn layer(
         &self,
         [input, output]: [Shape; 2],
         count: usize,
         [x, dy, dx]: [&[f64]; 3],
     ) -> Result<[wgpu::Buffer; 4]> {
-        let [on_x, on_y] = [self.activations(input, x)?, self.room(output, count)?];
-        Ok([on_x, on_y, self.gradients(output, dy)?, self.gradients(input, dx)?])
+        let [x, y] = [self.activations(input, x)?, self.output(output, count)?];
+        Ok([x, y, self.gradients(output, dy)?, self.gradients(input, dx)?])
     }
 
-    /// Weights in the orders of tables, from θ on the device, and what packs them.
+    /// Buffers for weights in the orders of tables, and the dispatches that pack them from θ on the device.
     fn packed<const N: usize>(
         &self,
         tables: [Vec<Option<usize>>; N],
@@ -133,112 +121,112 @@ impl Trial<'_> {
     ) -> Result<([wgpu::Buffer; N], Vec<Dispatch>)> {
         let mut list = Vec::with_capacity(N);
         let all = tables.map(|table| {
-            let place = |at: &Option<usize>| at.map_or(u32::MAX, |at| (OFFSET + at) as u32);
-            let table: Vec<u32> = table.iter().map(place).collect();
-            let weights = self.numbers(&vec![7.0; table.len()])?;
-            let on_device = self.recorder.device.holding("table", &table)?;
-            list.push(kernels::parameters::pack(&self.recorder, table.len(), &on_device, theta, &weights)?);
+            let index = |index: &Option<usize>| index.map_or(u32::MAX, |index| (OFFSET + index) as u32);
+            let table: Vec<u32> = table.iter().map(index).collect();
+            let weights = self.floats(&vec![7.0; table.len()])?;
+            let table_buffer = self.context.device.buffer_with("table", &table)?;
+            let pack = kernels::parameters::pack;
+            list.push(pack(&self.context, table.len(), &table_buffer, theta, &weights)?);
             Ok(weights)
         });
         let all: Vec<wgpu::Buffer> = all.into_iter().collect::<Result<_>>()?;
         Ok((all.try_into().expect("one for each table"), list))
     }
 
-    fn numbers(&self, numbers: &[f64]) -> Result<wgpu::Buffer> {
-        self.recorder.device.holding("numbers", &narrow(numbers))
+    /// A buffer with elements as f32.
+    fn floats(&self, elements: &[f64]) -> Result<wgpu::Buffer> {
+        self.context.device.buffer_with("elements", &to_f32(elements))
     }
 
-    /// The parameters' offset, and the parameters behind it.
-    fn place(&self) -> Result<wgpu::Buffer> {
-        let place = self.recorder.device.uniform("place", 16)?;
-        self.recorder.device.fill(&place, &[OFFSET as u32, 0, 0, 0]);
+    /// A uniform with the offset of the parameters in θ, and of those behind them.
+    fn place(&self, behind: usize) -> Result<wgpu::Buffer> {
+        let place = self.context.device.uniform("place", 16)?;
+        self.context.device.write(&place, &[(OFFSET + behind) as u32, 0, 0, 0]);
         Ok(place)
     }
 
-    /// Runs dispatches for a record.
-    fn run(&self, record: Record, list: &[Dispatch]) -> Result<()> {
-        let device = self.recorder.device;
-        device.fill(self.recorder.records, &[record]);
+    /// Runs dispatches with pass parameters.
+    fn run(&self, params: PassParams, list: &[Dispatch]) -> Result<()> {
+        let device = self.context.device;
+        device.write(self.context.params, &[params]);
         let mut encoder = device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, record.count, 1));
+            list.iter().for_each(|dispatch| dispatch.encode(&mut pass, 0, params.count, 1));
         }
         device.queue.submit([encoder.finish()]);
         device.wait()
     }
 
     fn read(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
-        let mut numbers = vec![0.0; len];
-        self.recorder.device.read(&mut [(buffer, 0, &mut numbers)])?;
-        Ok(numbers)
+        let mut elements = vec![0.0; len];
+        self.context.device.read(&mut [(buffer, 0, &mut elements)])?;
+        Ok(elements)
     }
 
     /// The error of a tensor (B, C, H, W) of activations.
     fn error_of_activations(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
-        if !self.recorder.halves {
-            return self.error(shape, buffer, expected);
+        if !self.context.f16 {
+            return self.error_of_gradients(shape, buffer, expected);
         }
-        let expected = to_quads(shape, expected);
+        let expected = to_channel_blocks(shape, expected);
         let words = self.read(buffer, expected.len() / 2)?;
-        let halves = words.iter().flat_map(|word| {
-            let bits = word.to_bits();
-            [bits as u16, (bits >> 16) as u16]
-        });
-        let found: Vec<f32> = halves.map(|bits| f16::from_bits(bits).to_f32()).collect();
+        let pairs = words.iter().map(|word| [word.to_bits() as u16, (word.to_bits() >> 16) as u16]);
+        let found: Vec<f32> = pairs.flatten().map(|bits| f16::from_bits(bits).to_f32()).collect();
         Ok(difference(&found, &expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()))
     }
 
     /// The error of a tensor (B, C, H, W) of gradients.
-    fn error(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
-        let expected: Vec<f64> = to_quads(shape, expected).iter().map(|&x| f64::from(x)).collect();
-        self.difference(buffer, 0, &expected)
+    fn error_of_gradients(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
+        let expected: Vec<f64> = to_channel_blocks(shape, expected).iter().map(|&x| f64::from(x)).collect();
+        self.error(buffer, 0, &expected)
     }
 
-    /// The error of the numbers of a buffer from `start` on.
-    fn difference(&self, buffer: &wgpu::Buffer, start: usize, expected: &[f64]) -> Result<f64> {
+    /// The error of the elements of a buffer from `start` on.
+    fn error(&self, buffer: &wgpu::Buffer, start: usize, expected: &[f64]) -> Result<f64> {
         let found = self.read(buffer, start + expected.len())?;
         Ok(difference(&found[start..], expected))
     }
 }
 
-/// The norm of the difference, relative.
+/// The norm of the difference, relative to the norm of what is expected.
 fn difference(found: &[f32], expected: &[f64]) -> f64 {
     let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let apart = found.iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
-    apart.sqrt() / norm.max(f64::MIN_POSITIVE)
+    let squares = found.iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
+    squares.sqrt() / norm.max(f64::MIN_POSITIVE)
 }
 
-/// Where parameters begin in θ: not at the beginning.
+/// Where parameters start in θ: not at its start.
 const OFFSET: usize = 5;
 
-/// A record of `count` images.
-fn images(count: usize) -> Record {
-    Record { count: count as u32, ..Record::default() }
+/// Pass parameters of a batch of `count` images.
+fn images(count: usize) -> PassParams {
+    PassParams { count: count as u32, ..PassParams::default() }
 }
 
-fn to_quads(shape: Shape, numbers: &[f64]) -> Vec<f32> {
+/// A tensor (B, C, H, W) in the layout of the device: (B, H, W, channel blocks, 4).
+fn to_channel_blocks(shape: Shape, elements: &[f64]) -> Vec<f32> {
     let Shape { channels, height, width } = shape;
-    let (area, wide) = (height * width, quads(channels) * 4);
-    let mut to = vec![0.0; numbers.len() / channels * wide];
-    for (i, &number) in numbers.iter().enumerate() {
-        let (image, channel, place) = (i / (channels * area), i / area % channels, i % area);
-        to[(image * area + place) * wide + channel] = number as f32;
+    let (area, padded) = (height * width, channel_blocks(channels) * 4);
+    let mut to = vec![0.0; elements.len() / channels * padded];
+    for (i, &element) in elements.iter().enumerate() {
+        let (image, channel, position) = (i / (channels * area), i / area % channels, i % area);
+        to[(image * area + position) * padded + channel] = element as f32;
     }
     to
 }
 
-fn narrow(numbers: &[f64]) -> Vec<f32> {
-    numbers.iter().map(|&x| x as f32).collect()
+fn to_f32(elements: &[f64]) -> Vec<f32> {
+    elements.iter().map(|&x| x as f32).collect()
 }
 
-/// Numbers around 0 that an f16 holds.
+/// Normal random numbers that f16 represents exactly.
 fn random(len: usize, seed: u64) -> Vec<f64> {
     let mut stream = Stream::new(Key::new(seed, 0), Purpose::Perturbation, 0, 0);
     (0..len).map(|_| (stream.normal() * 256.0).round() / 256.0).collect()
 }
 
-/// θ with `parameters` at their place.
+/// θ with `parameters` at [`OFFSET`].
 fn theta(parameters: &[f64]) -> Vec<f64> {
     [&[9.0; OFFSET], parameters, &[9.0; 3]].concat()
 }

@@ -1,81 +1,83 @@
 //! θ, batches, matrices.
 
-use super::{Case, Found, Trial, images, random};
+use super::{Case, CheckContext, Outcome, images, random, to_f32};
 use crate::error::Result;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
-use crate::kernels::{Record, parameters, peak, quads, samples, tangent_removal};
+use crate::kernels::{PassParams, channel_blocks, fma_throughput, parameters, samples, tangent_removal};
+use crate::key::augment_code;
 use crate::palette::Palette;
 use valleys_core::engine::tangent;
 use valleys_core::network::{CropFlip, CropFlipDraw, Shape};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::MAX_VERTICES;
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for terms in [1, 3, 8] {
-        all.push(Case::new("mix", terms, move |t| mixed(t, terms)));
+        all.push(Case::new("mix", terms, move |c| mix(c, terms)));
     }
-    all.push(Case::new("step", 37, |t| stepped(t, 37)));
+    all.push(Case::new("step", 37, |c| step(c, 37)));
     for terms in [2, 3, 5] {
-        all.push(Case::new("across_dots across_solve across_apply", terms, move |t| projected(t, terms)));
+        let kernels = "tangent_dots tangent_solve tangent_remove";
+        all.push(Case::new(kernels, terms, move |c| remove_tangent(c, terms)));
     }
-    for (padding, bytes) in [(0, false), (4, false), (0, true), (4, true)] {
-        let what = format!("padding {padding}, {}", if bytes { "bytes" } else { "numbers" });
-        all.push(Case::new("gather", what, move |t| gathered(t, padding, bytes)));
+    for (padding, has_palette) in [(0, false), (4, false), (0, true), (4, true)] {
+        let shape = format!("padding {padding}, {}", if has_palette { "bytes" } else { "f32" });
+        all.push(Case::new("gather", shape, move |c| gather(c, padding, has_palette)));
     }
     for transposed in [[false, false], [false, true], [true, false], [true, true]] {
         for [rows, columns, depth] in [[17, 13, 10], [64, 300, 32], [1, 1, 1], [9, 4, 7]] {
             let gemm = Gemm { rows, columns, depth, transposed, distances: false };
-            all.push(Case::new("gemm", gemm, move |t| product(t, gemm)));
+            all.push(Case::new("gemm", gemm, move |c| multiply(c, gemm)));
         }
     }
-    all.push(Case::new("peak", 64, chained));
+    all.push(Case::new("fma_throughput", 64, chains));
     let distances = Gemm { rows: 11, columns: 11, depth: 6, transposed: [false, true], distances: true };
-    all.push(Case::new("gemm", distances, move |t| product(t, distances)));
+    all.push(Case::new("gemm", distances, move |c| multiply(c, distances)));
     all
 }
 
-fn mixed(t: &Trial, terms: usize) -> Result<Found> {
+fn mix(c: &CheckContext, terms: usize) -> Result<Outcome> {
     let len = 133;
     let weights = random(terms, 1);
-    let centres: Vec<Vec<f64>> = (0..terms).map(|i| random(len, 2 + i as u64)).collect();
+    let points: Vec<Vec<f64>> = (0..terms).map(|i| random(len, 2 + i as u64)).collect();
     let expected: Vec<f64> =
-        (0..len).map(|i| weights.iter().zip(&centres).map(|(w, c)| w * c[i]).sum()).collect();
-    let on_device = centres.iter().map(|centre| t.numbers(centre)).collect::<Result<Vec<_>>>()?;
-    let theta = t.numbers(&vec![7.0; len])?;
-    let mut record = images(1);
-    record.mix.iter_mut().zip(&weights).for_each(|(to, &weight)| *to = weight as f32);
-    t.run(record, &parameters::mix(&t.recorder, len, &theta, &on_device.iter().collect::<Vec<_>>())?)?;
-    Ok(Found { error: t.difference(&theta, 0, &expected)?, terms })
+        (0..len).map(|i| weights.iter().zip(&points).map(|(w, p)| w * p[i]).sum()).collect();
+    let gpu_points = points.iter().map(|point| c.floats(point)).collect::<Result<Vec<_>>>()?;
+    let theta = c.floats(&vec![7.0; len])?;
+    let mut params = images(1);
+    params.mix.iter_mut().zip(&weights).for_each(|(to, &weight)| *to = weight as f32);
+    c.run(params, &parameters::mix(&c.context, len, &theta, &gpu_points.iter().collect::<Vec<_>>())?)?;
+    Ok(Outcome { error: c.error(&theta, 0, &expected)?, terms })
 }
 
-fn stepped(t: &Trial, len: usize) -> Result<Found> {
-    let [g, theta, c, v] = [1, 2, 3, 4].map(|seed| random(len, seed));
+fn step(c: &CheckContext, len: usize) -> Result<Outcome> {
+    let [g, theta, point, v] = [1, 2, 3, 4].map(|seed| random(len, seed));
     let (rate, momentum, decay, weight) = (0.125, 0.875, 0.25, 0.5);
     let moved: Vec<f64> = (0..len).map(|i| momentum * v[i] + weight * (g[i] + decay * theta[i])).collect();
-    let expected: Vec<f64> = c.iter().zip(&moved).map(|(c, v)| c - rate * v).collect();
-    let buffers = [t.numbers(&g)?, t.numbers(&theta)?, t.numbers(&c)?, t.numbers(&v)?];
-    let [on_g, on_theta, on_c, on_v] = &buffers;
-    let record = Record {
-        rate: rate as f32,
+    let expected: Vec<f64> = point.iter().zip(&moved).map(|(point, v)| point - rate * v).collect();
+    let [gpu_g, gpu_theta, gpu_point, gpu_v] =
+        &[c.floats(&g)?, c.floats(&theta)?, c.floats(&point)?, c.floats(&v)?];
+    let params = PassParams {
+        learning_rate: rate as f32,
         momentum: momentum as f32,
-        decay: decay as f32,
-        weight: weight as f32,
+        weight_decay: decay as f32,
+        slot_weight: weight as f32,
         ..images(1)
     };
-    t.run(record, &[parameters::step(&t.recorder, len, [on_g, on_theta, on_c, on_v])?])?;
-    Ok(Found { error: t.difference(on_c, 0, &expected)?.max(t.difference(on_v, 0, &moved)?), terms: 4 })
+    c.run(params, &[parameters::step(&c.context, len, [gpu_g, gpu_theta, gpu_point, gpu_v])?])?;
+    Ok(Outcome { error: c.error(gpu_point, 0, &expected)?.max(c.error(gpu_v, 0, &moved)?), terms: 4 })
 }
 
-fn projected(t: &Trial, terms: usize) -> Result<Found> {
+fn remove_tangent(c: &CheckContext, terms: usize) -> Result<Outcome> {
     let len = 1037;
     let (g, theta) = (random(len, 1), random(len, 2));
-    let centres: Vec<Vec<f64>> = (0..terms).map(|i| random(len, 3 + i as u64)).collect();
+    let points: Vec<Vec<f64>> = (0..terms).map(|i| random(len, 3 + i as u64)).collect();
     let (decay, share) = (0.25, 0.75);
     let mut expected: Vec<f64> = g.iter().zip(&theta).map(|(g, theta)| g + decay * theta).collect();
     let direction =
-        |i: usize| -> Vec<f64> { centres[i + 1].iter().zip(&centres[0]).map(|(c, b)| c - b).collect() };
+        |i: usize| -> Vec<f64> { points[i + 1].iter().zip(&points[0]).map(|(p, b)| p - b).collect() };
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut gram = [[0.0; MAX_VERTICES]; MAX_VERTICES];
     let mut products = [0.0; MAX_VERTICES];
@@ -87,30 +89,27 @@ fn projected(t: &Trial, terms: usize) -> Result<Found> {
     for (i, coefficient) in coefficients.iter().enumerate().take(terms - 1) {
         expected.iter_mut().zip(direction(i)).for_each(|(g, d)| *g -= share * coefficient * d);
     }
-    let on_device = centres.iter().map(|centre| t.numbers(centre)).collect::<Result<Vec<_>>>()?;
-    let buffers = [
-        t.numbers(&theta)?,
-        t.numbers(&g)?,
-        t.numbers(&vec![0.0; tangent_removal::PART_LEN])?,
-        t.numbers(&[0.0; 16])?,
-    ];
-    let [on_theta, on_g, part, found] = &buffers;
-    let list = tangent_removal::project(
-        &t.recorder,
+    let gpu_points = points.iter().map(|point| c.floats(point)).collect::<Result<Vec<_>>>()?;
+    let [gpu_theta, gpu_g] = [c.floats(&theta)?, c.floats(&g)?];
+    let partial = c.floats(&vec![0.0; tangent_removal::PARTIAL_LEN])?;
+    let coefficients = c.floats(&[0.0; tangent_removal::COEFFICIENTS_LEN])?;
+    let list = tangent_removal::remove_tangent(
+        &c.context,
         len,
-        [on_theta, on_g, part, found],
-        &on_device.iter().collect::<Vec<_>>(),
+        [&gpu_theta, &gpu_g, &partial, &coefficients],
+        &gpu_points.iter().collect::<Vec<_>>(),
     )?;
-    t.run(Record { decay: decay as f32, share: share as f32, ..images(1) }, &list)?;
-    Ok(Found { error: t.difference(on_g, 0, &expected)?, terms: len })
+    let params = PassParams { weight_decay: decay as f32, tangent_removal: share as f32, ..images(1) };
+    c.run(params, &list)?;
+    Ok(Outcome { error: c.error(&gpu_g, 0, &expected)?, terms: len })
 }
 
-fn gathered(t: &Trial, padding: usize, bytes: bool) -> Result<Found> {
-    // An odd number of numbers: the bytes of a sample begin anywhere in a word.
+fn gather(c: &CheckContext, padding: usize, has_palette: bool) -> Result<Outcome> {
+    // An odd number of elements, so that the bytes of a sample start anywhere in a word.
     let shape = Shape { channels: 3, height: 5, width: 7 };
     let (count, total, split) = (7, 12, 5);
     let mut all = random(shape.len() * total, 1);
-    if bytes {
+    if has_palette {
         all.iter_mut().for_each(|x| *x = (*x * 100.0).round() / 7.0);
     }
     let border = [0.5_f32, -1.0, 0.25];
@@ -119,81 +118,79 @@ fn gathered(t: &Trial, padding: usize, bytes: bool) -> Result<Found> {
     for i in 0..count {
         let sample = (i * 5 + 3) % total;
         let stream = || Stream::new(Key::new(7, 0), Purpose::Augment, 0, sample as u32);
-        let image = &all[sample * shape.len()..][..shape.len()];
-        let image: Vec<f32> = image.iter().map(|&x| x as f32).collect();
+        let image = to_f32(&all[sample * shape.len()..][..shape.len()]);
         let mut copy = image.clone();
         let mut code = 0;
         if padding > 0 {
             CropFlip { shape, padding, border: &border[..] }.apply(&mut stream(), &image, &mut copy);
-            code = samples::code(CropFlipDraw::draw(&mut stream(), padding));
+            code = augment_code(CropFlipDraw::draw(&mut stream(), padding));
         }
         order.push([sample as u32, code]);
         expected.extend(copy.iter().map(|&x| f64::from(x)));
     }
-    let device = t.recorder.device;
+    let device = c.context.device;
     let plane = shape.height * shape.width;
-    let narrow: Vec<f32> = all.iter().map(|&x| x as f32).collect();
-    let palette = Palette::of(&narrow, shape.len(), plane).filter(|_| bytes);
-    let on_device =
-        palette.as_ref().map(|palette| device.holding("numbers", &palette.numbers)).transpose()?;
-    let parts = [0..split * shape.len(), split * shape.len()..narrow.len()].map(|part| match &palette {
-        Some(palette) => device.holding("samples", &palette.bytes[part]),
-        None => device.holding("samples", &narrow[part]),
+    let elements = to_f32(&all);
+    let palette = Palette::of(&elements, shape.len(), plane).filter(|_| has_palette);
+    let gpu_palette =
+        palette.as_ref().map(|palette| device.buffer_with("palette", &palette.values)).transpose()?;
+    let at = split * shape.len();
+    let [first, second] = [0..at, at..elements.len()].map(|range| match &palette {
+        Some(palette) => device.buffer_with("samples", &palette.bytes[range]),
+        None => device.buffer_with("samples", &elements[range]),
     });
-    let [first, second] = parts;
-    let parts = [first?, second?];
+    let chunks = [first?, second?];
     let buffers = [
-        device.holding("labels", &labels)?,
-        device.holding("order", &order)?,
-        t.room(shape, count)?,
-        t.numbers(&[0.0; 7])?,
+        device.buffer_with("labels", &labels)?,
+        device.buffer_with("order", &order)?,
+        c.output(shape, count)?,
+        c.floats(&[0.0; 7])?,
     ];
-    let border = device.holding("border", &border)?;
+    let border = device.buffer_with("border", &border)?;
     let border = (padding > 0).then_some((&border, padding));
-    let palette = on_device.as_ref().map(|palette| (palette, plane));
-    let chunk = |i: usize, first, count| Chunk { samples: &parts[i], palette, first, count };
+    let palette = gpu_palette.as_ref().map(|palette| (palette, plane));
+    let chunk = |i: usize, first, count| Chunk { samples: &chunks[i], palette, first, count };
     let list = [chunk(0, 0, split), chunk(1, split, total - split)]
-        .map(|chunk| samples::gather(&t.recorder, shape, chunk, border, buffers.each_ref()));
+        .map(|chunk| samples::gather(&c.context, shape, chunk, border, buffers.each_ref()));
     let list = list.into_iter().collect::<Result<Vec<_>>>()?;
-    t.run(images(count), &list)?;
-    // Labels are whole numbers in the bits of the device's.
-    let found = t.read(&buffers[3], count)?;
-    let right = found.iter().zip(&order).all(|(found, [sample, _])| found.to_bits() == sample % 4);
-    let error = t.error_of_activations(shape, &buffers[2], &expected)?;
-    Ok(Found { error: if right { error } else { f64::INFINITY }, terms: 1 })
+    c.run(images(count), &list)?;
+    // Labels are integers; they are read as the bits of floats.
+    let found = c.read(&buffers[3], count)?;
+    let are_equal = found.iter().zip(&order).all(|(found, [sample, _])| found.to_bits() == sample % 4);
+    let error = c.error_of_activations(shape, &buffers[2], &expected)?;
+    Ok(Outcome { error: if are_equal { error } else { f64::INFINITY }, terms: 1 })
 }
 
-fn product(t: &Trial, gemm: Gemm) -> Result<Found> {
+fn multiply(c: &CheckContext, gemm: Gemm) -> Result<Outcome> {
     let Gemm { rows, columns, depth, transposed, distances } = gemm;
     let (a, b) = (random(rows * depth, 1), random(depth * columns, 2));
-    let mut c = vec![0.0; rows * columns];
-    for (i, c) in c.iter_mut().enumerate() {
+    let mut product = vec![0.0; rows * columns];
+    for (i, to) in product.iter_mut().enumerate() {
         let (row, column) = (i / columns, i % columns);
-        *c = (0..depth)
-            .map(|k| {
-                let a = a[if transposed[0] { k * rows + row } else { row * depth + k }];
-                let b = b[if transposed[1] { column * depth + k } else { k * columns + column }];
-                if distances { (a - b) * (a - b) } else { a * b }
-            })
-            .sum();
+        let term = |k| {
+            let a = a[if transposed[0] { k * rows + row } else { row * depth + k }];
+            let b = b[if transposed[1] { column * depth + k } else { k * columns + column }];
+            if distances { (a - b) * (a - b) } else { a * b }
+        };
+        *to = (0..depth).map(term).sum();
     }
-    // A row of a matrix lies as the channels of an image of one place.
-    let [of_a, of_b] = [(transposed[0], rows, depth), (transposed[1], depth, columns)]
+    // The rows of a matrix have the layout of images of one position.
+    let [row_of_a, row_of_b] = [(transposed[0], rows, depth), (transposed[1], depth, columns)]
         .map(|(transposed, rows, columns)| Shape::flat(if transposed { rows } else { columns }));
-    let on_c = t.numbers(&vec![7.0; rows * quads(columns) * 4])?;
-    let [on_a, on_b] = [t.gradients(of_a, &a)?, t.gradients(of_b, &b)?];
-    t.run(images(1), &[gemm.dispatch(&t.recorder, [&on_a, &on_b, &on_c])?])?;
-    Ok(Found { error: t.error(Shape::flat(columns), &on_c, &c)?, terms: depth })
+    let gpu_c = c.floats(&vec![7.0; rows * channel_blocks(columns) * 4])?;
+    let [gpu_a, gpu_b] = [c.gradients(row_of_a, &a)?, c.gradients(row_of_b, &b)?];
+    c.run(images(1), &[gemm.dispatch(&c.context, [&gpu_a, &gpu_b, &gpu_c])?])?;
+    Ok(Outcome { error: c.error_of_gradients(Shape::flat(columns), &gpu_c, &product)?, terms: depth })
 }
 
-fn chained(t: &Trial) -> Result<Found> {
+fn chains(c: &CheckContext) -> Result<Outcome> {
     let threads = 64;
-    let y = t.numbers(&vec![0.0; 4 * threads])?;
-    t.run(images(1), &[peak::peak(&t.recorder, threads, &y)?])?;
+    let y = c.floats(&vec![0.0; 4 * threads])?;
+    c.run(images(1), &[fma_throughput::fma_throughput(&c.context, threads, &y)?])?;
     let sum =
         |factor: f64| -> f64 { (0..8).map(|i| (0..512).fold(f64::from(i), |s, _| s * factor + 0.5)).sum() };
     let expected: Vec<f64> = (0..threads)
         .flat_map(|thread| [sum(f64::from(0.999_f32 + (thread % 2) as f32 * 0.0001)); 4])
         .collect();
-    Ok(Found { error: t.difference(&y, 0, &expected)?, terms: 512 * 512 })
+    Ok(Outcome { error: c.error(&y, 0, &expected)?, terms: 512 * 512 })
 }

@@ -1,17 +1,18 @@
-//! Minimal filtering against the reference's convolutions.
+//! Winograd convolutions against the direct convolutions of the reference.
 
-use super::{Case, Found, Trial, images, random, theta};
+use super::{Case, CheckContext, Outcome, images, random, theta};
 use crate::error::Result;
-use crate::kernels::correlation::Correlation;
+use crate::kernels::convolution::Convolution;
 use crate::kernels::whole;
-use crate::kernels::winograd::{Filtering, Winograd, transform_weights};
+use crate::kernels::winograd::{WinogradConvolution, transform_weights};
+use crate::options::Winograd;
 use valleys_core::kernels::{Window, convolution, relu};
 use valleys_core::network::Shape;
 
-/// Channels, rows and columns before; channels after; padding; whether there are a bias and a ReLU; images.
-type Filtered = ([usize; 3], usize, usize, bool, usize);
+/// Channels, rows and columns of the input; outputs; padding; whether there are a bias and a ReLU; images.
+type WinogradCase = ([usize; 3], usize, usize, bool, usize);
 
-const CONVOLUTIONS: [Filtered; 8] = [
+const CONVOLUTIONS: [WinogradCase; 8] = [
     ([16, 32, 32], 16, 1, false, 1),
     ([16, 8, 8], 64, 1, false, 3),
     ([64, 7, 9], 16, 1, true, 2),
@@ -22,24 +23,24 @@ const CONVOLUTIONS: [Filtered; 8] = [
     ([6, 4, 3], 16, 2, false, 3),
 ];
 
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let of = |winograd| {
         CONVOLUTIONS.into_iter().map(move |case| {
             let kernels = "winograd_weights winograd_inputs winograd_products winograd_outputs";
-            Case::new(kernels, (winograd, case), move |t| filtered(t, winograd, case))
+            Case::new(kernels, (winograd, case), move |c| convolve(c, winograd, case))
         })
     };
     of(Winograd::F2).chain(of(Winograd::F4)).collect()
 }
 
-fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
+fn convolve(c: &CheckContext, winograd: Winograd, case: WinogradCase) -> Result<Outcome> {
     let ([channels, height, width], outputs, padding, bias, count) = case;
     let input = Shape { channels, height, width };
     let window = Window { height, width, kernel: 3, stride: 1, padding };
     let (rows, columns) = window.output();
     let output = Shape { channels: outputs, height: rows, width: columns };
-    let correlation = Correlation { input, output, kernel: [3; 2], stride: 1, padding, bias, logits: false };
-    let filtering = Filtering::of(correlation, winograd).expect("3 x 3 taps, one apart");
+    let direct = Convolution { input, output, kernel: [3; 2], stride: 1, padding, bias, f32_output: false };
+    let conv = WinogradConvolution::of(direct, winograd).expect("3 x 3 taps with stride 1");
     let parameters = random(outputs * channels * 9 + if bias { outputs } else { 0 }, 1);
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
 
@@ -53,34 +54,35 @@ fn filtered(t: &Trial, winograd: Winograd, case: Filtered) -> Result<Found> {
     let mut dx = before.clone();
     convolution::backward_data(&window, &parameters, &dy, &mut dx, count);
 
-    let recorder = &t.recorder;
-    let all = t.numbers(&theta(&parameters))?;
-    // Both directions in one buffer, as a network has them.
-    let tables = [correlation.forward_table(), correlation.backward_table()];
+    let context = &c.context;
+    let gpu_theta = c.floats(&theta(&parameters))?;
+    // Both directions in one buffer, as in a network.
+    let tables = [direct.forward_table(), direct.backward_table()];
     let starts = [0, tables[0].len()];
-    let ([weights, biases], mut list) = t.packed([tables.concat(), correlation.bias_table()], &all)?;
-    let lens = [false, true].map(|back| filtering.weights_len(back));
+    let ([weights, biases], mut list) = c.packed([tables.concat(), direct.bias_table()], &gpu_theta)?;
+    let lens = [false, true].map(|is_backward| conv.weights_len(is_backward));
     let at = [0, lens[0].next_multiple_of(64)];
-    let mut table = filtering.weights_table(false, starts[0], at[0]);
-    table.extend(filtering.weights_table(true, starts[1], at[1]));
-    let transformed = t.numbers(&vec![7.0; at[1] + lens[1]])?;
-    let on_device = recorder.device.holding("table", &table)?;
-    list.push(transform_weights(recorder, winograd, table.len(), &on_device, &weights, &transformed)?);
+    let mut table = conv.weights_table(false, starts[0], at[0]);
+    table.extend(conv.weights_table(true, starts[1], at[1]));
+    let transformed = c.floats(&vec![7.0; at[1] + lens[1]])?;
+    let table_buffer = context.device.buffer_with("table", &table)?;
+    let transform = transform_weights(context, winograd, table.len(), &table_buffer, &weights, &transformed)?;
+    list.push(transform);
     let part = |i: usize| wgpu::BufferBinding {
         buffer: &transformed,
         offset: 4 * at[i] as u64,
         size: wgpu::BufferSize::new(4 * lens[i] as u64),
     };
-    let [v, m] = filtering.planes_len(count).map(|len| t.numbers(&vec![7.0; len]));
-    let planes = [v?, m?];
-    let [on_x, on_y, on_dy, on_dx] = &t.layer([input, output], count, [&x, &dy, &before])?;
-    let on_bias = bias.then(|| whole(&biases));
-    list.extend(filtering.forward(recorder, bias, on_x, part(0), on_bias, &planes, on_y)?);
-    list.extend(filtering.backward_data(recorder, true, on_dy, part(1), &planes, on_dx)?);
-    t.run(images(count), &list)?;
-    let error = t.error_of_activations(output, on_y, &y)?.max(t.error(input, on_dx, &dx)?);
-    // Sums at a point are over channels. Their error grows like the root of the terms: as many more of them as explain
-    // its amplification.
-    let amplified = winograd.amplification().powi(2).ceil() as usize;
-    Ok(Found { error, terms: channels.max(outputs) * amplified })
+    let [inputs, products] = conv.scratch_len(count).map(|len| c.floats(&vec![7.0; len]));
+    let scratch = [inputs?, products?];
+    let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
+    let gpu_bias = bias.then(|| whole(&biases));
+    list.extend(conv.forward(context, bias, gpu_x, part(0), gpu_bias, &scratch, gpu_y)?);
+    list.extend(conv.backward_data(context, true, gpu_dy, part(1), &scratch, gpu_dx)?);
+    c.run(images(count), &list)?;
+    let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);
+    // A sum at a point is over channels. Errors grow like the root of the number of terms, so the amplification counts
+    // with its square.
+    let amplification = winograd.amplification().powi(2).ceil() as usize;
+    Ok(Outcome { error, terms: channels.max(outputs) * amplification })
 }

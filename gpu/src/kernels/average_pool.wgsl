@@ -1,39 +1,44 @@
-// The mean of each channel; backward every place gets its share of the gradient.
+// The mean of each channel; backward, every position gets its share of the gradient.
 
-#if BACKWARD
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-#else
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
-@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
-#end
+#import prelude
 
-@compute @workgroup_size($SIZE)
+const AREA = 9;
+const BLOCKS = 2;
+const BACKWARD = false;
+// Whether dx is added to what is there.
+const ACCUMULATE = true;
+
+@group(0) @binding(1) var<storage, read> x: array<ChannelBlock>; // if !BACKWARD
+@group(0) @binding(2) var<storage, read_write> y: array<ChannelBlock>; // if !BACKWARD
+@group(0) @binding(3) var<storage, read> dy: array<vec4f>; // if BACKWARD
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>; // if BACKWARD
+
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-#if BACKWARD
-    if (thread >= record.count * $(AREA*QUADS)) {
-        return;
+    if (BACKWARD) {
+        if (thread >= params.count * (AREA * BLOCKS)) {
+            return;
+        }
+        let i = model * (IMAGES * AREA * BLOCKS) + thread;
+        let g = dy[i / (AREA * BLOCKS) * BLOCKS + i % BLOCKS] * (1 / f32(AREA));
+        if (ACCUMULATE) {
+            dx[i] += g;
+        } else {
+            dx[i] = g;
+        }
+    } else {
+        if (thread >= params.count * BLOCKS) {
+            return;
+        }
+        let i = model * (IMAGES * BLOCKS) + thread;
+        let first = i / BLOCKS * (AREA * BLOCKS) + i % BLOCKS;
+        var sum = vec4f();
+        for (var p = 0u; p < AREA; p++) {
+            sum += load(x[first + p * BLOCKS]);
+        }
+        y[i] = store(sum * (1 / f32(AREA)));
     }
-    let i = lane * $(IMAGES*AREA*QUADS) + thread;
-    let g = x[i / $(AREA*QUADS) * $QUADS + i % $QUADS] * (1.0 / $(AREA).0);
-#if ACCUMULATE
-    y[i] += g;
-#else
-    y[i] = g;
-#end
-#else
-    if (thread >= record.count * $QUADS) {
-        return;
-    }
-    let i = lane * $(IMAGES*QUADS) + thread;
-    let first = i / $QUADS * $(AREA*QUADS) + i % $QUADS;
-    var sum = vec4f();
-    for (var p = 0u; p < $AREA; p++) {
-        sum += wide(x[first + p * $QUADS]);
-    }
-    y[i] = narrow(sum * (1.0 / $(AREA).0));
-#end
 }

@@ -1,228 +1,256 @@
-//! Batch norms with batch statistics, the additions and ReLUs that follow them, and sums over places.
+//! Batch norms with the statistics of a batch, the residual and the ReLU fused with them, and sums over positions.
 
 use super::{
-    Dispatch, Grid, MOMENTS, MOMENTS_JOIN, NORMALISE, NORMALISE_BACKWARD, Recorder, STATISTICS, SUMS,
-    SUMS_JOIN, quads, whole,
+    Dispatch, Grid, KernelContext, MOMENTS, MOMENTS_REDUCE, NORMALISE, NORMALISE_BACKWARD, ROW_SUMS,
+    ROW_SUMS_REDUCE, STATISTICS, channel_blocks, whole,
 };
 use crate::error::Result;
 use valleys_core::network::Shape;
+use valleys_core::network::graph::{Op, OpKind};
 
-/// A batch norm, or none of it: the shape of what it reads, and what follows it in the same sweep over memory.
+/// A batch norm, the addition of a residual, a ReLU: those of the three that an operation has, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Normalise {
-    /// Shape of an image before and after it.
+pub(crate) struct Normalisation {
+    /// Shape of one image before and after it.
     pub shape: Shape,
-    /// Whether there is a batch norm at all.
+    /// Whether there is a batch norm.
     pub norm: bool,
-    /// Whether another branch is added.
-    pub add: bool,
-    /// Whether what is below 0 is cut off.
+    /// Whether a residual is added.
+    pub residual: bool,
+    /// Whether there is a ReLU.
     pub relu: bool,
 }
 
-/// What backward needs and gives.
+/// Buffers that [`Normalisation::backward_sums`] and [`Normalisation::backward`] read and write.
 #[derive(Clone, Copy, Debug)]
-pub struct Back<'a> {
+pub(crate) struct BackwardBuffers<'a> {
     /// Gradient of the output.
     pub dz: &'a wgpu::Buffer,
-    /// Input, `norm` and the means of [`Normalise::backward_sums`]; read where there is a batch norm.
+    /// Input; read where there is a batch norm.
     pub x: &'a wgpu::Buffer,
-    /// How the batch norm acts.
+    /// Coefficients of the batch norm.
     pub norm: &'a wgpu::Buffer,
-    /// Means of the gradient.
+    /// Means that [`Normalisation::backward_sums`] writes and [`Normalisation::backward`] reads.
     pub means: &'a wgpu::Buffer,
     /// Output; read where there is a ReLU.
     pub z: &'a wgpu::Buffer,
-    /// Gradient of the input, and whether it is added to what is there.
+    /// Gradient of the input, and whether it is added to the content.
     pub dx: (&'a wgpu::Buffer, bool),
-    /// Gradient of the other branch, likewise.
-    pub dother: Option<(&'a wgpu::Buffer, bool)>,
+    /// Gradient of the residual, likewise.
+    pub dresidual: Option<(&'a wgpu::Buffer, bool)>,
 }
 
-/// How the places of a batch are split in parts whose moments are known.
+/// How the positions of a batch are split into the parts of partial moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parts {
-    /// So many, each with every so-many-th place.
-    Strides(usize),
-    /// Of so many places in a row.
+pub(crate) enum MomentParts {
+    /// So many parts; part i has every position ≡ i.
+    Strided(usize),
+    /// Parts of so many consecutive positions.
     Runs(usize),
 }
 
-/// What the moments of a batch give.
+/// Buffers that [`Normalisation::reduce_moments`] reads and writes.
 #[derive(Clone, Copy, Debug)]
-pub struct Acts<'a> {
-    /// Where γ and β are in θ.
+pub(crate) struct NormBuffers<'a> {
+    /// Offset of γ, then β, in θ.
     pub place: &'a wgpu::Buffer,
-    /// θ.
     pub theta: &'a wgpu::Buffer,
-    /// How the batch norm acts.
+    /// Coefficients of the batch norm.
     pub norm: &'a wgpu::Buffer,
-    /// Sums over batches, to which those of this one are added by its share.
+    /// Statistics of the network, to which those of the batch are added with the batch's share as weight.
     pub statistics: Option<&'a wgpu::Buffer>,
 }
 
-/// Part sums of a channel.
-fn splits(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
-    let places = batch * shape.height * shape.width;
-    (recorder.threads() / quads(shape.channels)).min(places / 8).clamp(1, 256)
+/// Partial sums of a channel block.
+fn splits(context: &KernelContext, shape: Shape, batch: usize) -> usize {
+    let positions = batch * shape.height * shape.width;
+    (context.invocations() / channel_blocks(shape.channels)).min(positions / 8).clamp(1, 256)
 }
 
-/// Numbers of the part sums of all functions of this file, without those of [`Parts::Runs`].
-pub fn part_len(recorder: &Recorder, shape: Shape, batch: usize) -> usize {
-    splits(recorder, shape, batch) * quads(shape.channels) * 8
+/// Elements of the partial sums of all functions of this module, but for [`MomentParts::Runs`].
+pub(crate) fn partial_len(context: &KernelContext, shape: Shape, batch: usize) -> usize {
+    splits(context, shape, batch) * channel_blocks(shape.channels) * 8
 }
 
-/// Numbers of the moments of so many places in a row.
-pub fn moments_len(shape: Shape, batch: usize, run: usize) -> usize {
-    (batch * shape.height * shape.width).div_ceil(run) * quads(shape.channels) * 8
+/// Elements of the partial moments of runs of `run` positions.
+pub(crate) fn moments_len(shape: Shape, batch: usize, run: usize) -> usize {
+    (batch * shape.height * shape.width).div_ceil(run) * channel_blocks(shape.channels) * 8
 }
 
-fn area(shape: Shape) -> i64 {
-    (shape.height * shape.width) as i64
-}
+impl Normalisation {
+    /// The batch norm, the residual and the ReLU of an operation.
+    pub fn of(op: &Op) -> Self {
+        let (norm, residual) = (op.kind == OpKind::BatchNorm, op.residual.is_some());
+        Self { shape: op.output_shape, norm, residual, relu: op.relu }
+    }
 
-impl Normalise {
-    /// Numbers of `norm`: how the batch norm acts.
+    /// Elements of the coefficients of a batch norm.
+    ///
+    /// # Layout
+    /// (4, channel blocks, 4): mean, 1/√(variance + ε), γ/√(variance + ε), β.
     pub fn norm_len(&self) -> usize {
-        16 * quads(self.shape.channels)
+        16 * channel_blocks(self.shape.channels)
     }
 
-    fn values(&self, splits: usize) -> Vec<(&'static str, i64)> {
-        vec![
-            ("AREA", area(self.shape)),
-            ("QUADS", quads(self.shape.channels) as i64),
-            ("CHANNELS", self.shape.channels as i64),
-            ("SPLITS", splits as i64),
-            ("NORM", self.norm.into()),
-            ("ADD", self.add.into()),
-            ("RELU", self.relu.into()),
-        ]
+    fn area(&self) -> usize {
+        self.shape.height * self.shape.width
     }
 
-    /// Finds how the batch norm acts on a batch.
+    fn blocks(&self) -> usize {
+        channel_blocks(self.shape.channels)
+    }
+
+    /// Values of parameters that several kernels have.
+    fn shape_values(&self) -> [(&'static str, i64); 2] {
+        [("AREA", self.area() as i64), ("BLOCKS", self.blocks() as i64)]
+    }
+
+    fn channels(&self) -> (&'static str, i64) {
+        ("CHANNELS", self.shape.channels as i64)
+    }
+
+    /// The coefficients of a batch norm for a batch, from its moments.
     ///
     /// # Errors
-    /// As [`Recorder::dispatch`].
+    /// As [`KernelContext::dispatch`].
     pub fn moments(
         &self,
-        recorder: &Recorder,
+        context: &KernelContext,
         batch: usize,
         x: &wgpu::Buffer,
-        part: &wgpu::Buffer,
-        acts: &Acts,
+        partial: &wgpu::Buffer,
+        buffers: &NormBuffers,
     ) -> Result<[Dispatch; 2]> {
-        let splits = splits(recorder, self.shape, batch);
-        let grid = Grid::fixed(splits * quads(self.shape.channels), recorder.size());
-        let parts = recorder.dispatch(&MOMENTS, &self.values(splits), &[whole(x), whole(part)], grid)?;
-        Ok([parts, self.join(recorder, Parts::Strides(splits), part, acts)?])
+        let splits = splits(context, self.shape, batch);
+        let grid = Grid::fixed(splits * self.blocks(), context.workgroup_size());
+        let values = [&self.shape_values()[..], &[("SPLITS", splits as i64)]].concat();
+        let moments = context.dispatch(&MOMENTS, &values, &[whole(x), whole(partial)], grid)?;
+        Ok([moments, self.reduce_moments(context, MomentParts::Strided(splits), partial, buffers)?])
     }
 
-    /// The same from moments of parts that are there already.
+    /// The coefficients of a batch norm for a batch, from partial moments.
     ///
     /// # Errors
-    /// As [`Recorder::dispatch`].
-    pub fn join(
+    /// As [`KernelContext::dispatch`].
+    pub fn reduce_moments(
         &self,
-        recorder: &Recorder,
-        parts: Parts,
-        part: &wgpu::Buffer,
-        acts: &Acts,
+        context: &KernelContext,
+        parts: MomentParts,
+        partial: &wgpu::Buffer,
+        buffers: &NormBuffers,
     ) -> Result<Dispatch> {
         let (splits, run) = match parts {
-            Parts::Strides(splits) => (splits, 0),
-            Parts::Runs(run) => (0, run),
+            MomentParts::Strided(splits) => (splits, 0),
+            MomentParts::Runs(run) => (0, run),
         };
-        let mut values = self.values(splits);
-        values.push(("RUN", run as i64));
-        values.push(("STATISTICS", acts.statistics.is_some().into()));
-        let mut buffers = [acts.place, part, acts.theta, acts.norm].map(whole).to_vec();
-        buffers.extend(acts.statistics.map(whole));
-        let grid = Grid::fixed(quads(self.shape.channels) * 64, 64);
-        recorder.dispatch(&MOMENTS_JOIN, &values, &buffers, grid)
+        let values = [
+            &self.shape_values()[..],
+            &[
+                self.channels(),
+                ("SPLITS", splits as i64),
+                ("RUN", run as i64),
+                ("STATISTICS", buffers.statistics.is_some().into()),
+            ],
+        ];
+        let mut bindings = [buffers.place, buffers.theta, buffers.norm, partial].map(whole).to_vec();
+        bindings.extend(buffers.statistics.map(whole));
+        let grid = Grid::fixed(self.blocks() * 64, 64);
+        context.dispatch(&MOMENTS_REDUCE, &values.concat(), &bindings, grid)
     }
 
-    /// Finds how the batch norm acts with given statistics.
+    /// The coefficients of a batch norm with statistics that are given.
     ///
     /// # Errors
-    /// As [`Recorder::dispatch`].
-    pub fn given(
+    /// As [`KernelContext::dispatch`].
+    pub fn apply_statistics(
         &self,
-        recorder: &Recorder,
+        context: &KernelContext,
         place: &wgpu::Buffer,
         theta: &wgpu::Buffer,
         statistics: &wgpu::Buffer,
         norm: &wgpu::Buffer,
     ) -> Result<Dispatch> {
-        let buffers = [whole(place), whole(theta), whole(statistics), whole(norm)];
-        let grid = Grid::fixed(quads(self.shape.channels), recorder.size());
-        recorder.dispatch(&STATISTICS, &self.values(1), &buffers, grid)
+        let buffers = [place, theta, norm, statistics].map(whole);
+        let grid = Grid::fixed(self.blocks(), context.workgroup_size());
+        let values = [self.channels(), ("BLOCKS", self.blocks() as i64)];
+        context.dispatch(&STATISTICS, &values, &buffers, grid)
     }
 
-    /// z = act(x) + other, cut off at 0.
+    /// z = batch norm of x, plus the residual, then the ReLU.
     ///
     /// # Errors
-    /// As [`Recorder::dispatch`].
+    /// As [`KernelContext::dispatch`].
     pub fn forward(
         &self,
-        recorder: &Recorder,
+        context: &KernelContext,
         x: &wgpu::Buffer,
         norm: &wgpu::Buffer,
-        other: Option<&wgpu::Buffer>,
+        residual: Option<&wgpu::Buffer>,
         z: &wgpu::Buffer,
     ) -> Result<Dispatch> {
         let mut buffers = vec![whole(x), whole(z)];
         buffers.extend(self.norm.then(|| whole(norm)));
-        buffers.extend(other.map(whole));
-        recorder.dispatch(&NORMALISE, &self.values(1), &buffers, self.places(recorder))
+        buffers.extend(residual.map(whole));
+        let values = [&self.shape_values()[..], &self.parts()].concat();
+        context.dispatch(&NORMALISE, &values, &buffers, self.grid(context))
     }
 
-    /// The gradient of γ and β, and the means that [`Normalise::backward`] takes.
+    fn parts(&self) -> [(&'static str, i64); 3] {
+        [("NORM", self.norm.into()), ("RESIDUAL", self.residual.into()), ("RELU", self.relu.into())]
+    }
+
+    /// With a batch norm: the gradients of γ and β, and the means that [`backward`](Self::backward) reads. Without one:
+    /// the gradient of a bias. It is written to `gradient` at the offset in `place`.
     ///
     /// # Errors
-    /// As [`Recorder::dispatch`].
+    /// As [`KernelContext::dispatch`].
     pub fn backward_sums(
         &self,
-        recorder: &Recorder,
+        context: &KernelContext,
         batch: usize,
-        back: &Back,
-        part: &wgpu::Buffer,
+        buffers: &BackwardBuffers,
+        partial: &wgpu::Buffer,
         place: &wgpu::Buffer,
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
-        let splits = splits(recorder, self.shape, batch);
-        let quads = quads(self.shape.channels);
-        let values = self.values(splits);
-        let mut buffers = vec![whole(back.dz), whole(part)];
+        let splits = splits(context, self.shape, batch);
+        let mut bindings = vec![whole(buffers.dz), whole(partial)];
         if self.norm {
-            buffers.extend([whole(back.x), whole(back.norm)]);
+            bindings.extend([whole(buffers.x), whole(buffers.norm)]);
         }
-        buffers.extend(self.relu.then(|| whole(back.z)));
-        let parts =
-            recorder.dispatch(&SUMS, &values, &buffers, Grid::fixed(splits * quads, recorder.size()))?;
-        let mut buffers = vec![whole(place), whole(part), whole(gradient)];
-        buffers.extend(self.norm.then(|| whole(back.means)));
-        let join = recorder.dispatch(&SUMS_JOIN, &values, &buffers, Grid::fixed(quads * 64, 64))?;
-        Ok([parts, join])
+        bindings.extend(self.relu.then(|| whole(buffers.z)));
+        let common =
+            [&self.shape_values()[..], &[("SPLITS", splits as i64), ("NORM", self.norm.into())]].concat();
+        let values = [&common[..], &[("RELU", self.relu.into())]].concat();
+        let grid = Grid::fixed(splits * self.blocks(), context.workgroup_size());
+        let sums = context.dispatch(&ROW_SUMS, &values, &bindings, grid)?;
+        let mut bindings = vec![whole(place), whole(partial), whole(gradient)];
+        bindings.extend(self.norm.then(|| whole(buffers.means)));
+        let values = [&common[..], &[self.channels()]].concat();
+        let grid = Grid::fixed(self.blocks() * 64, 64);
+        Ok([sums, context.dispatch(&ROW_SUMS_REDUCE, &values, &bindings, grid)?])
     }
 
-    /// The gradient of the input and of the other branch.
+    /// The gradients of the input and of the residual.
     ///
     /// # Errors
-    /// As [`Recorder::dispatch`].
-    pub fn backward(&self, recorder: &Recorder, back: &Back) -> Result<Dispatch> {
-        let mut values = self.values(1);
-        values.push(("ACCUMULATE", back.dx.1.into()));
-        values.push(("ACCUMULATE_OTHER", back.dother.is_some_and(|d| d.1).into()));
-        let mut buffers = vec![whole(back.dz), whole(back.dx.0)];
+    /// As [`KernelContext::dispatch`].
+    pub fn backward(&self, context: &KernelContext, buffers: &BackwardBuffers) -> Result<Dispatch> {
+        let accumulate = [
+            ("ACCUMULATE", buffers.dx.1.into()),
+            ("ACCUMULATE_RESIDUAL", buffers.dresidual.is_some_and(|dresidual| dresidual.1).into()),
+        ];
+        let values = [&self.shape_values()[..], &self.parts(), &accumulate].concat();
+        let mut bindings = vec![whole(buffers.dz), whole(buffers.dx.0)];
         if self.norm {
-            buffers.extend([whole(back.x), whole(back.norm), whole(back.means)]);
+            bindings.extend([whole(buffers.x), whole(buffers.norm), whole(buffers.means)]);
         }
-        buffers.extend(self.relu.then(|| whole(back.z)));
-        buffers.extend(back.dother.map(|d| whole(d.0)));
-        recorder.dispatch(&NORMALISE_BACKWARD, &values, &buffers, self.places(recorder))
+        bindings.extend(self.relu.then(|| whole(buffers.z)));
+        bindings.extend(buffers.dresidual.map(|dresidual| whole(dresidual.0)));
+        context.dispatch(&NORMALISE_BACKWARD, &values, &bindings, self.grid(context))
     }
 
-    fn places(&self, recorder: &Recorder) -> Grid {
-        Grid::images(self.shape.height * self.shape.width * quads(self.shape.channels), recorder.size())
+    fn grid(&self, context: &KernelContext) -> Grid {
+        Grid::images(self.area() * self.blocks(), context.workgroup_size())
     }
 }

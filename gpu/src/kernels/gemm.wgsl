@@ -1,108 +1,134 @@
-// C = op(A) op(B), or the squared distances of the rows of A and B. Rows of all three lie in whole quads, whose rest is 0;
-// op is the transpose where it is asked for.
+// C = op(A) op(B), or the squared distances of the rows of A and B. Rows of all three matrices are padded with 0 to whole
+// vec4s; op is the identity or the transpose.
 //
-// A thread owns TILE rows and WIDTH quads of columns of C in registers; neighbours own neighbouring quads. The depth is
-// gone through four at a time, then what is left of it. A thread beyond the edge reads what one at it reads and writes
-// nothing: a return would cost a program that plays a GPU its straight loops.
-//
-// Such a program runs VECTOR threads as one vector and reads memory number by number for each of them, the same number
-// VECTOR times too. Where its threads can give each other numbers, each reads another part of what all of them need of A.
+// An invocation owns TILE rows and WIDTH vec4s of columns of C; consecutive invocations own consecutive vec4s. It goes
+// through the depth four at a time, then through the rest. An invocation beyond the edge computes what one at the edge
+// computes, and writes nothing: see `multiply_add.wgsl`, also for what subgroups share.
+
+#import prelude
+
+// 0 where each invocation loads all elements of A itself.
+const SUBGROUP_SIZE = 8;
+// C is (ROWS, COLUMNS), with COLUMN_BLOCKS vec4s in a row; a sum has DEPTH terms.
+const ROWS = 9;
+const COLUMNS = 9;
+const COLUMN_BLOCKS = 3;
+const DEPTH = 7;
+// 1 where DEPTH is no multiple of 4.
+const REST = 1;
+const TILE = 8;
+const WIDTH = 2;
+const TRANSPOSE_A = true;
+const TRANSPOSE_B = true;
+const DISTANCES = true;
+// vec4s of a row of A, of its transpose, and of a column of C's tile.
+const ROW_BLOCKS = (ROWS + 3) / 4;
+const DEPTH_BLOCKS = (DEPTH + 3) / 4;
+const TILE_BLOCKS = TILE / 4;
 
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
 
-@compute @workgroup_size($SIZE)
-#use vector_main
-    let column = group.y * $(SIZE*WIDTH) + local;
-    let row = group.x * $TILE;
-#for j in 0..WIDTH
-    let n$j = min(column + $(j*SIZE), $(QUADS-1)u);
-#end
-#for i in 0..TILE
-    let m$i = min(row + $i, $(ROWS-1)u);
-#for j in 0..WIDTH
-    var s$(i)_$j = vec4f();
-#end
-#end
-#for rest in 0..(1+REST)
-#if rest
-    {
-        let k = $(DEPTH/4)u;
-#else
-    for (var k = 0u; k < $(DEPTH/4); k++) {
-#end
-#if VECTOR
-#for p in 0..TILE/VECTOR
-        let o$p = rank + $(p*VECTOR);
-#if TRANSPOSE_A
-        let a$p = a[min(k * 4 + o$p / $(TILE/4), $(DEPTH-1)u) * $((ROWS+3)/4) + min(row / 4 + o$p % $(TILE/4), $((ROWS-1)/4)u)];
-#else
-        let a$p = a[min(row + o$p, $(ROWS-1)u) * $((DEPTH+3)/4) + k];
-#end
-#end
-#else
-#if TRANSPOSE_A
-#for e in 0..(4-(4-DEPTH%4)*rest)
-#for i in 0..TILE/4
-        let a$(e)_$i = a[(k * 4 + $e) * $((ROWS+3)/4) + min(row / 4 + $i, $((ROWS-1)/4)u)];
-#end
-#end
-#else
-#for i in 0..TILE
-        let a$i = a[m$i * $((DEPTH+3)/4) + k];
-#end
-#end
-#end
-#if TRANSPOSE_B
-#for j in 0..WIDTH
-#for e in 0..4
-        let t$(e)_$j = b[min(n$j * 4 + $e, $(COLUMNS-1)u) * $((DEPTH+3)/4) + k];
-#end
-#end
-#end
-#for e in 0..(4-(4-DEPTH%4)*rest)
-#for j in 0..WIDTH
-#if TRANSPOSE_B
-        let b$(e)_$j = vec4f(t0_$j[$e], t1_$j[$e], t2_$j[$e], t3_$j[$e]);
-#else
-        let b$(e)_$j = b[(k * 4 + $e) * $QUADS + n$j];
-#end
-#end
-#for i in 0..TILE
-#if VECTOR
-#if TRANSPOSE_A
-        let x$(e)_$i = vec4f(subgroupBroadcast(a$((e*TILE+i)/4/VECTOR)[$(i%4)], $((e*TILE+i)/4%VECTOR)u));
-#else
-        let x$(e)_$i = vec4f(subgroupBroadcast(a$(i/VECTOR)[$e], $(i%VECTOR)u));
-#end
-#else
-#if TRANSPOSE_A
-        let x$(e)_$i = vec4f(a$(e)_$(i/4)[$(i%4)]);
-#else
-        let x$(e)_$i = vec4f(a$i[$e]);
-#end
-#end
-#for j in 0..WIDTH
-#if DISTANCES
-        let d$(e)_$(i)_$j = x$(e)_$i - b$(e)_$j;
-        s$(i)_$j = fma(d$(e)_$(i)_$j, d$(e)_$(i)_$j, s$(i)_$j);
-#else
-        s$(i)_$j = fma(x$(e)_$i, b$(e)_$j, s$(i)_$j);
-#end
-#end
-#end
-#end
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+    @builtin(subgroup_invocation_id) subgroup_invocation_id: u32, // if SUBGROUP_SIZE > 0
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let column = group.y * (WORKGROUP_SIZE * WIDTH) + local;
+    let row = group.x * TILE;
+    var n: array<u32, WIDTH>;
+    var m: array<u32, TILE>;
+    for (var j = 0u; j < WIDTH; j++) { // unroll
+        n[j] = min(column + j * WORKGROUP_SIZE, COLUMN_BLOCKS - 1);
     }
-#end
-#for i in 0..TILE
-    if (row + $i < $ROWS) {
-#for j in 0..WIDTH
-        if (column + $(j*SIZE) < $QUADS) {
-            // What fills up the last quad stays 0.
-            c[m$i * $QUADS + n$j] = select(vec4f(), s$(i)_$j, vec4u(0, 1, 2, 3) + n$j * 4 < vec4u($COLUMNS));
+    for (var i = 0u; i < TILE; i++) { // unroll
+        m[i] = min(row + i, ROWS - 1);
+    }
+    var sums: array<array<vec4f, WIDTH>, TILE>;
+    // What was loaded of A, of a transposed B; element e of the depth of B.
+    var loaded: array<vec4f, TILE>;
+    var columns: array<array<vec4f, WIDTH>, 4>;
+    var y: array<vec4f, WIDTH>;
+    for (var rest = 0u; rest < 1 + REST; rest++) { // unroll
+        for (var k = rest * (DEPTH / 4); k < DEPTH / 4 + rest; k++) {
+            if (SUBGROUP_SIZE > 0) {
+                for (var p = 0u; p < TILE / SUBGROUP_SIZE; p++) { // unroll
+                    let o = subgroup_invocation_id + p * SUBGROUP_SIZE;
+                    if (TRANSPOSE_A) {
+                        let depth = min(k * 4 + o / TILE_BLOCKS, DEPTH - 1);
+                        loaded[p] = a[depth * ROW_BLOCKS + min(row / 4 + o % TILE_BLOCKS, (ROWS - 1) / 4)];
+                    } else {
+                        loaded[p] = a[min(row + o, ROWS - 1) * DEPTH_BLOCKS + k];
+                    }
+                }
+            } else {
+                if (TRANSPOSE_A) {
+                    for (var e = 0u; e < 4 - (4 - DEPTH % 4) * rest; e++) { // unroll
+                        for (var i = 0u; i < TILE_BLOCKS; i++) { // unroll
+                            let at = min(row / 4 + i, (ROWS - 1) / 4);
+                            loaded[e * TILE_BLOCKS + i] = a[(k * 4 + e) * ROW_BLOCKS + at];
+                        }
+                    }
+                } else {
+                    for (var i = 0u; i < TILE; i++) { // unroll
+                        loaded[i] = a[m[i] * DEPTH_BLOCKS + k];
+                    }
+                }
+            }
+            if (TRANSPOSE_B) {
+                for (var j = 0u; j < WIDTH; j++) { // unroll
+                    for (var e = 0u; e < 4; e++) { // unroll
+                        columns[e][j] = b[min(n[j] * 4 + e, COLUMNS - 1) * DEPTH_BLOCKS + k];
+                    }
+                }
+            }
+            for (var e = 0u; e < 4 - (4 - DEPTH % 4) * rest; e++) { // unroll
+                for (var j = 0u; j < WIDTH; j++) { // unroll
+                    if (TRANSPOSE_B) {
+                        y[j] = vec4f(columns[0][j][e], columns[1][j][e], columns[2][j][e], columns[3][j][e]);
+                    } else {
+                        y[j] = b[(k * 4 + e) * COLUMN_BLOCKS + n[j]];
+                    }
+                }
+                for (var i = 0u; i < TILE; i++) { // unroll
+                    var x: f32;
+                    if (SUBGROUP_SIZE > 0) {
+                        if (TRANSPOSE_A) {
+                            let o = (e * TILE + i) / 4;
+                            x = subgroupBroadcast(loaded[o / SUBGROUP_SIZE][i % 4], o % SUBGROUP_SIZE);
+                        } else {
+                            x = subgroupBroadcast(loaded[i / SUBGROUP_SIZE][e], i % SUBGROUP_SIZE);
+                        }
+                    } else {
+                        if (TRANSPOSE_A) {
+                            x = loaded[e * TILE_BLOCKS + i / 4][i % 4];
+                        } else {
+                            x = loaded[i][e];
+                        }
+                    }
+                    for (var j = 0u; j < WIDTH; j++) { // unroll
+                        if (DISTANCES) {
+                            let d = vec4f(x) - y[j];
+                            sums[i][j] = fma(d, d, sums[i][j]);
+                        } else {
+                            sums[i][j] = fma(vec4f(x), y[j], sums[i][j]);
+                        }
+                    }
+                }
+            }
         }
-#end
     }
-#end
+    for (var i = 0u; i < TILE; i++) { // unroll
+        if (row + i < ROWS) {
+            for (var j = 0u; j < WIDTH; j++) { // unroll
+                if (column + j * WORKGROUP_SIZE < COLUMN_BLOCKS) {
+                    // The padding of a row stays 0.
+                    let is_column = vec4u(0, 1, 2, 3) + n[j] * 4 < vec4u(COLUMNS);
+                    c[m[i] * COLUMN_BLOCKS + n[j]] = select(vec4f(), sums[i][j], is_column);
+                }
+            }
+        }
+    }
 }

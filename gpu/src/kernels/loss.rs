@@ -1,14 +1,14 @@
 //! Softmax cross-entropy, and the sums of a batch.
 
-use super::{CROSS_ENTROPY, Dispatch, Grid, Recorder, SCORES, quads, whole};
+use super::{CROSS_ENTROPY, Dispatch, Grid, KernelContext, SCORES, channel_blocks, whole};
 use crate::error::Result;
 
 /// Loss and error of each image; with `gradient` also d(mean loss)/d(logits).
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn cross_entropy(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn cross_entropy(
+    context: &KernelContext,
     classes: usize,
     logits: &wgpu::Buffer,
     labels: &wgpu::Buffer,
@@ -17,18 +17,18 @@ pub fn cross_entropy(
 ) -> Result<Dispatch> {
     let values = [
         ("CLASSES", classes as i64),
-        ("QUADS", quads(classes) as i64),
+        ("BLOCKS", channel_blocks(classes) as i64),
         ("BACKWARD", gradient.is_some().into()),
     ];
     let mut buffers = vec![whole(logits), whole(labels), whole(scores)];
     buffers.extend(gradient.map(whole));
-    recorder.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, recorder.size()))
+    context.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, context.workgroup_size()))
 }
 
-/// The sums of a batch's losses and errors, at the record's number.
+/// The sums of the losses and errors of a batch, written at the pass parameters' `loss_index`.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn sums(recorder: &Recorder, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
-    recorder.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
+/// As [`KernelContext::dispatch`].
+pub(crate) fn sums(context: &KernelContext, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
+    context.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
 }

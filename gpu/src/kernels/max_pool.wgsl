@@ -1,22 +1,32 @@
-// The largest number in each window, the first of equal ones, a NaN above all; backward it gets the gradient.
+// The largest element of each window, the first of equal ones, a NaN above all; backward, it gets the gradient.
 
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
-#if BACKWARD
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
-#else
-@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
-#end
+#import prelude
 
-// Where the largest of each channel is, for the window of output (v, u) of an image.
-fn arg_max(image: u32, v: u32, u: u32, quad: u32) -> vec4u {
-    let corner = (image * $HEIGHT + v * $STRIDE) * $WIDTH + u * $STRIDE;
+const IN_HEIGHT = 6;
+const IN_WIDTH = 6;
+const OUT_HEIGHT = 3;
+const OUT_WIDTH = 3;
+const BLOCKS = 2;
+const KERNEL = 2;
+const STRIDE = 2;
+const BACKWARD = false;
+// Whether dx is added to what is there.
+const ACCUMULATE = true;
+
+@group(0) @binding(1) var<storage, read> x: array<ChannelBlock>;
+@group(0) @binding(2) var<storage, read_write> y: array<ChannelBlock>; // if !BACKWARD
+@group(0) @binding(3) var<storage, read> dy: array<vec4f>; // if BACKWARD
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>; // if BACKWARD
+
+// For each channel of a block the input position of the maximum, in the window of output (row, column) of an image.
+fn arg_max(image: u32, row: u32, column: u32, block: u32) -> vec4u {
+    let corner = (image * IN_HEIGHT + row * STRIDE) * IN_WIDTH + column * STRIDE;
     var best = vec4u(corner);
-    var largest = wide(x[corner * $QUADS + quad]);
-    for (var a = 0u; a < $KERNEL; a++) {
-        for (var b = 0u; b < $KERNEL; b++) {
-            let at = corner + a * $WIDTH + b;
-            let value = wide(x[at * $QUADS + quad]);
+    var largest = load(x[corner * BLOCKS + block]);
+    for (var a = 0u; a < KERNEL; a++) {
+        for (var b = 0u; b < KERNEL; b++) {
+            let at = corner + a * IN_WIDTH + b;
+            let value = load(x[at * BLOCKS + block]);
             for (var k = 0; k < 4; k++) {
                 if (value[k] > largest[k] || is_nan(value[k])) {
                     largest[k] = value[k];
@@ -28,45 +38,45 @@ fn arg_max(image: u32, v: u32, u: u32, quad: u32) -> vec4u {
     return best;
 }
 
-@compute @workgroup_size($SIZE)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    let quad = thread % $QUADS;
-#if BACKWARD
-    if (thread / $QUADS >= record.count * $(HEIGHT*WIDTH)) {
-        return;
-    }
-    let i = lane * $(IMAGES*HEIGHT*WIDTH*QUADS) + thread;
-    let place = i / $QUADS;
-    let column = place % $WIDTH;
-    let row = place / $WIDTH % $HEIGHT;
-    let image = place / $(HEIGHT*WIDTH);
-#if ACCUMULATE
-    var sum = dx[i];
-#else
-    var sum = vec4f();
-#end
-    // The windows over the place: those whose corner is less than KERNEL before it.
-    let from_v = (max(row, $(KERNEL-1)u) - $(KERNEL-1) + $(STRIDE-1)) / $STRIDE;
-    let from_u = (max(column, $(KERNEL-1)u) - $(KERNEL-1) + $(STRIDE-1)) / $STRIDE;
-    for (var v = from_v; v <= row / $STRIDE && v < $OUT_HEIGHT; v++) {
-        for (var u = from_u; u <= column / $STRIDE && u < $OUT_WIDTH; u++) {
-            let best = arg_max(image, v, u, quad);
-            let g = dy[((image * $OUT_HEIGHT + v) * $OUT_WIDTH + u) * $QUADS + quad];
-            sum += select(vec4f(), g, best == vec4u(place));
+    let block = thread % BLOCKS;
+    if (BACKWARD) {
+        if (thread / BLOCKS >= params.count * (IN_HEIGHT * IN_WIDTH)) {
+            return;
         }
+        let i = model * (IMAGES * IN_HEIGHT * IN_WIDTH * BLOCKS) + thread;
+        let position = i / BLOCKS;
+        let column = position % IN_WIDTH;
+        let row = position / IN_WIDTH % IN_HEIGHT;
+        let image = position / (IN_HEIGHT * IN_WIDTH);
+        var sum = vec4f();
+        if (ACCUMULATE) {
+            sum = dx[i];
+        }
+        // The windows that cover the position: those whose corner is less than KERNEL before it.
+        let first_row = (max(row, KERNEL - 1) - (KERNEL - 1) + (STRIDE - 1)) / STRIDE;
+        let first_column = (max(column, KERNEL - 1) - (KERNEL - 1) + (STRIDE - 1)) / STRIDE;
+        for (var v = first_row; v <= row / STRIDE && v < OUT_HEIGHT; v++) {
+            for (var u = first_column; u <= column / STRIDE && u < OUT_WIDTH; u++) {
+                let best = arg_max(image, v, u, block);
+                let g = dy[((image * OUT_HEIGHT + v) * OUT_WIDTH + u) * BLOCKS + block];
+                sum += select(vec4f(), g, best == vec4u(position));
+            }
+        }
+        dx[i] = sum;
+    } else {
+        if (thread / BLOCKS >= params.count * (OUT_HEIGHT * OUT_WIDTH)) {
+            return;
+        }
+        let i = model * (IMAGES * OUT_HEIGHT * OUT_WIDTH * BLOCKS) + thread;
+        let position = i / BLOCKS;
+        let image = position / (OUT_HEIGHT * OUT_WIDTH);
+        let best = arg_max(image, position / OUT_WIDTH % OUT_HEIGHT, position % OUT_WIDTH, block);
+        let at = best * BLOCKS + block;
+        y[i] = store(vec4f(load(x[at.x]).x, load(x[at.y]).y, load(x[at.z]).z, load(x[at.w]).w));
     }
-    dx[i] = sum;
-#else
-    if (thread / $QUADS >= record.count * $(OUT_HEIGHT*OUT_WIDTH)) {
-        return;
-    }
-    let i = lane * $(IMAGES*OUT_HEIGHT*OUT_WIDTH*QUADS) + thread;
-    let place = i / $QUADS;
-    let best = arg_max(place / $(OUT_HEIGHT*OUT_WIDTH), place / $OUT_WIDTH % $OUT_HEIGHT, place % $OUT_WIDTH, quad);
-    let at = best * $QUADS + quad;
-    y[i] = narrow(vec4f(wide(x[at.x]).x, wide(x[at.y]).y, wide(x[at.z]).z, wide(x[at.w]).w));
-#end
 }

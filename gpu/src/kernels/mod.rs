@@ -1,340 +1,108 @@
-//! The kernels: WGSL beside the code that puts each to work. [`ALL`] is the table of them.
+//! The kernels: `name.wgsl` beside the code that dispatches it. [`ALL`] is the table of them.
 //!
-//! Activations lie in quads of channels, channels innermost: (image, row, column, quad). Channels that fill up a quad
-//! are 0 throughout. Weights lie as their kernels read them, packed from θ once for each θ(t). A kernel's shape is
-//! written into its text; how many images a batch has is read from a [`Record`].
+//! # Layout
+//! Activations and gradients are (images, height, width, channel blocks, 4), padding channels 0. Weights are packed in
+//! the order in which their kernels read them, once for each θ(t). A kernel's shape is part of its text; the number of
+//! images of a batch is read from the [`PassParams`].
 
-pub mod batch_norm;
-pub mod correlation;
-pub mod gemm;
-mod lanes;
-pub mod loss;
-pub mod parameters;
-pub mod peak;
-pub mod pool;
-pub mod samples;
-pub mod tangent_removal;
-pub mod winograd;
+pub(crate) mod batch_norm;
+mod context;
+pub(crate) mod convolution;
+pub(crate) mod fma_throughput;
+pub(crate) mod gemm;
+mod layout;
+pub(crate) mod loss;
+pub(crate) mod parameters;
+pub(crate) mod pool;
+pub(crate) mod samples;
+pub(crate) mod tangent_removal;
+pub(crate) mod winograd;
 
-use crate::device::Device;
-use crate::error::Result;
-use crate::template::expand;
-use std::sync::Arc;
+use crate::preprocess::expand;
 use valleys_core::network::Shape;
 
-pub use lanes::{Lanes, Record};
+pub(crate) use context::{Dispatch, Grid, KernelContext, whole};
+pub use layout::MAX_MODELS;
+pub(crate) use layout::{BatchLayout, PassParams};
 
-/// A kernel's text, before its numbers are known.
+/// The text of a shader file.
+pub(crate) fn import(name: &str) -> Option<&'static str> {
+    SHADERS.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
+}
+
+/// A kernel: a shader file with an entry point.
 #[derive(Debug)]
-pub struct Kernel {
-    /// Its name, that of its file.
+pub(crate) struct Kernel {
+    /// The name of its file.
     pub name: &'static str,
-    /// What goes in front of it, and it.
-    parts: &'static [&'static str],
+    text: &'static str,
 }
 
 impl Kernel {
-    /// Its WGSL, with numbers for its names.
-    pub fn text(&self, values: &[(&str, i64)]) -> String {
-        let used =
-            |text: String, (name, piece): &(&str, &str)| text.replace(&format!("#use {name}\n"), piece);
-        expand(&PIECES.iter().fold(self.parts.concat(), used), values)
+    /// Its WGSL with values for parameters.
+    pub fn wgsl(&self, values: &[(&str, i64)]) -> String {
+        expand(self.text, &import, values)
     }
 }
 
-/// What several kernels have within them: a line `#use NAME` stands for it.
-const PIECES: [(&str, &str); 3] = [
-    ("vector_main", include_str!("vector_main.wgsl")),
-    ("vector_weights", include_str!("vector_weights.wgsl")),
-    ("vector_products", include_str!("vector_products.wgsl")),
-];
-
-macro_rules! kernels {
-    ($($constant:ident = $file:literal $(with $($part:literal)+)?;)*) => {
+macro_rules! shaders {
+    (imported: $($import:literal)* kernels: $($constant:ident = $file:literal;)*) => {
         $(
-            #[doc = concat!("`", $file, ".wgsl`.")]
-            pub const $constant: Kernel = Kernel {
-                name: $file,
-                parts: &[
-                    include_str!("prelude.wgsl"),
-                    $($(include_str!(concat!($part, ".wgsl")),)+)?
-                    include_str!(concat!($file, ".wgsl")),
-                ],
-            };
+            const $constant: Kernel =
+                Kernel { name: $file, text: include_str!(concat!($file, ".wgsl")) };
         )*
         /// All kernels.
-        pub const ALL: &[Kernel] = &[$($constant),*];
+        #[cfg(any(test, feature = "test-hooks"))]
+        pub(crate) const ALL: &[Kernel] = &[$($constant),*];
+
+        /// All shader files: name, text.
+        pub(crate) const SHADERS: &[(&str, &str)] = &[
+            $(($import, include_str!(concat!($import, ".wgsl"))),)*
+            $(($file, include_str!(concat!($file, ".wgsl"))),)*
+        ];
     };
 }
 
-kernels! {
+shaders! {
+    imported: "prelude" "storage_f32" "storage_f16" "workgroup_sum" "norm_coefficients" "multiply_add" "tile_moments"
+
+    kernels:
     GATHER = "gather";
     MIX = "mix";
     PACK = "pack";
-    CORRELATION = "correlation" with "tile_moments";
-    WEIGHTS = "weights";
-    WEIGHTS_JOIN = "weights_join";
+    CONVOLUTION = "convolution";
+    CONV_BACKWARD_WEIGHTS = "conv_backward_weights";
+    CONV_BACKWARD_WEIGHTS_REDUCE = "conv_backward_weights_reduce";
     MOMENTS = "moments";
-    MOMENTS_JOIN = "moments_join" with "channel" "tree";
-    STATISTICS = "statistics" with "channel";
+    MOMENTS_REDUCE = "moments_reduce";
+    STATISTICS = "statistics";
     NORMALISE = "normalise";
     NORMALISE_BACKWARD = "normalise_backward";
-    SUMS = "sums";
-    SUMS_JOIN = "sums_join" with "tree";
-    MASK = "mask";
+    ROW_SUMS = "row_sums";
+    ROW_SUMS_REDUCE = "row_sums_reduce";
+    RELU_BACKWARD = "relu_backward";
     MAX_POOL = "max_pool";
     AVERAGE_POOL = "average_pool";
     CROSS_ENTROPY = "cross_entropy";
-    SCORES = "scores" with "tree";
+    SCORES = "scores";
     STEP = "step";
     GEMM = "gemm";
-    PEAK = "peak";
-    ACROSS_DOTS = "across_dots";
-    ACROSS_SOLVE = "across_solve" with "tree";
-    ACROSS_APPLY = "across_apply";
+    FMA_THROUGHPUT = "fma_throughput";
+    TANGENT_DOTS = "tangent_dots";
+    TANGENT_SOLVE = "tangent_solve";
+    TANGENT_REMOVE = "tangent_remove";
     WINOGRAD_WEIGHTS = "winograd_weights";
     WINOGRAD_INPUTS = "winograd_inputs";
     WINOGRAD_PRODUCTS = "winograd_products";
     WINOGRAD_OUTPUTS = "winograd_outputs";
 }
 
-/// What a kernel does with a binding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The [`Record`].
-    Record,
-    /// Numbers of a layer, the same in every pass.
-    Uniform,
-    /// Reads.
-    Read,
-    /// Writes, and may read.
-    Write,
-}
-
-/// The bindings that a text declares, in their order.
-///
-/// # Panics
-/// If they are not numbered from 0 on.
-pub fn bindings(text: &str) -> Vec<Access> {
-    let declared = text.lines().filter_map(|line| line.strip_prefix("@group(0) @binding("));
-    let accesses = declared.enumerate().map(|(at, line)| {
-        let (number, rest) = line.split_once(')').expect("a number in parentheses");
-        assert_eq!(number.parse(), Ok(at), "bindings in their order");
-        match rest {
-            _ if at == 0 => Access::Record,
-            rest if rest.contains("var<uniform>") => Access::Uniform,
-            rest if rest.contains("read_write") => Access::Write,
-            _ => Access::Read,
-        }
-    });
-    accesses.collect()
-}
-
-/// A kernel on a device, ready to run.
-#[derive(Debug)]
-pub struct Program {
-    name: &'static str,
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
-}
-
-impl Program {
-    /// The name of its kernel.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Compiles a text; what goes wrong is told by the device.
-    pub(crate) fn new(device: &wgpu::Device, kernel: &Kernel, text: &str, checked: bool) -> Self {
-        let label = Some(kernel.name);
-        let entries: Vec<_> =
-            (0..).zip(bindings(text)).map(|(binding, access)| entry(binding, access)).collect();
-        let layout =
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let layouts = &[Some(&layout)];
-        let whole = wgpu::PipelineLayoutDescriptor { label, bind_group_layouts: layouts, immediate_size: 0 };
-        let whole = device.create_pipeline_layout(&whole);
-        let descriptor =
-            wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(text.into()) };
-        let module = if checked {
-            device.create_shader_module(descriptor)
-        } else {
-            // SAFETY: every kernel guards its threads by the sizes in its text and by the records, which the host fills with
-            // what its buffers have room for; its loops are counted, and all cases of the tests also run with the checks.
-            #[expect(unsafe_code, reason = "there is no other way to do without the checks")]
-            unsafe {
-                let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
-                device.create_shader_module_trusted(descriptor, unchecked)
-            }
-        };
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&whole),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &[],
-                // Every kernel writes its workgroup memory before it reads it.
-                zero_initialize_workgroup_memory: false,
-            },
-            cache: None,
-        });
-        Self { name: kernel.name, pipeline, layout }
-    }
-}
-
-fn entry(binding: u32, access: Access) -> wgpu::BindGroupLayoutEntry {
-    let ty = match access {
-        Access::Record | Access::Uniform => wgpu::BufferBindingType::Uniform,
-        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
-        Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
-    };
-    let has_dynamic_offset = access == Access::Record;
-    let ty = wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None };
-    wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
-}
-
-/// How many threads a dispatch needs.
-#[derive(Clone, Copy, Debug)]
-pub struct Grid {
-    /// Units of work for each image of a batch.
-    pub per_image: u64,
-    /// Units of work for any batch.
-    pub fixed: u64,
-    /// Units of a thread.
-    pub tile: u64,
-    /// Threads of a workgroup.
-    pub size: u32,
-    /// How often all of it.
-    pub times: u32,
-}
-
-/// The longest grid in one dimension; it goes on in the second.
-const FOLD: u64 = 32_768;
-
-impl Grid {
-    /// So many units for each image, one a thread.
-    pub fn images(per_image: usize, size: u32) -> Self {
-        Self { per_image: per_image as u64, fixed: 0, tile: 1, size, times: 1 }
-    }
-
-    /// So many units in all, one a thread.
-    pub fn fixed(units: usize, size: u32) -> Self {
-        Self { per_image: 0, fixed: units as u64, tile: 1, size, times: 1 }
-    }
-
-    /// Workgroups of a lane, in the first two dimensions, for a batch of `count` images.
-    pub fn groups(&self, count: u32) -> [u32; 2] {
-        let units = self.fixed + self.per_image * u64::from(count);
-        let groups = units.div_ceil(self.tile).div_ceil(u64::from(self.size));
-        [groups.min(FOLD) as u32, self.times * groups.div_ceil(FOLD) as u32]
-    }
-}
-
-/// A program with its buffers and its grid.
-#[derive(Clone, Debug)]
-pub struct Dispatch {
-    program: Arc<Program>,
-    group: wgpu::BindGroup,
-    grid: Grid,
-}
-
-impl Dispatch {
-    /// The name of its kernel.
-    pub fn kernel(&self) -> &'static str {
-        self.program.name
-    }
-
-    /// Records it in a pass, for the records at an offset, of batches of `count` images or fewer in the first `lanes`
-    /// lanes.
-    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass, offset: u32, count: u32, lanes: u32) {
-        let [x, y] = self.grid.groups(count);
-        pass.set_pipeline(&self.program.pipeline);
-        pass.set_bind_group(0, &self.group, &[offset]);
-        pass.dispatch_workgroups(x, y, lanes);
-    }
-}
-
-/// Where dispatches are made: a device, the records that they read, the models that they work for.
-#[derive(Clone, Copy, Debug)]
-pub struct Recorder<'a> {
-    /// The device.
-    pub device: &'a Device,
-    /// Records of all lanes for each pass, [`Lanes::stride`] apart.
-    pub records: &'a wgpu::Buffer,
-    /// The models.
-    pub lanes: Lanes,
-    /// Whether activations are stored as f16.
-    pub halves: bool,
-}
-
-impl<'a> Recorder<'a> {
-    /// For a single model, with the paths of the device.
-    pub fn of_one(device: &'a Device, records: &'a wgpu::Buffer) -> Self {
-        Self { device, records, lanes: Lanes::ONE, halves: device.paths().halves }
-    }
-
-    /// A dispatch of a kernel with its numbers, on buffers in the order of its bindings.
-    ///
-    /// # Errors
-    /// The driver refuses the program.
-    pub fn dispatch(
-        &self,
-        kernel: &Kernel,
-        values: &[(&str, i64)],
-        buffers: &[wgpu::BufferBinding],
-        grid: Grid,
-    ) -> Result<Dispatch> {
-        let own = [
-            ("SIZE", i64::from(grid.size)),
-            ("TIMES", i64::from(grid.times)),
-            ("HALVES", i64::from(self.halves)),
-        ];
-        let values = [&own, &self.lanes.values()[..], values].concat();
-        let program = self.device.program(kernel, &values)?;
-        let records = wgpu::BufferBinding {
-            buffer: self.records,
-            offset: 0,
-            size: wgpu::BufferSize::new((self.lanes.count * size_of::<Record>()) as u64),
-        };
-        let entries: Vec<_> = std::iter::once(&records)
-            .chain(buffers)
-            .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry {
-                binding,
-                resource: wgpu::BindingResource::Buffer(buffer.clone()),
-            })
-            .collect();
-        let group = self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel.name),
-            layout: &program.layout,
-            entries: &entries,
-        });
-        Ok(Dispatch { program, group, grid })
-    }
-
-    /// Threads of a workgroup: eight vectors of a processor, or a GPU's own group or two.
-    pub fn size(&self) -> u32 {
-        if self.device.is_hardware() { 64 } else { 32 }
-    }
-
-    /// Threads that fill the device.
-    pub fn threads(&self) -> usize {
-        if self.device.is_hardware() { 32_768 } else { 2_048 }
-    }
-}
-
-/// A whole buffer.
-pub(crate) fn whole(buffer: &wgpu::Buffer) -> wgpu::BufferBinding<'_> {
-    buffer.as_entire_buffer_binding()
-}
-
-/// Quads of some channels.
-pub const fn quads(channels: usize) -> usize {
+/// Number of channel blocks: four channels each, the last one padded.
+pub(crate) const fn channel_blocks(channels: usize) -> usize {
     channels.div_ceil(4)
 }
 
-/// Numbers of a tensor of one image, in whole quads of channels.
+/// Elements of one image of a tensor, with padding channels.
 pub(crate) const fn tensor_len(shape: Shape) -> usize {
-    shape.height * shape.width * quads(shape.channels) * 4
+    shape.height * shape.width * channel_blocks(shape.channels) * 4
 }

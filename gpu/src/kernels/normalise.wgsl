@@ -1,33 +1,37 @@
-// z = (x − mean)·scale + β, plus another branch, cut off at 0: each part of it where it is asked for.
+// z = (x − mean) · scale + β, plus a residual, then a ReLU: those of the three that the operation has.
 
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
-@group(0) @binding(2) var<storage, read_write> z: array<Quad>;
-#if NORM
-@group(0) @binding(3) var<storage, read> norm: array<vec4f>;
-#end
-#if ADD
-@group(0) @binding($(3+NORM)) var<storage, read> other: array<Quad>;
-#end
+#import prelude
 
-@compute @workgroup_size($SIZE)
+const AREA = 9;
+const BLOCKS = 2;
+const NORM = true;
+const RESIDUAL = true;
+const RELU = true;
+
+@group(0) @binding(1) var<storage, read> x: array<ChannelBlock>;
+@group(0) @binding(2) var<storage, read_write> z: array<ChannelBlock>;
+@group(0) @binding(3) var<storage, read> norm: array<vec4f>; // if NORM
+@group(0) @binding(4) var<storage, read> residual: array<ChannelBlock>; // if RESIDUAL
+
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    if (thread >= record.count * $(AREA*QUADS)) {
+    if (thread >= params.count * (AREA * BLOCKS)) {
         return;
     }
-    let i = lane * $(IMAGES*AREA*QUADS) + thread;
-    var value = wide(x[i]);
-#if NORM
-    let at = lane * $(4*QUADS) + thread % $QUADS;
-    value = (value - norm[at]) * norm[at + $(2*QUADS)] + norm[at + $(3*QUADS)];
-#end
-#if ADD
-    value += wide(other[i]);
-#end
-#if RELU
-    value = select(value, vec4f(), value < vec4f());
-#end
-    z[i] = narrow(value);
+    let i = model * (IMAGES * AREA * BLOCKS) + thread;
+    var value = load(x[i]);
+    if (NORM) {
+        let at = model * (4 * BLOCKS) + thread % BLOCKS;
+        value = (value - norm[at]) * norm[at + 2 * BLOCKS] + norm[at + 3 * BLOCKS];
+    }
+    if (RESIDUAL) {
+        value += load(residual[i]);
+    }
+    if (RELU) {
+        value = select(value, vec4f(), value < vec4f());
+    }
+    z[i] = store(value);
 }

@@ -1,50 +1,55 @@
-// Backward through `normalise`: with g = dz where z > 0 (or dz), and m, mx the means of g and g·x̂,
-// dx = γ/√(variance + ε) · (g − m − x̂·mx), or g where there is no batch norm; the other branch gets g.
+// Backward through `normalise`. With g = dz where z > 0 (dz without a ReLU), x̂ = (x − mean)/√(variance + ε) and m, mx
+// the means of g and g·x̂: dx = γ/√(variance + ε) · (g − m − x̂·mx), or g without a batch norm. The residual gets g.
+
+#import prelude
+
+const AREA = 9;
+const BLOCKS = 2;
+const NORM = true;
+const RESIDUAL = true;
+const RELU = true;
+// Whether dx, and the gradient of the residual, are added to what is there.
+const ACCUMULATE = true;
+const ACCUMULATE_RESIDUAL = true;
 
 @group(0) @binding(1) var<storage, read> dz: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
-#if NORM
-@group(0) @binding(3) var<storage, read> x: array<Quad>;
-@group(0) @binding(4) var<storage, read> norm: array<vec4f>;
-@group(0) @binding(5) var<storage, read> means: array<vec4f>;
-#end
-#if RELU
-@group(0) @binding($(3+3*NORM)) var<storage, read> z: array<Quad>;
-#end
-#if ADD
-@group(0) @binding($(3+3*NORM+RELU)) var<storage, read_write> dother: array<vec4f>;
-#end
+@group(0) @binding(3) var<storage, read> x: array<ChannelBlock>; // if NORM
+@group(0) @binding(4) var<storage, read> norm: array<vec4f>; // if NORM
+@group(0) @binding(5) var<storage, read> means: array<vec4f>; // if NORM
+@group(0) @binding(6) var<storage, read> z: array<ChannelBlock>; // if RELU
+@group(0) @binding(7) var<storage, read_write> dresidual: array<vec4f>; // if RESIDUAL
 
-@compute @workgroup_size($SIZE)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    if (thread >= record.count * $(AREA*QUADS)) {
+    if (thread >= params.count * (AREA * BLOCKS)) {
         return;
     }
-    let i = lane * $(IMAGES*AREA*QUADS) + thread;
+    let i = model * (IMAGES * AREA * BLOCKS) + thread;
     var g = dz[i];
-#if RELU
-    g = select(vec4f(), g, wide(z[i]) > vec4f());
-#end
-#if ADD
-#if ACCUMULATE_OTHER
-    dother[i] += g;
-#else
-    dother[i] = g;
-#end
-#end
-#if NORM
-    let quad = thread % $QUADS;
-    let at = lane * $(4*QUADS) + quad;
-    let mean = lane * $(2*QUADS) + quad;
-    let normalised = (wide(x[i]) - norm[at]) * norm[at + $QUADS];
-    g = norm[at + $(2*QUADS)] * (g - (means[mean] + normalised * means[mean + $QUADS]));
-#end
-#if ACCUMULATE
-    dx[i] += g;
-#else
-    dx[i] = g;
-#end
+    if (RELU) {
+        g = select(vec4f(), g, load(z[i]) > vec4f());
+    }
+    if (RESIDUAL) {
+        if (ACCUMULATE_RESIDUAL) {
+            dresidual[i] += g;
+        } else {
+            dresidual[i] = g;
+        }
+    }
+    if (NORM) {
+        let block = thread % BLOCKS;
+        let at = model * (4 * BLOCKS) + block;
+        let mean = model * (2 * BLOCKS) + block;
+        let normalised = (load(x[i]) - norm[at]) * norm[at + BLOCKS];
+        g = norm[at + 2 * BLOCKS] * (g - (means[mean] + normalised * means[mean + BLOCKS]));
+    }
+    if (ACCUMULATE) {
+        dx[i] += g;
+    } else {
+        dx[i] = g;
+    }
 }

@@ -1,54 +1,53 @@
-//! θ: the mix of control points, its weights as kernels read them, the optimiser's step.
+//! θ: the mix of control points, the packed weights, the optimiser step.
 
-use super::{Dispatch, Grid, MIX, PACK, Recorder, STEP, quads, whole};
+use super::{Dispatch, Grid, KernelContext, MIX, PACK, STEP, channel_blocks, whole};
 use crate::error::Result;
 
-/// Control points of one dispatch: what the smallest adapters can bind at once.
+/// Control points of one dispatch: every adapter binds eight storage buffers at once.
 const TERMS: usize = 6;
 
-/// θ(t) = Σ weight · centre; the weights are the record's.
+/// θ(t) = Σ weight · control point, with the weights of the pass parameters.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn mix(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn mix(
+    context: &KernelContext,
     len: usize,
     theta: &wgpu::Buffer,
-    centres: &[&wgpu::Buffer],
+    points: &[&wgpu::Buffer],
 ) -> Result<Vec<Dispatch>> {
-    let parts = centres.chunks(TERMS).enumerate().map(|(i, centres)| {
+    let len = channel_blocks(len);
+    let dispatches = points.chunks(TERMS).enumerate().map(|(i, points)| {
         let first = (i * TERMS) as i64;
-        let values = [("TERMS", centres.len() as i64), ("FIRST", first), ("LENGTH", quads(len) as i64)];
-        let buffers: Vec<_> = std::iter::once(&theta).chain(centres).map(|b| whole(b)).collect();
-        recorder.dispatch(&MIX, &values, &buffers, Grid::fixed(quads(len), recorder.size()))
+        let values = [("TERMS", points.len() as i64), ("FIRST", first), ("LENGTH", len as i64)];
+        let buffers: Vec<_> = std::iter::once(&theta).chain(points).map(|buffer| whole(buffer)).collect();
+        context.dispatch(&MIX, &values, &buffers, Grid::fixed(len, context.workgroup_size()))
     });
-    parts.collect()
+    dispatches.collect()
 }
 
-/// Weights in the order of their kernels: `packed[i]` = θ[`table[i]`].
+/// Weights in the order in which their kernels read them: `packed[i]` = θ[`table[i]`].
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn pack(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn pack(
+    context: &KernelContext,
     len: usize,
     table: &wgpu::Buffer,
     theta: &wgpu::Buffer,
     packed: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    let buffers = [whole(table), whole(theta), whole(packed)];
-    recorder.dispatch(&PACK, &[("LENGTH", len as i64)], &buffers, Grid::fixed(len, recorder.size()))
+    let buffers = [table, theta, packed].map(whole);
+    context.dispatch(&PACK, &[("LENGTH", len as i64)], &buffers, Grid::fixed(len, context.workgroup_size()))
 }
 
-/// v ← μ v + weight·(g + λ θ(t)), centre ← centre − rate·v.
+/// v ← μ v + weight · (g + λ θ(t)), control point ← control point − η v, on the buffers of the gradient, θ(t), the
+/// control point and its momentum.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn step(recorder: &Recorder, len: usize, buffers: [&wgpu::Buffer; 4]) -> Result<Dispatch> {
-    recorder.dispatch(
-        &STEP,
-        &[("LENGTH", quads(len) as i64)],
-        &buffers.map(whole),
-        Grid::fixed(quads(len), recorder.size()),
-    )
+/// As [`KernelContext::dispatch`].
+pub(crate) fn step(context: &KernelContext, len: usize, buffers: [&wgpu::Buffer; 4]) -> Result<Dispatch> {
+    let len = channel_blocks(len);
+    let grid = Grid::fixed(len, context.workgroup_size());
+    context.dispatch(&STEP, &[("LENGTH", len as i64)], &buffers.map(whole), grid)
 }

@@ -1,113 +1,123 @@
-//! Pooling, and the ReLU at the end of a convolution, backward.
+//! Pooling, and the backward pass of the ReLU of a convolution.
 
-use super::{AVERAGE_POOL, Dispatch, Grid, MASK, MAX_POOL, Recorder, quads, whole};
+use super::{AVERAGE_POOL, Dispatch, Grid, KernelContext, MAX_POOL, RELU_BACKWARD, channel_blocks, whole};
 use crate::error::Result;
 use valleys_core::kernels::Window;
 use valleys_core::network::Shape;
 
+/// Forward where `accumulate` is `None`; else backward, added to the content if it is true.
 fn max_pool(
-    recorder: &Recorder,
+    context: &KernelContext,
     window: &Window,
     channels: usize,
-    backward: Option<bool>,
+    accumulate: Option<bool>,
     buffers: &[&wgpu::Buffer],
 ) -> Result<Dispatch> {
     let (rows, columns) = window.output();
+    let blocks = channel_blocks(channels);
     let values = [
-        ("BACKWARD", backward.is_some().into()),
-        ("ACCUMULATE", (backward == Some(true)).into()),
-        ("HEIGHT", window.height as i64),
-        ("WIDTH", window.width as i64),
-        ("QUADS", quads(channels) as i64),
+        ("BACKWARD", accumulate.is_some().into()),
+        ("ACCUMULATE", (accumulate == Some(true)).into()),
+        ("IN_HEIGHT", window.height as i64),
+        ("IN_WIDTH", window.width as i64),
+        ("BLOCKS", blocks as i64),
         ("KERNEL", window.kernel as i64),
         ("STRIDE", window.stride as i64),
         ("OUT_HEIGHT", rows as i64),
         ("OUT_WIDTH", columns as i64),
     ];
-    let places = if backward.is_some() { window.height * window.width } else { rows * columns };
-    let buffers: Vec<_> = buffers.iter().map(|b| whole(b)).collect();
-    recorder.dispatch(&MAX_POOL, &values, &buffers, Grid::images(places * quads(channels), recorder.size()))
+    let positions = if accumulate.is_some() { window.height * window.width } else { rows * columns };
+    let buffers: Vec<_> = buffers.iter().map(|buffer| whole(buffer)).collect();
+    let grid = Grid::images(positions * blocks, context.workgroup_size());
+    context.dispatch(&MAX_POOL, &values, &buffers, grid)
 }
 
-/// y = the largest of each window.
+/// y = the largest element of each window of x.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn max_forward(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn max_forward(
+    context: &KernelContext,
     window: &Window,
     channels: usize,
     x: &wgpu::Buffer,
     y: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    max_pool(recorder, window, channels, None, &[x, y])
+    max_pool(context, window, channels, None, &[x, y])
 }
 
-/// dx = dy at the largest of each window, added to what is there if `accumulate` says so.
+/// dx = dy at the largest element of each window, added to the content of dx if `accumulate` is true.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn max_backward(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn max_backward(
+    context: &KernelContext,
     window: &Window,
     channels: usize,
     accumulate: bool,
     [x, dy, dx]: [&wgpu::Buffer; 3],
 ) -> Result<Dispatch> {
-    max_pool(recorder, window, channels, Some(accumulate), &[x, dy, dx])
+    max_pool(context, window, channels, Some(accumulate), &[x, dy, dx])
 }
 
-fn average(
-    recorder: &Recorder,
+/// As `max_pool`.
+fn average_pool(
+    context: &KernelContext,
     shape: Shape,
-    backward: Option<bool>,
-    x: &wgpu::Buffer,
-    y: &wgpu::Buffer,
+    accumulate: Option<bool>,
+    buffers: [&wgpu::Buffer; 2],
 ) -> Result<Dispatch> {
-    let area = shape.height * shape.width;
+    let (area, blocks) = (shape.height * shape.width, channel_blocks(shape.channels));
     let values = [
-        ("BACKWARD", backward.is_some().into()),
-        ("ACCUMULATE", (backward == Some(true)).into()),
+        ("BACKWARD", accumulate.is_some().into()),
+        ("ACCUMULATE", (accumulate == Some(true)).into()),
         ("AREA", area as i64),
-        ("QUADS", quads(shape.channels) as i64),
+        ("BLOCKS", blocks as i64),
     ];
-    let units = quads(shape.channels) * if backward.is_some() { area } else { 1 };
-    recorder.dispatch(&AVERAGE_POOL, &values, &[whole(x), whole(y)], Grid::images(units, recorder.size()))
+    let units = blocks * if accumulate.is_some() { area } else { 1 };
+    let grid = Grid::images(units, context.workgroup_size());
+    context.dispatch(&AVERAGE_POOL, &values, &buffers.map(whole), grid)
 }
 
-/// y = the mean of each channel of an image.
+/// y = the mean of each channel of an image of x.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn average_forward(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn average_forward(
+    context: &KernelContext,
     shape: Shape,
     x: &wgpu::Buffer,
     y: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average(recorder, shape, None, x, y)
+    average_pool(context, shape, None, [x, y])
 }
 
-/// dx = dy / (H·W), added to what is there if `accumulate` says so.
+/// dx = dy / (H · W), added to the content of dx if `accumulate` is true.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn average_backward(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn average_backward(
+    context: &KernelContext,
     shape: Shape,
     accumulate: bool,
     dy: &wgpu::Buffer,
     dx: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average(recorder, shape, Some(accumulate), dy, dx)
+    average_pool(context, shape, Some(accumulate), [dy, dx])
 }
 
 /// dz = 0 where z is not above 0, in place.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn mask(recorder: &Recorder, shape: Shape, z: &wgpu::Buffer, dz: &wgpu::Buffer) -> Result<Dispatch> {
-    let units = shape.height * shape.width * quads(shape.channels);
-    let values = [("AREA", (shape.height * shape.width) as i64), ("QUADS", quads(shape.channels) as i64)];
-    recorder.dispatch(&MASK, &values, &[whole(z), whole(dz)], Grid::images(units, recorder.size()))
+/// As [`KernelContext::dispatch`].
+pub(crate) fn relu_backward(
+    context: &KernelContext,
+    shape: Shape,
+    z: &wgpu::Buffer,
+    dz: &wgpu::Buffer,
+) -> Result<Dispatch> {
+    let (area, blocks) = (shape.height * shape.width, channel_blocks(shape.channels));
+    let values = [("AREA", area as i64), ("BLOCKS", blocks as i64)];
+    let grid = Grid::images(area * blocks, context.workgroup_size());
+    context.dispatch(&RELU_BACKWARD, &values, &[whole(z), whole(dz)], grid)
 }

@@ -1,67 +1,64 @@
-// What every kernel has in front of it.
+// What every kernel imports: pass parameters, and which model and which unit of work an invocation has.
 
-// Numbers of one pass in one lane: of a step, or of a batch whose loss is measured.
-struct Record {
-    // Images in the batch; 0 where the lane rests.
+#import storage_f32 // if !F16
+#import storage_f16 // if F16
+
+// Whether activations are stored as f16.
+const F16 = false;
+// Models of a dispatch.
+const MODELS = 2;
+// Model m has its images, in tensors, from m * IMAGES on; its θ from vec4 m * THETA on, its packed weights from vec4
+// m * PACKED on, its partial sums from vec4 m * PARTIAL on. All are 0 for a single model.
+const IMAGES = 8;
+const THETA = 64;
+const PACKED = 64;
+const PARTIAL = 64;
+// Invocations of a workgroup.
+const WORKGROUP_SIZE = 64;
+// How often the grid is repeated in its second dimension.
+const GRID_COPIES = 1;
+// Workgroups of the first dimension, at most; longer grids are folded into the second.
+const GRID_WIDTH = 32768;
+
+// What one model does in one pass over a batch: in a step, or where its loss is measured.
+struct PassParams {
+    // Images in the batch; 0 where the model is idle.
     count: u32,
-    // Its first entry in the order of the samples.
+    // Index of the batch's first entry in the order of the samples.
     first: u32,
-    // Where its loss goes.
-    number: u32,
-    // Its share of the samples.
+    // Where the sums of losses and errors are written.
+    loss_index: u32,
+    // The batch's share of the samples.
     share: f32,
-    rate: f32,
+    learning_rate: f32,
     momentum: f32,
-    decay: f32,
-    // Of the control point that is moved.
-    weight: f32,
-    // Of the control points in the mix.
+    weight_decay: f32,
+    // Weight of the control point that is moved.
+    slot_weight: f32,
+    // Weights of the control points of the mix.
     mix: array<vec4f, 2>,
-    // The lane whose control points they are.
-    home: u32,
+    // The model whose control points are mixed.
+    slot_model: u32,
+    // The share of the gradient's tangent component that is removed.
+    tangent_removal: f32,
 }
-@group(0) @binding(0) var<uniform> records: array<Record, $LANES>;
+@group(0) @binding(0) var<uniform> pass_params: array<PassParams, MODELS>;
 
-// The model that a workgroup works for. Lane l has its images, in tensors, from l·IMAGES on; its θ from l·DIM quads on;
-// its packed weights from l·PACKED quads on; its part sums from l·PART quads on.
-fn lane_of(group: vec3u) -> u32 {
-#if LANES-1
-    return group.z;
-#else
-    return 0;
-#end
+// The index of the model that a workgroup works for.
+fn model_of(group: vec3u) -> u32 {
+    if (MODELS > 1) {
+        return group.z;
+    } else {
+        return 0;
+    }
 }
 
-// The number of a thread within its lane. A grid is folded where it is longer than a dimension may be.
+// The index of an invocation within its model.
 fn thread_of(group: vec3u, local: u32) -> u32 {
-    return (group.y / $TIMES * 32768 + group.x) * $SIZE + local;
+    return (group.y / GRID_COPIES * GRID_WIDTH + group.x) * WORKGROUP_SIZE + local;
 }
 
-// Four channels of a place in a tensor of activations, as memory has them, and as they are worked with. Gradients have
-// 32 bits everywhere.
-#if HALVES
-alias Quad = vec2u;
-
-fn wide(quad: Quad) -> vec4f {
-    return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
-}
-
-fn narrow(numbers: vec4f) -> Quad {
-    return vec2u(pack2x16float(numbers.xy), pack2x16float(numbers.zw));
-}
-#else
-alias Quad = vec4f;
-
-fn wide(quad: Quad) -> vec4f {
-    return quad;
-}
-
-fn narrow(numbers: vec4f) -> Quad {
-    return numbers;
-}
-#end
-
-// By its bits: comparisons may assume that there is none.
+// By its bits: a compiler may assume that comparisons meet no NaN.
 fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }

@@ -1,52 +1,47 @@
 //! Batches from the samples on the device.
 
-use super::{Dispatch, GATHER, Grid, Recorder, quads, whole};
+use super::{Dispatch, GATHER, Grid, KernelContext, channel_blocks, whole};
 use crate::error::Result;
-use valleys_core::network::{CropFlipDraw, Shape};
+use valleys_core::network::Shape;
 
-/// Samples `first..first + count` of a part of the data, in one buffer.
+/// Samples `first..first + count` of a split, in one buffer.
 #[derive(Clone, Copy, Debug)]
-pub struct Chunk<'a> {
-    /// (count, C, H, W): numbers, or the bytes of a palette.
+pub(crate) struct Chunk<'a> {
+    /// (count, C, H, W): f32 elements, or the bytes of a palette.
     pub samples: &'a wgpu::Buffer,
-    /// What the bytes stand for, (planes, 256), and the numbers of a plane.
+    /// What the bytes stand for, (planes, 256), and the elements of a plane.
     pub palette: Option<(&'a wgpu::Buffer, usize)>,
-    /// The first.
     pub first: usize,
-    /// How many.
     pub count: usize,
 }
 
-/// A change of an image as the kernel reads it: shift down, shift right, mirrored, in bytes.
-pub fn code(change: CropFlipDraw) -> u32 {
-    change.down | change.right << 8 | u32::from(change.mirrored) << 16
-}
-
 /// Gathers the images of a batch that lie in a chunk, and their labels; with a border, shifted by at most its padding.
+/// The buffers are labels, order, images of the batch, labels of the batch.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn gather(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn gather(
+    context: &KernelContext,
     shape: Shape,
     chunk: Chunk,
     border: Option<(&wgpu::Buffer, usize)>,
-    [labels, order, x, chosen]: [&wgpu::Buffer; 4],
+    buffers: [&wgpu::Buffer; 4],
 ) -> Result<Dispatch> {
+    let blocks = channel_blocks(shape.channels);
     let values = [
         ("CHANNELS", shape.channels as i64),
         ("HEIGHT", shape.height as i64),
         ("WIDTH", shape.width as i64),
-        ("QUADS", quads(shape.channels) as i64),
+        ("BLOCKS", blocks as i64),
         ("FIRST", chunk.first as i64),
         ("COUNT", chunk.count as i64),
         ("PADDING", border.map_or(0, |(_, padding)| padding as i64)),
         ("PLANE", chunk.palette.map_or(0, |(_, plane)| plane as i64)),
-        ("PALETTE", if border.is_some() { 7 } else { 6 }),
     ];
-    let mut buffers = [chunk.samples, labels, order, x, chosen].map(whole).to_vec();
-    buffers.extend(border.map(|(border, _)| whole(border)));
-    buffers.extend(chunk.palette.map(|(palette, _)| whole(palette)));
-    let units = shape.height * shape.width * quads(shape.channels);
-    recorder.dispatch(&GATHER, &values, &buffers, Grid::images(units, recorder.size()))
+    let mut bindings = vec![whole(chunk.samples)];
+    bindings.extend(buffers.map(whole));
+    bindings.extend(border.map(|(border, _)| whole(border)));
+    bindings.extend(chunk.palette.map(|(palette, _)| whole(palette)));
+    let grid = Grid::images(shape.height * shape.width * blocks, context.workgroup_size());
+    context.dispatch(&GATHER, &values, &bindings, grid)
 }

@@ -1,16 +1,17 @@
-// How a batch norm acts with statistics that are given.
+// The coefficients of a batch norm with statistics that are given.
 
-@group(0) @binding(1) var<uniform> place: vec4u;
-@group(0) @binding(2) var<storage, read> theta: array<f32>;
-@group(0) @binding(3) var<storage, read> statistics: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> norm: array<vec4f>;
+#import prelude
+#import norm_coefficients
 
-@compute @workgroup_size($SIZE)
+// (model, 2, BLOCKS): means, variances.
+@group(0) @binding(4) var<storage, read> statistics: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let quad = thread_of(group, local);
-    if (quad < $QUADS) {
-        let at = lane * $(2*QUADS) + quad;
-        act(lane, quad, statistics[at], statistics[at + $QUADS]);
+    let model = model_of(group);
+    let block = thread_of(group, local);
+    if (block < BLOCKS) {
+        let at = model * (2 * BLOCKS) + block;
+        write_coefficients(model, block, statistics[at], statistics[at + BLOCKS]);
     }
 }

@@ -1,47 +1,64 @@
-//! The part of a gradient across a simplex, as [`valleys_core::engine::tangent`] says it.
+//! Tangent removal, as [`valleys_core::engine::tangent`] describes it.
 
-use super::{ACROSS_APPLY, ACROSS_DOTS, ACROSS_SOLVE, Dispatch, Grid, Recorder, whole};
+use super::{Dispatch, Grid, KernelContext, TANGENT_DOTS, TANGENT_REMOVE, TANGENT_SOLVE, whole};
 use crate::error::Result;
 
-/// Control points of a mix whose directions can be removed: what the smallest adapters can bind at once.
-pub const TERMS: usize = 5;
+/// Control points of a mix, at most: every adapter binds eight storage buffers at once.
+pub(crate) const MAX_TERMS: usize = 5;
 
-/// Part sums.
+/// Elements of the coefficients of a model.
+pub(crate) const COEFFICIENTS_LEN: usize = 16;
+
+/// Partial sums of each product.
 const SPLITS: usize = 512;
 
-/// Numbers of the part sums of a lane.
-pub const PART_LEN: usize = SPLITS * products(TERMS);
+/// Elements of the partial sums of a model.
+pub(crate) const PARTIAL_LEN: usize = SPLITS * products(MAX_TERMS);
 
+/// Products of `terms − 1` directions with the gradient and with each other.
 const fn products(terms: usize) -> usize {
     (terms - 1) + terms * (terms - 1) / 2
 }
 
-/// g ← g + λ θ, less the record's share of its part along the differences of the centres.
+/// g ← g + λ θ, then without a share of its component in the span of the differences of the control points. The buffers
+/// are θ(t), the gradient, partial sums, coefficients.
 ///
 /// # Errors
-/// As [`Recorder::dispatch`].
-pub fn project(
-    recorder: &Recorder,
+/// As [`KernelContext::dispatch`].
+pub(crate) fn remove_tangent(
+    context: &KernelContext,
     len: usize,
-    [theta, gradient, part, coefficients]: [&wgpu::Buffer; 4],
-    centres: &[&wgpu::Buffer],
+    [theta, gradient, partial, coefficients]: [&wgpu::Buffer; 4],
+    points: &[&wgpu::Buffer],
 ) -> Result<[Dispatch; 3]> {
-    let terms = centres.len();
-    let values = [
-        ("TERMS", terms as i64),
-        ("OTHERS", terms as i64 - 1),
-        ("PRODUCTS", products(terms) as i64),
+    let workgroup_size = context.workgroup_size();
+    let (terms, len_value) = (("TERMS", points.len() as i64), ("LENGTH", len as i64));
+    let sums = [
+        ("OTHERS", points.len() as i64 - 1),
+        ("PRODUCTS", products(points.len()) as i64),
         ("SPLITS", SPLITS as i64),
-        ("LENGTH", len as i64),
     ];
-    let (buffers, grid) = (on(&[theta, gradient, part], centres), Grid::fixed(SPLITS, recorder.size()));
-    let dots = recorder.dispatch(&ACROSS_DOTS, &values, &buffers, grid)?;
-    let solve = [whole(part), whole(coefficients)];
-    let solve = recorder.dispatch(&ACROSS_SOLVE, &values, &solve, Grid::fixed(64, 64))?;
-    let (buffers, grid) = (on(&[coefficients, gradient], centres), Grid::fixed(len, recorder.size()));
-    Ok([dots, solve, recorder.dispatch(&ACROSS_APPLY, &values, &buffers, grid)?])
+    let dots = context.dispatch(
+        &TANGENT_DOTS,
+        &[&sums[..], &[terms, len_value]].concat(),
+        &bindings(&[theta, gradient, partial], points),
+        Grid::fixed(SPLITS, workgroup_size),
+    )?;
+    let solve = context.dispatch(
+        &TANGENT_SOLVE,
+        &sums,
+        &[whole(partial), whole(coefficients)],
+        Grid::fixed(64, 64),
+    )?;
+    let remove = context.dispatch(
+        &TANGENT_REMOVE,
+        &[terms, len_value],
+        &bindings(&[coefficients, gradient], points),
+        Grid::fixed(len, workgroup_size),
+    )?;
+    Ok([dots, solve, remove])
 }
 
-fn on<'a>(first: &[&'a wgpu::Buffer], centres: &[&'a wgpu::Buffer]) -> Vec<wgpu::BufferBinding<'a>> {
-    first.iter().chain(centres).map(|buffer| whole(buffer)).collect()
+fn bindings<'a>(first: &[&'a wgpu::Buffer], points: &[&'a wgpu::Buffer]) -> Vec<wgpu::BufferBinding<'a>> {
+    first.iter().chain(points).map(|buffer| whole(buffer)).collect()
 }

@@ -1,24 +1,28 @@
-#if MOMENTS
-// Means and sums of squares around them, of WIDTH quads of channels over the places of threads.
-var<workgroup> means: array<vec4f, $(SIZE*WIDTH)>;
-var<workgroup> squares: array<vec4f, $(SIZE*WIDTH)>;
+// Mean and centred sum of squares of WIDTH channel blocks over the positions of a workgroup.
 
-// Joins those of a workgroup's threads in a fixed tree (Chan et al. 1979); the first thread has them then. Each thread has
-// PIXELS of `places` places, the last ones fewer or none.
-fn join(local: u32, places: u32) {
-    for (var width = 1u; width < $SIZE; width <<= 1) {
+#import prelude
+#import multiply_add
+
+// Of each invocation, block j at j * WORKGROUP_SIZE.
+var<workgroup> means: array<vec4f, WORKGROUP_SIZE * WIDTH>;
+var<workgroup> squares: array<vec4f, WORKGROUP_SIZE * WIDTH>;
+
+// Combines the moments of all invocations in a fixed tree (Chan et al. 1979). The result is that of invocation 0. An
+// invocation has POSITIONS of the workgroup's positions; the last ones have fewer, or none.
+fn combine_moments(local: u32, positions: u32) {
+    for (var width = 1u; width < WORKGROUP_SIZE; width <<= 1) {
         workgroupBarrier();
         if (local % (2 * width) == 0) {
-            let first = local * $PIXELS;
-            let all = clamp(places, first, first + 2 * width * $PIXELS) - first;
-            let mine = min(all, width * $PIXELS);
-            let share = f32(all - mine) / f32(max(all, 1));
-#for j in 0..WIDTH
-            let d$j = means[$(j*SIZE) + local + width] - means[$(j*SIZE) + local];
-            means[$(j*SIZE) + local] += share * d$j;
-            squares[$(j*SIZE) + local] += squares[$(j*SIZE) + local + width] + share * f32(mine) * d$j * d$j;
-#end
+            let first = local * POSITIONS;
+            let all = clamp(positions, first, first + 2 * width * POSITIONS) - first;
+            let own = min(all, width * POSITIONS);
+            let share = f32(all - own) / f32(max(all, 1));
+            for (var j = 0u; j < WIDTH; j++) { // unroll
+                let at = j * WORKGROUP_SIZE + local;
+                let d = means[at + width] - means[at];
+                means[at] += share * d;
+                squares[at] += squares[at + width] + share * f32(own) * d * d;
+            }
         }
     }
 }
-#end

@@ -1,69 +1,94 @@
-// v[point, quad, tile] = Bᵀ d B: the inputs d of a tile of OUTPUTS x OUTPUTS outputs, two more along each edge, at
-// OUTPUTS + 2 points along each edge; 0 around the image. A thread owns a quad of channels of a tile. Both passes turn
-// columns into columns and transpose. The planes of a lane lie V quads apart.
+// v[point, block, tile] = Bᵀ d B: the EDGE x EDGE inputs d of a tile of OUTPUTS x OUTPUTS outputs, at EDGE points along
+// each edge; inputs around the image are 0. An invocation owns a channel block of a tile.
 
-#if BACK
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-#else
-@group(0) @binding(1) var<storage, read> x: array<Quad>;
-#end
-@group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
+#import prelude
 
-@compute @workgroup_size($SIZE)
+// Whether the inputs are gradients.
+const BACKWARD = false;
+// Outputs of a tile along an edge, 2 or 4, and points.
+const OUTPUTS = 4;
+const EDGE = OUTPUTS + 2;
+// Tiles of an image.
+const TILE_ROWS = 2;
+const TILE_COLUMNS = 2;
+const PADDING = 1;
+const IN_HEIGHT = 8;
+const IN_WIDTH = 8;
+const IN_BLOCKS = 2;
+// vec4s between the transformed inputs of consecutive models.
+const V_STRIDE = 0;
+
+@group(0) @binding(1) var<storage, read> x: array<ChannelBlock>; // if !BACKWARD
+@group(0) @binding(2) var<storage, read> dy: array<vec4f>; // if BACKWARD
+@group(0) @binding(3) var<storage, read_write> v: array<vec4f>;
+
+fn read_input(at: u32) -> vec4f {
+    if (BACKWARD) {
+        return dy[at];
+    } else {
+        return load(x[at]);
+    }
+}
+
+// Bᵀ d for one column d.
+fn transform(d: array<vec4f, EDGE>) -> array<vec4f, EDGE> {
+    var t: array<vec4f, EDGE>;
+    if (OUTPUTS == 4) {
+        let inner = d[4] - 2.0 * d[2];
+        let outer = d[4] - 0.5 * d[2];
+        let odd_inner = 0.7071067811865476 * d[3] - 1.4142135623730951 * d[1];
+        let odd_outer = 1.4142135623730951 * d[3] - 0.7071067811865476 * d[1];
+        t[0] = d[0] - 2.5 * d[2] + d[4];
+        t[1] = inner + odd_inner;
+        t[2] = inner - odd_inner;
+        t[3] = outer + odd_outer;
+        t[4] = outer - odd_outer;
+        t[5] = d[1] - 2.5 * d[3] + d[5];
+    } else {
+        t[0] = d[0] - d[2];
+        t[1] = d[1] + d[2];
+        t[2] = d[2] - d[1];
+        t[3] = d[3] - d[1];
+    }
+    return t;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let lane = lane_of(group);
-    let record = records[lane];
+    let model = model_of(group);
+    let params = pass_params[model];
     let thread = thread_of(group, local);
-    let tiles = record.count * $(DOWN*ACROSS);
-    let quad = thread % $QUADS;
-    let tile = thread / $QUADS;
+    let tiles = params.count * (TILE_ROWS * TILE_COLUMNS);
+    let block = thread % IN_BLOCKS;
+    let tile = thread / IN_BLOCKS;
     if (tile >= tiles) {
         return;
     }
-    let image = i32(lane * $IMAGES + tile / $(DOWN*ACROSS));
-    let top = i32(tile / $ACROSS % $DOWN) * $OUTPUTS - $PADDING;
-    let left = i32(tile % $ACROSS) * $OUTPUTS - $PADDING;
-#for j in 0..(OUTPUTS+2)
-    let x$j = left + $j;
-    let ok$j = x$j >= 0 && x$j < $IN_WIDTH;
-#end
-#for i in 0..(OUTPUTS+2)
-    let y$i = top + $i;
-    let in$i = y$i >= 0 && y$i < $HEIGHT;
-    let line$i = (image * $HEIGHT + y$i) * $IN_WIDTH;
-#for j in 0..(OUTPUTS+2)
-    let at$(i)_$j = u32(select(0, line$i + x$j, in$i && ok$j)) * $QUADS + quad;
-#if BACK
-    let d0_$(i)_$j = select(vec4f(), x[at$(i)_$j], in$i && ok$j);
-#else
-    let d0_$(i)_$j = select(vec4f(), wide(x[at$(i)_$j]), in$i && ok$j);
-#end
-#end
-#end
-#for pass in 0..2
-#for j in 0..(OUTPUTS+2)
-#if OUTPUTS/4
-    let inner$(pass)_$j = d$(pass)_4_$j - 2.0 * d$(pass)_2_$j;
-    let outer$(pass)_$j = d$(pass)_4_$j - 0.5 * d$(pass)_2_$j;
-    let odd_inner$(pass)_$j = 0.7071067811865476 * d$(pass)_3_$j - 1.4142135623730951 * d$(pass)_1_$j;
-    let odd_outer$(pass)_$j = 1.4142135623730951 * d$(pass)_3_$j - 0.7071067811865476 * d$(pass)_1_$j;
-    let d$(pass+1)_$(j)_0 = d$(pass)_0_$j - 2.5 * d$(pass)_2_$j + d$(pass)_4_$j;
-    let d$(pass+1)_$(j)_1 = inner$(pass)_$j + odd_inner$(pass)_$j;
-    let d$(pass+1)_$(j)_2 = inner$(pass)_$j - odd_inner$(pass)_$j;
-    let d$(pass+1)_$(j)_3 = outer$(pass)_$j + odd_outer$(pass)_$j;
-    let d$(pass+1)_$(j)_4 = outer$(pass)_$j - odd_outer$(pass)_$j;
-    let d$(pass+1)_$(j)_5 = d$(pass)_1_$j - 2.5 * d$(pass)_3_$j + d$(pass)_5_$j;
-#else
-    let d$(pass+1)_$(j)_0 = d$(pass)_0_$j - d$(pass)_2_$j;
-    let d$(pass+1)_$(j)_1 = d$(pass)_1_$j + d$(pass)_2_$j;
-    let d$(pass+1)_$(j)_2 = d$(pass)_2_$j - d$(pass)_1_$j;
-    let d$(pass+1)_$(j)_3 = d$(pass)_3_$j - d$(pass)_1_$j;
-#end
-#end
-#end
-#for i in 0..(OUTPUTS+2)
-#for j in 0..(OUTPUTS+2)
-    v[lane * $V + ($((OUTPUTS+2)*i+j) * $QUADS + quad) * tiles + tile] = d2_$(i)_$j;
-#end
-#end
+    let image = i32(model * IMAGES + tile / (TILE_ROWS * TILE_COLUMNS));
+    let top = i32(tile / TILE_COLUMNS % TILE_ROWS) * OUTPUTS - PADDING;
+    let left = i32(tile % TILE_COLUMNS) * OUTPUTS - PADDING;
+    // Bᵀ d, transposed; then Bᵀ (Bᵀ d)ᵀ, transposed.
+    var columns: array<array<vec4f, EDGE>, EDGE>;
+    for (var j = 0; j < EDGE; j++) { // unroll
+        let in_x = left + j;
+        let in_columns = in_x >= 0 && in_x < IN_WIDTH;
+        var d: array<vec4f, EDGE>;
+        for (var i = 0; i < EDGE; i++) { // unroll
+            let in_y = top + i;
+            let is_inside = in_columns && in_y >= 0 && in_y < IN_HEIGHT;
+            let at = u32(select(0, (image * IN_HEIGHT + in_y) * IN_WIDTH + in_x, is_inside)) * IN_BLOCKS + block;
+            d[i] = select(vec4f(), read_input(at), is_inside);
+        }
+        columns[j] = transform(d);
+    }
+    for (var i = 0; i < EDGE; i++) { // unroll
+        var d: array<vec4f, EDGE>;
+        for (var j = 0; j < EDGE; j++) { // unroll
+            d[j] = columns[j][i];
+        }
+        let points = transform(d);
+        for (var j = 0; j < EDGE; j++) { // unroll
+            v[model * V_STRIDE + (u32(EDGE * i + j) * IN_BLOCKS + block) * tiles + tile] = points[j];
+        }
+    }
 }

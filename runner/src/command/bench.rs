@@ -1,8 +1,8 @@
-//! `bench`: how fast the kernels of a GPU are, or which of two results is.
+//! `bench`: measures the kernels of a GPU, or compares two results.
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::gpu::Ways;
+use crate::gpu::PathOptions;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use valleys_gpu::bench;
@@ -10,23 +10,23 @@ use valleys_gpu::bench;
 /// `valleys bench`
 #[derive(clap::Args, Debug)]
 pub struct Bench {
-    /// Only measurements whose name, kernel and shape, holds this.
+    /// Only measurements whose name (kernel and shape) contains this text.
     #[arg(default_value = "")]
     pattern: String,
-    /// The GPU, by its number in `valleys devices` or a part of its name.
+    /// The GPU: its number in `valleys devices`, or a part of its name.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     #[command(flatten)]
-    ways: Ways,
+    path_options: PathOptions,
     /// Print one JSON document on stdout instead of a table.
     #[arg(long)]
     json: bool,
-    /// Compare two results (JSON) instead of measuring.
+    /// Compare two results of --json instead of measuring.
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     compare: Option<Vec<PathBuf>>,
 }
 
-/// A measurement as it is printed.
+/// A measurement, as printed with `--json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Row {
     kernel: String,
@@ -36,11 +36,11 @@ struct Row {
     backend: String,
     median_seconds: f64,
     best_seconds: f64,
-    /// Processor time of all threads, where a program plays the GPU.
+    /// Processor time of all threads, of a software adapter.
     processor_seconds: Option<f64>,
     gflops: f64,
     gbytes_per_second: f64,
-    /// Of the most that the device computed and copied in the same run; none where that was not measured.
+    /// Shares of what the kernels `fma_throughput` and `copy` reached in the same run; `None` if they were not measured.
     share_of_arithmetic: Option<f64>,
     share_of_copy: Option<f64>,
     timestamps: bool,
@@ -49,22 +49,22 @@ struct Row {
 /// Runs the command.
 ///
 /// # Errors
-/// No usable device; a result that is missing or malformed.
+/// No usable device; a result that cannot be read.
 pub fn run(args: &Bench) -> Result<()> {
     if let Some([a, b]) = args.compare.as_deref() {
         return compare(&read(a)?, &read(b)?);
     }
-    let opener = crate::gpu::opener(args.device.as_deref(), args.ways.paths)?;
-    let device = opener.device().map_err(|e| crate::gpu::failure(&e))?;
+    let provider = crate::gpu::provider(args.device.as_deref(), args.path_options.paths)?;
+    let device = provider.device().map_err(|e| crate::gpu::failure(&e))?;
     let info = device.info();
     eprintln!("{}, {}, {} {}", info.name, info.backend, info.driver, info.driver_info);
-    let tell = |row: &bench::Row| eprintln!("{} {}", row.kernel, row.shape);
-    let rows = bench::run(&device, &args.pattern, tell).map_err(|e| crate::gpu::failure(&e))?;
-    let ceiling = |kernel: &str, value: fn(&bench::Row) -> f64| {
-        rows.iter().find(|row| row.kernel == kernel).map(value).filter(|&most| most > 0.0)
+    let on_row = |row: &bench::Row| eprintln!("{} {}", row.kernel, row.shape);
+    let rows = bench::run(&device, &args.pattern, on_row).map_err(|e| crate::gpu::failure(&e))?;
+    let maximum = |kernel: &str, value: fn(&bench::Row) -> f64| {
+        rows.iter().find(|row| row.kernel == kernel).map(value).filter(|&maximum| maximum > 0.0)
     };
-    let arithmetic = ceiling("peak", |row| row.gflops);
-    let copy = ceiling("copy", |row| row.gbytes_per_second);
+    let arithmetic = maximum("fma_throughput", |row| row.gflops);
+    let copy = maximum("copy", |row| row.gbytes_per_second);
     let rows: Vec<Row> = rows
         .iter()
         .map(|row| Row {
@@ -78,8 +78,8 @@ pub fn run(args: &Bench) -> Result<()> {
             processor_seconds: row.processor_seconds,
             gflops: row.gflops,
             gbytes_per_second: row.gbytes_per_second,
-            share_of_arithmetic: arithmetic.map(|most| row.gflops / most),
-            share_of_copy: copy.map(|most| row.gbytes_per_second / most),
+            share_of_arithmetic: arithmetic.map(|maximum| row.gflops / maximum),
+            share_of_copy: copy.map(|maximum| row.gbytes_per_second / maximum),
             timestamps: row.timestamps,
         })
         .collect();
@@ -90,7 +90,7 @@ pub fn run(args: &Bench) -> Result<()> {
         |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let mut text = format!(
         "{:<20} {:<26} {:>11} {:>11} {:>9} {:>7} {:>8} {:>7}\n",
-        "kernel", "shape", "median ms", "best ms", "GFLOP/s", "of peak", "GB/s", "of copy"
+        "kernel", "shape", "median ms", "best ms", "GFLOP/s", "of max", "GB/s", "of copy"
     );
     for row in &rows {
         text += &format!(
@@ -114,7 +114,7 @@ fn read(path: &Path) -> Result<Vec<Row>> {
     serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
 }
 
-/// Prints what two results have in common.
+/// Prints the measurements that two results have in common.
 fn compare(a: &[Row], b: &[Row]) -> Result<()> {
     let name = |rows: &[Row]| rows.first().map_or("nothing".to_owned(), |row| row.device.clone());
     let mut text = format!("A: {}, B: {}\n", name(a), name(b));

@@ -1,29 +1,29 @@
-//! `devices`: the GPUs of this machine, what they allow, whether every kernel computes there what it should.
+//! `devices`: the GPUs of this machine, their limits, and whether every kernel gives correct results there.
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::gpu::Ways;
+use crate::gpu::PathOptions;
 use serde::Serialize;
 use std::fmt::Write;
-use valleys_gpu::{Adapter, Choice, Device, Paths, adapters, answers, check, is_hardware};
+use valleys_gpu::{Adapter, Device, DeviceOptions, Paths, adapters, check, is_hardware, is_named};
 
 /// `valleys devices`
 #[derive(clap::Args, Debug)]
 pub struct Devices {
-    /// Only this one: its number, or a part of its name.
+    /// Only this GPU: its number, or a part of its name.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Do not run the kernels.
+    /// Do not test the kernels.
     #[arg(long)]
     no_check: bool,
     #[command(flatten)]
-    ways: Ways,
+    path_options: PathOptions,
     /// Print one JSON document on stdout instead of text.
     #[arg(long)]
     json: bool,
 }
 
-/// A GPU.
+/// A GPU, as printed with `--json`.
 #[derive(Debug, Serialize)]
 struct Found {
     number: usize,
@@ -38,13 +38,13 @@ struct Found {
     workgroup_threads: u32,
     storage_buffers: u32,
     features: Vec<String>,
-    /// None where the kernels were not run.
+    /// `None` if the kernels were not tested.
     checks: Option<Vec<Check>>,
-    /// Why it cannot be used; none where it can.
+    /// Why it cannot be used; `None` if it can.
     refused: Option<String>,
 }
 
-/// A kernel against the reference.
+/// A comparison of kernels with the reference.
 #[derive(Debug, Serialize)]
 struct Check {
     kernels: &'static str,
@@ -60,10 +60,10 @@ struct Check {
 /// No usable device.
 pub fn run(args: &Devices) -> Result<()> {
     let all = adapters();
-    let wanted = |i: usize| args.device.as_ref().is_none_or(|device| answers(device, i, &all[i]));
+    let wanted = |i: usize| args.device.as_ref().is_none_or(|device| is_named(device, i, &all[i]));
     let found: Vec<Found> = (0..all.len())
         .filter(|&i| wanted(i))
-        .map(|i| look(i, &all[i], (!args.no_check).then_some(args.ways.paths)))
+        .map(|i| inspect(i, &all[i], (!args.no_check).then_some(args.path_options.paths)))
         .collect();
     if args.json {
         print(&json(&found))?;
@@ -82,7 +82,7 @@ pub fn run(args: &Devices) -> Result<()> {
     }
 }
 
-fn look(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {
+fn inspect(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {
     let (info, limits) = (adapter.get_info(), adapter.limits());
     let mut found = Found {
         number,
@@ -101,11 +101,11 @@ fn look(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {
         name: info.name,
     };
     if let Some(paths) = checks {
-        let choice = Choice { device: Some(number.to_string()), paths, ..Choice::default() };
-        match Device::open(&choice).and_then(|device| tested(&device)) {
+        let options = DeviceOptions { device: Some(number.to_string()), paths, ..DeviceOptions::default() };
+        match Device::open(&options).and_then(|device| test(&device)) {
             Ok(checks) => {
                 let failed = checks.iter().filter(|check| !check.passed).count();
-                found.refused = (failed > 0).then(|| format!("{failed} kernels compute something else"));
+                found.refused = (failed > 0).then(|| format!("{failed} kernel tests failed"));
                 found.checks = Some(checks);
             }
             Err(error) => found.refused = Some(error.to_string()),
@@ -114,12 +114,12 @@ fn look(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {
     found
 }
 
-fn tested(device: &Device) -> valleys_gpu::Result<Vec<Check>> {
+fn test(device: &Device) -> valleys_gpu::Result<Vec<Check>> {
     let test = |case: &check::Case| {
-        let found = case.run(device)?;
-        let allowed = check::tolerance(device.paths(), found.terms);
-        let passed = found.error <= allowed;
-        let error = Some(found.error).filter(|error| error.is_finite());
+        let outcome = case.run(device)?;
+        let allowed = check::tolerance(device.paths(), outcome.terms);
+        let passed = outcome.error <= allowed;
+        let error = Some(outcome.error).filter(|error| error.is_finite());
         Ok(Check { kernels: case.kernels, shape: case.shape.clone(), error, allowed, passed })
     };
     check::cases().iter().map(test).collect()

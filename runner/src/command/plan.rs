@@ -27,7 +27,7 @@ pub struct Chosen {
     data: Option<String>,
     /// What trains and measures networks: a GPU if there is hardware (auto), the processor, or a GPU.
     #[arg(long, value_enum)]
-    backend: Option<gpu::Wanted>,
+    backend: Option<gpu::BackendOption>,
 }
 
 impl Chosen {

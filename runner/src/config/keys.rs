@@ -28,7 +28,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
     (
         "gpu.paths",
-        "other ways of a GPU to the same numbers, up to rounding: \"winograd2\", \"winograd4\", \"halves\" (activations of 16 bits), \"no-subgroups\"; [] for the plain one",
+        "faster kernels of a GPU whose results differ by rounding: \"winograd2\" or \"winograd4\" (Winograd convolutions), \"f16\" (activations of 16 bits), \"no-subgroups\"; [] for none",
     ),
     ("data.dir", "directory of the files of fashion-mnist or cifar-10, .gz or not"),
     ("data.limit", "training samples; 0 for all"),
@@ -141,6 +141,12 @@ pub fn rename(table: &mut Table) -> Result<()> {
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
         insert(table, current(old), value);
+    }
+    let paths = table.get_mut("gpu").and_then(|gpu| gpu.get_mut("paths")).and_then(Value::as_array_mut);
+    for path in paths.into_iter().flatten() {
+        if let Value::String(name) = path {
+            *name = crate::gpu::current_path(name).to_owned();
+        }
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use valleys_core::engine::{Function, Split, StepParams};
 use valleys_core::error::Error;
 use valleys_core::fit::PeakSampling;
-use valleys_gpu::Opener;
+use valleys_gpu::DeviceProvider;
 
 pub use function::FunctionProblem;
 pub use network::{NetworkProblem, fits};
@@ -99,7 +99,7 @@ pub trait Problem: Send + Sync + Debug {
 
     /// The same problem, trained and measured on a GPU, as many as `models` at a time in the same dispatches; none where
     /// it does not [support](Self::supports_gpu) that.
-    fn on_gpu(&self, provider: Arc<Opener>, models: usize) -> Option<Box<dyn Problem>> {
+    fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         let _ = (provider, models);
         None
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
-use valleys_gpu::{Gpu, Opener, Paths, Shared};
+use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
 
 /// Samples whose activations an engine holds come in groups of so many.
@@ -39,7 +39,7 @@ enum On {
     /// The reference kernels.
     Reference,
     /// A GPU, with the samples on it.
-    Gpu(Arc<Opener>, Arc<Shared>),
+    Gpu(Arc<DeviceProvider>, Arc<GpuDataset>),
 }
 
 impl NetworkProblem {
@@ -141,7 +141,7 @@ impl Problem for NetworkProblem {
             }
             On::Gpu(_, shared) => {
                 let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(any(Gpu::new(&network, shared.clone(), self.batch, slots, augment)?))
+                Ok(any(GpuEngine::new(&network, shared.clone(), self.batch, slots, augment)?))
             }
         }
     }
@@ -173,7 +173,7 @@ impl Problem for NetworkProblem {
 
     fn provenance(&self) -> Provenance {
         let adapter = match &self.backend {
-            On::Gpu(opener, _) => opener.device().ok().map(|device| {
+            On::Gpu(provider, _) => provider.device().ok().map(|device| {
                 let info = device.info();
                 format!("{}, {:?}, {} {}", info.name, info.backend, info.driver, info.driver_info)
             }),
@@ -194,7 +194,6 @@ impl Problem for NetworkProblem {
         // The statistics of batch norms are a pass over the training samples, for every split.
         let passes = if network.statistics_len() > 0 { self.splits().len() } else { 0 };
         let samples = data.train.len() + data.test.len() + passes * data.train.len();
-        let plan = valleys_gpu::network::Plan::new(&network).ok();
         // Values and gradients of whole groups of samples, and what is packed.
         let activations = 12 * self.batch.next_multiple_of(GROUP) * network.activation_len();
         Cost {
@@ -203,13 +202,13 @@ impl Problem for NetworkProblem {
             train_flops: data.train.len() * flops,
             point_flops: samples * flops,
             on_hardware: match &self.backend {
-                On::Gpu(opener, _) => opener.device().is_ok_and(|device| device.is_hardware()),
+                On::Gpu(provider, _) => provider.device().is_ok_and(|device| device.is_hardware()),
                 On::Cpu | On::Reference => false,
             },
             on_gpu: matches!(self.backend, On::Gpu(..)),
             data_bytes: (4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64) as u64,
             engine_bytes: activations as u64,
-            gpu_step_bytes: plan.map(|plan| plan.bytes(self.batch, self.paths)),
+            gpu_step_bytes: valleys_gpu::step_bytes(&network, self.batch, self.paths).ok(),
         }
     }
 
@@ -222,8 +221,8 @@ impl Problem for NetworkProblem {
         }
         let data = Dataset { train: train.pick(&numbers), test: self.data.test.clone() };
         let mut part = Self { data: Arc::new(data), ..self.clone() };
-        if let On::Gpu(opener, _) = &self.backend {
-            part.backend = part.gpu(opener.clone(), 1);
+        if let On::Gpu(provider, _) = &self.backend {
+            part.backend = part.gpu(provider.clone(), 1);
         }
         Ok(Box::new(part))
     }
@@ -232,7 +231,7 @@ impl Problem for NetworkProblem {
         true
     }
 
-    fn on_gpu(&self, provider: Arc<Opener>, models: usize) -> Option<Box<dyn Problem>> {
+    fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         Some(Box::new(Self { backend: self.gpu(provider, models), ..self.clone() }))
     }
 
@@ -259,9 +258,9 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
-    fn gpu(&self, provider: Arc<Opener>, models: usize) -> On {
-        let shared = Shared::new(provider.clone(), self.data.clone(), self.shape.channels);
-        On::Gpu(provider, Arc::new(shared.side_by_side(models)))
+    fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> On {
+        let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
+        On::Gpu(provider, Arc::new(shared.with_models(models)))
     }
 }
 

@@ -27,7 +27,7 @@ use crate::schema::Summary;
 use crate::store::Store;
 use record::{ORIGIN, Records};
 use std::path::{Path, PathBuf};
-use valleys_gpu::kernels::Lanes;
+use valleys_gpu::MAX_MODELS;
 use variant::{FitVariant, variants};
 
 pub(crate) use divergence::watched;
@@ -41,7 +41,7 @@ pub use stop::Stop;
 pub const REPORT: &str = "report";
 
 /// Jobs that a GPU does in the same dispatches at most.
-pub const SIDE_BY_SIDE: usize = Lanes::MOST;
+pub const SIDE_BY_SIDE: usize = MAX_MODELS;
 
 /// Where a run works and how it talks.
 #[derive(Clone, Debug, Default)]
@@ -250,13 +250,13 @@ impl Run {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = options.threads.unwrap_or(cores);
         if config.backend == Backend::Gpu && problem.supports_gpu() {
-            let opener = crate::gpu::opener(options.device.as_deref(), config.gpu.chosen()?)?;
-            let hardware = opener.device().is_ok_and(|device| device.is_hardware());
+            let provider = crate::gpu::provider(options.device.as_deref(), config.gpu.chosen()?)?;
+            let hardware = provider.device().is_ok_and(|device| device.is_hardware());
             if hardware && options.threads.is_none() {
                 // A thread that waits for a GPU costs nothing; more of them would share it in two groups.
                 threads = SIDE_BY_SIDE;
             }
-            problem = problem.on_gpu(opener, threads).unwrap_or(problem);
+            problem = problem.on_gpu(provider, threads).unwrap_or(problem);
         }
         // Before any work: every size of a study can be had.
         for &count in &config.study.sizes {

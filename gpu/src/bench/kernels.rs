@@ -1,0 +1,225 @@
+//! Kernels at the layer shapes of known networks, matrix products, streams.
+
+use super::{Case, Measurement, Work};
+use crate::device::Device;
+use crate::error::Result;
+use crate::kernels::batch_norm::{self, BackwardBuffers, NormBuffers, Normalisation};
+use crate::kernels::convolution::{Convolution, Epilogue};
+use crate::kernels::fma_throughput::{self, fma_throughput};
+use crate::kernels::gemm::Gemm;
+use crate::kernels::winograd::WinogradConvolution;
+use crate::kernels::{Dispatch, KernelContext, parameters, tensor_len, whole};
+use crate::options::Winograd;
+use valleys_core::network::{Layer, Shape};
+use valleys_core::rng::{Key, Purpose, Stream};
+
+/// Convolutions of networks: input and output channels, size of the image, kernel, stride, padding.
+const LAYERS: [(&str, [usize; 6]); 14] = [
+    ("lenet5 conv1", [1, 6, 28, 5, 1, 2]),
+    ("lenet5 conv2", [6, 16, 14, 5, 1, 0]),
+    ("resnet conv1", [3, 16, 32, 3, 1, 1]),
+    ("resnet layer1", [16, 16, 32, 3, 1, 1]),
+    ("resnet layer2.0", [16, 32, 32, 3, 2, 1]),
+    ("resnet layer2", [32, 32, 16, 3, 1, 1]),
+    ("resnet layer2 shortcut", [16, 32, 32, 1, 2, 0]),
+    ("resnet layer3.0", [32, 64, 16, 3, 2, 1]),
+    ("resnet layer3", [64, 64, 8, 3, 1, 1]),
+    ("wrn-2 layer1", [32, 32, 32, 3, 1, 1]),
+    ("wrn-2 layer2", [64, 64, 16, 3, 1, 1]),
+    ("wrn-2 layer3", [128, 128, 8, 3, 1, 1]),
+    ("lenet5 fc1", [400, 120, 1, 1, 1, 0]),
+    ("64 to 64", [64, 64, 32, 3, 1, 1]),
+];
+
+/// What is measured of a layer, and with which Winograd convolution.
+const DIRECTIONS: [(&str, Option<Winograd>); 7] = [
+    ("forward", None),
+    ("forward_winograd2", Some(Winograd::F2)),
+    ("forward_winograd4", Some(Winograd::F4)),
+    ("backward_data", None),
+    ("backward_data_winograd2", Some(Winograd::F2)),
+    ("backward_data_winograd4", Some(Winograd::F4)),
+    ("backward_weights", None),
+];
+
+pub(super) fn cases(device: &Device) -> Vec<Case> {
+    let is_hardware = device.is_hardware();
+    // A software adapter is some thousand times slower.
+    let (batch, large) = if is_hardware { (128, 1 << 24) } else { (16, 1 << 22) };
+    let mut all: Vec<Case> = vec![("fma_throughput".into(), Box::new(arithmetic))];
+    for kernel in ["copy", "relu", "mix", "step"] {
+        all.push((format!("{kernel} {large}"), Box::new(move |context| stream(context, kernel, large))));
+    }
+    for n in [256, 512, 1024, 2048, 4096].into_iter().filter(|&n| is_hardware || n <= 1024) {
+        all.push((format!("gemm {n}"), Box::new(move |context| product(context, n))));
+    }
+    for (layer, sizes) in LAYERS {
+        let batch = match layer {
+            "64 to 64" => 32,
+            layer if layer.contains("lenet") => 128,
+            _ => batch,
+        };
+        let conv = convolution(sizes);
+        for (kernel, winograd) in DIRECTIONS {
+            let winograd_conv = winograd.and_then(|winograd| WinogradConvolution::worthwhile(conv, winograd));
+            if winograd_conv.is_some() || winograd.is_none() {
+                let shape = format!("{layer} b{batch}");
+                let name = format!("{kernel} {shape}");
+                let prepare = move |context: &KernelContext| {
+                    convolve(context, kernel, &shape, conv, winograd_conv, batch)
+                };
+                all.push((name, Box::new(prepare)));
+            }
+        }
+    }
+    for kernel in ["batch_norm_forward", "batch_norm_backward"] {
+        for sizes in [[16, 32], [32, 16], [64, 8]] {
+            let name = format!("{kernel} {sizes:?} b{batch}");
+            all.push((name, Box::new(move |context| normalise(context, kernel, sizes, batch))));
+        }
+    }
+    all
+}
+
+/// A buffer of normal random numbers, 4,096 different ones.
+fn random(context: &KernelContext, len: usize) -> Result<wgpu::Buffer> {
+    let mut stream = Stream::new(Key::new(1, 0), Purpose::Perturbation, 0, 0);
+    let some: Vec<f32> = (0..4096).map(|_| stream.normal() as f32).collect();
+    context.device.buffer_with("elements", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
+}
+
+fn arithmetic(context: &KernelContext) -> Result<Measurement> {
+    let threads = 16 * context.invocations();
+    let list = vec![fma_throughput(context, threads, &context.device.floats("sums", 4 * threads)?)?];
+    Ok(Measurement {
+        kernel: "fma_throughput",
+        shape: format!("{threads} threads"),
+        flops: (threads * fma_throughput::FLOPS) as f64,
+        bytes: 0.0,
+        work: Work::List(list, 1),
+    })
+}
+
+fn stream(context: &KernelContext, kernel: &'static str, len: usize) -> Result<Measurement> {
+    let [a, b, c, d] = [(); 4].map(|()| random(context, len));
+    let [a, b, c, d] = [a?, b?, c?, d?];
+    let shape = Shape::flat(4);
+    let relu = Normalisation { shape, norm: false, residual: false, relu: true };
+    let copy = Normalisation { relu: false, ..relu };
+    let (list, buffers) = match kernel {
+        "copy" => (vec![copy.forward(context, &a, &a, None, &b)?], 2),
+        "relu" => (vec![relu.forward(context, &a, &a, None, &b)?], 2),
+        "mix" => (parameters::mix(context, len, &a, &[&b, &c, &d])?, 4),
+        _ => (vec![parameters::step(context, len, [&a, &b, &c, &d])?], 6),
+    };
+    Ok(Measurement {
+        kernel,
+        shape: format!("{len} numbers"),
+        flops: 0.0,
+        bytes: (4 * buffers * len) as f64,
+        work: Work::List(list, (len / 4) as u32),
+    })
+}
+
+fn product(context: &KernelContext, n: usize) -> Result<Measurement> {
+    let [a, b, c] = [random(context, n * n)?, random(context, n * n)?, random(context, n * n)?];
+    let gemm = Gemm { rows: n, columns: n, depth: n, transposed: [false; 2], distances: false };
+    let list = vec![gemm.dispatch(context, [&a, &b, &c])?];
+    let (flops, bytes) = (2.0 * (n as f64).powi(3), (12 * n * n) as f64);
+    Ok(Measurement { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
+}
+
+fn convolution([channels, outputs, size, kernel, stride, padding]: [usize; 6]) -> Convolution {
+    let input = Shape { channels, height: size, width: size };
+    let output = Layer::Convolution { outputs, kernel, stride, padding, bias: false }.output(input);
+    let kernel = [kernel; 2];
+    Convolution { input, output, kernel, stride, padding, bias: false, f32_output: false }
+}
+
+fn convolve(
+    context: &KernelContext,
+    kernel: &'static str,
+    shape: &str,
+    conv: Convolution,
+    winograd: Option<WinogradConvolution>,
+    batch: usize,
+) -> Result<Measurement> {
+    let Convolution { input, output, .. } = conv;
+    let parameters = input.channels * output.channels * conv.taps();
+    let [x, y] = [random(context, tensor_len(input) * batch)?, random(context, tensor_len(output) * batch)?];
+    let weights = random(context, conv.forward_table().len().max(conv.backward_table().len()))?;
+    let list = match (kernel, winograd) {
+        (_, Some(winograd)) => convolve_winograd(context, winograd, kernel, [&x, &y], batch)?,
+        ("forward", _) => vec![conv.forward(context, Epilogue::None, &x, whole(&weights), None, &y)?],
+        ("backward_data", _) => vec![conv.backward_data(context, false, &y, whole(&weights), &x)?],
+        _ => {
+            let partial = context.device.floats("partial sums", conv.partial_len(context, batch))?;
+            let gradient = context.device.floats("gradient", parameters)?;
+            let place = context.device.uniform("place", 16)?;
+            conv.backward_weights(context, batch, &x, &y, &partial, &place, &gradient)?.to_vec()
+        }
+    };
+    let flops = (conv.flops() * batch) as f64;
+    let bytes = 4.0 * ((input.len() + output.len()) * batch + parameters) as f64;
+    let work = Work::List(list, batch as u32);
+    Ok(Measurement { kernel, shape: shape.to_owned(), flops, bytes, work })
+}
+
+/// A Winograd convolution whose weights are transformed already: in a run they are transformed once for each θ(t).
+fn convolve_winograd(
+    context: &KernelContext,
+    winograd: WinogradConvolution,
+    kernel: &str,
+    [x, y]: [&wgpu::Buffer; 2],
+    batch: usize,
+) -> Result<Vec<Dispatch>> {
+    let is_backward = kernel.starts_with("backward");
+    let [inputs, products] = winograd.scratch_len(batch).map(|len| context.device.floats("scratch", len));
+    let scratch = [inputs?, products?];
+    let weights = random(context, winograd.weights_len(is_backward))?;
+    let weights = whole(&weights);
+    let list = match is_backward {
+        false => winograd.forward(context, false, x, weights, None, &scratch, y)?,
+        true => winograd.backward_data(context, false, y, weights, &scratch, x)?,
+    };
+    Ok(list.to_vec())
+}
+
+fn normalise(
+    context: &KernelContext,
+    kernel: &'static str,
+    [channels, size]: [usize; 2],
+    batch: usize,
+) -> Result<Measurement> {
+    let shape = Shape { channels, height: size, width: size };
+    let op = Normalisation { shape, norm: true, residual: false, relu: true };
+    let len = tensor_len(shape) * batch;
+    let [x, z, dz, dx] =
+        [random(context, len)?, random(context, len)?, random(context, len)?, random(context, len)?];
+    let [norm, means] = [random(context, op.norm_len())?, random(context, op.norm_len())?];
+    let partial = context.device.floats("partial sums", batch_norm::partial_len(context, shape, batch))?;
+    let [theta, gradient] = [random(context, 2 * channels)?, random(context, 2 * channels)?];
+    let place = context.device.uniform("place", 16)?;
+    // Tensors that are read or written.
+    let (mut list, tensors) = (Vec::new(), if kernel == "batch_norm_forward" { 3 } else { 7 });
+    if kernel == "batch_norm_forward" {
+        let buffers = NormBuffers { place: &place, theta: &theta, norm: &norm, statistics: None };
+        list.extend(op.moments(context, batch, &x, &partial, &buffers)?);
+        list.push(op.forward(context, &x, &norm, None, &z)?);
+    } else {
+        let buffers = BackwardBuffers {
+            dz: &dz,
+            x: &x,
+            norm: &norm,
+            means: &means,
+            z: &z,
+            dx: (&dx, false),
+            dresidual: None,
+        };
+        list.extend(op.backward_sums(context, batch, &buffers, &partial, &place, &gradient)?);
+        list.push(op.backward(context, &buffers)?);
+    }
+    let bytes = (4 * tensors * shape.len() * batch) as f64;
+    let work = Work::List(list, batch as u32);
+    Ok(Measurement { kernel, shape: format!("{shape} b{batch}"), flops: 0.0, bytes, work })
+}

@@ -1,0 +1,69 @@
+//! The data of engines, on whichever device is open.
+
+use crate::device::DeviceProvider;
+use crate::device_dataset::DeviceDataset;
+use crate::error::Result;
+use crate::key::EngineKey;
+use crate::scheduler::{BatchScheduler, ModelHandle};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use valleys_core::network::LabelledData;
+
+/// Labelled samples that engines train on and measure on. They are uploaded once for all engines.
+#[derive(Debug)]
+pub struct GpuDataset {
+    provider: Arc<DeviceProvider>,
+    data: Arc<dyn LabelledData>,
+    planes: usize,
+    models: usize,
+    current: Mutex<Option<Arc<DeviceDataset>>>,
+    schedulers: Mutex<Vec<Weak<BatchScheduler>>>,
+}
+
+impl GpuDataset {
+    /// Data for engines on the devices of a provider. Nothing is uploaded before the first engine.
+    ///
+    /// A sample consists of `planes` planes of equal length, as an image of its channels. If no plane has more than 256
+    /// different elements over all samples, the device stores one byte for each element, and a palette for each plane.
+    pub fn new(provider: Arc<DeviceProvider>, data: Arc<dyn LabelledData>, planes: usize) -> Self {
+        Self { provider, data, planes, models: 1, current: Mutex::default(), schedulers: Mutex::default() }
+    }
+
+    /// The same data, with up to `models` engines of one kind sharing their dispatches, where several threads ask for
+    /// steps at the same time. At least 1, which is the default, and at most [`MAX_MODELS`](crate::MAX_MODELS).
+    ///
+    /// # Cost
+    /// Memory for the activations of all of them. Fewer engines share dispatches where the device has no room for all.
+    pub fn with_models(self, models: usize) -> Self {
+        Self { models, ..self }
+    }
+
+    /// The data on the host.
+    pub fn data(&self) -> &dyn LabelledData {
+        &*self.data
+    }
+
+    /// A handle for an engine with so many slots: to a batch of its kind with a free model, or to a new batch.
+    pub(crate) fn handle(&self, key: &EngineKey, slots: usize) -> Result<ModelHandle> {
+        let dataset = self.on_device()?;
+        let mut schedulers = self.schedulers.lock().unwrap_or_else(PoisonError::into_inner);
+        schedulers.retain(|scheduler| scheduler.strong_count() > 0);
+        let live = schedulers.iter().filter_map(Weak::upgrade);
+        let mut suitable = live.filter(|scheduler| scheduler.serves(&dataset, key));
+        if let Some(handle) = suitable.find_map(|scheduler| scheduler.handle()) {
+            return Ok(handle);
+        }
+        let scheduler = Arc::new(BatchScheduler::new(key, dataset, self.models, slots)?);
+        schedulers.push(Arc::downgrade(&scheduler));
+        Ok(scheduler.handle().expect("a new batch has a free model"))
+    }
+
+    /// The data on the open device, uploaded if needed.
+    fn on_device(&self) -> Result<Arc<DeviceDataset>> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dataset) = current.as_ref().filter(|dataset| !dataset.device.is_lost()) {
+            return Ok(dataset.clone());
+        }
+        let dataset = Arc::new(DeviceDataset::new(self.provider.device()?, &*self.data, self.planes)?);
+        Ok(current.insert(dataset).clone())
+    }
+}

@@ -1,8 +1,0 @@
-// Threads that may read for each other know their place in their vector.
-fn main(
-#if VECTOR
-    @builtin(subgroup_invocation_id) rank: u32,
-#end
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {

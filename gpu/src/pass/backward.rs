@@ -1,0 +1,145 @@
+//! The backward pass.
+
+use super::OpKernels;
+use super::builder::{OpBuffers, PassBuilder};
+use super::gradients::Gradients;
+use crate::error::Result;
+use crate::kernels::batch_norm::{BackwardBuffers, Normalisation};
+use crate::kernels::convolution::Convolution;
+use crate::kernels::{BatchLayout, Dispatch, pool, tensor_len};
+use valleys_core::network::graph::Op;
+
+/// The operation at hand: itself, its own buffers, its input and output, the gradient of its output.
+struct Backward<'a> {
+    op: &'a Op,
+    own: &'a OpBuffers,
+    x: &'a wgpu::Buffer,
+    z: &'a wgpu::Buffer,
+    dz: &'a wgpu::Buffer,
+}
+
+impl PassBuilder<'_> {
+    /// Losses and backward. The gradient of a value has a buffer from the value's last reader to the operation that
+    /// makes it; then another value of that size may use it.
+    pub fn backward(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
+        let BatchLayout { models, images, .. } = self.context.layout;
+        // The models of a batch are as far apart as in tensors of activations; a single one needs its batch only.
+        let images = if models == 1 { self.batch } else { models * images };
+        let values = 0..self.values.len();
+        let bytes = values.map(|value| 4 * (tensor_len(self.graph.shape(value)) * images) as u64);
+        let mut gradients = Gradients::new(self.context.device, bytes);
+        let (dz, _) = gradients.acquire(self.values.len() - 1)?;
+        let mut list = self.loss_dispatches(sums, Some(&dz))?;
+        for (i, (op, own)) in self.graph.ops().iter().zip(&self.own).enumerate().rev() {
+            // A value without readers has no gradient.
+            let Some(dz) = gradients.finish(i + 1) else { continue };
+            let [x, z] = [op.input, i + 1].map(|value| &self.values[value]);
+            let at = Backward { op, own, x, z, dz: &dz };
+            match own.kernels {
+                OpKernels::Convolution(convolution) => {
+                    self.convolution_backward(&at, convolution, &mut gradients, &mut list)?;
+                }
+                OpKernels::Normalisation(normalisation) => {
+                    self.normalisation_backward(&at, normalisation, &mut gradients, &mut list)?;
+                }
+                OpKernels::MaxPool(window) if op.input > 0 => {
+                    let (dx, accumulate) = gradients.acquire(op.input)?;
+                    let (channels, buffers) = (op.input_shape.channels, [x, &dz, &dx]);
+                    list.push(pool::max_backward(&self.context, &window, channels, accumulate, buffers)?);
+                }
+                OpKernels::AveragePool if op.input > 0 => {
+                    let (dx, accumulate) = gradients.acquire(op.input)?;
+                    list.push(pool::average_backward(&self.context, op.input_shape, accumulate, &dz, &dx)?);
+                }
+                OpKernels::MaxPool(_) | OpKernels::AveragePool => {}
+            }
+            gradients.release(dz);
+        }
+        Ok(list)
+    }
+
+    fn convolution_backward(
+        &self,
+        at: &Backward,
+        convolution: Convolution,
+        gradients: &mut Gradients,
+        list: &mut Vec<Dispatch>,
+    ) -> Result<()> {
+        let (context, batch, partial, gradient) = (&self.context, self.batch, &self.partial, &self.gradient);
+        let &Backward { op, own, x, z, dz } = at;
+        if op.relu {
+            list.push(pool::relu_backward(context, convolution.output, z, dz)?);
+        }
+        list.extend(convolution.backward_weights(context, batch, x, dz, partial, &own.place, gradient)?);
+        if convolution.bias {
+            let sums = Normalisation { shape: convolution.output, norm: false, residual: false, relu: false };
+            let buffers = at.buffers(x, x);
+            let place = &own.bias_place;
+            list.extend(sums.backward_sums(context, batch, &buffers, partial, place, gradient)?);
+        }
+        if op.input > 0 {
+            let (dx, accumulate) = gradients.acquire(op.input)?;
+            match &own.winograd {
+                Some(winograd) => list.extend(winograd.backward_data(context, accumulate, dz, &dx)?),
+                None => {
+                    let weights = self.weights(&own.packed.backward);
+                    list.push(convolution.backward_data(context, accumulate, dz, weights, &dx)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn normalisation_backward(
+        &self,
+        at: &Backward,
+        normalisation: Normalisation,
+        gradients: &mut Gradients,
+        list: &mut Vec<Dispatch>,
+    ) -> Result<()> {
+        let &Backward { op, own, x, .. } = at;
+        let (norm, means) = own.norm.as_ref().map_or((x, x), |state| (&state.norm, &state.means));
+        let buffers = at.buffers(norm, means);
+        if normalisation.norm {
+            let (partial, gradient) = (&self.partial, &self.gradient);
+            let sums = normalisation.backward_sums(
+                &self.context,
+                self.batch,
+                &buffers,
+                partial,
+                &own.place,
+                gradient,
+            )?;
+            list.extend(sums);
+        }
+        // The images have no gradient. A buffer cannot be bound twice, as it would be where a value is added to itself.
+        let residual = op.residual.filter(|&residual| residual > 0);
+        let is_separate = residual.is_some_and(|residual| residual == op.input || op.input == 0);
+        if let (Some(residual), true) = (residual, is_separate) {
+            let (dresidual, accumulate) = gradients.acquire(residual)?;
+            let alone = Normalisation { norm: false, residual: false, ..normalisation };
+            let buffers = BackwardBuffers { dx: (&dresidual, accumulate), ..buffers };
+            list.push(alone.backward(&self.context, &buffers)?);
+        }
+        if op.input > 0 {
+            let (dx, accumulate) = gradients.acquire(op.input)?;
+            let dresidual = match residual.filter(|_| !is_separate) {
+                Some(residual) => Some(gradients.acquire(residual)?),
+                None => None,
+            };
+            let dresidual = dresidual.as_ref().map(|(dresidual, accumulate)| (dresidual, *accumulate));
+            let normalisation = Normalisation { residual: dresidual.is_some(), ..normalisation };
+            let buffers = BackwardBuffers { dx: (&dx, accumulate), dresidual, ..buffers };
+            list.push(normalisation.backward(&self.context, &buffers)?);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Backward<'a> {
+    /// Buffers of the kernels of batch norms, without gradients of inputs.
+    fn buffers(&self, norm: &'a wgpu::Buffer, means: &'a wgpu::Buffer) -> BackwardBuffers<'a> {
+        let &Self { x, z, dz, .. } = self;
+        BackwardBuffers { dz, x, norm, means, z, dx: (x, false), dresidual: None }
+    }
+}
