@@ -37,17 +37,17 @@ impl From<valleys_gpu::Error> for EngineError {
 pub type AnyEngine<'a> = Box<dyn Engine<Error = EngineError> + 'a>;
 
 /// Makes an engine of one backend an engine of any.
-pub fn any<'a, E: Engine + 'a>(engine: E) -> AnyEngine<'a>
+pub fn boxed<'a, E: Engine + 'a>(engine: E) -> AnyEngine<'a>
 where
     EngineError: From<E::Error>,
 {
-    Box::new(Converted(engine))
+    Box::new(MapErr(engine))
 }
 
 /// An engine whose errors are converted.
-struct Converted<E>(E);
+struct MapErr<E>(E);
 
-impl<E: Engine> Engine for Converted<E>
+impl<E: Engine> Engine for MapErr<E>
 where
     EngineError: From<E::Error>,
 {

@@ -57,6 +57,6 @@ impl std::error::Error for CliError {}
 pub type Result<T> = std::result::Result<T, CliError>;
 
 /// A failed read or write, with the path.
-pub fn disk(verb: &str, path: &std::path::Path, error: &std::io::Error) -> CliError {
+pub fn io_error(verb: &str, path: &std::path::Path, error: &std::io::Error) -> CliError {
     CliError::new(ErrorKind::Resources, format!("cannot {verb} {}: {error}", path.display()))
 }

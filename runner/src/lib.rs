@@ -26,7 +26,7 @@ pub mod problem;
 pub mod reference;
 pub mod report;
 pub mod run;
-pub mod say;
+pub mod stderr;
 pub mod schema;
 pub mod store;
 pub mod study;

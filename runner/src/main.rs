@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use valleys::command::{barcode, bench, device, distance, exec, plan, status, summary, weights};
 use valleys::config::preset;
 use valleys::error::Result;
-use valleys::say::say;
+use valleys::stderr;
 use valleys::{evaluate, run, table};
 
 /// The topology of what neural networks learn: trains minima, connects them by curves and triangles, and says by
@@ -132,7 +132,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say(format_args!("valleys: {failure}"));
+            stderr::print_line(format_args!("valleys: {failure}"));
             ExitCode::from(failure.code())
         }
     }
@@ -151,7 +151,7 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
         by_order: args.by_order,
     })?;
     if !answer.source.files.is_empty() {
-        say(format_args!("read {}", answer.source.files.join(", ")));
+        stderr::print_line(format_args!("read {}", answer.source.files.join(", ")));
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&answer).expect("an answer is JSON"));

@@ -5,21 +5,21 @@
 //!
 //! Any number of processes may work in a directory: each holds `lock` shared, and the lock of each job it works on.
 
-use crate::error::{CliError, ErrorKind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, io_error};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Temporary names start with this; a directory that nobody works in may be swept of them.
-const TEMPORARY: &str = ".tmp-";
+const TEMPORARY_PREFIX: &str = ".tmp-";
 
 /// Endings of the names of what a job needs only until it is done.
-const CHECKPOINT: &str = ".checkpoint";
-const LOCK: &str = ".lock";
+const CHECKPOINT_SUFFIX: &str = ".checkpoint";
+const LOCK_SUFFIX: &str = ".lock";
 
 /// How long an opening process waits for another that tidies up.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A run directory, shared by all processes that work in it.
 #[derive(Debug)]
@@ -35,19 +35,19 @@ impl Store {
     /// # Errors
     /// The directory cannot be made or written; another process has it for itself; a file has another text.
     pub fn open(root: &Path, files: &[(&str, &str, &str)]) -> Result<Self> {
-        fs::create_dir_all(root).map_err(|e| disk("make the directory", root, &e))?;
+        fs::create_dir_all(root).map_err(|e| io_error("make the directory", root, &e))?;
         let path = root.join("lock");
         let options = File::options().create(true).append(true).open(&path);
-        let lock = options.map_err(|e| disk("write", &path, &e))?;
-        let wrong = |e| disk("lock", &path, &e);
-        let alone = free(lock.try_lock()).map_err(wrong)?;
+        let lock = options.map_err(|e| io_error("write", &path, &e))?;
+        let wrong = |e| io_error("lock", &path, &e);
+        let alone = acquired(lock.try_lock()).map_err(wrong)?;
         if alone {
-            sweep(root)?;
+            clean_up(root)?;
             lock.unlock().map_err(wrong)?;
         }
         let start = Instant::now();
-        while !free(lock.try_lock_shared()).map_err(wrong)? {
-            if start.elapsed() > PATIENCE {
+        while !acquired(lock.try_lock_shared()).map_err(wrong)? {
+            if start.elapsed() > LOCK_TIMEOUT {
                 let message = format!("{} is in use by another process", root.display());
                 return Err(CliError::new(ErrorKind::Busy, message));
             }
@@ -70,31 +70,31 @@ impl Store {
     ///
     /// # Errors
     /// The lock cannot be made.
-    pub fn claim(&self, job: &str) -> Result<Option<Claim>> {
-        let path = self.root.join(format!("{job}{LOCK}"));
-        self.parent(&path)?;
+    pub fn lock_job(&self, job: &str) -> Result<Option<JobLock>> {
+        let path = self.root.join(format!("{job}{LOCK_SUFFIX}"));
+        self.create_parent(&path)?;
         loop {
             let file = File::options().create(true).append(true).open(&path);
-            let file = file.map_err(|e| disk("write", &path, &e))?;
-            if !free(file.try_lock()).map_err(|e| disk("lock", &path, &e))? {
+            let file = file.map_err(|e| io_error("write", &path, &e))?;
+            if !acquired(file.try_lock()).map_err(|e| io_error("lock", &path, &e))? {
                 return Ok(None);
             }
             // Whoever had it before may have removed it after it was opened here.
-            if is_at(&file, &path) {
-                return Ok(Some(Claim { _file: file, path }));
+            if is_same_file(&file, &path) {
+                return Ok(Some(JobLock { _file: file, path }));
             }
         }
     }
 
     /// Whether a process works on a job.
-    pub fn is_claimed(root: &Path, job: &str) -> bool {
-        let file = File::open(root.join(format!("{job}{LOCK}")));
+    pub fn is_locked(root: &Path, job: &str) -> bool {
+        let file = File::open(root.join(format!("{job}{LOCK_SUFFIX}")));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// The name of a job's checkpoint.
-    pub fn checkpoint(job: &str) -> String {
-        format!("{job}{CHECKPOINT}")
+    pub fn checkpoint_name(job: &str) -> String {
+        format!("{job}{CHECKPOINT_SUFFIX}")
     }
 
     /// Removes a file or folder, all at once; it may be absent.
@@ -104,14 +104,14 @@ impl Store {
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.root.join(name);
         let removed = match (path.is_dir(), path.exists()) {
-            (true, _) => temporary(0o777).tempdir_in(self.parent(&path)?).and_then(|folder| {
+            (true, _) => temporary_file(0o777).tempdir_in(self.create_parent(&path)?).and_then(|folder| {
                 let away = folder.path().join("removed");
                 fs::rename(&path, away)
             }),
             (false, true) => fs::remove_file(&path),
             (false, false) => Ok(()),
         };
-        removed.map_err(|e| disk("remove", &path, &e))
+        removed.map_err(|e| io_error("remove", &path, &e))
     }
 
     /// The directory.
@@ -139,7 +139,7 @@ impl Store {
     /// # Errors
     /// It cannot be written; what was there before is untouched.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, true)
+        self.write_file(name, bytes, true)
     }
 
     /// Makes a file that is not there.
@@ -147,13 +147,13 @@ impl Store {
     /// # Errors
     /// It cannot be written; it is there, and untouched.
     pub fn write_once(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, false)
+        self.write_file(name, bytes, false)
     }
 
-    fn put(&self, name: &str, bytes: &[u8], replace: bool) -> Result<()> {
+    fn write_file(&self, name: &str, bytes: &[u8], replace: bool) -> Result<()> {
         let path = self.root.join(name);
-        let parent = self.parent(&path)?;
-        let written = temporary(0o666).tempfile_in(parent).and_then(|mut file| {
+        let parent = self.create_parent(&path)?;
+        let written = temporary_file(0o666).tempfile_in(parent).and_then(|mut file| {
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
             if replace {
@@ -161,9 +161,9 @@ impl Store {
             } else {
                 file.persist_noclobber(&path)?
             };
-            sync(parent)
+            sync_directory(parent)
         });
-        written.map_err(|e| disk("write", &path, &e))
+        written.map_err(|e| io_error("write", &path, &e))
     }
 
     /// Makes a folder with these files in it, all at once.
@@ -172,38 +172,38 @@ impl Store {
     /// It cannot be written; then it is not there.
     pub fn write_folder(&self, name: &str, files: &[(String, Vec<u8>)]) -> Result<()> {
         let path = self.root.join(name);
-        let parent = self.parent(&path)?;
-        let written = temporary(0o777).tempdir_in(parent).and_then(|folder| {
+        let parent = self.create_parent(&path)?;
+        let written = temporary_file(0o777).tempdir_in(parent).and_then(|folder| {
             for (name, bytes) in files {
                 let mut file = File::create_new(folder.path().join(name))?;
                 file.write_all(bytes)?;
                 file.sync_all()?;
             }
-            sync(folder.path())?;
+            sync_directory(folder.path())?;
             fs::rename(folder.path(), &path)?;
             // Renamed away: there is nothing left to remove.
             let _ = folder.keep();
-            sync(parent)
+            sync_directory(parent)
         });
-        written.map_err(|e| disk("write", &path, &e))
+        written.map_err(|e| io_error("write", &path, &e))
     }
 
-    fn parent<'a>(&self, path: &'a Path) -> Result<&'a Path> {
+    fn create_parent<'a>(&self, path: &'a Path) -> Result<&'a Path> {
         let parent = path.parent().unwrap_or(path);
-        fs::create_dir_all(parent).map_err(|e| disk("make the directory", parent, &e))?;
+        fs::create_dir_all(parent).map_err(|e| io_error("make the directory", parent, &e))?;
         Ok(parent)
     }
 }
 
 /// A job that this process has for itself.
 #[derive(Debug)]
-pub struct Claim {
+pub struct JobLock {
     /// The lock is held as long as the file is open.
     _file: File,
     path: PathBuf,
 }
 
-impl Drop for Claim {
+impl Drop for JobLock {
     fn drop(&mut self) {
         // Elsewhere it cannot be told whether a lock is of the file that is there, so that it must stay.
         if cfg!(unix) {
@@ -213,7 +213,7 @@ impl Drop for Claim {
 }
 
 /// Whether a lock was free.
-fn free(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
+fn acquired(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
     match lock {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -222,7 +222,7 @@ fn free(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
 }
 
 /// Whether an open file is the one that is there.
-fn is_at(file: &File, path: &Path) -> bool {
+fn is_same_file(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -234,34 +234,34 @@ fn is_at(file: &File, path: &Path) -> bool {
 }
 
 /// Removes what killed processes left half-made, and what jobs no longer need. Nobody else works in the directory.
-fn sweep(folder: &Path) -> Result<()> {
-    let entries = fs::read_dir(folder).map_err(|e| disk("list", folder, &e))?;
+fn clean_up(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| io_error("list", folder, &e))?;
     for entry in entries {
-        let entry = entry.map_err(|e| disk("list", folder, &e))?;
+        let entry = entry.map_err(|e| io_error("list", folder, &e))?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
         let done = |job: &str| path.with_file_name(format!("{job}.json")).exists();
-        let old = name.ends_with(LOCK) || name.strip_suffix(CHECKPOINT).is_some_and(done);
-        let removed = match (name.starts_with(TEMPORARY), is_folder) {
+        let old = name.ends_with(LOCK_SUFFIX) || name.strip_suffix(CHECKPOINT_SUFFIX).is_some_and(done);
+        let removed = match (name.starts_with(TEMPORARY_PREFIX), is_folder) {
             (true, true) => fs::remove_dir_all(&path),
             (true, false) => fs::remove_file(&path),
             (false, false) if old => fs::remove_file(&path),
             (false, true) => {
-                sweep(&path)?;
+                clean_up(&path)?;
                 Ok(())
             }
             (false, false) => Ok(()),
         };
-        removed.map_err(|e| disk("remove", &path, &e))?;
+        removed.map_err(|e| io_error("remove", &path, &e))?;
     }
     Ok(())
 }
 
 /// A temporary name with the permissions of ordinary files, less the user's mask.
-fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
+fn temporary_file(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(TEMPORARY_PREFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
@@ -271,6 +271,6 @@ fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
 
 /// Flushes a directory, so that a rename in it survives a power cut; where directories cannot be opened there is
 /// nothing to flush.
-fn sync(folder: &Path) -> std::io::Result<()> {
+fn sync_directory(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

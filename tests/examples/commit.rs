@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 
 fn commit(root: &std::path::Path) -> Result<()> {
     let store = Store::open(root, &[("config.toml", "seed = 1\n", "")])?;
-    let Some(_claim) = store.claim("job")? else { return Ok(()) };
+    let Some(_lock) = store.lock_job("job")? else { return Ok(()) };
     store.write("job.checkpoint", NEW)?;
     if !store.has("job") {
         let files = ["a", "b"].map(|name| (name.to_owned(), NEW.to_vec()));

@@ -11,7 +11,7 @@ pub mod status;
 pub mod summary;
 pub mod weights;
 
-use crate::error::{Result, disk};
+use crate::error::{Result, io_error};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -20,7 +20,7 @@ use std::path::Path;
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(disk("write", Path::new("standard output"), &e)),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(io_error("write", Path::new("standard output"), &e)),
         _ => Ok(()),
     }
 }

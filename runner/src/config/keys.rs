@@ -1,7 +1,7 @@
 //! The keys of a configuration: what each means, overrides, "did you mean".
 
 use crate::error::{CliError, ErrorKind, Result};
-use crate::say::say;
+use crate::stderr;
 use toml::{Table, Value};
 
 /// Keys of the version before and their names now.
@@ -117,7 +117,7 @@ fn insert(table: &mut Table, key: &str, value: Value) {
 /// The current name of a key; an old name is accepted with a warning.
 fn current(key: &str) -> &str {
     let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == key) else { return key };
-    say(format_args!(
+    stderr::print_line(format_args!(
         "warning: the key {old} is now {new}; the old name will be removed in the next version"
     ));
     new

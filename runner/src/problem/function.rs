@@ -1,7 +1,7 @@
 //! Functions with known critical values.
 
 use super::Problem;
-use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
 use valleys_core::rng::{Key, Purpose, Stream};
@@ -76,7 +76,7 @@ impl Problem for FunctionProblem {
         let dim = self.dim;
         let loss = FunctionLoss::new(self.function, dim, &self.rotation, vec![0.0; 2 * dim])?;
         let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + POINTS) * dim]);
-        Ok(any(Direct::new(loss, slots, scratch)?))
+        Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 
     fn fingerprint(&self) -> String {

@@ -3,7 +3,7 @@
 use super::{Cost, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
 use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset};
-use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::{Model, State};
 use crate::reference;
@@ -113,9 +113,9 @@ impl NetworkProblem {
         let (network, augment) = (self.model.network(), self.augmentation());
         let is_dense = |layer: &Layer| matches!(layer, Layer::Linear { .. } | Layer::Relu);
         if network.layers.iter().all(is_dense) && augment.is_none() {
-            return Ok(any(Cpu::new(network.layers, network.input, self.data.clone(), self.batch, slots)?));
+            return Ok(boxed(Cpu::new(network.layers, network.input, self.data.clone(), self.batch, slots)?));
         }
-        Ok(any(Images::new(&network, self.data.clone(), self.batch, slots, augment)?))
+        Ok(boxed(Images::new(&network, self.data.clone(), self.batch, slots, augment)?))
     }
 }
 
@@ -139,11 +139,11 @@ impl Problem for NetworkProblem {
             On::Cpu => self.cpu(slots),
             On::Reference => {
                 let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(any(reference::engine(network, &self.data, self.batch, slots, augment)?))
+                Ok(boxed(reference::engine(network, &self.data, self.batch, slots, augment)?))
             }
             On::Gpu(_, shared) => {
                 let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(any(Gpu::new(&network, shared.clone(), self.batch, slots, augment)?))
+                Ok(boxed(Gpu::new(&network, shared.clone(), self.batch, slots, augment)?))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Anybody's loss as a problem.
 
 use super::Problem;
-use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::engine_error::{AnyEngine, EngineError, boxed};
 use std::fmt;
 use valleys_core::engine::{Direct, Loss, Sgd};
 
@@ -78,7 +78,7 @@ where
         let dim = loss.dim();
         let points = (FLOATS / dim.max(1)).clamp(1, POINTS);
         let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
-        Ok(any(Direct::new(loss, slots, scratch)?))
+        Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 
     fn fingerprint(&self) -> String {

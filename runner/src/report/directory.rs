@@ -1,6 +1,6 @@
 //! The files of a run directory, as the report needs them.
 
-use crate::error::{CliError, ErrorKind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::schema::{Fit, LatticeValues, Summary, TrainingEpoch};
 use std::fs;
 use std::path::Path;
@@ -132,8 +132,8 @@ fn simplices(directory: &Path) -> Result<Vec<Vec<u32>>> {
     if !directory.exists() {
         return Ok(found);
     }
-    for entry in fs::read_dir(directory).map_err(|e| disk("list", directory, &e))? {
-        let name = entry.map_err(|e| disk("list", directory, &e))?.file_name();
+    for entry in fs::read_dir(directory).map_err(|e| io_error("list", directory, &e))? {
+        let name = entry.map_err(|e| io_error("list", directory, &e))?.file_name();
         let vertices: Option<Vec<u32>> =
             name.to_str().and_then(|name| name.split('-').map(|v| v.parse().ok()).collect());
         found.extend(vertices);

@@ -22,7 +22,7 @@ use crate::config::{Backend, Config, nearest};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::{self, Problem};
-use crate::say::say;
+use crate::stderr;
 use crate::schema::Summary;
 use crate::store::Store;
 use record::{ORIGIN, Records};
@@ -268,14 +268,14 @@ impl Run {
             let provenance = problem.provenance();
             if let Some(source) = provenance.source.filter(|source| !source.files.is_empty()) {
                 let count = |samples: Option<usize>| samples.unwrap_or(0);
-                say(format_args!(
+                stderr::print_line(format_args!(
                     "{} training and {} test samples from {} files",
                     count(provenance.train_samples),
                     count(provenance.test_samples),
                     source.files.len()
                 ));
             }
-            say(format_args!("run directory {}", root.display()));
+            stderr::print_line(format_args!("run directory {}", root.display()));
         }
         let files = [
             ("config.toml", &*config.to_toml(), "a run of another configuration"),

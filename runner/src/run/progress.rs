@@ -1,6 +1,6 @@
 //! What a user sees while a run goes on: bars on a terminal, plain lines elsewhere, all of it on stderr.
 
-use crate::say::say;
+use crate::stderr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl Progress {
         bar.set_style(style.expect("the template is right"));
         bar.set_message(name.to_owned());
         if !quiet && !terminal {
-            say(format_args!("{name} ..."));
+            stderr::print_line(format_args!("{name} ..."));
         }
         let start = Instant::now();
         let plain = (!quiet && !terminal).then(|| std::sync::Mutex::new(start));
@@ -45,7 +45,7 @@ impl Progress {
             *last = Instant::now();
             let share = self.bar.position() as f64 / self.bar.length().unwrap_or(1).max(1) as f64;
             let left = self.start.elapsed().as_secs_f64() * (1.0 / share - 1.0);
-            say(format_args!("{}: {:.0} %, {left:.0} s left", self.name, 100.0 * share));
+            stderr::print_line(format_args!("{}: {:.0} %, {left:.0} s left", self.name, 100.0 * share));
         }
     }
 
@@ -53,7 +53,7 @@ impl Progress {
     pub fn finish(self, quiet: bool) {
         self.bar.finish_and_clear();
         if !quiet {
-            say(format_args!("{}: {:.1} s", self.name, self.start.elapsed().as_secs_f64()));
+            stderr::print_line(format_args!("{}: {:.1} s", self.name, self.start.elapsed().as_secs_f64()));
         }
     }
 }

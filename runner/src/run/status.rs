@@ -105,7 +105,7 @@ pub fn status(root: &Path) -> Result<Status> {
 fn state(root: &Path, records: &Records, job: Job) -> State {
     match records.of(root, job) {
         Some(seen) => seen.diverged.map_or(State::Done, |diverged| State::Failed(diverged.to_string())),
-        None if Store::is_claimed(root, &job.name()) => State::Running,
+        None if Store::is_locked(root, &job.name()) => State::Running,
         None if records.skipped(root, job).is_some() => State::Skipped,
         None => State::Left,
     }

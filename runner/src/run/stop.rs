@@ -1,7 +1,7 @@
 //! When a run stops before its end: at a signal, or when its time is over.
 
 use crate::error::{CliError, ErrorKind, Result};
-use crate::say::say;
+use crate::stderr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ impl Stop {
         }
         std::thread::spawn(|| {
             std::thread::sleep(GRACE);
-            say(format_args!("valleys: stopped; call again to go on from the last checkpoints"));
+            stderr::print_line(format_args!("valleys: stopped; call again to go on from the last checkpoints"));
             std::process::exit(i32::from(ErrorKind::Stopped as u8));
         });
     }

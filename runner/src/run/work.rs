@@ -73,7 +73,7 @@ impl Run {
             return Err(Stop::failure());
         }
         let (root, name) = (self.store.root(), job.name());
-        let Some(_claim) = self.store.claim(&name)? else { return Ok(Attempt::Busy) };
+        let Some(_lock) = self.store.lock_job(&name)? else { return Ok(Attempt::Busy) };
         if self.records.of(root, job).is_some() {
             on_progress(self.units(job));
             return Ok(Attempt::Done);
@@ -101,7 +101,7 @@ impl Run {
         };
         let outputs = if diverged.is_some() { Vec::new() } else { self.outputs(job)? };
         self.records.commit(&self.store, job, outputs, diverged)?;
-        self.store.remove(&Store::checkpoint(&name))?;
+        self.store.remove(&Store::checkpoint_name(&name))?;
         Ok(Attempt::Done)
     }
 
@@ -113,7 +113,7 @@ impl Run {
         }
         let fits = self.records.fits(self.store.root(), job);
         self.store.remove(&record)?;
-        self.store.remove(&Store::checkpoint(&name))?;
+        self.store.remove(&Store::checkpoint_name(&name))?;
         for (file, part) in
             [(format!("{name}.csv"), false), (format!("{name}.peak.csv"), false), (name, true)]
         {
@@ -129,7 +129,7 @@ impl Run {
     fn outputs(&self, job: Job) -> Result<Vec<String>> {
         let name = job.name();
         let path = self.store.root().join(&name);
-        let wrong = |e| crate::error::disk("list", &path, &e);
+        let wrong = |e| crate::error::io_error("list", &path, &e);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&path).map_err(wrong)? {
             files.push(format!("{name}/{}", entry.map_err(wrong)?.file_name().to_string_lossy()));
@@ -142,13 +142,13 @@ impl Run {
 
     /// A job's checkpoint.
     pub(super) fn saved(&self, job: Job) -> Option<Saved> {
-        let name = Store::checkpoint(&job.name());
+        let name = Store::checkpoint_name(&job.name());
         self.store.has(&name).then(|| Saved::decode(&self.store.read(&name).ok()?)).flatten()
     }
 
     /// Writes a job's checkpoint.
     pub(super) fn save(&self, job: Job, saved: &Saved) -> Result<()> {
-        self.store.write(&Store::checkpoint(&job.name()), &saved.encode())
+        self.store.write(&Store::checkpoint_name(&job.name()), &saved.encode())
     }
 
     /// What a job is made from, as text.

@@ -3,6 +3,6 @@
 use std::io::Write;
 
 /// A line on stderr. A reader that has gone away, or a full disk behind it, is no reason to stop.
-pub fn say(text: impl std::fmt::Display) {
+pub fn print_line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
