@@ -175,7 +175,7 @@ fn mean_lifetime_follows_accuracy_on_the_digits() {
         assert!((found - trial).abs() < 0.2, "{found}, not {trial}");
     }
     let change = |layer: &str| {
-        let is = |c: &&valleys::study::analysis::Change| {
+        let is = |c: &&valleys::study::analysis::TrainingChange| {
             c.metric == "mean_lifetime" && c.layer == layer && c.samples == 1437
         };
         study.changes.iter().find(is).map(|c| (c.untrained.mean.unwrap(), c.trained.mean.unwrap())).unwrap()

@@ -1,8 +1,8 @@
 //! What a run prints when it is done.
 
 use crate::schema::{Fit, Summary};
-use crate::study::METRICS;
-use crate::study::analysis::Study;
+use crate::study::LAYER_STATISTICS;
+use crate::study::analysis::StudySummary;
 use std::fmt::Write;
 
 /// The summary as a short table.
@@ -31,13 +31,13 @@ pub fn summary(summary: &Summary) -> String {
 }
 
 /// The paper's two metrics against accuracy; the report has the others.
-fn write_study(out: &mut String, study: &Study) {
+fn write_study(out: &mut String, study: &StudySummary) {
     let _ = writeln!(
         out,
         "{:<22} {:<12} {:<20} {:>22} {:>9} {:>9} {:>13}",
         "metric", "layer", "against", "Pearson [95 %]", "p (Holm)", "Spearman", "within sizes"
     );
-    for c in study.correlations.iter().filter(|c| METRICS[..2].iter().any(|m| m.name == c.metric)) {
+    for c in study.correlations.iter().filter(|c| LAYER_STATISTICS[..2].iter().any(|m| m.name == c.metric)) {
         let digits = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
         let interval = c.pearson.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
         let _ = writeln!(

@@ -45,8 +45,8 @@ impl How {
         if self.threads == Some(0) {
             return Err(CliError::new(ErrorKind::Usage, "--threads is 0, but must be at least 1"));
         }
-        let mut stop = Stop::default().at_signals()?;
-        stop = self.checkpoint.map_or(stop.clone(), |interval| stop.every(interval));
+        let mut stop = Stop::default().on_signals()?;
+        stop = self.checkpoint.map_or(stop.clone(), |interval| stop.checkpoint_every(interval));
         stop = self.max_time.map_or(stop.clone(), |time| stop.after(time));
         Ok(Options { out: None, threads: self.threads, quiet: false, device: self.device.clone(), stop })
     }

@@ -2,7 +2,7 @@
 
 use super::{json, print};
 use crate::error::Result;
-use crate::run::{self, Count};
+use crate::run::{self, JobCounts};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ fn table(status: &run::Status) -> String {
         "{:<10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n",
         "kind", "jobs", "done", "running", "failed", "skipped", "left"
     );
-    let mut row = |name: &str, c: &Count| {
+    let mut row = |name: &str, c: &JobCounts| {
         text += &format!(
             "{name:<10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n",
             c.jobs, c.done, c.running, c.failed, c.skipped, c.left

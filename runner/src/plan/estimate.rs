@@ -129,7 +129,7 @@ impl Sizes {
                 )
             }
             Job::Network(network) => {
-                let steps = network.size.div_ceil(c.train.batch) as f64 * f64::from(c.minima.epochs);
+                let steps = network.samples.div_ceil(c.train.batch) as f64 * f64::from(c.minima.epochs);
                 let measured = f64::from(c.minima.epochs + c.study.early);
                 // A row a layer, of which no network has more than a few hundred.
                 return Work {

@@ -4,8 +4,8 @@ use super::page::{filled, flattened, picture};
 use super::series::{self, Axes, Row, Series};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::schema::Summary;
-use crate::study::analysis::{Correlation, OVERALL, Spread, Study, Target};
-use crate::study::{Job, METRICS, Measured, read};
+use crate::study::analysis::{Correlation, OVERALL, MeanStd, StudySummary, Target};
+use crate::study::{StudyNetwork, LAYER_STATISTICS, Measurement, read};
 use minijinja::context;
 use minijinja::value::Value as Cell;
 use std::path::Path;
@@ -17,13 +17,13 @@ const LEVEL: f64 = 0.05;
 ///
 /// # Errors
 /// A file that is missing or malformed, with its line.
-pub fn page(run: &Path, summary: &Summary, study: &Study) -> Result<String> {
+pub fn page(run: &Path, summary: &Summary, study: &StudySummary) -> Result<String> {
     let path = run.join("config.toml");
     let toml = std::fs::read_to_string(&path)
         .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
     let settings = &summary.config;
-    let jobs = study.networks.iter().map(|n| Job { size: n.samples, replicate: n.replicate });
-    let runs = jobs.map(|job| Ok((job, read(run, job)?))).collect::<Result<Vec<_>>>()?;
+    let networks = study.networks.iter().map(|n| StudyNetwork { samples: n.samples, replicate: n.replicate });
+    let runs = networks.map(|network| Ok((network, read(run, network)?))).collect::<Result<Vec<_>>>()?;
     let values = context! {
         network => settings.network.clone(),
         dataset => settings.dataset.clone(),
@@ -42,8 +42,8 @@ pub fn page(run: &Path, summary: &Summary, study: &Study) -> Result<String> {
     filled(include_str!("study.html"), values)
 }
 
-fn sizes(runs: &[(Job, Vec<Measured>)]) -> Vec<usize> {
-    let mut sizes: Vec<usize> = runs.iter().map(|(job, _)| job.size).collect();
+fn sizes(runs: &[(StudyNetwork, Vec<Measurement>)]) -> Vec<usize> {
+    let mut sizes: Vec<usize> = runs.iter().map(|(network, _)| network.samples).collect();
     sizes.sort_unstable();
     sizes.dedup();
     sizes
@@ -55,10 +55,10 @@ fn short(layer: &str) -> String {
 }
 
 /// Pictures and sentences of one metric.
-fn metric_values(study: &Study, runs: &[(Job, Vec<Measured>)], metric: usize, batch: usize) -> Cell {
-    let title = METRICS[metric].title;
+fn metric_values(study: &StudySummary, runs: &[(StudyNetwork, Vec<Measurement>)], metric: usize, batch: usize) -> Cell {
+    let title = LAYER_STATISTICS[metric].title;
     let of = |target| -> Vec<&Correlation> {
-        study.correlations.iter().filter(|c| c.metric == METRICS[metric].name && c.target == target).collect()
+        study.correlations.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.target == target).collect()
     };
     let layers: Vec<String> = study.layers.iter().map(|l| short(l)).collect();
     let largest = sizes(runs).last().copied().unwrap_or(0);
@@ -77,7 +77,7 @@ fn metric_values(study: &Study, runs: &[(Job, Vec<Measured>)], metric: usize, ba
     };
     context! {
         heading => heading(title),
-        name => METRICS[metric].name,
+        name => LAYER_STATISTICS[metric].name,
         largest,
         epochs => picture(over_epochs.unwrap_or_default()),
         sizes => picture(over_sizes(runs, metric, &layers).unwrap_or_default()),
@@ -91,18 +91,18 @@ fn metric_values(study: &Study, runs: &[(Job, Vec<Measured>)], metric: usize, ba
 
 /// Means over the replicates of the largest size, by layer, over steps.
 fn over_epochs(
-    runs: &[(Job, Vec<Measured>)],
+    runs: &[(StudyNetwork, Vec<Measurement>)],
     metric: usize,
     size: usize,
     batch: usize,
     layers: &[String],
 ) -> Option<String> {
-    let of: Vec<&Vec<Measured>> = runs.iter().filter(|(job, _)| job.size == size).map(|r| &r.1).collect();
+    let of: Vec<&Vec<Measurement>> = runs.iter().filter(|(network, _)| network.samples == size).map(|r| &r.1).collect();
     let steps = size.div_ceil(batch) as f64;
     let line = |layer: usize| -> Vec<[f64; 2]> {
         let times = of.iter().map(|all| all.len()).min().unwrap_or(0);
         let at = |time: usize| {
-            let y = Spread::of(of.iter().map(|all| all[time].layers[layer][metric])).mean?;
+            let y = MeanStd::of(of.iter().map(|all| all[time].layers[layer][metric])).mean?;
             Some([1.0 + (of[0][time].epoch * steps).round(), y])
         };
         (0..times).filter_map(at).collect()
@@ -112,7 +112,7 @@ fn over_epochs(
         .enumerate()
         .map(|(i, name)| Series { name: name.clone(), line: line(i), marks: Vec::new() })
         .collect();
-    let title = METRICS[metric].title;
+    let title = LAYER_STATISTICS[metric].title;
     series::draw(
         &all,
         &Axes { title: &format!("{title} over training"), x: "steps + 1", y: title, log: true },
@@ -120,21 +120,21 @@ fn over_epochs(
 }
 
 /// Ends of training, over training-set size.
-fn over_sizes(runs: &[(Job, Vec<Measured>)], metric: usize, layers: &[String]) -> Option<String> {
-    let end = |all: &[Measured], layer: usize| all.last().and_then(|m| m.layers[layer][metric]);
+fn over_sizes(runs: &[(StudyNetwork, Vec<Measurement>)], metric: usize, layers: &[String]) -> Option<String> {
+    let end = |all: &[Measurement], layer: usize| all.last().and_then(|m| m.layers[layer][metric]);
     let all: Vec<Series> = layers
         .iter()
         .enumerate()
         .map(|(layer, name)| {
             let mean = |size: usize| {
-                let of = runs.iter().filter(|(job, _)| job.size == size);
-                Some([size as f64, Spread::of(of.map(|(_, all)| end(all, layer))).mean?])
+                let of = runs.iter().filter(|(network, _)| network.samples == size);
+                Some([size as f64, MeanStd::of(of.map(|(_, all)| end(all, layer))).mean?])
             };
-            let mark = |(job, all): &(Job, Vec<Measured>)| {
+            let mark = |(network, all): &(StudyNetwork, Vec<Measurement>)| {
                 let y = end(all, layer)?;
                 Some((
-                    [job.size as f64, y],
-                    format!("{name}, {} samples, replicate {}: {y}", job.size, job.replicate),
+                    [network.samples as f64, y],
+                    format!("{name}, {} samples, replicate {}: {y}", network.samples, network.replicate),
                 ))
             };
             Series {
@@ -144,14 +144,14 @@ fn over_sizes(runs: &[(Job, Vec<Measured>)], metric: usize, layers: &[String]) -
             }
         })
         .collect();
-    let title = METRICS[metric].title;
+    let title = LAYER_STATISTICS[metric].title;
     let heading = format!("{title} over training-set size");
     series::draw(&all, &Axes { title: &heading, x: "training samples", y: title, log: true })
 }
 
 /// Every network at its end.
 fn against(
-    runs: &[(Job, Vec<Measured>)],
+    runs: &[(StudyNetwork, Vec<Measurement>)],
     metric: usize,
     target: Target,
     layers: &[String],
@@ -160,18 +160,18 @@ fn against(
         .iter()
         .enumerate()
         .map(|(layer, name)| {
-            let mark = |(job, all): &(Job, Vec<Measured>)| {
+            let mark = |(network, all): &(StudyNetwork, Vec<Measurement>)| {
                 let end = all.last()?;
                 let y = end.layers[layer][metric]?;
                 Some((
                     [target.of(end), y],
-                    format!("{name}, {} samples, replicate {}", job.size, job.replicate),
+                    format!("{name}, {} samples, replicate {}", network.samples, network.replicate),
                 ))
             };
             Series { name: name.clone(), line: Vec::new(), marks: runs.iter().filter_map(mark).collect() }
         })
         .collect();
-    let title = METRICS[metric].title;
+    let title = LAYER_STATISTICS[metric].title;
     let heading = format!("{title} against {}", target.title());
     series::draw(&all, &Axes { title: &heading, x: target.title(), y: title, log: false })
 }
@@ -228,8 +228,8 @@ fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) ->
 }
 
 /// How unevenly the layers change at the largest size.
-fn uneven(study: &Study, metric: usize, largest: usize) -> String {
-    let of = study.changes.iter().filter(|c| c.metric == METRICS[metric].name && c.samples == largest);
+fn uneven(study: &StudySummary, metric: usize, largest: usize) -> String {
+    let of = study.changes.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.samples == largest);
     let parts: Vec<String> = of
         .filter_map(|c| {
             let (before, after) = (c.untrained.mean?, c.trained.mean?);
@@ -248,14 +248,14 @@ fn coefficient(c: &crate::study::analysis::Coefficient) -> Cell {
     sure => c.p_holm.is_some_and(|p| p < LEVEL) }
 }
 
-fn table(study: &Study, target: Target) -> Cell {
+fn table(study: &StudySummary, target: Target) -> Cell {
     let rows: Vec<Cell> = study
         .correlations
         .iter()
         .filter(|c| c.target == target)
         .map(|c| {
             context! {
-                metric => METRICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
+                metric => LAYER_STATISTICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
                 layer => short(&c.layer),
                 coefficients => [&c.pearson, &c.spearman, &c.within_sizes].map(coefficient).to_vec(),
                 over_training => c.over_training,
@@ -266,32 +266,32 @@ fn table(study: &Study, target: Target) -> Cell {
 }
 
 /// Test accuracy by training-set size.
-fn accuracy(study: &Study) -> Vec<Cell> {
+fn accuracy(study: &StudySummary) -> Vec<Cell> {
     let mut sizes: Vec<usize> = study.networks.iter().map(|n| n.samples).collect();
     sizes.dedup();
     let row = |samples: usize| {
         let of = || study.networks.iter().filter(move |n| n.samples == samples);
-        let accuracy = Spread::of(of().map(|n| Some(1.0 - n.test_error)));
-        let gap = Spread::of(of().map(|n| Some(n.test_error - n.train_error)));
+        let accuracy = MeanStd::of(of().map(|n| Some(1.0 - n.test_error)));
+        let gap = MeanStd::of(of().map(|n| Some(n.test_error - n.train_error)));
         context! { samples, accuracy => spread(&accuracy), gap => spread(&gap) }
     };
     sizes.into_iter().map(row).collect()
 }
 
 /// Before, after, and the same entries shuffled, for the smallest and the largest size.
-fn changes(study: &Study) -> Vec<Cell> {
-    let ends = |c: &crate::study::analysis::Change| {
+fn changes(study: &StudySummary) -> Vec<Cell> {
+    let ends = |c: &crate::study::analysis::TrainingChange| {
         let sizes = || study.changes.iter().map(|c| c.samples);
         Some(c.samples) == sizes().min() || Some(c.samples) == sizes().max()
     };
-    let paper = |c: &crate::study::analysis::Change| METRICS[..2].iter().any(|m| m.name == c.metric);
+    let paper = |c: &crate::study::analysis::TrainingChange| LAYER_STATISTICS[..2].iter().any(|m| m.name == c.metric);
     study
         .changes
         .iter()
         .filter(|c| ends(c) && paper(c))
         .map(|c| {
             context! {
-                metric => METRICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
+                metric => LAYER_STATISTICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
                 layer => short(&c.layer),
                 samples => c.samples,
                 ends => [&c.untrained, &c.trained, &c.shuffled].map(spread).to_vec(),
@@ -300,6 +300,6 @@ fn changes(study: &Study) -> Vec<Cell> {
         .collect()
 }
 
-fn spread(s: &Spread) -> Cell {
+fn spread(s: &MeanStd) -> Cell {
     context! { mean => s.mean, deviation => s.deviation }
 }

@@ -6,23 +6,23 @@ use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 
 /// Works with an engine of a problem, step by step. Beside the result of the work, the first layer whose output was not
 /// finite.
-pub fn watched<R>(
+pub fn locate_divergence<R>(
     inner: &mut dyn Engine<Error = EngineError>,
     problem: &dyn Problem,
     work: impl FnOnce(&mut dyn Engine<Error = EngineError>) -> R,
 ) -> (R, Option<String>) {
-    let mut watched = Watched { inner, problem, layer: None };
-    (work(&mut watched), watched.layer)
+    let mut locator = DivergenceLocator { inner, problem, layer: None };
+    (work(&mut locator), locator.layer)
 }
 
 /// An engine that examines each step whose loss is not finite.
-struct Watched<'a> {
+struct DivergenceLocator<'a> {
     inner: &'a mut dyn Engine<Error = EngineError>,
     problem: &'a dyn Problem,
     layer: Option<String>,
 }
 
-impl Engine for Watched<'_> {
+impl Engine for DivergenceLocator<'_> {
     type Error = EngineError;
 
     fn dim(&self) -> usize {

@@ -15,7 +15,7 @@ pub enum Job {
     /// To fit a curve, a triangle, a higher simplex, and to measure it on its lattice.
     Simplex(FitVariant, Simplex),
     /// To train and measure a network of a study of weights.
-    Network(study::Job),
+    Network(study::StudyNetwork),
 }
 
 impl Job {
@@ -31,33 +31,33 @@ impl Job {
     /// The jobs whose files it reads; those they depend on may be read, too.
     pub fn inputs(self) -> Vec<Self> {
         match self {
-            Self::Simplex(variant, simplex) => simplex.facets().map(|face| Self::of(variant, face)).collect(),
+            Self::Simplex(variant, simplex) => simplex.facets().map(|face| Self::for_simplex(variant, face)).collect(),
             Self::Minimum(_) | Self::Network(_) => Vec::new(),
         }
     }
 
     /// The job of a simplex in a fit; all fits share the minima.
-    pub fn of(variant: FitVariant, simplex: Simplex) -> Self {
+    pub fn for_simplex(variant: FitVariant, simplex: Simplex) -> Self {
         if simplex.dimension() == 0 { Self::Minimum(simplex) } else { Self::Simplex(variant, simplex) }
     }
 
     /// Jobs of a kind can be done side by side: none needs another.
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> JobKind {
         match self {
-            Self::Minimum(_) => Kind::Minima,
+            Self::Minimum(_) => JobKind::Minima,
             Self::Simplex(_, simplex) => match simplex.dimension() {
-                1 => Kind::Curves,
-                2 => Kind::Triangles,
-                _ => Kind::Simplices,
+                1 => JobKind::Curves,
+                2 => JobKind::Triangles,
+                _ => JobKind::Simplices,
             },
-            Self::Network(_) => Kind::Networks,
+            Self::Network(_) => JobKind::Networks,
         }
     }
 }
 
 /// What a job makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum JobKind {
     /// Rank 0.
     Minima,
     /// Rank 1.
@@ -70,7 +70,7 @@ pub enum Kind {
     Networks,
 }
 
-impl Kind {
+impl JobKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Minima, Self::Curves, Self::Triangles, Self::Simplices, Self::Networks];
 
@@ -92,14 +92,14 @@ pub struct Level {
 /// All jobs of a configuration.
 pub fn levels(config: &Config) -> Vec<Level> {
     if !config.study.is_none() {
-        let jobs = study::jobs(config).into_iter().map(Job::Network).collect();
+        let jobs = study::networks(config).into_iter().map(Job::Network).collect();
         return vec![Level { title: "networks".to_owned(), jobs }];
     }
     let minima = simplices(config, 0).into_iter().map(Job::Minimum).collect();
     let mut levels = vec![Level { title: "minima".to_owned(), jobs: minima }];
     for variant in variants(config) {
         for rank in 1..=config.index + 1 {
-            let jobs: Vec<Job> = simplices(config, rank).into_iter().map(|s| Job::of(variant, s)).collect();
+            let jobs: Vec<Job> = simplices(config, rank).into_iter().map(|s| Job::for_simplex(variant, s)).collect();
             if let Some(first) = jobs.first() {
                 levels.push(Level { title: format!("{} {}", first.kind().name(), variant.name()), jobs });
             }
@@ -112,20 +112,20 @@ pub fn levels(config: &Config) -> Vec<Level> {
 pub fn simplices(config: &Config, rank: usize) -> Vec<Simplex> {
     let group = |v: u32| (v as usize).checked_div(config.minima.group).unwrap_or(0);
     let mut all = Vec::new();
-    grow(0, config.minima.count as u32, rank + 1, 0, &group, &mut all);
+    add_simplices(0, config.minima.count as u32, rank + 1, 0, &group, &mut all);
     all.sort();
     all
 }
 
 /// Adds the sets with `size` more vertices, of `from` to `count`, of one group.
-fn grow(from: u32, count: u32, size: usize, mask: u64, group: &dyn Fn(u32) -> usize, all: &mut Vec<Simplex>) {
+fn add_simplices(from: u32, count: u32, size: usize, mask: u64, group: &dyn Fn(u32) -> usize, all: &mut Vec<Simplex>) {
     if size == 0 {
         all.extend(Simplex::new(mask));
         return;
     }
     for vertex in from..count {
         if mask == 0 || group(mask.trailing_zeros()) == group(vertex) {
-            grow(vertex + 1, count, size - 1, mask | 1 << vertex, group, all);
+            add_simplices(vertex + 1, count, size - 1, mask | 1 << vertex, group, all);
         }
     }
 }

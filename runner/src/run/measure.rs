@@ -2,9 +2,9 @@
 
 use super::Run;
 use super::job::Job;
-use super::points::{control_points_of, folder, memory, owner, read};
-use super::record::Diverged;
-use super::saved::Saved;
+use super::points::{new_control_points, folder, id_memory, owning_face, read_control_point};
+use super::record::Divergence;
+use super::job_checkpoint::JobCheckpoint;
 use super::stop::Stop;
 use super::variant::FitVariant;
 use crate::engine_error::EngineError;
@@ -19,7 +19,7 @@ use valleys_core::simplex::{ControlPoints, Lattice, Mix, Simplex};
 const TOLERANCE: f64 = 1e-3;
 
 /// Losses and errors on the lattice so far, of each split.
-type Measured = Vec<Vec<Value>>;
+type SplitValues = Vec<Vec<Value>>;
 
 impl Run {
     /// The file of the lattice values of a simplex.
@@ -28,7 +28,7 @@ impl Run {
     }
 
     /// The file of the largest loss that a search found between the lattice's points.
-    pub(super) fn peak_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
+    pub(super) fn max_loss_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
         format!("{}.peak.csv", folder(&variant.name(), simplex))
     }
 
@@ -41,24 +41,24 @@ impl Run {
         fitted: Option<Vec<Vec<f32>>>,
         stop: &Stop,
         on_progress: &dyn Fn(u64),
-    ) -> Result<Option<Diverged>> {
-        let job = Job::of(*variant, simplex);
-        let inputs = self.fingerprint(job)?;
-        let mut memory = memory(simplex, variant.depth);
-        let control_points = control_points_of(simplex, variant.depth, &mut memory);
+    ) -> Result<Option<Divergence>> {
+        let job = Job::for_simplex(*variant, simplex);
+        let inputs = self.inputs_json(job)?;
+        let mut memory = id_memory(simplex, variant.depth);
+        let control_points = new_control_points(simplex, variant.depth, &mut memory);
         let points = match fitted {
             Some(fitted) if fitted.len() == control_points.ids().len() => fitted,
             _ => self.read_points(variant, simplex, &control_points)?,
         };
         let splits = self.problem.splits();
-        let mut values = self.saved(job).and_then(|s| restore(s, &inputs, splits.len())).unwrap_or_default();
+        let mut values = self.load_checkpoint(job).and_then(|s| from_checkpoint(s, &inputs, splits.len())).unwrap_or_default();
         values.resize(splits.len(), Vec::new());
-        let save = |values: &Measured| self.save(job, &saved(values, &inputs));
+        let save = |values: &SplitValues| self.write_checkpoint(job, &to_checkpoint(values, &inputs));
         let measured = self.problem.engine(points.len()).and_then(|mut engine| {
             for (slot, theta) in (0..).zip(&points) {
                 engine.put(slot, theta)?;
             }
-            let evaluated = self.evaluate(&mut *engine, &control_points, splits, &mut values, stop, &save)?;
+            let evaluated = self.evaluate_lattice(&mut *engine, &control_points, splits, &mut values, stop, &save)?;
             if let Err(failure) = evaluated {
                 return Ok(Err(failure));
             }
@@ -72,11 +72,11 @@ impl Run {
         });
         let found = match measured {
             Ok(found) => found?,
-            Err(error) => return self.diverged("measurement", job, error).map(Some),
+            Err(error) => return self.divergence("measurement", job, error).map(Some),
         };
         on_progress(1);
         let found = FoundMaxLoss::from(found);
-        self.store.write(&self.peak_file(variant, simplex), found.to_csv().as_bytes())?;
+        self.store.write(&self.max_loss_file(variant, simplex), found.to_csv().as_bytes())?;
         let mut splits = values.into_iter();
         let values = LatticeValues {
             vertices: control_points.vertices(),
@@ -96,21 +96,21 @@ impl Run {
         control_points: &ControlPoints,
     ) -> Result<Vec<Vec<f32>>> {
         let one = |id| {
-            let (face, id) = owner(simplex, id);
-            read(&self.store, &self.state, &variant.name(), simplex, face, &id)
+            let (face, id) = owning_face(simplex, id);
+            read_control_point(&self.store, &self.state, &variant.name(), simplex, face, &id)
         };
         control_points.ids().iter().map(one).collect()
     }
 
     /// Measures what of the lattice is not yet measured, split after split.
-    fn evaluate(
+    fn evaluate_lattice(
         &self,
         engine: &mut dyn Engine<Error = EngineError>,
         control_points: &ControlPoints,
         splits: &[Split],
-        all: &mut Measured,
+        all: &mut SplitValues,
         stop: &Stop,
-        save: &dyn Fn(&Measured) -> Result<()>,
+        save: &dyn Fn(&SplitValues) -> Result<()>,
     ) -> std::result::Result<std::result::Result<(), CliError>, EngineError> {
         let n = self.config.lattice.n;
         let len = Lattice::new(control_points.vertices(), n).len();
@@ -121,13 +121,13 @@ impl Run {
             while values.len() < len {
                 let done = values.len();
                 values.resize(len, Value::default());
-                let pause = |_: &[Value]| stop.due(last);
+                let pause = |_: &[Value]| stop.checkpoint_due(last);
                 let (points, memory) = (&mut points[..], &mut values[..]);
                 let done = resume_lattice(engine, control_points, n, split, points, memory, done, pause)?;
                 values.truncate(done);
-                if stop.due(last) {
+                if stop.checkpoint_due(last) {
                     all[number] = values;
-                    let stopped = if stop.now() { Err(Stop::failure()) } else { Ok(()) };
+                    let stopped = if stop.is_requested() { Err(Stop::error()) } else { Ok(()) };
                     if let Err(failure) = save(all).and(stopped) {
                         return Ok(Err(failure));
                     }
@@ -142,19 +142,19 @@ impl Run {
 }
 
 /// Values as a checkpoint.
-fn saved(values: &Measured, inputs: &str) -> Saved {
+fn to_checkpoint(values: &SplitValues, inputs: &str) -> JobCheckpoint {
     let losses = values.iter().map(|part| part.iter().map(|v| v.loss).collect());
     let errors = values.iter().map(|part| part.iter().filter_map(|v| v.error).collect());
     let doubles = losses.chain(errors).collect();
-    Saved { inputs: inputs.to_owned(), text: "measure".to_owned(), doubles, ..Saved::default() }
+    JobCheckpoint { inputs: inputs.to_owned(), text: "measure".to_owned(), doubles, ..JobCheckpoint::default() }
 }
 
 /// Values of a checkpoint of these inputs.
-fn restore(saved: Saved, inputs: &str, parts: usize) -> Option<Measured> {
-    if saved.inputs != inputs || saved.text != "measure" || saved.doubles.len() != 2 * parts {
+fn from_checkpoint(checkpoint: JobCheckpoint, inputs: &str, splits: usize) -> Option<SplitValues> {
+    if checkpoint.inputs != inputs || checkpoint.text != "measure" || checkpoint.doubles.len() != 2 * splits {
         return None;
     }
-    let (losses, errors) = saved.doubles.split_at(parts);
+    let (losses, errors) = checkpoint.doubles.split_at(splits);
     let value = |errors: &[f64], i: usize, loss: f64| Value { loss, error: errors.get(i).copied() };
     let part = |(losses, errors): (&Vec<f64>, &Vec<f64>)| {
         losses.iter().enumerate().map(|(i, &loss)| value(errors, i, loss)).collect()

@@ -8,14 +8,14 @@ mod fit;
 mod job;
 mod measure;
 mod points;
-mod progress;
+mod level_progress;
 mod record;
-mod saved;
+mod job_checkpoint;
 mod status;
 mod stop;
 mod summary;
 mod variant;
-mod work;
+mod execute;
 
 use crate::checkpoint;
 use crate::config::{Backend, Config, nearest};
@@ -30,25 +30,25 @@ use std::path::{Path, PathBuf};
 use valleys_gpu::kernels::Lanes;
 use variant::{FitVariant, variants};
 
-pub(crate) use divergence::watched;
-pub use job::{Job, Kind as JobKind, Level, levels};
+pub(crate) use divergence::locate_divergence;
+pub use job::{Job, JobKind, Level, levels};
 pub use record::Record;
-pub use saved::Saved;
-pub use status::{Count, Status, status};
+pub use job_checkpoint::JobCheckpoint;
+pub use status::{JobCounts, Status, status};
 pub use stop::Stop;
 
 /// The name of the last job, which needs all others: summary and report.
 pub const REPORT: &str = "report";
 
 /// Jobs that a GPU does in the same dispatches at most.
-pub const SIDE_BY_SIDE: usize = Lanes::MOST;
+pub const MAX_MODELS_PER_DISPATCH: usize = Lanes::MOST;
 
 /// Where a run works and how it talks.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The run directory; `runs/NAME-HASH` where there is none.
     pub out: Option<PathBuf>,
-    /// Threads; where there is none as many as the machine has cores, and [`SIDE_BY_SIDE`] on a GPU of hardware. No
+    /// Threads; where there is none as many as the machine has cores, and [`MAX_MODELS_PER_DISPATCH`] on a GPU of hardware. No
     /// result depends on it.
     pub threads: Option<usize>,
     /// No progress on stderr.
@@ -66,7 +66,7 @@ pub struct Run {
     problem: Box<dyn Problem>,
     state: State,
     /// The minima that files give; none where they are trained here.
-    given: Vec<Vec<f32>>,
+    loaded_minima: Vec<Vec<f32>>,
     store: Store,
     records: Records,
     /// Jobs side by side.
@@ -96,9 +96,9 @@ pub fn run_problem(
     options: &Options,
 ) -> Result<(Summary, PathBuf)> {
     let run = Run::open(problem, config, options.out.as_deref(), name, options)?;
-    let summary = on_threads(run.threads, || {
-        let failures = run.work(&levels(&run.config), &options.stop, options.quiet);
-        run.finish(failures)
+    let summary = in_thread_pool(run.threads, || {
+        let failures = run.execute(&levels(&run.config), &options.stop, options.quiet);
+        run.write_results(failures)
     })?;
     Ok((summary, run.store.root().to_owned()))
 }
@@ -110,7 +110,7 @@ pub fn run_problem(
 /// No run directory; an unknown job; a job that needs one that is not done; as [`run`].
 pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     let options = &Options { quiet: true, ..options.clone() };
-    let config = configuration(root)?;
+    let config = load_config(root)?;
     let problem = problem::from_config(&config)?;
     let run = Run::open(problem, config, Some(root), "", options)?;
     let mut levels = levels(&run.config);
@@ -122,18 +122,18 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     }
     let asked: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
     levels.iter_mut().for_each(|level| level.jobs.retain(|job| asked.contains(job.name().as_str())));
-    on_threads(run.threads, || {
-        let mut failures = run.work(&levels, &options.stop, options.quiet);
+    in_thread_pool(run.threads, || {
+        let mut failures = run.execute(&levels, &options.stop, options.quiet);
         if asked.contains(REPORT) {
-            return run.finish(failures).map(drop);
+            return run.write_results(failures).map(drop);
         }
-        failures.extend(run.failures(&levels));
-        failures.extend(run.skipped(&levels));
-        first_of(failures, root)
+        failures.extend(run.diverged_jobs(&levels));
+        failures.extend(run.skipped_jobs(&levels));
+        combine_errors(failures, root)
     })
 }
 
-fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+fn in_thread_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
         Ok(pool) => pool.install(work),
         // A machine that has no more threads still has this one.
@@ -142,7 +142,7 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 }
 
 /// What a run ends with, where some jobs failed.
-fn first_of(failures: Vec<CliError>, root: &Path) -> Result<()> {
+fn combine_errors(failures: Vec<CliError>, root: &Path) -> Result<()> {
     let count = failures.len();
     let severe = failures.iter().find(|f| !matches!(f.kind, ErrorKind::Jobs | ErrorKind::Stopped));
     let Some(first) = severe.or_else(|| failures.iter().find(|f| f.kind == ErrorKind::Stopped)) else {
@@ -158,7 +158,7 @@ fn first_of(failures: Vec<CliError>, root: &Path) -> Result<()> {
 }
 
 /// The configuration of a run directory.
-fn configuration(root: &Path) -> Result<Config> {
+fn load_config(root: &Path) -> Result<Config> {
     let path = root.join("config.toml");
     if !path.exists() {
         let message = format!("{} is no run directory: it has no config.toml", root.display());
@@ -185,30 +185,30 @@ fn write_report(store: &Store) -> Result<()> {
 }
 
 /// The minima of the files of a configuration.
-fn given(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
+fn load_minima(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
     let read = |file: &String| Ok(checkpoint::read(Path::new(file), state, false)?.theta);
     config.minima.files.iter().map(read).collect()
 }
 
 /// The name of a run directory: what it is about, and the hash of this version, its configuration and data.
-fn address(config: &Config, problem: &dyn Problem, given: &[Vec<f32>], name: &str) -> String {
+fn default_name(config: &Config, problem: &dyn Problem, loaded_minima: &[Vec<f32>], name: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     // Another version may compute other bits: it does not resume what this one began.
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(config.to_toml().as_bytes());
     hasher.update(problem.fingerprint().as_bytes());
-    given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
+    loaded_minima.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
     format!("{name}-{}", &hasher.finalize().to_hex()[..12])
 }
 
 /// What a run is made from beside its configuration, as the text of `origin.json`.
-fn origin(problem: &dyn Problem, given: &[Vec<f32>]) -> String {
+fn origin_json(problem: &dyn Problem, loaded_minima: &[Vec<f32>]) -> String {
     let mut hasher = blake3::Hasher::new();
-    given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
-    let given = (!given.is_empty()).then(|| hasher.finalize().to_hex().to_string());
+    loaded_minima.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
+    let loaded_minima = (!loaded_minima.is_empty()).then(|| hasher.finalize().to_hex().to_string());
     // Another version may compute other bits: it does not resume what this one began.
     let origin = serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"), "problem": problem.fingerprint(), "given": given
+        "version": env!("CARGO_PKG_VERSION"), "problem": problem.fingerprint(), "given": loaded_minima
     });
     serde_json::to_string_pretty(&origin).expect("strings are JSON") + "\n"
 }
@@ -219,20 +219,20 @@ fn origin(problem: &dyn Problem, given: &[Vec<f32>]) -> String {
 /// As [`run`], before any work.
 pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Box<dyn Problem>, PathBuf)> {
     let problem = problem::from_config(config)?;
-    let given = given(config, &problem.state())?;
-    let directory = directory(config, &*problem, &given, out, name);
+    let loaded_minima = load_minima(config, &problem.state())?;
+    let directory = run_directory(config, &*problem, &loaded_minima, out, name);
     Ok((problem, directory))
 }
 
 /// The run directory that was asked for, or the one of the configuration.
-fn directory(
+fn run_directory(
     config: &Config,
     problem: &dyn Problem,
-    given: &[Vec<f32>],
+    loaded_minima: &[Vec<f32>],
     out: Option<&Path>,
     name: &str,
 ) -> PathBuf {
-    out.map_or_else(|| Path::new("runs").join(address(config, problem, given, name)), Path::to_owned)
+    out.map_or_else(|| Path::new("runs").join(default_name(config, problem, loaded_minima, name)), Path::to_owned)
 }
 
 impl Run {
@@ -245,8 +245,8 @@ impl Run {
         options: &Options,
     ) -> Result<Self> {
         let state = problem.state();
-        let given = given(&config, &state)?;
-        let root = directory(&config, &*problem, &given, out, name);
+        let loaded_minima = load_minima(&config, &state)?;
+        let root = run_directory(&config, &*problem, &loaded_minima, out, name);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = options.threads.unwrap_or(cores);
         if config.backend == Backend::Gpu && problem.supports_gpu() {
@@ -254,7 +254,7 @@ impl Run {
             let hardware = opener.device().is_ok_and(|device| device.is_hardware());
             if hardware && options.threads.is_none() {
                 // A thread that waits for a GPU costs nothing; more of them would share it in two groups.
-                threads = SIDE_BY_SIDE;
+                threads = MAX_MODELS_PER_DISPATCH;
             }
             problem = problem.on_gpu(opener, threads).unwrap_or(problem);
         }
@@ -279,10 +279,10 @@ impl Run {
         }
         let files = [
             ("config.toml", &*config.to_toml(), "a run of another configuration"),
-            (ORIGIN, &*origin(&*problem, &given), "a run of other data or of another version"),
+            (ORIGIN, &*origin_json(&*problem, &loaded_minima), "a run of other data or of another version"),
         ];
         let store = Store::open(&root, &files)?;
-        Ok(Self { state, given, config, problem, store, records: Records::default(), threads })
+        Ok(Self { state, loaded_minima, config, problem, store, records: Records::default(), threads })
     }
 
     /// The main fit.
@@ -296,31 +296,31 @@ impl Run {
     }
 
     /// What diverged jobs say.
-    fn failures(&self, levels: &[Level]) -> Vec<CliError> {
+    fn diverged_jobs(&self, levels: &[Level]) -> Vec<CliError> {
         let jobs = levels.iter().flat_map(|level| &level.jobs);
-        let diverged = jobs.filter_map(|&job| self.records.of(self.store.root(), job)?.diverged);
+        let diverged = jobs.filter_map(|&job| self.records.verified(self.store.root(), job)?.diverged);
         diverged.map(|diverged| CliError::new(ErrorKind::Jobs, diverged.to_string())).collect()
     }
 
     /// What jobs say that are never done.
-    fn skipped(&self, levels: &[Level]) -> Vec<CliError> {
+    fn skipped_jobs(&self, levels: &[Level]) -> Vec<CliError> {
         let root = self.store.root();
         let jobs = levels.iter().flat_map(|level| &level.jobs);
-        let skipped = jobs.filter(|&&job| self.records.of(root, job).is_none());
-        let skipped = skipped.filter_map(|&job| Some((job, self.records.skipped(root, job)?)));
+        let skipped = jobs.filter(|&&job| self.records.verified(root, job).is_none());
+        let skipped = skipped.filter_map(|&job| Some((job, self.records.diverged_dependency(root, job)?)));
         let told = |(job, by): (Job, Job)| format!("{} is skipped: {} diverged", job.name(), by.name());
         skipped.map(|pair| CliError::new(ErrorKind::Jobs, told(pair))).collect()
     }
 
     /// Summary and report, of all jobs that are done.
-    fn finish(&self, mut failures: Vec<CliError>) -> Result<Summary> {
+    fn write_results(&self, mut failures: Vec<CliError>) -> Result<Summary> {
         let root = self.store.root();
         let (mild, severe) = failures.into_iter().partition(|f| f.kind == ErrorKind::Jobs);
         failures = mild;
-        first_of(severe, root)?;
+        combine_errors(severe, root)?;
         let levels = levels(&self.config);
         let left =
-            |&&job: &&Job| self.records.of(root, job).is_none() && self.records.skipped(root, job).is_none();
+            |&&job: &&Job| self.records.verified(root, job).is_none() && self.records.diverged_dependency(root, job).is_none();
         let left = levels.iter().flat_map(|level| &level.jobs).filter(left).count();
         if left > failures.len() {
             let message = format!("{REPORT} needs all jobs, but {left} of {} are not done", root.display());
@@ -329,8 +329,8 @@ impl Run {
         let summary = self.summary()?;
         self.store.write("summary.json", summary.to_json().as_bytes())?;
         write_report(&self.store)?;
-        failures.extend(self.failures(&levels));
-        first_of(failures, root)?;
+        failures.extend(self.diverged_jobs(&levels));
+        combine_errors(failures, root)?;
         Ok(summary)
     }
 }

@@ -10,17 +10,17 @@ use valleys_core::simplex::{ControlPointId, ControlPoints, Simplex, control_poin
 pub const MINIMA: &str = "minima";
 
 /// Memory for the control points of a simplex at a depth.
-pub fn memory(simplex: Simplex, depth: usize) -> Vec<ControlPointId> {
+pub fn id_memory(simplex: Simplex, depth: usize) -> Vec<ControlPointId> {
     vec![ControlPointId::default(); control_points_len(simplex.dimension() + 1, depth)]
 }
 
 /// The control points of a simplex at a depth that the configuration allows.
-pub fn control_points_of(simplex: Simplex, depth: usize, memory: &mut [ControlPointId]) -> ControlPoints<'_> {
+pub fn new_control_points(simplex: Simplex, depth: usize, memory: &mut [ControlPointId]) -> ControlPoints<'_> {
     ControlPoints::new(simplex.dimension() + 1, depth, memory).expect("the configuration was checked")
 }
 
 /// The face of `simplex` that has a control point in its interior, and the control point's id in that face.
-pub fn owner(simplex: Simplex, id: &ControlPointId) -> (Simplex, ControlPointId) {
+pub fn owning_face(simplex: Simplex, id: &ControlPointId) -> (Simplex, ControlPointId) {
     let support = id.support();
     let vertices = simplex.vertices().enumerate().filter(|(i, _)| support >> i & 1 == 1);
     let mask = vertices.fold(0, |mask, (_, v)| mask | 1 << v);
@@ -46,7 +46,7 @@ pub fn folder(fit: &str, simplex: Simplex) -> String {
 }
 
 /// Reads a control point that was fitted with the simplex `with`, or with its own face.
-pub fn read(
+pub fn read_control_point(
     store: &Store,
     state: &State,
     fit: &str,

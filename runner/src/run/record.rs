@@ -22,12 +22,12 @@ pub struct Record {
     pub outputs: BTreeMap<String, String>,
     /// Why it has none: that a loss is not finite is a result, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diverged: Option<Diverged>,
+    pub diverged: Option<Divergence>,
 }
 
 /// A loss that is not finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diverged {
+pub struct Divergence {
     /// The job's work, and which loss.
     pub what: String,
     /// The step, counted from the first of the first epoch; or the point of the lattice.
@@ -37,7 +37,7 @@ pub struct Diverged {
     pub layer: Option<String>,
 }
 
-impl fmt::Display for Diverged {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is not finite at {}", self.what, self.at)?;
         if let Some(layer) = &self.layer {
@@ -49,52 +49,52 @@ impl fmt::Display for Diverged {
 
 /// A job whose record fits.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct VerifiedRecord {
     /// Hash of the record.
     pub hash: String,
     /// See [`Record::diverged`].
-    pub diverged: Option<Diverged>,
+    pub diverged: Option<Divergence>,
 }
 
 /// The records of a run directory, each read once.
 #[derive(Debug, Default)]
 pub struct Records {
-    seen: Mutex<HashMap<Job, Seen>>,
+    verified: Mutex<HashMap<Job, VerifiedRecord>>,
 }
 
 /// The name of the record of a job.
-pub fn file(job: Job) -> String {
+pub fn record_file(job: Job) -> String {
     format!("{}.json", job.name())
 }
 
 impl Records {
     /// What a job left, if it is done.
-    pub fn of(&self, root: &Path, job: Job) -> Option<Seen> {
-        if let Some(seen) = self.seen.lock().ok()?.get(&job) {
-            return Some(seen.clone());
+    pub fn verified(&self, root: &Path, job: Job) -> Option<VerifiedRecord> {
+        if let Some(verified) = self.verified.lock().ok()?.get(&job) {
+            return Some(verified.clone());
         }
-        let bytes = std::fs::read(root.join(file(job))).ok()?;
+        let bytes = std::fs::read(root.join(record_file(job))).ok()?;
         let record: Record = serde_json::from_slice(&bytes).ok()?;
         let fits =
-            |(name, hash): (&String, &String)| hash_of(&root.join(name)).is_ok_and(|found| found == *hash);
+            |(name, hash): (&String, &String)| file_hash(&root.join(name)).is_ok_and(|found| found == *hash);
         if record.inputs != self.inputs(root, job)? || !record.outputs.iter().all(fits) {
             return None;
         }
-        let seen = Seen { hash: blake3::hash(&bytes).to_hex().to_string(), diverged: record.diverged };
-        self.seen.lock().ok()?.insert(job, seen.clone());
-        Some(seen)
+        let verified = VerifiedRecord { hash: blake3::hash(&bytes).to_hex().to_string(), diverged: record.diverged };
+        self.verified.lock().ok()?.insert(job, verified.clone());
+        Some(verified)
     }
 
     /// Whether the folder of a job is as its record says, and the record of what is there now.
-    pub fn fits(&self, root: &Path, job: Job) -> bool {
-        let record = std::fs::read(root.join(file(job))).ok();
+    pub fn folder_is_intact(&self, root: &Path, job: Job) -> bool {
+        let record = std::fs::read(root.join(record_file(job))).ok();
         let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
         record.is_some_and(|record| {
             let folder = format!("{}/", job.name());
             let mut inside = record.outputs.iter().filter(|(name, _)| name.starts_with(&folder)).peekable();
             self.inputs(root, job).is_some_and(|inputs| inputs == record.inputs)
                 && inside.peek().is_some()
-                && inside.all(|(name, hash)| hash_of(&root.join(name)).is_ok_and(|found| found == *hash))
+                && inside.all(|(name, hash)| file_hash(&root.join(name)).is_ok_and(|found| found == *hash))
         })
     }
 
@@ -102,16 +102,16 @@ impl Records {
     pub fn inputs(&self, root: &Path, job: Job) -> Option<BTreeMap<String, String>> {
         let needed = job.inputs();
         if needed.is_empty() {
-            return Some(BTreeMap::from([(ORIGIN.to_owned(), hash_of(&root.join(ORIGIN)).ok()?)]));
+            return Some(BTreeMap::from([(ORIGIN.to_owned(), file_hash(&root.join(ORIGIN)).ok()?)]));
         }
-        needed.into_iter().map(|input| Some((input.name(), self.of(root, input)?.hash))).collect()
+        needed.into_iter().map(|input| Some((input.name(), self.verified(root, input)?.hash))).collect()
     }
 
     /// The diverged job on which a job depends, so that it is never done.
-    pub fn skipped(&self, root: &Path, job: Job) -> Option<Job> {
-        job.inputs().into_iter().find_map(|input| match self.of(root, input) {
-            Some(seen) => seen.diverged.map(|_| input),
-            None => self.skipped(root, input),
+    pub fn diverged_dependency(&self, root: &Path, job: Job) -> Option<Job> {
+        job.inputs().into_iter().find_map(|input| match self.verified(root, input) {
+            Some(verified) => verified.diverged.map(|_| input),
+            None => self.diverged_dependency(root, input),
         })
     }
 
@@ -124,21 +124,21 @@ impl Records {
         store: &Store,
         job: Job,
         outputs: Vec<String>,
-        diverged: Option<Diverged>,
+        diverged: Option<Divergence>,
     ) -> Result<()> {
         let Some(inputs) = self.inputs(store.root(), job) else {
-            return Err(not_ready(job));
+            return Err(missing_inputs(job));
         };
         let hashed = |name: String| {
             let path = store.root().join(&name);
             let wrong =
                 |e| CliError::new(ErrorKind::Resources, format!("cannot read back {}: {e}", path.display()));
-            Ok((name.clone(), hash_of(&path).map_err(wrong)?))
+            Ok((name.clone(), file_hash(&path).map_err(wrong)?))
         };
         let outputs = outputs.into_iter().map(hashed).collect::<Result<_>>()?;
         let json =
             serde_json::to_string_pretty(&Record { inputs, outputs, diverged }).expect("words are JSON");
-        store.write_once(&file(job), (json + "\n").as_bytes())
+        store.write_once(&record_file(job), (json + "\n").as_bytes())
     }
 }
 
@@ -146,7 +146,7 @@ impl Records {
 pub const ORIGIN: &str = "origin.json";
 
 /// A job was asked for before its inputs.
-pub fn not_ready(job: Job) -> CliError {
+pub fn missing_inputs(job: Job) -> CliError {
     let needed: Vec<String> = job.inputs().iter().map(|input| input.name()).collect();
     CliError::new(
         ErrorKind::Data,
@@ -155,7 +155,7 @@ pub fn not_ready(job: Job) -> CliError {
 }
 
 /// The hash of a file.
-pub fn hash_of(path: &Path) -> std::io::Result<String> {
+pub fn file_hash(path: &Path) -> std::io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut file = std::fs::File::open(path)?;
     let mut buffer = vec![0; 1 << 16];

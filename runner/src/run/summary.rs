@@ -5,7 +5,7 @@ use super::job::simplices;
 use super::variant::{FitVariant, variants};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::schema::{Bar, Curve, Fit, FoundMaxLoss, LatticeValues, Minimum, Provenance, Segment, Summary, Trial, VERSION};
-use crate::study::analysis::{self, Study};
+use crate::study::analysis::{self, StudySummary};
 use crate::study;
 use std::collections::BTreeMap;
 use valleys_core::evaluation;
@@ -20,7 +20,7 @@ impl Run {
         // A study has networks, and no simplices.
         let mut minima = Vec::new();
         for simplex in simplices(&self.config, 0) {
-            let Some(values) = self.measured(&variant, simplex)? else { continue };
+            let Some(values) = self.lattice_values(&variant, simplex)? else { continue };
             let (train, test) = (values.train[0], values.test.first());
             minima.push(Minimum {
                 id: simplex.mask().trailing_zeros(),
@@ -73,26 +73,26 @@ impl Run {
     }
 
     /// What the measured networks say together.
-    fn study_summary(&self) -> Result<Study> {
-        let done = study::jobs(&self.config).into_iter().filter(|job| self.store.has(&job.folder()));
+    fn study_summary(&self) -> Result<StudySummary> {
+        let done = study::networks(&self.config).into_iter().filter(|job| self.store.has(&job.folder()));
         let mut runs =
             done.map(|job| Ok((job, study::read(self.store.root(), job)?))).collect::<Result<Vec<_>>>()?;
-        runs.sort_by_key(|(job, _)| (job.size, job.replicate));
+        runs.sort_by_key(|(network, _)| (network.samples, network.replicate));
         let tensors = self.state.parameters.iter().filter(|t| t.shape.len() > 1);
         let levels = tensors.map(|t| t.name.clone()).collect();
         Ok(analysis::analyse(levels, &runs, self.config.seed))
     }
 
     /// The lattice values of a simplex; none where it is not measured.
-    fn measured(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<LatticeValues>> {
+    fn lattice_values(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<LatticeValues>> {
         let name = self.lattice_file(variant, simplex);
         let path = self.store.root().join(&name);
         self.store.has(&name).then(|| LatticeValues::read(&path, simplex.dimension() + 1)).transpose()
     }
 
     /// The largest loss that a search found.
-    fn searched(&self, variant: &FitVariant, simplex: Simplex) -> Result<FoundMaxLoss> {
-        let path = self.store.root().join(self.peak_file(variant, simplex));
+    fn found_max_loss(&self, variant: &FitVariant, simplex: Simplex) -> Result<FoundMaxLoss> {
+        let path = self.store.root().join(self.max_loss_file(variant, simplex));
         FoundMaxLoss::read(&path, simplex.dimension() + 1)
     }
 
@@ -104,19 +104,19 @@ impl Run {
         };
         // The value of a simplex is the largest loss on its lattice, its faces' included.
         let mut values: BTreeMap<Simplex, f64> = BTreeMap::new();
-        let mut uppers: BTreeMap<Simplex, f64> = BTreeMap::new();
+        let mut max_losses: BTreeMap<Simplex, f64> = BTreeMap::new();
         let mut evaluations = 0;
         let (mut curves, mut segments) = (Vec::new(), Vec::new());
         for rank in 0..=self.config.index + 1 {
             for simplex in simplices(&self.config, rank) {
-                let Some(measured) = self.measured(variant, simplex)? else { continue };
+                let Some(measured) = self.lattice_values(variant, simplex)? else { continue };
                 let losses: Vec<f64> = measured.train.iter().map(|value| value.loss).collect();
                 let own = losses.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-                let found = self.searched(variant, simplex)?;
+                let found = self.found_max_loss(variant, simplex)?;
                 // A simplex with private faces has not the peaks of the shared ones.
                 let facets: Vec<Simplex> = simplex.facets().filter(|_| fixed).collect();
                 let of_faces =
-                    |own: f64| facets.iter().filter_map(|face| uppers.get(face)).fold(own, |a, &b| a.max(b));
+                    |own: f64| facets.iter().filter_map(|face| max_losses.get(face)).fold(own, |a, &b| a.max(b));
                 let upper = of_faces(found.loss.max(own));
                 evaluations += if rank == 0 { 0 } else { found.evaluations };
                 let vertices: Vec<u32> = simplex.vertices().collect();
@@ -141,7 +141,7 @@ impl Run {
                         within_slack: upper - birth_upper <= birth_upper - birth_lower,
                     });
                 }
-                uppers.insert(simplex, upper);
+                max_losses.insert(simplex, upper);
                 let faces = simplex.facets().map(|face| values.get(&face).copied());
                 if let Some(value) =
                     faces.collect::<Option<Vec<f64>>>().map(|f| f.into_iter().fold(own, f64::max))

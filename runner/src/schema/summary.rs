@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::data::Source;
 use crate::error::{CliError, ErrorKind, Result};
-use crate::study::analysis::Study;
+use crate::study::analysis::StudySummary;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub struct Summary {
     pub convergence: Vec<Trial>,
     /// The result of a study of weights, where the run is one; then there are no minima.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub study: Option<Study>,
+    pub study: Option<StudySummary>,
     /// The configuration, every key.
     pub config: Config,
     /// Where the numbers come from.

@@ -1,7 +1,7 @@
 //! What the networks of a study say together.
 
 use super::correlation::{holm, interval, mean, pearson, significance, spearman, within};
-use super::{Job, METRICS, Measured};
+use super::{StudyNetwork, LAYER_STATISTICS, Measurement};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -10,22 +10,22 @@ pub const OVERALL: &str = "all layers";
 
 /// In `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Study {
+pub struct StudySummary {
     /// The weight tensors, first to last.
     pub layers: Vec<String>,
     /// Every network at its end.
-    pub networks: Vec<Network>,
-    /// Of every metric and layer with test accuracy and generalisation gap, over all networks at their ends.
+    pub networks: Vec<NetworkResult>,
+    /// Of every metric and layer with test accuracy and generalisation gap, over all networks at their trained.
     pub correlations: Vec<Correlation>,
     /// The comparisons that the corrected chances count.
     pub comparisons: usize,
     /// How the layers change from the untrained to the trained network, by training-set size.
-    pub changes: Vec<Change>,
+    pub changes: Vec<TrainingChange>,
 }
 
 /// A trained network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Network {
+pub struct NetworkResult {
     /// Training samples.
     pub samples: usize,
     /// Replicate.
@@ -63,10 +63,10 @@ impl Target {
     }
 
     /// Of a measurement.
-    pub fn of(self, measured: &Measured) -> f64 {
+    pub fn of(self, measurement: &Measurement) -> f64 {
         match self {
-            Self::TestAccuracy => measured.accuracy(),
-            Self::GeneralisationGap => measured.gap(),
+            Self::TestAccuracy => measurement.accuracy(),
+            Self::GeneralisationGap => measurement.gap(),
         }
     }
 }
@@ -87,7 +87,7 @@ pub struct Coefficient {
 /// A metric of a layer against a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Correlation {
-    /// See [`METRICS`].
+    /// See [`LAYER_STATISTICS`].
     pub metric: String,
     /// The weight tensor, or [`OVERALL`].
     pub layer: String,
@@ -108,31 +108,31 @@ pub struct Correlation {
 
 /// A metric of a layer before and after training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// See [`METRICS`].
+pub struct TrainingChange {
+    /// See [`LAYER_STATISTICS`].
     pub metric: String,
     /// The weight tensor.
     pub layer: String,
     /// Training samples.
     pub samples: usize,
     /// Mean and standard deviation over the replicates (divisor m − 1) before.
-    pub untrained: Spread,
+    pub untrained: MeanStd,
     /// After.
-    pub trained: Spread,
+    pub trained: MeanStd,
     /// The trained networks' entries in random order, for the two metrics that have it.
-    pub shuffled: Spread,
+    pub shuffled: MeanStd,
 }
 
 /// Mean and standard deviation; none without numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct MeanStd {
     /// Mean.
     pub mean: Option<f64>,
     /// Of a sample; none for fewer than two.
     pub deviation: Option<f64>,
 }
 
-impl Spread {
+impl MeanStd {
     /// Of the numbers that are there.
     pub fn of(numbers: impl IntoIterator<Item = Option<f64>>) -> Self {
         let numbers: Vec<f64> = numbers.into_iter().flatten().collect();
@@ -145,37 +145,37 @@ impl Spread {
 }
 
 /// A metric of a layer, or its mean over all of them for the one after the last.
-pub fn value(measured: &Measured, layer: usize, metric: usize) -> Option<f64> {
-    match measured.layers.get(layer) {
+pub fn value(measurement: &Measurement, layer: usize, metric: usize) -> Option<f64> {
+    match measurement.layers.get(layer) {
         Some(of_layer) => of_layer[metric],
         None => {
-            let all: Option<Vec<f64>> = measured.layers.iter().map(|of_layer| of_layer[metric]).collect();
+            let all: Option<Vec<f64>> = measurement.layers.iter().map(|of_layer| of_layer[metric]).collect();
             all.filter(|all| !all.is_empty()).map(|all| mean(&all))
         }
     }
 }
 
 /// The whole analysis of measured networks.
-pub fn analyse(layers: Vec<String>, runs: &[(Job, Vec<Measured>)], seed: u64) -> Study {
-    let ends: Vec<(Job, &Measured)> =
-        runs.iter().filter_map(|(job, all)| Some((*job, all.last()?))).collect();
-    let questions: Vec<(usize, usize, Target)> = Target::ALL
+pub fn analyse(layers: Vec<String>, runs: &[(StudyNetwork, Vec<Measurement>)], seed: u64) -> StudySummary {
+    let trained: Vec<(StudyNetwork, &Measurement)> =
+        runs.iter().filter_map(|(network, all)| Some((*network, all.last()?))).collect();
+    let comparisons: Vec<(usize, usize, Target)> = Target::ALL
         .into_iter()
         .flat_map(|target| {
             let of_layers = (0..=layers.len()).map(move |layer| (layer, target));
-            (0..METRICS.len()).flat_map(move |metric| of_layers.clone().map(move |(l, t)| (metric, l, t)))
+            (0..LAYER_STATISTICS.len()).flat_map(move |metric| of_layers.clone().map(move |(l, t)| (metric, l, t)))
         })
         .collect();
-    let mut correlations: Vec<Correlation> = questions
+    let mut correlations: Vec<Correlation> = comparisons
         .par_iter()
         .map(|&(metric, layer, target)| {
             let name = layers.get(layer).map_or(OVERALL, String::as_str);
-            correlate(metric, layer, name, target, &ends, runs, seed)
+            correlate(metric, layer, name, target, &trained, runs, seed)
         })
         .collect();
     let comparisons = correct(&mut correlations);
-    Study {
-        networks: ends.iter().map(|&(job, end)| network(job, end)).collect(),
+    StudySummary {
+        networks: trained.iter().map(|&(network, end)| network_result(network, end)).collect(),
         changes: changes(&layers, runs),
         layers,
         correlations,
@@ -183,9 +183,9 @@ pub fn analyse(layers: Vec<String>, runs: &[(Job, Vec<Measured>)], seed: u64) ->
     }
 }
 
-fn network(job: Job, end: &Measured) -> Network {
+fn network_result(network: StudyNetwork, end: &Measurement) -> NetworkResult {
     let ([train_loss, train_error], [test_loss, test_error]) = (end.train, end.test);
-    Network { samples: job.size, replicate: job.replicate, train_loss, train_error, test_loss, test_error }
+    NetworkResult { samples: network.samples, replicate: network.replicate, train_loss, train_error, test_loss, test_error }
 }
 
 fn correlate(
@@ -193,13 +193,13 @@ fn correlate(
     layer: usize,
     name: &str,
     target: Target,
-    ends: &[(Job, &Measured)],
-    runs: &[(Job, Vec<Measured>)],
+    trained: &[(StudyNetwork, &Measurement)],
+    runs: &[(StudyNetwork, Vec<Measurement>)],
     seed: u64,
 ) -> Correlation {
-    let rows: Vec<(f64, f64, usize)> = ends
+    let rows: Vec<(f64, f64, usize)> = trained
         .iter()
-        .filter_map(|(job, end)| Some((value(end, layer, metric)?, target.of(end), job.size)))
+        .filter_map(|(network, end)| Some((value(end, layer, metric)?, target.of(end), network.samples)))
         .collect();
     let x: Vec<f64> = rows.iter().map(|r| r.0).collect();
     let y: Vec<f64> = rows.iter().map(|r| r.1).collect();
@@ -226,7 +226,7 @@ fn correlate(
     let mut over: Vec<f64> = over.collect();
     over.sort_by(f64::total_cmp);
     Correlation {
-        metric: METRICS[metric].name.to_owned(),
+        metric: LAYER_STATISTICS[metric].name.to_owned(),
         layer: name.to_owned(),
         target,
         networks: x.len(),
@@ -249,25 +249,25 @@ fn correct(correlations: &mut [Correlation]) -> usize {
     all.len()
 }
 
-fn changes(layers: &[String], runs: &[(Job, Vec<Measured>)]) -> Vec<Change> {
-    let mut sizes: Vec<usize> = runs.iter().map(|(job, _)| job.size).collect();
+fn changes(layers: &[String], runs: &[(StudyNetwork, Vec<Measurement>)]) -> Vec<TrainingChange> {
+    let mut sizes: Vec<usize> = runs.iter().map(|(network, _)| network.samples).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let mut changes = Vec::new();
-    for (metric, named) in METRICS.iter().enumerate() {
+    for (metric, named) in LAYER_STATISTICS.iter().enumerate() {
         for (layer, name) in layers.iter().enumerate() {
             for &samples in &sizes {
-                let of: Vec<&Vec<Measured>> =
-                    runs.iter().filter(|(job, _)| job.size == samples).map(|(_, all)| all).collect();
-                let at = |m: Option<&Measured>, column: usize| m.and_then(|m| m.layers.get(layer)?[column]);
-                let shuffled = Some(METRICS.len() + metric).filter(|_| metric < super::SHUFFLED.len());
-                changes.push(Change {
+                let of: Vec<&Vec<Measurement>> =
+                    runs.iter().filter(|(network, _)| network.samples == samples).map(|(_, all)| all).collect();
+                let at = |m: Option<&Measurement>, column: usize| m.and_then(|m| m.layers.get(layer)?[column]);
+                let shuffled = Some(LAYER_STATISTICS.len() + metric).filter(|_| metric < super::SHUFFLED_NAMES.len());
+                changes.push(TrainingChange {
                     metric: named.name.to_owned(),
                     layer: name.clone(),
                     samples,
-                    untrained: Spread::of(of.iter().map(|all| at(all.first(), metric))),
-                    trained: Spread::of(of.iter().map(|all| at(all.last(), metric))),
-                    shuffled: Spread::of(of.iter().map(|all| shuffled.and_then(|c| at(all.last(), c)))),
+                    untrained: MeanStd::of(of.iter().map(|all| at(all.first(), metric))),
+                    trained: MeanStd::of(of.iter().map(|all| at(all.last(), metric))),
+                    shuffled: MeanStd::of(of.iter().map(|all| shuffled.and_then(|c| at(all.last(), c)))),
                 });
             }
         }

@@ -8,13 +8,13 @@ pub mod analysis;
 pub mod correlation;
 mod network;
 
-pub use network::{Job, Measured, TrainingHooks, jobs, read, train};
+pub use network::{StudyNetwork, Measurement, TrainingHooks, networks, read, train};
 
 use crate::weights::statistics::Statistics;
 
 /// A number about a layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Metric {
+pub struct LayerStatistic {
     /// In files.
     pub name: &'static str,
     /// For readers.
@@ -24,20 +24,20 @@ pub struct Metric {
 
 /// What is measured of every layer, the paper's two first; the last two at the start and the end only, because they take
 /// longer than all the others.
-pub const METRICS: [Metric; 8] = [
-    Metric { name: "mean_lifetime", title: "mean lifetime", of: |s| s.mean_lifetime },
-    Metric { name: "entropy_norm_log_n", title: "normalised entropy H / ln m", of: |s| s.entropy_norm_log_n },
-    Metric { name: "max_lifetime", title: "longest lifetime", of: |s| s.max_lifetime },
-    Metric { name: "entropy", title: "entropy H", of: |s| s.entropy },
-    Metric {
+pub const LAYER_STATISTICS: [LayerStatistic; 8] = [
+    LayerStatistic { name: "mean_lifetime", title: "mean lifetime", of: |s| s.mean_lifetime },
+    LayerStatistic { name: "entropy_norm_log_n", title: "normalised entropy H / ln m", of: |s| s.entropy_norm_log_n },
+    LayerStatistic { name: "max_lifetime", title: "longest lifetime", of: |s| s.max_lifetime },
+    LayerStatistic { name: "entropy", title: "entropy H", of: |s| s.entropy },
+    LayerStatistic {
         name: "neural_persistence_norm",
         title: "neural persistence",
         of: |s| s.neural_persistence_norm,
     },
-    Metric { name: "frobenius_norm", title: "Frobenius norm", of: |s| Some(s.frobenius_norm) },
-    Metric { name: "spectral_norm", title: "spectral norm", of: |s| s.spectral_norm },
-    Metric { name: "stable_rank", title: "stable rank", of: |s| s.stable_rank },
+    LayerStatistic { name: "frobenius_norm", title: "Frobenius norm", of: |s| Some(s.frobenius_norm) },
+    LayerStatistic { name: "spectral_norm", title: "spectral norm", of: |s| s.spectral_norm },
+    LayerStatistic { name: "stable_rank", title: "stable rank", of: |s| s.stable_rank },
 ];
 
 /// The same of the same entries shuffled, for the paper's two, at the start and the end: names in files.
-pub const SHUFFLED: [&str; 2] = ["shuffled_mean_lifetime", "shuffled_entropy_norm_log_n"];
+pub const SHUFFLED_NAMES: [&str; 2] = ["shuffled_mean_lifetime", "shuffled_entropy_norm_log_n"];

@@ -1,13 +1,13 @@
 //! One network of the study: trained, measured on the way, stored.
 
-use super::{METRICS, SHUFFLED};
+use super::{LAYER_STATISTICS, SHUFFLED_NAMES};
 use crate::checkpoint;
 use crate::config::Config;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::NamedTensor;
 use crate::problem::Problem;
-use crate::run::{Saved, Stop, watched};
+use crate::run::{JobCheckpoint, Stop, locate_divergence};
 use crate::store::Store;
 use crate::weights::statistics::{Baseline, Matrix, Metric, Statistics, StatisticsOptions};
 use std::fmt::Write;
@@ -20,34 +20,34 @@ use valleys_core::simplex::{ControlPointId, ControlPoints};
 
 /// A network to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Job {
+pub struct StudyNetwork {
     /// Training samples.
-    pub size: usize,
+    pub samples: usize,
     /// The replicate, from 0: it decides the samples, the initial parameters, the order of the samples.
     pub replicate: u32,
 }
 
-impl Job {
+impl StudyNetwork {
     /// Its folder; it is there when the job is done.
     pub fn folder(&self) -> String {
-        format!("networks/{}-{}", self.size, self.replicate)
+        format!("networks/{}-{}", self.samples, self.replicate)
     }
 }
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
+pub struct Measurement {
     /// Epochs trained; 0 for the untrained network.
     pub epoch: f64,
     /// Mean loss and share of wrong answers on its training samples.
     pub train: [f64; 2],
     /// The same on the test samples.
     pub test: [f64; 2],
-    /// Of each layer, first to last: [`METRICS`], then [`SHUFFLED`].
+    /// Of each layer, first to last: [`LAYER_STATISTICS`], then [`SHUFFLED_NAMES`].
     pub layers: Vec<Vec<Option<f64>>>,
 }
 
-impl Measured {
+impl Measurement {
     /// Share of right answers on the test samples.
     pub fn accuracy(&self) -> f64 {
         1.0 - self.test[1]
@@ -60,24 +60,24 @@ impl Measured {
 }
 
 /// The networks of a configuration, the largest sets first: they take longest.
-pub fn jobs(config: &Config) -> Vec<Job> {
+pub fn networks(config: &Config) -> Vec<StudyNetwork> {
     let mut sizes = config.study.sizes.clone();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     sizes.dedup();
     sizes
         .iter()
-        .flat_map(|&size| (0..config.study.seeds).map(move |replicate| Job { size, replicate }))
+        .flat_map(|&samples| (0..config.study.seeds).map(move |replicate| StudyNetwork { samples, replicate }))
         .collect()
 }
 
 /// How a network's training starts, stops, and reports.
 pub struct TrainingHooks<'a> {
     /// Its checkpoint, where there is one.
-    pub saved: Option<Saved>,
+    pub saved: Option<JobCheckpoint>,
     /// What checkpoints are made from.
     pub inputs: String,
     /// Writes a checkpoint.
-    pub save: &'a dyn Fn(&Saved) -> Result<()>,
+    pub save: &'a dyn Fn(&JobCheckpoint) -> Result<()>,
     /// When to stop.
     pub stop: &'a Stop,
     /// Steps of a call of the engine.
@@ -96,33 +96,33 @@ pub fn train(
     config: &Config,
     problem: &dyn Problem,
     store: &Store,
-    job: Job,
+    network: StudyNetwork,
     hooks: TrainingHooks,
     layer: Option<&mut Option<String>>,
 ) -> Result<std::result::Result<(), EngineError>> {
-    let seed = config.seed + u64::from(job.replicate);
-    let of_job = problem.on_subset(job.size, seed).map_err(|what| {
-        CliError::new(ErrorKind::Configuration, format!("study.sizes: {}: {what}", job.size))
+    let seed = config.seed + u64::from(network.replicate);
+    let problem = problem.on_subset(network.samples, seed).map_err(|what| {
+        CliError::new(ErrorKind::Configuration, format!("study.sizes: {}: {what}", network.samples))
     })?;
-    let state = of_job.state();
+    let state = problem.state();
     let mut training = Training {
         config,
         seed,
         layers: state.parameters.iter().filter(|t| t.shape.len() > 1).collect(),
-        theta: of_job.initial(seed, 0),
+        theta: problem.initial(seed, 0),
         csv: header(),
         hooks: &hooks,
     };
     let wrong = |e: &dyn std::fmt::Display| {
         CliError::new(
             ErrorKind::Jobs,
-            format!("network of {} samples, replicate {}: {e}", job.size, job.replicate),
+            format!("network of {} samples, replicate {}: {e}", network.samples, network.replicate),
         )
     };
-    let done = of_job.engine(1).and_then(|mut engine| match layer {
+    let done = problem.engine(1).and_then(|mut engine| match layer {
         None => training.run(&mut *engine),
         Some(layer) => {
-            let (done, at) = watched(&mut *engine, &*of_job, |engine| training.run(engine));
+            let (done, at) = locate_divergence(&mut *engine, &*problem, |engine| training.run(engine));
             *layer = at;
             done
         }
@@ -137,10 +137,10 @@ pub fn train(
         Ok(Ok(())) => {}
     }
     let Training { theta, csv, .. } = training;
-    let statistics = of_job.statistics(&[&theta]).map_err(|e| wrong(&e))?.swap_remove(0);
-    let checkpoint = checkpoint::encode(&state, &theta, &statistics, of_job.batches().into());
+    let statistics = problem.statistics(&[&theta]).map_err(|e| wrong(&e))?.swap_remove(0);
+    let checkpoint = checkpoint::encode(&state, &theta, &statistics, problem.batches().into());
     let files = [("measured.csv".to_owned(), csv.into_bytes()), ("theta.safetensors".to_owned(), checkpoint)];
-    store.write_folder(&job.folder(), &files)?;
+    store.write_folder(&network.folder(), &files)?;
     Ok(Ok(()))
 }
 
@@ -226,7 +226,7 @@ impl Training<'_> {
                 if let Progress::Paused(next) = fit.resume(engine, &vertex, memory, from, |_| (), || true)? {
                     at = next;
                 }
-                if hooks.stop.due(last) && at.epoch == epoch {
+                if hooks.stop.checkpoint_due(last) && at.epoch == epoch {
                     if let Err(failure) = self.save(engine, [epoch, part, at.batch])? {
                         return Ok(Err(End::Stopped(failure)));
                     }
@@ -255,15 +255,15 @@ impl Training<'_> {
         let mut state = vec![0.0; engine.state_len()];
         engine.save(&mut state)?;
         let can_resume = !state.is_empty();
-        let saved = Saved {
+        let saved = JobCheckpoint {
             inputs: self.hooks.inputs.clone(),
             text: self.csv.clone(),
-            place: place.map(u64::from).to_vec(),
+            integers: place.map(u64::from).to_vec(),
             doubles: Vec::new(),
             floats: vec![state],
         };
         let saved = if can_resume { (self.hooks.save)(&saved) } else { Ok(()) };
-        Ok(saved.and(if self.hooks.stop.now() { Err(Stop::failure()) } else { Ok(()) }))
+        Ok(saved.and(if self.hooks.stop.is_requested() { Err(Stop::error()) } else { Ok(()) }))
     }
 
     /// Measures the network after so many epochs: its losses, and its layers; what takes longer only at the `ends`.
@@ -297,15 +297,15 @@ impl Training<'_> {
 }
 
 /// Place, table and state of a checkpoint of these inputs.
-fn restore(saved: &Saved, inputs: &str) -> Option<([u32; 3], String, Vec<f32>)> {
-    let place: Vec<u32> = saved.place.iter().filter_map(|&x| u32::try_from(x).ok()).collect();
+fn restore(saved: &JobCheckpoint, inputs: &str) -> Option<([u32; 3], String, Vec<f32>)> {
+    let place: Vec<u32> = saved.integers.iter().filter_map(|&x| u32::try_from(x).ok()).collect();
     let [state] = &saved.floats[..] else { return None };
     (saved.inputs == inputs).then_some((place.try_into().ok()?, saved.text.clone(), state.clone()))
 }
 
 fn header() -> String {
     let fixed = ["epoch", "layer", "train_loss", "train_error", "test_loss", "test_error"];
-    let names = fixed.into_iter().chain(METRICS.iter().map(|m| m.name)).chain(SHUFFLED);
+    let names = fixed.into_iter().chain(LAYER_STATISTICS.iter().map(|m| m.name)).chain(SHUFFLED_NAMES);
     names.collect::<Vec<_>>().join(",") + "\n"
 }
 
@@ -323,8 +323,8 @@ fn rows(
         for Value { loss, error } in values {
             let _ = write!(csv, ",{loss},{}", error.unwrap_or_default());
         }
-        let of_shuffled = [0, 1].map(|i| shuffled.as_ref().and_then(METRICS[i].of));
-        for number in METRICS.iter().map(|m| (m.of)(own)).chain(of_shuffled) {
+        let of_shuffled = [0, 1].map(|i| shuffled.as_ref().and_then(LAYER_STATISTICS[i].of));
+        for number in LAYER_STATISTICS.iter().map(|m| (m.of)(own)).chain(of_shuffled) {
             let _ = match number {
                 Some(x) => write!(csv, ",{x}"),
                 None => write!(csv, ","),
@@ -338,15 +338,15 @@ fn rows(
 ///
 /// # Errors
 /// The file cannot be read or is malformed, with the line.
-pub fn read(store_root: &std::path::Path, job: Job) -> Result<Vec<Measured>> {
-    let path = store_root.join(job.folder()).join("measured.csv");
+pub fn read(store_root: &std::path::Path, network: StudyNetwork) -> Result<Vec<Measurement>> {
+    let path = store_root.join(network.folder()).join("measured.csv");
     let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
     let mut reader = csv::Reader::from_path(&path).map_err(|e| wrong(e.to_string()))?;
     let given = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
     if !header().trim_end().split(',').eq(given.iter()) {
         return Err(wrong("another version wrote it: its columns differ".to_owned()));
     }
-    let mut all: Vec<Measured> = Vec::new();
+    let mut all: Vec<Measurement> = Vec::new();
     for (row, record) in reader.records().enumerate() {
         let record = record.map_err(|e| wrong(e.to_string()))?;
         let number = |text: &str| -> Result<Option<f64>> {
@@ -365,7 +365,7 @@ pub fn read(store_root: &std::path::Path, job: Job) -> Result<Vec<Measured>> {
         };
         if layer == 0.0 {
             let (train, test) = ([train_loss, train_error], [test_loss, test_error]);
-            all.push(Measured { epoch, train, test, layers: Vec::new() });
+            all.push(Measurement { epoch, train, test, layers: Vec::new() });
         }
         match all.last_mut() {
             Some(last) if last.layers.len() as f64 == layer => last.layers.push(numbers[6..].to_vec()),

@@ -10,14 +10,14 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// The progress of one stage.
 #[derive(Debug)]
-pub struct Progress {
+pub struct LevelProgress {
     bar: ProgressBar,
     name: String,
     plain: Option<std::sync::Mutex<Instant>>,
     start: Instant,
 }
 
-impl Progress {
+impl LevelProgress {
     /// A stage of `total` units of work.
     pub fn new(name: &str, total: u64, quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();

@@ -10,13 +10,13 @@ const MAGIC: &[u8] = b"valleys checkpoint 1\n";
 
 /// Where a job is, in whole numbers, in f64 and in f32.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Saved {
+pub struct JobCheckpoint {
     /// What the job was made from: the record's inputs. A checkpoint of other inputs is none.
     pub inputs: String,
     /// Words of the job.
     pub text: String,
     /// Whole numbers.
-    pub place: Vec<u64>,
+    pub integers: Vec<u64>,
     /// Slices of numbers.
     pub doubles: Vec<Vec<f64>>,
     /// Slices of numbers.
@@ -24,26 +24,27 @@ pub struct Saved {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct Header {
     inputs: String,
     text: String,
-    place: Vec<u64>,
+    #[serde(rename = "place")]
+    integers: Vec<u64>,
     doubles: Vec<u64>,
     floats: Vec<u64>,
 }
 
-impl Saved {
+impl JobCheckpoint {
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let head = Head {
+        let header = Header {
             inputs: self.inputs.clone(),
             text: self.text.clone(),
-            place: self.place.clone(),
+            integers: self.integers.clone(),
             doubles: self.doubles.iter().map(|x| x.len() as u64).collect(),
             floats: self.floats.iter().map(|x| x.len() as u64).collect(),
         };
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(serde_json::to_vec(&head).expect("words and numbers are JSON"));
+        bytes.extend(serde_json::to_vec(&header).expect("words and numbers are JSON"));
         bytes.push(b'\n');
         self.doubles.iter().flatten().for_each(|x| bytes.extend(x.to_le_bytes()));
         self.floats.iter().flatten().for_each(|x| bytes.extend(x.to_le_bytes()));
@@ -59,7 +60,7 @@ impl Saved {
         }
         let rest = all.strip_prefix(MAGIC)?;
         let end = rest.iter().position(|&b| b == b'\n')?;
-        let head: Head = serde_json::from_slice(&rest[..end]).ok()?;
+        let header: Header = serde_json::from_slice(&rest[..end]).ok()?;
         let mut rest = &rest[end + 1..];
         let mut take = |count: u64, size: usize| {
             let len = usize::try_from(count).ok()?.checked_mul(size)?;
@@ -67,18 +68,18 @@ impl Saved {
             rest = after;
             Some(part)
         };
-        let doubles = head.doubles.iter().map(|&count| {
+        let doubles = header.doubles.iter().map(|&count| {
             Some(take(count, 8)?.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
         });
         let doubles = doubles.collect::<Option<_>>()?;
-        let floats = head.floats.iter().map(|&count| {
+        let floats = header.floats.iter().map(|&count| {
             Some(take(count, 4)?.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
         });
         let floats = floats.collect::<Option<_>>()?;
         rest.is_empty().then_some(Self {
-            inputs: head.inputs,
-            text: head.text,
-            place: head.place,
+            inputs: header.inputs,
+            text: header.text,
+            integers: header.integers,
             doubles,
             floats,
         })
