@@ -60,12 +60,12 @@ enum Command {
 #[derive(Args, Default)]
 struct RunArgs {
     #[command(flatten)]
-    chosen: plan::Chosen,
+    config: plan::ConfigArgs,
     /// Run directory; by default runs/NAME-HASH, where HASH is of the configuration and the data.
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    how: exec::How,
+    exec: exec::ExecArgs,
     /// Print summary.json on stdout instead of the table.
     #[arg(long)]
     json: bool,
@@ -162,8 +162,8 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
 }
 
 fn main_job(args: RunArgs) -> Result<()> {
-    let (config, name) = args.chosen.load()?;
-    let options = run::Options { out: args.out, ..args.how.options()? };
+    let (config, name) = args.config.load()?;
+    let options = run::Options { out: args.out, ..args.exec.options()? };
     let (summary, root) = run::run(config, &name, &options)?;
     if args.json {
         print!("{}", summary.to_json());

@@ -7,7 +7,7 @@ use valleys_core::error::Error;
 use valleys_core::network::{self, CropFlip, Network, Scores, accumulate, scores};
 
 /// Samples of a forward pass with given statistics: the result does not depend on it.
-const PART: usize = 16;
+const CHUNK_LEN: usize = 16;
 
 /// An engine of the reference kernels.
 pub type ReferenceEngine<'d> = Direct<NetworkLoss<'d, Vec<f32>, Vec<u32>, Vec<u8>>, Vec<f32>>;
@@ -26,7 +26,7 @@ pub fn engine<'d>(
     let dim = network.parameter_len();
     let floats = vec![0.0; NetworkLoss::floats_len(&network, batch)];
     let (order, labels) = (vec![0; data.train.len()], vec![0; batch]);
-    let (train, test) = (borrow(&data.train), borrow(&data.test));
+    let (train, test) = (borrowed(&data.train), borrowed(&data.test));
     let mut loss = NetworkLoss::new(network, train, test, batch, floats, order, labels)?;
     if let Some(augment) = augment {
         loss = loss.augmented(augment)?;
@@ -81,7 +81,7 @@ pub fn total(
     samples: &Samples,
 ) -> Result<Scores, Error> {
     let features = network.input.len();
-    let parts = samples.inputs.par_chunks(PART * features).zip(samples.labels.par_chunks(PART));
+    let parts = samples.inputs.par_chunks(CHUNK_LEN * features).zip(samples.labels.par_chunks(CHUNK_LEN));
     let parts: Vec<Scores> = parts
         .map_init(Vec::new, |scratch, (inputs, labels)| {
             scratch.resize(network.activation_len() * labels.len(), 0.0);
@@ -94,6 +94,6 @@ pub fn total(
     }))
 }
 
-fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
+fn borrowed(samples: &Samples) -> network::Samples<'_, f32> {
     network::Samples { inputs: &samples.inputs, labels: &samples.labels }
 }

@@ -16,12 +16,12 @@ pub struct Exec {
     #[arg(required = true)]
     jobs: Vec<String>,
     #[command(flatten)]
-    how: How,
+    exec: ExecArgs,
 }
 
 /// Flags of everything that does jobs.
 #[derive(Args, Clone, Debug, Default)]
-pub struct How {
+pub struct ExecArgs {
     /// Jobs side by side, on a GPU in the same dispatches; no result depends on it.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
@@ -36,7 +36,7 @@ pub struct How {
     checkpoint: Option<Duration>,
 }
 
-impl How {
+impl ExecArgs {
     /// As the library takes them; from now on signals stop at a checkpoint.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl How {
 /// # Errors
 /// See [`run::exec`].
 pub fn run(args: &Exec) -> Result<()> {
-    run::exec(&args.directory, &args.jobs, &args.how.options()?)
+    run::exec(&args.directory, &args.jobs, &args.exec.options()?)
 }
 
 /// `90` seconds, `1.5`, `50m`, `3h50m10s`.

@@ -5,7 +5,7 @@ use super::{json, print};
 use crate::config::Config;
 use crate::error::Result;
 use crate::gpu;
-use crate::plan::estimate::Part;
+use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
 use crate::run;
 use clap::{Args, ValueEnum};
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// Which configuration.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Chosen {
+pub struct ConfigArgs {
     /// Configuration file (TOML).
     config: Option<PathBuf>,
     /// A preset instead of a file.
@@ -30,7 +30,7 @@ pub struct Chosen {
     backend: Option<gpu::Wanted>,
 }
 
-impl Chosen {
+impl ConfigArgs {
     /// The configuration and its name.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Chosen {
 #[derive(Args, Clone, Debug)]
 pub struct Plan {
     #[command(flatten)]
-    chosen: Chosen,
+    config: ConfigArgs,
     /// What is printed.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -84,7 +84,7 @@ enum Format {
 /// # Errors
 /// A wrong configuration; more memory or disk than there is.
 pub fn run(args: &Plan) -> Result<()> {
-    let (config, name) = args.chosen.load()?;
+    let (config, name) = args.config.load()?;
     let (problem, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
     let levels = run::levels(&config);
     let threads =
@@ -105,7 +105,7 @@ pub fn run(args: &Plan) -> Result<()> {
 
 fn table(estimate: &Estimate) -> String {
     let mut text = format!("{:<10} {:>8} {:>14} {:>12} {:>12}\n", "kind", "jobs", "steps", "points", "time");
-    for Part { kind, jobs, steps, points, seconds } in &estimate.kinds {
+    for KindEstimate { kind, jobs, steps, points, seconds } in &estimate.kinds {
         text += &format!("{kind:<10} {jobs:>8} {steps:>14} {points:>12} {:>12}\n", time(*seconds));
     }
     let gigabytes = |bytes: u64| format!("{:.3} GB", bytes as f64 / 1e9);

@@ -89,20 +89,20 @@ pub const KEYS: &[(&str, &str)] = &[
 ];
 
 /// Sets `key=value` in a table; the value is TOML, or a word.
-pub fn set(table: &mut Table, text: &str) -> Result<()> {
+pub fn set_override(table: &mut Table, text: &str) -> Result<()> {
     let Some((key, value)) = text.split_once('=') else {
         return Err(CliError::new(ErrorKind::Usage, format!("--set {text}: key=value expected")));
     };
-    let (key, value) = (current(key.trim()), value.trim());
-    known(key)?;
+    let (key, value) = (current_name(key.trim()), value.trim());
+    check_known(key)?;
     let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
-    insert(table, key, value);
+    insert_value(table, key, value);
     Ok(())
 }
 
 /// Sets a key, `section.name` or `name`, in a table.
-fn insert(table: &mut Table, key: &str, value: Value) {
+fn insert_value(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => _ = table.insert(key.to_owned(), value),
         Some((section, name)) => {
@@ -115,7 +115,7 @@ fn insert(table: &mut Table, key: &str, value: Value) {
 }
 
 /// The current name of a key; an old name is accepted with a warning.
-fn current(key: &str) -> &str {
+fn current_name(key: &str) -> &str {
     let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == key) else { return key };
     stderr::print_line(format_args!(
         "warning: the key {old} is now {new}; the old name will be removed in the next version"
@@ -127,7 +127,7 @@ fn current(key: &str) -> &str {
 ///
 /// # Errors
 /// Both names of a key are there.
-pub fn rename(table: &mut Table) -> Result<()> {
+pub fn rename_old_keys(table: &mut Table) -> Result<()> {
     for (old, new) in RENAMED {
         let (section, name) = old.split_once('.').expect("every renamed key has a section");
         let Some(of_section) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
@@ -140,24 +140,24 @@ pub fn rename(table: &mut Table) -> Result<()> {
             let message = format!("{old} and {new} are the same key; remove {old}");
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
-        insert(table, current(old), value);
+        insert_value(table, current_name(old), value);
     }
     Ok(())
 }
 
 /// Every key of a table is a known one.
-pub fn check(table: &Table) -> Result<()> {
+pub fn check_names(table: &Table) -> Result<()> {
     for (name, value) in table {
         match value {
-            Value::Table(section) => section.keys().try_for_each(|key| known(&format!("{name}.{key}")))?,
-            _ => known(name)?,
+            Value::Table(section) => section.keys().try_for_each(|key| check_known(&format!("{name}.{key}")))?,
+            _ => check_known(name)?,
         }
     }
     Ok(())
 }
 
 /// As many minima as there are files of them, unless their number is given.
-pub fn count_files(table: &mut Table) {
+pub fn default_minima_count(table: &mut Table) {
     if let Some(minima) = table.get_mut("minima").and_then(Value::as_table_mut) {
         let files = minima.get("files").and_then(Value::as_array).map_or(0, Vec::len);
         if files > 0 && !minima.contains_key("count") {
@@ -176,7 +176,7 @@ pub fn merge(table: &mut Table, over: Table) {
     }
 }
 
-fn known(key: &str) -> Result<()> {
+fn check_known(key: &str) -> Result<()> {
     if KEYS.iter().any(|(name, _)| *name == key) {
         return Ok(());
     }
@@ -194,7 +194,7 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Str
 }
 
 /// A message of the deserialiser without the names of Rust's types.
-pub fn plain(message: &str) -> String {
+pub fn without_rust_types(message: &str) -> String {
     let words = message.split(' ').map(|word| match word.trim_end() {
         "usize" | "u32" | "u64" => "a whole number, 0 or above",
         "f32" | "f64" => "a number",

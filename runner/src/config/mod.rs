@@ -22,7 +22,7 @@ pub struct Config {
     /// What trains and measures networks; without effect on an analytic objective.
     pub backend: Backend,
     /// How a GPU does.
-    #[serde(default, skip_serializing_if = "Gpu::is_plain")]
+    #[serde(default, skip_serializing_if = "Gpu::is_default")]
     pub gpu: Gpu,
     /// What of the data set is used, and how.
     pub data: Data,
@@ -71,7 +71,7 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    fn is_plain(&self) -> bool {
+    fn is_default(&self) -> bool {
         self.paths.is_empty()
     }
 
@@ -79,7 +79,7 @@ impl Gpu {
     ///
     /// # Errors
     /// One that is not there.
-    pub fn chosen(&self) -> Result<Paths> {
+    pub fn parsed_paths(&self) -> Result<Paths> {
         let named = self.paths.join(",").parse::<Paths>();
         named.map_err(|e| CliError::new(ErrorKind::Configuration, format!("gpu.paths: {e}")))
     }
@@ -281,9 +281,9 @@ impl Config {
             }
         };
         for text in overrides {
-            keys::set(&mut table, text)?;
+            keys::set_override(&mut table, text)?;
         }
-        Self::complete(table)
+        Self::from_table(table)
     }
 
     /// The defaults for a problem of one's own with this name, then the overrides `key=value`.
@@ -293,8 +293,8 @@ impl Config {
     pub fn for_problem(name: &str, overrides: &[&str]) -> Result<Self> {
         let mut table =
             toml::Table::from_iter([("network".to_owned(), toml::Value::String(name.to_owned()))]);
-        overrides.iter().try_for_each(|text| keys::set(&mut table, text))?;
-        Self::complete(table)
+        overrides.iter().try_for_each(|text| keys::set_override(&mut table, text))?;
+        Self::from_table(table)
     }
 
     /// The text of a file.
@@ -302,18 +302,18 @@ impl Config {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        Self::complete(table(path, text)?)
+        Self::from_table(table(path, text)?)
     }
 
     /// Everything that a table leaves unsaid is as the defaults have it.
-    fn complete(mut table: toml::Table) -> Result<Self> {
-        keys::rename(&mut table)?;
-        keys::check(&table)?;
-        keys::count_files(&mut table);
+    fn from_table(mut table: toml::Table) -> Result<Self> {
+        keys::rename_old_keys(&mut table)?;
+        keys::check_names(&table)?;
+        keys::default_minima_count(&mut table);
         let mut complete = preset::defaults();
         keys::merge(&mut complete, table);
         let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
-            let message = keys::plain(e.inner().message());
+            let message = keys::without_rust_types(e.inner().message());
             CliError::new(ErrorKind::Configuration, format!("{}: {message}", e.path()))
         })?;
         config.check()?;
@@ -322,7 +322,7 @@ impl Config {
 
     /// Every value in its range.
     fn check(&self) -> Result<()> {
-        self.gpu.chosen()?;
+        self.gpu.parsed_paths()?;
         let most_vertices = valleys_core::simplex::MAX_VERTICES;
         // Beyond triangles the number of control points explodes: 149 in a tetrahedron of depth 2, 2,065 of depth 3.
         let deepest = if self.index > 1 { 1 } else { valleys_core::simplex::MAX_DEPTH as u64 };

@@ -15,31 +15,31 @@ use valleys_core::rng::Key;
 use valleys_core::simplex::{Lattice, control_points_len};
 
 /// The calibration takes steps for so long, at least one.
-const CALIBRATION: f64 = 0.1;
+const CALIBRATION_SECONDS: f64 = 0.1;
 
 /// Operations up to which a point is measured as it is; above, it is told from a step.
-const MEASURED: f64 = 1e9;
+const MAX_MEASURED_FLOPS: f64 = 1e9;
 
 /// Rounds of a search for a peak: what searches on networks and functions have taken.
-const ROUNDS: f64 = 8.0;
+const SEARCH_ROUNDS: f64 = 8.0;
 
 /// Files that a job writes and flushes.
-const FILES: f64 = 7.0;
+const FILES_PER_JOB: f64 = 7.0;
 
 /// Of the program itself, and of each thread.
-const PROGRAM: f64 = 24e6;
-const THREAD: f64 = 2e6;
+const PROCESS_BYTES: f64 = 24e6;
+const THREAD_BYTES: f64 = 2e6;
 
 /// Copies of all control points that a job has: in the landscape with momenta, at the start, at the last depth, in a
 /// checkpoint, in its bytes.
-const COPIES: f64 = 10.0;
+const THETA_COPIES: f64 = 10.0;
 
 /// A block of a file system.
-const BLOCK: f64 = 4096.0;
+const BLOCK_BYTES: f64 = 4096.0;
 
 /// Jobs of a kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Part {
+pub struct KindEstimate {
     /// Which.
     pub kind: &'static str,
     /// How many.
@@ -60,7 +60,7 @@ pub struct Estimate {
     /// How many jobs.
     pub jobs: usize,
     /// By kind.
-    pub kinds: Vec<Part>,
+    pub kinds: Vec<KindEstimate>,
     /// Jobs side by side.
     pub threads: usize,
     /// Seconds with so many jobs side by side.
@@ -79,16 +79,16 @@ pub struct Estimate {
     pub basis: String,
     /// Of a step, a point, the files of a job.
     #[serde(skip)]
-    rates: Rates,
+    unit_seconds: UnitSeconds,
     /// Memory without jobs, and of one job.
     #[serde(skip)]
     memory: [f64; 2],
     #[serde(skip)]
-    sizes: Sizes,
+    cost_model: CostModel,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Rates {
+struct UnitSeconds {
     step: f64,
     point: f64,
     files: f64,
@@ -96,7 +96,7 @@ struct Rates {
 
 /// What the numbers of a job depend on.
 #[derive(Clone, Debug, PartialEq)]
-struct Sizes {
+struct CostModel {
     config: Config,
     batches: u64,
     dim: f64,
@@ -105,14 +105,14 @@ struct Sizes {
 
 /// Steps, points and bytes of a job.
 #[derive(Clone, Copy, Debug, Default)]
-struct Work {
+struct JobCost {
     steps: f64,
     points: f64,
     disk: f64,
 }
 
-impl Sizes {
-    fn work(&self, job: Job) -> Work {
+impl CostModel {
+    fn job_cost(&self, job: Job) -> JobCost {
         let c = &self.config;
         let (vertices, depth, epochs, peak_sampling) = match job {
             Job::Minimum(_) => {
@@ -132,30 +132,30 @@ impl Sizes {
                 let steps = network.samples.div_ceil(c.train.batch) as f64 * f64::from(c.minima.epochs);
                 let measured = f64::from(c.minima.epochs + c.study.early);
                 // A row a layer, of which no network has more than a few hundred.
-                return Work {
+                return JobCost {
                     steps,
                     points: measured,
-                    disk: 4.0 * self.dim + 2.0 * BLOCK + 2000.0 * measured,
+                    disk: 4.0 * self.dim + 2.0 * BLOCK_BYTES + 2000.0 * measured,
                 };
             }
         };
         let lattice = Lattice::new(vertices, c.lattice.n).len() as f64;
-        let search = if vertices > 1 { ROUNDS * search_max_loss_len(vertices) as f64 } else { 0.0 };
+        let search = if vertices > 1 { SEARCH_ROUNDS * search_max_loss_len(vertices) as f64 } else { 0.0 };
         // Two measurements of the cells on few samples, depth by depth.
         let cells =
             if peak_sampling { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
         // Points inside of the simplex: all but those of its facets, at most all.
         let own = control_points_len(vertices, depth) as f64;
         let row = 20.0 * (vertices as f64 + if self.has_data { 4.0 } else { 1.0 });
-        let disk = own * (4.0 * self.dim + BLOCK) + lattice * row + 32.0 * epochs as f64 + 4.0 * BLOCK;
-        Work { steps: (epochs * self.batches) as f64, points: lattice + search + cells, disk }
+        let disk = own * (4.0 * self.dim + BLOCK_BYTES) + lattice * row + 32.0 * epochs as f64 + 4.0 * BLOCK_BYTES;
+        JobCost { steps: (epochs * self.batches) as f64, points: lattice + search + cells, disk }
     }
 }
 
 impl Estimate {
     /// Seconds of jobs one after the other.
     pub fn seconds_of(&self, jobs: &[Job]) -> f64 {
-        jobs.iter().map(|&job| self.rates.of(self.sizes.work(job))).sum()
+        jobs.iter().map(|&job| self.unit_seconds.total(self.cost_model.job_cost(job))).sum()
     }
 
     /// Megabytes of a process with so many jobs side by side.
@@ -168,15 +168,15 @@ impl Estimate {
     /// # Errors
     /// More memory or disk than there is, with both numbers.
     pub fn check(&self) -> Result<()> {
-        fits("memory", self.memory_bytes, self.memory_available, LESS_MEMORY)?;
-        self.disk_free.map_or(Ok(()), |free| fits("disk", self.disk_bytes, free, LESS_DISK))
+        check_capacity("memory", self.memory_bytes, self.memory_available, MEMORY_HINT)?;
+        self.disk_free.map_or(Ok(()), |free| check_capacity("disk", self.disk_bytes, free, DISK_HINT))
     }
 }
 
-const LESS_MEMORY: &str = "fewer --threads, a smaller network or fewer samples need less";
-const LESS_DISK: &str = "fewer minima, a smaller lattice.n or another --out need less";
+const MEMORY_HINT: &str = "fewer --threads, a smaller network or fewer samples need less";
+const DISK_HINT: &str = "fewer minima, a smaller lattice.n or another --out need less";
 
-fn fits(what: &str, needed: u64, there: u64, hint: &str) -> Result<()> {
+fn check_capacity(what: &str, needed: u64, there: u64, hint: &str) -> Result<()> {
     if needed <= there {
         return Ok(());
     }
@@ -185,9 +185,9 @@ fn fits(what: &str, needed: u64, there: u64, hint: &str) -> Result<()> {
     Err(CliError::new(ErrorKind::Resources, message))
 }
 
-impl Rates {
-    fn of(&self, work: Work) -> f64 {
-        work.steps * self.step + work.points * self.point + self.files
+impl UnitSeconds {
+    fn total(&self, cost: JobCost) -> f64 {
+        cost.steps * self.step + cost.points * self.point + self.files
     }
 }
 
@@ -218,37 +218,37 @@ pub fn estimate(
     let memory = memory(config, problem, deepest, rows);
     let memory_bytes = (memory[0] + memory[1] * threads as f64) as u64;
     // Before anything is allocated to take steps with.
-    fits("memory", memory_bytes, memory_available as u64, LESS_MEMORY)?;
+    check_capacity("memory", memory_bytes, memory_available as u64, MEMORY_HINT)?;
     let (step, steps) = step_seconds(config, problem).map_err(wrong)?;
     let (point, how) = point_seconds(config, problem, step).map_err(wrong)?;
     let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
-    let rates = Rates { step, point, files: FILES * file_seconds(there) };
-    let sizes = Sizes {
+    let unit_seconds = UnitSeconds { step, point, files: FILES_PER_JOB * file_seconds(there) };
+    let cost_model = CostModel {
         config: config.clone(),
         batches: u64::from(problem.batches()),
         dim: problem.dim() as f64,
         has_data: problem.splits().len() > 1,
     };
-    let mut kinds: Vec<Part> = Vec::new();
+    let mut kinds: Vec<KindEstimate> = Vec::new();
     let (mut disk, mut seconds) = (0.0, 0.0);
     for level in levels {
         let kind = level.jobs.first().map_or(JobKind::Minima, |job| job.kind()).name();
         let at = kinds.iter().position(|part| part.kind == kind).unwrap_or_else(|| {
-            kinds.push(Part { kind, jobs: 0, steps: 0, points: 0, seconds: 0.0 });
+            kinds.push(KindEstimate { kind, jobs: 0, steps: 0, points: 0, seconds: 0.0 });
             kinds.len() - 1
         });
         let mut longest = 0.0_f64;
         let mut all = 0.0;
         for &job in &level.jobs {
-            let work = sizes.work(job);
+            let cost = cost_model.job_cost(job);
             let part = &mut kinds[at];
             part.jobs += 1;
-            part.steps += work.steps as u64;
-            part.points += work.points as u64;
-            part.seconds += rates.of(work);
-            longest = longest.max(rates.of(work));
-            all += rates.of(work);
-            disk += work.disk;
+            part.steps += cost.steps as u64;
+            part.points += cost.points as u64;
+            part.seconds += unit_seconds.total(cost);
+            longest = longest.max(unit_seconds.total(cost));
+            all += unit_seconds.total(cost);
+            disk += cost.disk;
         }
         seconds += longest.max(all / threads as f64);
     }
@@ -264,9 +264,9 @@ pub fn estimate(
         disk_free: disk_free(there),
         gpu_step_bytes: problem.cost().gpu_step_bytes,
         basis: format!("measured here: {steps} steps of {step:.2e} s, {how} of {point:.2e} s, files"),
-        rates,
+        unit_seconds,
         memory,
-        sizes,
+        cost_model,
     })
 }
 
@@ -276,9 +276,9 @@ fn memory(config: &Config, problem: &dyn Problem, deepest: f64, rows: f64) -> [f
     let lattice = Lattice::new((config.index + 2).min(3), config.lattice.n).len() as f64;
     let cost = problem.cost();
     let (samples, activations) = (cost.data_bytes as f64, cost.engine_bytes as f64);
-    let job = THREAD + COPIES * 4.0 * deepest * dim + activations + 400.0 * lattice;
+    let job = THREAD_BYTES + THETA_COPIES * 4.0 * deepest * dim + activations + 400.0 * lattice;
     // The report holds the lattices, and its text.
-    [PROGRAM + samples + 16.0 * rows, job]
+    [PROCESS_BYTES + samples + 16.0 * rows, job]
 }
 
 /// Seconds of a step, and how many were taken.
@@ -305,7 +305,7 @@ fn step_seconds(config: &Config, problem: &dyn Problem) -> std::result::Result<(
     engine.advance(&params, &all(1), &mut losses[..1])?;
     let (start, mut count) = (Instant::now(), 0);
     let mut call = 1;
-    while count == 0 || start.elapsed().as_secs_f64() < CALIBRATION {
+    while count == 0 || start.elapsed().as_secs_f64() < CALIBRATION_SECONDS {
         let steps = all(call);
         engine.advance(&params, &steps, &mut losses[..steps.len()])?;
         count += steps.len();
@@ -321,7 +321,7 @@ fn point_seconds(
     step: f64,
 ) -> std::result::Result<(f64, &'static str), EngineError> {
     let cost = problem.cost();
-    if cost.point_flops as f64 > MEASURED {
+    if cost.point_flops as f64 > MAX_MEASURED_FLOPS {
         return Ok((step * cost.point_flops as f64 / cost.step_flops as f64, "points estimated from steps"));
     }
     let theta = problem.initial(config.seed, 0);

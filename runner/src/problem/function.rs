@@ -10,10 +10,10 @@ use valleys_core::rng::{Key, Purpose, Stream};
 const INITIAL_SPREAD: f64 = 0.1;
 
 /// Most variables: the rotation has their square.
-const MOST_VARIABLES: usize = 4096;
+const MAX_VARIABLES: usize = 4096;
 
 /// Points that go to the function in one call.
-const POINTS: usize = 64;
+const MAX_POINTS: usize = 64;
 
 /// Cells on an edge: a value costs next to nothing, and fine cells miss no spike.
 const CELLS: u32 = 32;
@@ -35,10 +35,10 @@ impl FunctionProblem {
     pub fn new(function: Function, parameters: &str, seed: u64) -> Result<Self> {
         let least = function.least_dim();
         let dim = if parameters.is_empty() { Some(least) } else { parameters.parse().ok() };
-        let Some(dim) = dim.filter(|d| (least..=MOST_VARIABLES).contains(d)) else {
+        let Some(dim) = dim.filter(|d| (least..=MAX_VARIABLES).contains(d)) else {
             let name = function.name();
             let message =
-                format!("network \"{name}:{parameters}\": {least} to {MOST_VARIABLES} variables expected");
+                format!("network \"{name}:{parameters}\": {least} to {MAX_VARIABLES} variables expected");
             return Err(CliError::new(ErrorKind::Configuration, message));
         };
         let mut matrix = vec![0.0; dim * dim];
@@ -75,7 +75,7 @@ impl Problem for FunctionProblem {
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let dim = self.dim;
         let loss = FunctionLoss::new(self.function, dim, &self.rotation, vec![0.0; 2 * dim])?;
-        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + POINTS) * dim]);
+        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + MAX_POINTS) * dim]);
         Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 

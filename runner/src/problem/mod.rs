@@ -6,7 +6,7 @@
 
 mod function;
 mod network;
-mod own;
+mod loss;
 
 use crate::config::Config;
 use crate::data::Source;
@@ -21,8 +21,8 @@ use valleys_core::fit::PeakSampling;
 use valleys_gpu::Opener;
 
 pub use function::FunctionProblem;
-pub use network::{NetworkProblem, fits};
-pub use own::LossProblem;
+pub use network::{NetworkProblem, check_shapes};
+pub use loss::LossProblem;
 
 /// The loss whose shape is studied, and what a run needs to know of it.
 ///

@@ -17,7 +17,7 @@ use valleys_simd::engine::Cpu;
 use valleys_simd::engine::images::Images;
 
 /// Samples whose activations an engine holds come in groups of so many.
-const GROUP: usize = 16;
+const SAMPLE_GROUP_LEN: usize = 16;
 
 /// Mean cross-entropy of a network over labelled samples.
 #[derive(Clone, Debug)]
@@ -29,12 +29,12 @@ pub struct NetworkProblem {
     batch: usize,
     augment: Augment,
     paths: Paths,
-    backend: On,
+    backend: NetworkBackend,
 }
 
 /// What trains and measures.
 #[derive(Clone, Debug)]
-enum On {
+enum NetworkBackend {
     /// The fast engine of the processor.
     Cpu,
     /// The reference kernels.
@@ -69,7 +69,7 @@ impl NetworkProblem {
             std: config.data.std.as_deref(),
         };
         let loaded = data::load(dataset, &options)?;
-        fits(name, &model, dataset, &loaded)?;
+        check_shapes(name, &model, dataset, &loaded)?;
         let Loaded { data, shape, source, .. } = loaded;
         let problem = Self {
             model,
@@ -78,8 +78,8 @@ impl NetworkProblem {
             source,
             batch: config.train.batch,
             augment: config.train.augment,
-            paths: config.gpu.chosen()?,
-            backend: if config.backend == Backend::Reference { On::Reference } else { On::Cpu },
+            paths: config.gpu.parsed_paths()?,
+            backend: if config.backend == Backend::Reference { NetworkBackend::Reference } else { NetworkBackend::Cpu },
         };
         if config.backend == Backend::Cpu {
             problem.check_cpu(name)?;
@@ -136,12 +136,12 @@ impl Problem for NetworkProblem {
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         match &self.backend {
-            On::Cpu => self.cpu(slots),
-            On::Reference => {
+            NetworkBackend::Cpu => self.cpu(slots),
+            NetworkBackend::Reference => {
                 let (network, augment) = (self.model.network(), self.augmentation());
                 Ok(boxed(reference::engine(network, &self.data, self.batch, slots, augment)?))
             }
-            On::Gpu(_, shared) => {
+            NetworkBackend::Gpu(_, shared) => {
                 let (network, augment) = (self.model.network(), self.augmentation());
                 Ok(boxed(Gpu::new(&network, shared.clone(), self.batch, slots, augment)?))
             }
@@ -165,7 +165,7 @@ impl Problem for NetworkProblem {
         if network.statistics_len() == 0 {
             return Ok(vec![Vec::new(); points.len()]);
         }
-        if let On::Reference = self.backend {
+        if let NetworkBackend::Reference = self.backend {
             let of = |theta: &&[f32]| reference::statistics(&network, theta, &self.data.train, self.batch);
             return points.iter().map(of).collect();
         }
@@ -175,11 +175,11 @@ impl Problem for NetworkProblem {
 
     fn provenance(&self) -> Provenance {
         let adapter = match &self.backend {
-            On::Gpu(opener, _) => opener.device().ok().map(|device| {
+            NetworkBackend::Gpu(opener, _) => opener.device().ok().map(|device| {
                 let info = device.info();
                 format!("{}, {:?}, {} {}", info.name, info.backend, info.driver, info.driver_info)
             }),
-            On::Cpu | On::Reference => None,
+            NetworkBackend::Cpu | NetworkBackend::Reference => None,
         };
         Provenance {
             adapter,
@@ -198,17 +198,17 @@ impl Problem for NetworkProblem {
         let samples = data.train.len() + data.test.len() + passes * data.train.len();
         let plan = valleys_gpu::network::Plan::new(&network).ok();
         // Values and gradients of whole groups of samples, and what is packed.
-        let activations = 12 * self.batch.next_multiple_of(GROUP) * network.activation_len();
+        let activations = 12 * self.batch.next_multiple_of(SAMPLE_GROUP_LEN) * network.activation_len();
         Cost {
             // Forward and backward are three times forward.
             step_flops: 3 * self.batch * flops,
             train_flops: data.train.len() * flops,
             point_flops: samples * flops,
             on_hardware: match &self.backend {
-                On::Gpu(opener, _) => opener.device().is_ok_and(|device| device.is_hardware()),
-                On::Cpu | On::Reference => false,
+                NetworkBackend::Gpu(opener, _) => opener.device().is_ok_and(|device| device.is_hardware()),
+                NetworkBackend::Cpu | NetworkBackend::Reference => false,
             },
-            on_gpu: matches!(self.backend, On::Gpu(..)),
+            on_gpu: matches!(self.backend, NetworkBackend::Gpu(..)),
             data_bytes: (4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64) as u64,
             engine_bytes: activations as u64,
             gpu_step_bytes: plan.map(|plan| plan.bytes(self.batch, self.paths)),
@@ -224,7 +224,7 @@ impl Problem for NetworkProblem {
         }
         let data = Dataset { train: train.pick(&numbers), test: self.data.test.clone() };
         let mut part = Self { data: Arc::new(data), ..self.clone() };
-        if let On::Gpu(opener, _) = &self.backend {
+        if let NetworkBackend::Gpu(opener, _) = &self.backend {
             part.backend = part.gpu(opener.clone(), 1);
         }
         Ok(Box::new(part))
@@ -261,9 +261,9 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
-    fn gpu(&self, provider: Arc<Opener>, models: usize) -> On {
+    fn gpu(&self, provider: Arc<Opener>, models: usize) -> NetworkBackend {
         let shared = Shared::new(provider.clone(), self.data.clone(), self.shape.channels);
-        On::Gpu(provider, Arc::new(shared.side_by_side(models)))
+        NetworkBackend::Gpu(provider, Arc::new(shared.side_by_side(models)))
     }
 }
 
@@ -271,7 +271,7 @@ impl NetworkProblem {
 ///
 /// # Errors
 /// It does not, with both shapes.
-pub fn fits(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
+pub fn check_shapes(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
     let network = model.network();
     let (inputs, classes) = (network.input, network.classes());
     // A multilayer perceptron reads any shape as a vector.

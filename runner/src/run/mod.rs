@@ -250,7 +250,7 @@ impl Run {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = options.threads.unwrap_or(cores);
         if config.backend == Backend::Gpu && problem.supports_gpu() {
-            let opener = crate::gpu::opener(options.device.as_deref(), config.gpu.chosen()?)?;
+            let opener = crate::gpu::opener(options.device.as_deref(), config.gpu.parsed_paths()?)?;
             let hardware = opener.device().is_ok_and(|device| device.is_hardware());
             if hardware && options.threads.is_none() {
                 // A thread that waits for a GPU costs nothing; more of them would share it in two groups.

@@ -1,6 +1,6 @@
 //! `FIT/SIMPLEX.csv`: losses and errors on the lattice of a fitted simplex.
 
-use super::table::Table;
+use super::csv_table::CsvTable;
 use crate::error::{CliError, ErrorKind, Result};
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use valleys_core::simplex::Lattice;
 const COLUMNS: [[&str; 2]; 2] = [["train_loss", "train_error"], ["test_loss", "test_error"]];
 
 /// Largest difference of a coordinate from the lattice's: it may have been written in single precision.
-const ROUNDED: f64 = 1e-6;
+const COORDINATE_TOLERANCE: f64 = 1e-6;
 
 /// Losses and errors on the lattice of a simplex.
 ///
@@ -53,7 +53,7 @@ impl LatticeValues {
     /// # Errors
     /// The file cannot be read; a row that is no lattice point, or malformed, with its line.
     pub fn read(path: &Path, vertices: usize) -> Result<Self> {
-        let table = Table::parse(path, &super::read(path)?)?;
+        let table = CsvTable::parse(path, &super::read(path)?)?;
         let count = table.len();
         let Some(n) = intervals(vertices, count) else {
             let message = format!("{}: {count} rows are no lattice of {vertices} vertices", path.display());
@@ -63,8 +63,8 @@ impl LatticeValues {
             let name = format!("t{}", i + 1);
             let points = Lattice::new(vertices, n).points();
             for (row, (t, point)) in table.column(&name)?.into_iter().zip(points).enumerate() {
-                if (t - point[i]).abs() > ROUNDED || t.is_nan() {
-                    return Err(table.fault(row, format_args!("{name} is {t}, the lattice has {}", point[i])));
+                if (t - point[i]).abs() > COORDINATE_TOLERANCE || t.is_nan() {
+                    return Err(table.row_error(row, format_args!("{name} is {t}, the lattice has {}", point[i])));
                 }
             }
         }

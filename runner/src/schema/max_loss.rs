@@ -1,6 +1,6 @@
 //! `FIT/SIMPLEX.peak.csv`: the largest loss that a search found on a fitted simplex.
 
-use super::table::Table;
+use super::csv_table::CsvTable;
 use crate::error::Result;
 use std::fmt::Write;
 use std::path::Path;
@@ -41,10 +41,10 @@ impl FoundMaxLoss {
     /// # Errors
     /// The file cannot be read, or is malformed, with its line.
     pub fn read(path: &Path, vertices: usize) -> Result<Self> {
-        let table = Table::parse(path, &super::read(path)?)?;
+        let table = CsvTable::parse(path, &super::read(path)?)?;
         let first = |column: &str| -> Result<f64> {
             let found = table.column(column)?.first().copied();
-            found.ok_or_else(|| table.fault(0, "a row is missing"))
+            found.ok_or_else(|| table.row_error(0, "a row is missing"))
         };
         Ok(Self {
             at: (1..=vertices).map(|i| first(&format!("t{i}"))).collect::<Result<_>>()?,

@@ -6,7 +6,7 @@
 mod lattice;
 mod max_loss;
 mod summary;
-mod table;
+mod csv_table;
 mod training;
 
 pub use lattice::LatticeValues;

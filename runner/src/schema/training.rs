@@ -1,6 +1,6 @@
 //! `FIT/SIMPLEX/training.csv`: the training curve of a simplex.
 
-use super::table::Table;
+use super::csv_table::CsvTable;
 use crate::error::Result;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ impl TrainingEpoch {
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let table = Table::parse(path, &super::read(path)?)?;
+        let table = CsvTable::parse(path, &super::read(path)?)?;
         let [epochs, rates, losses] = ["epoch", "rate", "loss"].map(|name| table.column(name));
         let rows = epochs?.into_iter().zip(rates?).zip(losses?);
         Ok(rows.map(|((epoch, rate), loss)| Self { epoch, rate, loss }).collect())

@@ -5,14 +5,14 @@ use crate::formats::table::Rows;
 use std::path::Path;
 
 /// The fields of a file.
-pub struct Table {
+pub struct CsvTable {
     name: String,
     header: Vec<String>,
     /// Line and fields of each row.
     rows: Vec<(u64, Vec<String>)>,
 }
 
-impl Table {
+impl CsvTable {
     /// Splits the bytes of a file.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Table {
     }
 
     /// What is wrong with a row.
-    pub fn fault(&self, row: usize, what: impl std::fmt::Display) -> CliError {
+    pub fn row_error(&self, row: usize, what: impl std::fmt::Display) -> CliError {
         let line = self.rows.get(row).map_or(1, |(line, _)| *line);
         CliError::new(ErrorKind::Data, format!("{}, line {line}: {what}", self.name))
     }
@@ -54,7 +54,7 @@ impl Table {
         let number = |(row, (_, fields)): (usize, &(u64, Vec<String>))| {
             let text = &fields[field];
             text.parse()
-                .map_err(|_| self.fault(row, format_args!("{column} is `{text}`, not a number")))
+                .map_err(|_| self.row_error(row, format_args!("{column} is `{text}`, not a number")))
         };
         self.rows.iter().enumerate().map(number).collect()
     }
@@ -70,13 +70,13 @@ impl Table {
             return self.column(column).map(Some);
         }
         match self.rows.iter().position(|row| !empty(row)) {
-            Some(row) => Err(self.fault(row, format_args!("{column} is empty above and not here"))),
+            Some(row) => Err(self.row_error(row, format_args!("{column} is empty above and not here"))),
             None => Ok(None),
         }
     }
 
     fn field(&self, column: &str) -> Result<usize> {
         let found = self.header.iter().position(|name| name == column);
-        found.ok_or_else(|| self.fault(usize::MAX, format_args!("the header has no column `{column}`")))
+        found.ok_or_else(|| self.row_error(usize::MAX, format_args!("the header has no column `{column}`")))
     }
 }

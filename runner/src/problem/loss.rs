@@ -6,14 +6,14 @@ use std::fmt;
 use valleys_core::engine::{Direct, Loss, Sgd};
 
 /// Points that go to a loss in one call, and the floats that they may take.
-const POINTS: usize = 64;
-const FLOATS: usize = 1 << 24;
+const MAX_POINTS: usize = 64;
+const MAX_SCRATCH_LEN: usize = 1 << 24;
 
 /// Makes a new instance of a loss, one for each engine.
-type Make<L> = dyn Fn() -> L + Send + Sync;
+type LossFactory<L> = dyn Fn() -> L + Send + Sync;
 
 /// Where minimum `vertex` of a run with a seed starts.
-type Initial = dyn Fn(u64, u32) -> Vec<f32> + Send + Sync;
+type InitialPoint = dyn Fn(u64, u32) -> Vec<f32> + Send + Sync;
 
 /// A problem made of a [`Loss`].
 ///
@@ -21,8 +21,8 @@ type Initial = dyn Fn(u64, u32) -> Vec<f32> + Send + Sync;
 /// See `examples/own_loss.rs`: from `impl Loss` to a run directory with report, barcode and resume.
 pub struct LossProblem<L> {
     name: String,
-    make: Box<Make<L>>,
-    initial: Box<Initial>,
+    make: Box<LossFactory<L>>,
+    initial: Box<InitialPoint>,
     cells: Option<u32>,
     dim: usize,
     batches: u32,
@@ -76,7 +76,7 @@ where
     fn engine(&self, slots: usize) -> Result<AnyEngine<'_>, EngineError> {
         let loss = (self.make)();
         let dim = loss.dim();
-        let points = (FLOATS / dim.max(1)).clamp(1, POINTS);
+        let points = (MAX_SCRATCH_LEN / dim.max(1)).clamp(1, MAX_POINTS);
         let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
         Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
