@@ -26,11 +26,11 @@ enum Command {
     /// Tell loss and error of one checkpoint (safetensors, PyTorch names) on a data set.
     Evaluate(EvaluateArgs),
     /// Tell what a run will take, or print it as a workflow for snakemake or make.
-    Plan(plan::Plan),
+    Plan(plan::PlanArgs),
     /// Do exactly these jobs of a run directory, or what is left of them; what engines call.
-    Exec(exec::Exec),
+    Exec(exec::ExecArgs),
     /// Tell how far a run directory is.
-    Status(status::Status),
+    Status(status::StatusArgs),
     /// Make the figures and report.html of a run directory anew.
     Report {
         /// The run directory.
@@ -65,7 +65,7 @@ struct RunArgs {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    exec: exec::ExecArgs,
+    job_args: exec::JobArgs,
     /// Print summary.json on stdout instead of the table.
     #[arg(long)]
     json: bool,
@@ -115,8 +115,8 @@ fn main() -> ExitCode {
     // clap prints help to stdout with exit code 0, and what is wrong to stderr with exit code 2.
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
-        Command::Run(args) => main_job(args),
-        Command::Evaluate(args) => evaluation(args),
+        Command::Run(args) => run_config(args),
+        Command::Evaluate(args) => evaluate_checkpoint(args),
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => status::run(&args),
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn evaluation(args: EvaluateArgs) -> Result<()> {
+fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     let answer = evaluate::evaluate(&evaluate::Question {
         network: args.network,
         weights: args.weights,
@@ -161,9 +161,9 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-fn main_job(args: RunArgs) -> Result<()> {
+fn run_config(args: RunArgs) -> Result<()> {
     let (config, name) = args.config.load()?;
-    let options = run::Options { out: args.out, ..args.exec.options()? };
+    let options = run::Options { out: args.out, ..args.job_args.options()? };
     let (summary, root) = run::run(config, &name, &options)?;
     if args.json {
         print!("{}", summary.to_json());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Flags of `exec`.
 #[derive(Args, Clone, Debug)]
-pub struct Exec {
+pub struct ExecArgs {
     /// The run directory: one with a config.toml.
     directory: PathBuf,
     /// Jobs, as `plan` and `status` name them: minima/0, uniform-1/0-1, networks/20-0; `report` comes last, when all are
@@ -16,12 +16,12 @@ pub struct Exec {
     #[arg(required = true)]
     jobs: Vec<String>,
     #[command(flatten)]
-    exec: ExecArgs,
+    job_args: JobArgs,
 }
 
 /// Flags of everything that does jobs.
 #[derive(Args, Clone, Debug, Default)]
-pub struct ExecArgs {
+pub struct JobArgs {
     /// Jobs side by side, on a GPU in the same dispatches; no result depends on it.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
@@ -36,7 +36,7 @@ pub struct ExecArgs {
     checkpoint: Option<Duration>,
 }
 
-impl ExecArgs {
+impl JobArgs {
     /// As the library takes them; from now on signals stop at a checkpoint.
     ///
     /// # Errors
@@ -56,8 +56,8 @@ impl ExecArgs {
 ///
 /// # Errors
 /// See [`run::exec`].
-pub fn run(args: &Exec) -> Result<()> {
-    run::exec(&args.directory, &args.jobs, &args.exec.options()?)
+pub fn run(args: &ExecArgs) -> Result<()> {
+    run::exec(&args.directory, &args.jobs, &args.job_args.options()?)
 }
 
 /// `90` seconds, `1.5`, `50m`, `3h50m10s`.

@@ -53,7 +53,7 @@ impl ConfigArgs {
 
 /// Flags of `plan`.
 #[derive(Args, Clone, Debug)]
-pub struct Plan {
+pub struct PlanArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// What is printed.
@@ -83,7 +83,7 @@ enum Format {
 ///
 /// # Errors
 /// A wrong configuration; more memory or disk than there is.
-pub fn run(args: &Plan) -> Result<()> {
+pub fn run(args: &PlanArgs) -> Result<()> {
     let (config, name) = args.config.load()?;
     let (problem, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
     let levels = run::levels(&config);

@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Flags of `status`.
 #[derive(Args, Clone, Debug)]
-pub struct Status {
+pub struct StatusArgs {
     /// The run directory.
     directory: PathBuf,
     /// Look again every second, until nothing is running or left.
@@ -28,7 +28,7 @@ pub struct Status {
 ///
 /// # Errors
 /// No run directory.
-pub fn run(args: &Status) -> Result<()> {
+pub fn run(args: &StatusArgs) -> Result<()> {
     loop {
         let status = run::status(&args.directory)?;
         let text = match (args.json, args.watch) {

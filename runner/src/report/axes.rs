@@ -119,7 +119,7 @@ impl Plot {
     }
 
     /// Grid, tick labels and names of the axes; an empty `x_name` leaves the labels below out as well.
-    pub fn frame(&self, svg: &mut Svg, x_name: &str, y_name: &str) {
+    pub fn draw_axes(&self, svg: &mut Svg, x_name: &str, y_name: &str) {
         let (left, right, bottom, top) = (self.x.from, self.x.to, self.y.from, self.y.to);
         for (y, label) in self.y.ticks(((bottom - top) / 20.0).max(3.0) as usize) {
             svg.line("grid", [left, self.y.at(y)], [right, self.y.at(y)]);

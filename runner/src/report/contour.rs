@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 /// Values on the lattice { t : n·t_i ∈ N } of a triangle, in the order (n,0,0), (n−1,1,0), (n−1,0,1), …
 ///
-/// Cells with a corner that is not finite are in no set; [`Field::holes`] has them.
+/// Cells with a corner that is not finite are in no set; [`Field::non_finite_cells`] has them.
 pub struct Field<'a> {
     n: usize,
     values: &'a [f64],
     /// Cells with finite corners, corners in the triangle's own sense of rotation; the last two lie on a parallel
     /// to the side opposite the first vertex.
     cells: Vec<[usize; 3]>,
-    holes: Vec<[usize; 3]>,
+    non_finite_cells: Vec<[usize; 3]>,
     /// Border of the cells as directed edges, the cells on the left.
     border: Vec<(usize, usize)>,
 }
@@ -29,13 +29,13 @@ impl<'a> Field<'a> {
         let at = |row: usize, k: usize| row * (row + 1) / 2 + k;
         let upright = |row, k| [at(row, k), at(row + 1, k), at(row + 1, k + 1)];
         let inverted = |row, k| [at(row + 1, k + 1), at(row, k + 1), at(row, k)];
-        let (cells, holes): (Vec<_>, Vec<_>) = (0..n)
+        let (cells, non_finite_cells): (Vec<_>, Vec<_>) = (0..n)
             .flat_map(|row| {
                 (0..=row).map(move |k| upright(row, k)).chain((0..row).map(move |k| inverted(row, k)))
             })
             .partition(|cell| cell.iter().all(|&i| values[i].is_finite()));
         let border = border(&cells);
-        Some(Self { n, values, cells, holes, border })
+        Some(Self { n, values, cells, non_finite_cells, border })
     }
 
     /// Intervals on an edge.
@@ -51,12 +51,12 @@ impl<'a> Field<'a> {
         [self.n - row, row - k, k].map(|x| x as f64 / self.n as f64)
     }
 
-    /// The set {f ≥ level} as closed polygons in the plane of [`place`], interior on the left, corners of straight
+    /// The set {f ≥ level} as closed polygons in the plane of [`to_plane`], interior on the left, corners of straight
     /// stretches removed. `level` may be −∞: every cell.
     ///
     /// # Cost
     /// One pass over the cells, and b log b for b border points.
-    pub fn at_least(&self, level: f64) -> Vec<Vec<[f64; 2]>> {
+    pub fn superlevel_set(&self, level: f64) -> Vec<Vec<[f64; 2]>> {
         let inside = |i: usize| self.values[i] >= level;
         let crossing = |i: usize, j: usize| (i.min(j), i.max(j));
         let mut next: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
@@ -78,14 +78,14 @@ impl<'a> Field<'a> {
                 (false, false) => {}
             }
         }
-        let mut loops = Vec::new();
+        let mut polygons = Vec::new();
         while let Some((&start, _)) = next.first_key_value() {
             let mut nodes = vec![start];
             let mut node = start;
-            // Every node has as many ways in as out, so the walk ends where it began.
-            while let Some(ways) = next.get_mut(&node) {
-                let to = ways.pop();
-                if ways.is_empty() {
+            // Every node has as many successors in as out, so the walk ends where it began.
+            while let Some(successors) = next.get_mut(&node) {
+                let to = successors.pop();
+                if successors.is_empty() {
                     next.remove(&node);
                 }
                 match to {
@@ -95,19 +95,19 @@ impl<'a> Field<'a> {
                 node = nodes[nodes.len() - 1];
             }
             let points: Vec<_> = nodes.into_iter().map(|node| self.point(node, level)).collect();
-            loops.push(without_straight_corners(&points));
+            polygons.push(without_straight_corners(&points));
         }
-        loops
+        polygons
     }
 
-    /// Cells with a corner that is not finite, by corners in the plane of [`place`]: the last two lie on a parallel to
+    /// Cells with a corner that is not finite, by corners in the plane of [`to_plane`]: the last two lie on a parallel to
     /// the side opposite the first vertex.
-    pub fn holes(&self) -> impl Iterator<Item = [[f64; 2]; 3]> {
-        self.holes.iter().map(|cell| cell.map(|i| place(self.barycentric(i))))
+    pub fn non_finite_cells(&self) -> impl Iterator<Item = [[f64; 2]; 3]> {
+        self.non_finite_cells.iter().map(|cell| cell.map(|i| to_plane(self.barycentric(i))))
     }
 
     fn point(&self, (i, j): Node, level: f64) -> [f64; 2] {
-        let (a, b) = (place(self.barycentric(i)), place(self.barycentric(j)));
+        let (a, b) = (to_plane(self.barycentric(i)), to_plane(self.barycentric(j)));
         if i == j {
             return a;
         }
@@ -126,15 +126,15 @@ pub fn intervals(points: usize) -> Option<usize> {
 }
 
 /// A point of the triangle in the plane: equilateral with side 1, first vertex at the origin, second at (1, 0), y upwards.
-pub fn place(t: [f64; 3]) -> [f64; 2] {
+pub fn to_plane(t: [f64; 3]) -> [f64; 2] {
     [t[1] + 0.5 * t[2], 0.75f64.sqrt() * t[2]]
 }
 
 /// Signed area of closed polygons; holes count negative.
-pub fn area(loops: &[Vec<[f64; 2]>]) -> f64 {
+pub fn signed_area(polygons: &[Vec<[f64; 2]>]) -> f64 {
     let cross = |a: [f64; 2], b: [f64; 2]| a[0] * b[1] - a[1] * b[0];
     let twice = |p: &Vec<[f64; 2]>| (0..p.len()).map(|i| cross(p[i], p[(i + 1) % p.len()])).sum::<f64>();
-    loops.iter().map(twice).sum::<f64>() / 2.0
+    polygons.iter().map(twice).sum::<f64>() / 2.0
 }
 
 /// Directed edges that no neighbour walks the other way.

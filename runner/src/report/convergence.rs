@@ -7,12 +7,12 @@ use crate::schema::Trial;
 
 /// Which end of a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum SegmentEnd {
     Birth,
     Death,
 }
 
-impl End {
+impl SegmentEnd {
     /// The name of its axis.
     pub fn name(self) -> &'static str {
         if self == Self::Birth { "birth" } else { "death" }
@@ -29,18 +29,18 @@ pub struct Row {
     pub depth: usize,
     pub steps: u64,
     pub seeds: usize,
-    pub birth: Spread,
-    pub birth_lower: Spread,
-    pub death: Spread,
+    pub birth: MeanStd,
+    pub birth_lower: MeanStd,
+    pub death: MeanStd,
 }
 
 /// Mean and standard deviation (of a sample: divisor m − 1) of the finite numbers.
-pub struct Spread {
+pub struct MeanStd {
     pub mean: Option<f64>,
     pub deviation: Option<f64>,
 }
 
-impl Spread {
+impl MeanStd {
     fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
         let numbers: Vec<f64> = numbers.into_iter().filter(|x| x.is_finite()).collect();
         let count = numbers.len() as f64;
@@ -67,18 +67,18 @@ pub fn rows(trials: &[Trial]) -> Vec<Row> {
                 depth,
                 steps,
                 seeds: of.len(),
-                birth: Spread::of(of.iter().map(|t| t.birth)),
-                birth_lower: Spread::of(of.iter().map(|t| t.birth_lower)),
-                death: Spread::of(of.iter().map(|t| t.death)),
+                birth: MeanStd::of(of.iter().map(|t| t.birth)),
+                birth_lower: MeanStd::of(of.iter().map(|t| t.birth_lower)),
+                death: MeanStd::of(of.iter().map(|t| t.death)),
             }
         })
         .collect()
 }
 
 /// One end: a line through the means over seeds, every seed a marker. Logarithmic in the steps.
-pub fn draw(trials: &[Trial], end: End) -> Option<String> {
+pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     let (first, last) = extent(trials.iter().map(|t| t.steps as f64).filter(|&s| s > 0.0))?;
-    let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == End::Birth);
+    let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == SegmentEnd::Birth);
     let (lo, hi) = extent(trials.iter().map(|t| end.of(t)).chain(lower()))?;
     let rows = rows(trials);
     let mut kinds: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.depth)).collect();
@@ -101,24 +101,24 @@ pub fn draw(trials: &[Trial], end: End) -> Option<String> {
             }
         })
         .collect();
-    if end == End::Birth {
+    if end == SegmentEnd::Birth {
         entries.push(Entry::line("dotted axis", "lower bound, mean over seeds"));
     }
     let description = format!("{} fits, {} measurements.", kinds.len(), trials.len());
-    let title = format!("{} against the number of steps", if end == End::Birth { "Birth" } else { "Death" });
+    let title = format!("{} against the number of steps", if end == SegmentEnd::Birth { "Birth" } else { "Death" });
     let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), &title, &description);
     let plot = Plot {
         x: Scale::log(first / 1.25, last * 1.25, 60.0, 350.0),
         y: Scale::padded(lo, hi, 0.06, 258.0, 10.0),
     };
-    plot.frame(&mut svg, "steps", end.name());
-    if let Some(mean) = Spread::of(lower()).mean {
+    plot.draw_axes(&mut svg, "steps", end.name());
+    if let Some(mean) = MeanStd::of(lower()).mean {
         svg.polyline("dotted axis", &[[60.0, plot.y.at(mean)], [350.0, plot.y.at(mean)]]);
     }
     for &(sampling, depth) in &kinds {
         let (k, shape) = style(sampling, depth);
         let of_kind = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
-        let spread = |r: &Row| if end == End::Birth { r.birth.mean } else { r.death.mean };
+        let spread = |r: &Row| if end == SegmentEnd::Birth { r.birth.mean } else { r.death.mean };
         let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, spread(r)?))).collect();
         svg.polyline(&format!("curve k{k}"), &line);
         for trial in trials.iter().filter(|t| t.sampling == sampling && t.depth == depth) {

@@ -33,7 +33,7 @@ pub fn bars_svg(bars: &[Bar]) -> String {
 
 /// The persistence diagram under a title of its own.
 pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
-    let entries = key(bars);
+    let entries = legend_entries(bars);
     let (lo, hi) = range(bars);
     let top = 34.0;
     let mut svg = Svg::new(360.0, 372.0 + legend::height(&entries, 360.0), title, &description(bars));
@@ -41,17 +41,17 @@ pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
         x: Scale::padded(lo, hi, 0.06, 60.0, 348.0),
         y: Scale::padded(lo, hi, 0.06, top + 290.0, top),
     };
-    plot.frame(&mut svg, "birth", "death");
+    plot.draw_axes(&mut svg, "birth", "death");
     svg.line("diagonal", [60.0, top + 290.0], [348.0, top]);
     for bar in sorted(bars) {
         let (index, interval) = bar;
         let (class, shape) = (format!("mark f{}", index % 6), Shape::of(index));
         if !interval.is_essential() {
-            svg.marker(&class, shape, plot.at(interval.birth, interval.death), 5.0, &tip(bar));
+            svg.marker(&class, shape, plot.at(interval.birth, interval.death), 5.0, &tooltip(bar));
             continue;
         }
         let [x, y] = [plot.x.at(interval.birth), top];
-        svg.marker(&class, shape, [x, y], 5.0, &tip(bar));
+        svg.marker(&class, shape, [x, y], 5.0, &tooltip(bar));
         let line = format!("curve k{}", index % 6);
         svg.polyline(&line, &[[x, y - 7.0], [x, y - 22.0]]);
         svg.polyline(&line, &[[x - 4.0, y - 17.0], [x, y - 22.0], [x + 4.0, y - 17.0]]);
@@ -62,7 +62,7 @@ pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
 
 /// The barcode under a title of its own.
 pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
-    let entries = key(bars);
+    let entries = legend_entries(bars);
     let (lo, hi) = range(bars);
     let count = bars.len().max(1) as f64;
     let row = (288.0 / count).clamp(0.4, 15.0);
@@ -91,7 +91,7 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
         }
         if row >= 8.0 {
             let mark = format!("mark f{}", index % 6);
-            svg.marker(&mark, Shape::of(index), [from, y], 4.0, &tip(bar));
+            svg.marker(&mark, Shape::of(index), [from, y], 4.0, &tooltip(bar));
         }
     }
     legend::draw(&mut svg, &entries, 360.0, bottom + 44.0);
@@ -112,21 +112,21 @@ fn range(bars: &[Bar]) -> (f64, f64) {
     extent(ends.filter(|x| x.is_finite())).unwrap_or((0.0, 1.0))
 }
 
-fn tip((index, interval): Bar) -> String {
+fn tooltip((index, interval): Bar) -> String {
     let death = if interval.is_essential() { "∞".into() } else { short(interval.death) };
     format!("index {index}: {} to {death}", short(interval.birth))
 }
 
-fn indices(bars: &[Bar]) -> Vec<usize> {
+fn distinct_indices(bars: &[Bar]) -> Vec<usize> {
     let mut indices: Vec<_> = bars.iter().map(|bar| bar.0).collect();
     indices.sort_unstable();
     indices.dedup();
     indices
 }
 
-fn key(bars: &[Bar]) -> Vec<Entry> {
+fn legend_entries(bars: &[Bar]) -> Vec<Entry> {
     let entry = |i: usize| Entry::marker(&format!("mark f{}", i % 6), Shape::of(i), &format!("index {i}"));
-    let mut entries: Vec<_> = indices(bars).into_iter().map(entry).collect();
+    let mut entries: Vec<_> = distinct_indices(bars).into_iter().map(entry).collect();
     if bars.iter().any(|(_, interval)| interval.is_essential()) {
         entries.push(Entry { line: String::new(), marker: None, text: "→ never dies".into() });
     }
@@ -143,5 +143,5 @@ fn description(bars: &[Bar]) -> String {
         let essential = of_index().filter(|(_, interval)| interval.is_essential()).count();
         format!("index {i}: {} finite, {essential} essential", of_index().count() - essential)
     };
-    format!("{}.", indices(bars).into_iter().map(count).collect::<Vec<_>>().join("; "))
+    format!("{}.", distinct_indices(bars).into_iter().map(count).collect::<Vec<_>>().join("; "))
 }

@@ -2,12 +2,12 @@
 //!
 //! In the order of the work:
 //!
-//! - `directory`: the files of a run;
+//! - `run_files`: the files of a run;
 //! - `contour`, `colour`: superlevel sets on a triangle's lattice and their colours;
 //! - `svg`, `axes`, `legend`, `number`: parts of every figure;
 //! - `triangle_map`, `profile`, `segments`, `diagram`, `training`, `convergence`: one kind of figure each;
 //! - `study`, `series`, [`weights`]: the pages of a study of weights and of checkpoints, and their figures;
-//! - `page`: figures, numbers and sentences in the order of a reader, through `template.html`.
+//! - `page`: figures, numbers and sentences in the order of a reader, through `run.html`.
 //!
 //! The page needs no script and loads nothing; its figures are SVG elements.
 
@@ -16,7 +16,7 @@ mod colour;
 mod contour;
 mod convergence;
 mod diagram;
-mod directory;
+mod run_files;
 mod legend;
 mod number;
 mod page;
@@ -29,7 +29,7 @@ mod training;
 mod triangle_map;
 pub mod weights;
 
-pub use contour::{Field, area, place};
+pub use contour::{Field, signed_area, to_plane};
 pub use diagram::{barcode_svg, bars_svg, diagram_svg};
 use crate::error::Result;
 use crate::schema::Summary;
@@ -47,10 +47,10 @@ pub fn render(run: &Path) -> Result<String> {
     if let Some(study) = &summary.study {
         return study::page(run, &summary, study);
     }
-    let mut run = directory::read(run, summary)?;
+    let mut run = run_files::read(run, summary)?;
     // A convergence study has a table and figures of its own: the other figures are of the first two fits.
     if !run.summary.convergence.is_empty() {
         run.fits.truncate(2);
     }
-    page::compose(&run)
+    page::run_page(&run)
 }

@@ -1,41 +1,41 @@
 //! Figures, numbers and sentences in the order of a reader.
 
 use super::axes::extent;
-use super::convergence::{self, End, Spread};
+use super::convergence::{self, SegmentEnd, MeanStd};
 use super::diagram;
-use super::directory::{FitFiles, Quantity, Run, Training, Values, simplex_name};
+use super::run_files::{FitFiles, Quantity, RunFiles, TrainingCurve, SimplexValues, simplex_name};
 use super::profile::{self, Panels};
 use super::triangle_map::{self, Colours};
 use super::{number, segments, svg, training};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::schema::{Bar, Fit, Segment};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value as Cell;
+use minijinja::value::Value as TemplateValue;
 use minijinja::{Environment, context};
 use serde::Serialize;
 use serde_json::Value;
 use valleys_core::topology::Interval;
 
 /// Most triangles whose maps are shown, those with the longest segments.
-const MOST_TRIANGLES: usize = 20;
+const MAX_TRIANGLES: usize = 20;
 /// Most curves, those with the largest losses.
-const MOST_CURVES: usize = 45;
+const MAX_CURVES: usize = 45;
 /// Most rows of a table, and of the figure of all segments.
-const MOST_ROWS: usize = 60;
+const MAX_ROWS: usize = 60;
 
 /// Styles of all pages but for their figures.
 const LAYOUT: &str = include_str!("page.css");
 
 /// The whole page.
-pub fn compose(run: &Run) -> Result<String> {
-    filled(include_str!("template.html"), values(run))
+pub fn run_page(run: &RunFiles) -> Result<String> {
+    render_template(include_str!("run.html"), values(run))
 }
 
 /// The frame of all pages: a head with the styles, and a body.
-const FRAME: &str = include_str!("frame.html");
+const BASE: &str = include_str!("base.html");
 
-/// A page from its template, which fills [`FRAME`].
-pub fn filled(template: &str, values: Cell) -> Result<String> {
+/// A page from its template, which fills [`BASE`].
+pub fn render_template(template: &str, values: TemplateValue) -> Result<String> {
     let failed = |e| CliError::new(ErrorKind::Data, format!("the report's template failed: {e:#}"));
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
     let mut environment = Environment::new();
@@ -48,12 +48,12 @@ pub fn filled(template: &str, values: Cell) -> Result<String> {
     environment.add_global("style", svg::STYLE);
     environment.add_global("layout", LAYOUT);
     // The names end in html, so that texts are escaped.
-    environment.add_template("frame.html", FRAME).map_err(failed)?;
+    environment.add_template("base.html", BASE).map_err(failed)?;
     environment.add_template("page.html", template).map_err(failed)?;
     environment.get_template("page.html").and_then(|template| template.render(values)).map_err(failed)
 }
 
-fn values(run: &Run) -> Cell {
+fn values(run: &RunFiles) -> TemplateValue {
     let summary = &run.summary;
     let fits: Vec<&Fit> = run.fits.iter().map(|f| &f.fit).collect();
     let config = &summary.config;
@@ -83,7 +83,7 @@ fn values(run: &Run) -> Cell {
     }
 }
 
-fn fit_values(files: &FitFiles, seed: u64) -> Cell {
+fn fit_values(files: &FitFiles, seed: u64) -> TemplateValue {
     let fit = &files.fit;
     let label = &fit.name;
     let intervals: Vec<_> = fit.bars.iter().map(interval).collect();
@@ -96,17 +96,17 @@ fn fit_values(files: &FitFiles, seed: u64) -> Cell {
         curves => fit.curves.len(),
         highest_peak => extent(fit.curves.iter().map(|c| c.peak)).map(|range| range.1),
         longest => fit.longest(1).first().map(|&i| segment_values(&fit.segments[i])),
-        segments => fit.longest(MOST_ROWS).iter().map(|&i| segment_values(&fit.segments[i])).collect::<Vec<_>>(),
-        segments_left_out => fit.segments.len().saturating_sub(MOST_ROWS),
-        bars => bars.iter().take(MOST_ROWS).map(|bar| bar_values(bar)).collect::<Vec<_>>(),
-        bars_left_out => bars.len().saturating_sub(MOST_ROWS),
+        segments => fit.longest(MAX_ROWS).iter().map(|&i| segment_values(&fit.segments[i])).collect::<Vec<_>>(),
+        segments_left_out => fit.segments.len().saturating_sub(MAX_ROWS),
+        bars => bars.iter().take(MAX_ROWS).map(|bar| bar_values(bar)).collect::<Vec<_>>(),
+        bars_left_out => bars.len().saturating_sub(MAX_ROWS),
         zero_length => fit.zero_length,
         w_infinity => fit.w_infinity,
         w_infinity_segments => fit.w_infinity_segments,
-        diagram => picture(diagram::draw_diagram(&intervals, &format!("Persistence diagram, fit {label}")).inline()),
-        barcode => picture(diagram::draw_barcode(&intervals, &format!("Barcode, fit {label}")).inline()),
+        diagram => safe_markup(diagram::draw_diagram(&intervals, &format!("Persistence diagram, fit {label}")).inline()),
+        barcode => safe_markup(diagram::draw_barcode(&intervals, &format!("Barcode, fit {label}")).inline()),
         triangles => triangles(files, seed),
-        triangles_left_out => files.triangles.len().saturating_sub(MOST_TRIANGLES),
+        triangles_left_out => files.triangles.len().saturating_sub(MAX_TRIANGLES),
     }
 }
 
@@ -115,7 +115,7 @@ fn interval(bar: &Bar) -> (usize, Interval) {
     (bar.index, Interval::new(bar.birth, bar.death.unwrap_or(f64::INFINITY)))
 }
 
-fn segment_values(segment: &Segment) -> Cell {
+fn segment_values(segment: &Segment) -> TemplateValue {
     context! {
         triangle => segment.triangle.to_vec(),
         birth => segment.birth,
@@ -126,7 +126,7 @@ fn segment_values(segment: &Segment) -> Cell {
     }
 }
 
-fn bar_values(bar: &Bar) -> Cell {
+fn bar_values(bar: &Bar) -> TemplateValue {
     context! {
         index => bar.index,
         birth => bar.birth,
@@ -138,7 +138,7 @@ fn bar_values(bar: &Bar) -> Cell {
 }
 
 /// Maps of the triangles with the longest segments, in the order of the summary.
-fn triangles(files: &FitFiles, seed: u64) -> Vec<Cell> {
+fn triangles(files: &FitFiles, seed: u64) -> Vec<TemplateValue> {
     let fit = &files.fit;
     if files.triangles.is_empty() {
         return Vec::new();
@@ -147,21 +147,21 @@ fn triangles(files: &FitFiles, seed: u64) -> Vec<Cell> {
     let order = [Quantity::TrainLoss, Quantity::TestLoss, Quantity::TrainError, Quantity::TestError];
     let scales: Vec<_> =
         order.iter().filter_map(|&q| Some((q, Colours::of(&files.triangles, q)?))).collect();
-    let map = |values: &Values, quantity: Quantity, colours: &Colours| {
+    let map = |values: &SimplexValues, quantity: Quantity, colours: &Colours| {
         let map = triangle_map::draw(values, quantity, colours, &fit.name)?;
         Some(context! {
-            svg => picture(map.svg),
+            svg => safe_markup(map.svg),
             quantity => quantity.name(values.has_data()),
             is_error => quantity.is_error(),
             range => map.range,
             highest => map.highest,
             on_edges => map.highest_on_edges,
             train_loss => quantity == Quantity::TrainLoss,
-            holes => map.holes,
+            non_finite_points => map.non_finite_points,
             points => map.points,
         })
     };
-    fit.longest(MOST_TRIANGLES)
+    fit.longest(MAX_TRIANGLES)
         .into_iter()
         .map(|i| {
             let values = &files.triangles[i];
@@ -175,20 +175,20 @@ fn triangles(files: &FitFiles, seed: u64) -> Vec<Cell> {
         .collect()
 }
 
-fn picture_of_segments(fits: &[&Fit], loss: &str) -> Option<Cell> {
+fn picture_of_segments(fits: &[&Fit], loss: &str) -> Option<TemplateValue> {
     let most = fits.iter().max_by_key(|fit| fit.segments.len())?;
-    let triangles: Vec<_> = most.longest(MOST_ROWS).into_iter().map(|i| most.segments[i].triangle).collect();
-    (!triangles.is_empty()).then(|| picture(segments::draw(fits, &triangles, loss)))
+    let triangles: Vec<_> = most.longest(MAX_ROWS).into_iter().map(|i| most.segments[i].triangle).collect();
+    (!triangles.is_empty()).then(|| safe_markup(segments::draw(fits, &triangles, loss)))
 }
 
-fn profiles(fits: &[FitFiles], loss: &str) -> Option<Cell> {
-    let all: Vec<&Values> = fits.iter().flat_map(|f| &f.curves).collect();
+fn profiles(fits: &[FitFiles], loss: &str) -> Option<TemplateValue> {
+    let all: Vec<&SimplexValues> = fits.iter().flat_map(|f| &f.curves).collect();
     let panels = Panels::of(&all);
     let main = &fits.first()?.curves;
-    let peak = |v: &Values| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
-    let mut shown: Vec<&Values> = main.iter().collect();
+    let peak = |v: &SimplexValues| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
+    let mut shown: Vec<&SimplexValues> = main.iter().collect();
     shown.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
-    shown.truncate(MOST_CURVES);
+    shown.truncate(MAX_CURVES);
     shown.sort_by(|a, b| a.simplex.cmp(&b.simplex));
     let same = |edge: &[u32], fit: usize| fits[fit].curves.iter().find(|c| c.simplex == edge);
     let names: Vec<&str> = fits.iter().map(|f| f.fit.name.as_str()).collect();
@@ -203,18 +203,18 @@ fn profiles(fits: &[FitFiles], loss: &str) -> Option<Cell> {
         context! {
             edge,
             n => values.n,
-            svg => picture(profile::draw(edge, &of_fits, &panels)),
+            svg => safe_markup(profile::draw(edge, &of_fits, &panels)),
             peaks => fits.iter().filter_map(recorded).collect::<Vec<_>>(),
         }
     });
     let curves: Vec<_> = curves.collect();
     let left_out = main.len() - curves.len();
     (!curves.is_empty())
-        .then(|| context! { key => picture(profile::key(&names, tested, loss)), curves, left_out })
+        .then(|| context! { key => safe_markup(profile::legend(&names, tested, loss)), curves, left_out })
 }
 
-fn trainings(run: &Run) -> Vec<Cell> {
-    let mut stages: Vec<(String, Vec<&Training>)> = vec![("minima".into(), run.minima.iter().collect())];
+fn trainings(run: &RunFiles) -> Vec<TemplateValue> {
+    let mut stages: Vec<(String, Vec<&TrainingCurve>)> = vec![("minima".into(), run.minima.iter().collect())];
     for files in &run.fits {
         let most = files.training.iter().map(|t| t.simplex.len()).max().unwrap_or(0);
         for vertices in 2..=most {
@@ -227,27 +227,27 @@ fn trainings(run: &Run) -> Vec<Cell> {
             stages.push((format!("{stage}, fit {}", files.fit.name), of));
         }
     }
-    let draw = |(stage, runs): &(String, Vec<&Training>)| {
+    let draw = |(stage, runs): &(String, Vec<&TrainingCurve>)| {
         let drawn = training::draw(stage, runs)?;
         Some(context! {
-            stage, svg => picture(drawn.svg), left_out => drawn.left_out, log => drawn.log, count => runs.len(),
+            stage, svg => safe_markup(drawn.svg), left_out => drawn.left_out, log => drawn.log, count => runs.len(),
         })
     };
     stages.iter().filter_map(draw).collect()
 }
 
-fn convergence_values(run: &Run) -> Option<Cell> {
+fn convergence_values(run: &RunFiles) -> Option<TemplateValue> {
     let trials = &run.summary.convergence;
-    let pictures: Vec<_> = [End::Birth, End::Death]
+    let pictures: Vec<_> = [SegmentEnd::Birth, SegmentEnd::Death]
         .into_iter()
         .filter_map(|end| {
-            Some(context! { name => end.name(), svg => picture(convergence::draw(trials, end)?) })
+            Some(context! { name => end.name(), svg => safe_markup(convergence::draw(trials, end)?) })
         })
         .collect();
     let mut seeds: Vec<_> = trials.iter().map(|t| t.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let spread = |s: &Spread| context! { mean => s.mean, deviation => s.deviation };
+    let spread = |s: &MeanStd| context! { mean => s.mean, deviation => s.deviation };
     let row = |r: convergence::Row| {
         context! {
             sampling => r.sampling, depth => r.depth, steps => r.steps, seeds => r.seeds,
@@ -279,40 +279,40 @@ pub fn flattened(table: &impl Serialize) -> Vec<(String, String)> {
 }
 
 /// Markup that is not escaped again.
-pub fn picture(svg: String) -> Cell {
-    Cell::from_safe_string(svg)
+pub fn safe_markup(svg: String) -> TemplateValue {
+    TemplateValue::from_safe_string(svg)
 }
 
 /// Four significant digits with the full number as a tip; a dash for none.
-fn num(x: Option<f64>) -> Cell {
+fn num(x: Option<f64>) -> TemplateValue {
     shown(x, number::short, "")
 }
 
 /// Six digits: entropies of layers differ late.
-fn fine(x: Option<f64>) -> Cell {
+fn fine(x: Option<f64>) -> TemplateValue {
     shown(x, |x| number::rounded(x, 6), "")
 }
 
 /// Two digits: more of a deviation over a few seeds is noise.
-fn spread(x: Option<f64>) -> Cell {
+fn spread(x: Option<f64>) -> TemplateValue {
     shown(x, |x| number::rounded(x, 2), "")
 }
 
 /// A share in percent, with the share itself as a tip.
-fn percent(x: Option<f64>) -> Cell {
+fn percent(x: Option<f64>) -> TemplateValue {
     shown(x, |x| number::short(100.0 * x), " %")
 }
 
-fn shown(x: Option<f64>, short: impl Fn(f64) -> String, unit: &str) -> Cell {
+fn shown(x: Option<f64>, short: impl Fn(f64) -> String, unit: &str) -> TemplateValue {
     let text = match x {
         Some(x) => format!(r#"<span class="x" title="{}">{}{unit}</span>"#, number::full(x), short(x)),
         None => r#"<span class="x" title="no value">–</span>"#.into(),
     };
-    Cell::from_safe_string(text)
+    TemplateValue::from_safe_string(text)
 }
 
 /// `0-1-2`, kept on one line; a dash for none.
-fn simplex(vertices: Option<Vec<u32>>) -> Cell {
+fn simplex(vertices: Option<Vec<u32>>) -> TemplateValue {
     let name = vertices.map_or("–".into(), |v| simplex_name(&v));
-    Cell::from_safe_string(format!(r#"<span class="x">{name}</span>"#))
+    TemplateValue::from_safe_string(format!(r#"<span class="x">{name}</span>"#))
 }

@@ -1,7 +1,7 @@
 //! Loss and error along a fitted curve, all fits in one picture.
 
 use super::axes::{Plot, Scale, extent};
-use super::directory::{Quantity, Values, simplex_name};
+use super::run_files::{Quantity, SimplexValues, simplex_name};
 use super::legend::{self, Entry};
 use super::number::short;
 use super::svg::{Shape, Svg};
@@ -27,7 +27,7 @@ pub struct Panels(Vec<Panel>);
 impl Panels {
     /// Train loss, test loss and errors, as far as they were measured. The train loss has a panel of its own: its
     /// barrier is what is asked for, and test losses are often far larger.
-    pub fn of(curves: &[&Values]) -> Self {
+    pub fn of(curves: &[&SimplexValues]) -> Self {
         use Quantity::{TestError, TestLoss, TrainError, TrainLoss};
         let data = curves.iter().any(|curve| curve.has_data());
         let panel = |name, height, quantities: [Option<Quantity>; 2]| {
@@ -45,7 +45,7 @@ impl Panels {
 }
 
 /// What the lines mean: colour is the fit, dashes are test data.
-pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
+pub fn legend(fits: &[&str], tested: bool, loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
         .enumerate()
@@ -70,7 +70,7 @@ pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
 }
 
 /// The curve between two minima: one entry a fit, `None` where a fit lacks it.
-pub fn draw(edge: &[u32], fits: &[Option<&Values>], panels: &Panels) -> String {
+pub fn draw(edge: &[u32], fits: &[Option<&SimplexValues>], panels: &Panels) -> String {
     let title = format!("Loss and error along the curve {}", simplex_name(edge));
     let height: f64 = panels.0.iter().map(|panel| panel.height + GAP).sum();
     let description = "Abscissa t from the first minimum (0) to the second (1).";
@@ -80,13 +80,13 @@ pub fn draw(edge: &[u32], fits: &[Option<&Values>], panels: &Panels) -> String {
     for (i, panel) in panels.0.iter().enumerate() {
         let y = Scale::padded(panel.range.0, panel.range.1, 0.05, top + panel.height, top);
         let plot = Plot { x: Scale::linear(0.0, 1.0, LEFT, RIGHT), y };
-        plot.frame(&mut svg, if i + 1 == panels.0.len() { &x_name } else { "" }, panel.name);
+        plot.draw_axes(&mut svg, if i + 1 == panels.0.len() { &x_name } else { "" }, panel.name);
         if panel.quantities[0] == Some(Quantity::TrainLoss) {
-            floor(&mut svg, &plot, fits);
+            draw_lower_bound(&mut svg, &plot, fits);
         }
-        lines(&mut svg, &plot, fits, panel.quantities);
+        draw_lines(&mut svg, &plot, fits, panel.quantities);
         if panel.quantities[0] == Some(Quantity::TrainLoss) {
-            peaks(&mut svg, &plot, fits);
+            draw_max_losses(&mut svg, &plot, fits);
         }
         top += panel.height + GAP;
     }
@@ -94,7 +94,7 @@ pub fn draw(edge: &[u32], fits: &[Option<&Values>], panels: &Panels) -> String {
 }
 
 /// The larger train loss of the two ends, which every path passes.
-fn floor(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
+fn draw_lower_bound(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>]) {
     let Some(values) = fits.iter().flatten().next() else { return };
     let train = values.of(Quantity::TrainLoss);
     if let Some((_, lower)) = extent(train.first().into_iter().chain(train.last()).copied()) {
@@ -103,7 +103,7 @@ fn floor(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
 }
 
 /// The largest train loss of every fit.
-fn peaks(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
+fn draw_max_losses(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>]) {
     for (i, values) in fits.iter().enumerate() {
         let Some(values) = values else { continue };
         let train = values.of(Quantity::TrainLoss);
@@ -116,7 +116,7 @@ fn peaks(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
 }
 
 /// The first quantity solid, the second dashed.
-fn lines(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>], quantities: [Option<Quantity>; 2]) {
+fn draw_lines(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>], quantities: [Option<Quantity>; 2]) {
     for (i, values) in fits.iter().enumerate() {
         let Some(values) = values else { continue };
         for (class, quantity) in ["curve", "dashed"].into_iter().zip(quantities) {

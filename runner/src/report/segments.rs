@@ -1,7 +1,7 @@
 //! The triangles' segments [h1, h2] of every fit, with the lower bound of their beginning.
 
 use super::axes::{Scale, extent};
-use super::directory::simplex_name;
+use super::run_files::simplex_name;
 use super::legend::{self, Entry};
 use super::number::short;
 use super::svg::{Anchor, Shape, Svg};

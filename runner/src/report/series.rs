@@ -15,7 +15,7 @@ pub struct Series {
 }
 
 /// What the axes are called, and whether the one below is logarithmic.
-pub struct Axes<'a> {
+pub struct AxisTitles<'a> {
     pub title: &'a str,
     pub x: &'a str,
     pub y: &'a str,
@@ -23,7 +23,7 @@ pub struct Axes<'a> {
 }
 
 /// The picture; none without a finite point.
-pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
+pub fn draw(series: &[Series], axes: &AxisTitles) -> Option<String> {
     let all = || series.iter().flat_map(|s| s.line.iter().chain(s.marks.iter().map(|m| &m.0)));
     let (left, right) = extent(all().map(|p| p[0]).filter(|&x| !axes.log || x > 0.0))?;
     let (low, high) = extent(all().map(|p| p[1]))?;
@@ -44,7 +44,7 @@ pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
         Scale::padded(left, right, 0.04, 66.0, 350.0)
     };
     let plot = Plot { x, y: Scale::padded(low, high, 0.06, 258.0, 10.0) };
-    plot.frame(&mut svg, axes.x, axes.y);
+    plot.draw_axes(&mut svg, axes.x, axes.y);
     for (i, s) in series.iter().enumerate() {
         let line: Vec<_> = s.line.iter().map(|p| plot.at(p[0], p[1])).collect();
         svg.polyline(&format!("curve k{}", i % 6), &line);
@@ -57,13 +57,13 @@ pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
 }
 
 /// Intervals one below the other, with a marker each and a line at 0: what, where, from, to, kind.
-pub struct Row {
+pub struct IntervalRow {
     pub name: String,
     pub values: Vec<(f64, Option<[f64; 2]>)>,
 }
 
 /// Coefficients between −1 and 1.
-pub fn intervals(title: &str, rows: &[Row], kinds: &[&str]) -> Option<String> {
+pub fn intervals(title: &str, rows: &[IntervalRow], kinds: &[&str]) -> Option<String> {
     if rows.is_empty() {
         return None;
     }

@@ -1,17 +1,17 @@
 //! The page of a study of weights.
 
-use super::page::{filled, flattened, picture};
-use super::series::{self, Axes, Row, Series};
+use super::page::{render_template, flattened, safe_markup};
+use super::series::{self, AxisTitles, IntervalRow, Series};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::schema::Summary;
 use crate::study::analysis::{Correlation, OVERALL, MeanStd, StudySummary, Target};
 use crate::study::{StudyNetwork, LAYER_STATISTICS, Measurement, read};
 use minijinja::context;
-use minijinja::value::Value as Cell;
+use minijinja::value::Value as TemplateValue;
 use std::path::Path;
 
 /// Largest p-value that is called significant.
-const LEVEL: f64 = 0.05;
+const SIGNIFICANCE_LEVEL: f64 = 0.05;
 
 /// The page of a study whose summary is at hand.
 ///
@@ -39,7 +39,7 @@ pub fn page(run: &Path, summary: &Summary, study: &StudySummary) -> Result<Strin
         provenance => flattened(&summary.provenance),
         config => toml,
     };
-    filled(include_str!("study.html"), values)
+    render_template(include_str!("study.html"), values)
 }
 
 fn sizes(runs: &[(StudyNetwork, Vec<Measurement>)]) -> Vec<usize> {
@@ -50,42 +50,42 @@ fn sizes(runs: &[(StudyNetwork, Vec<Measurement>)]) -> Vec<usize> {
 }
 
 /// `fc1` for `fc1.weight`.
-fn short(layer: &str) -> String {
+fn short_layer_name(layer: &str) -> String {
     layer.strip_suffix(".weight").unwrap_or(layer).to_owned()
 }
 
 /// Pictures and sentences of one metric.
-fn metric_values(study: &StudySummary, runs: &[(StudyNetwork, Vec<Measurement>)], metric: usize, batch: usize) -> Cell {
+fn metric_values(study: &StudySummary, runs: &[(StudyNetwork, Vec<Measurement>)], metric: usize, batch: usize) -> TemplateValue {
     let title = LAYER_STATISTICS[metric].title;
     let of = |target| -> Vec<&Correlation> {
         study.correlations.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.target == target).collect()
     };
-    let layers: Vec<String> = study.layers.iter().map(|l| short(l)).collect();
+    let layers: Vec<String> = study.layers.iter().map(|l| short_layer_name(l)).collect();
     let largest = sizes(runs).last().copied().unwrap_or(0);
     let over_epochs = over_epochs(runs, metric, largest, batch, &layers);
     let forest = |target: Target| {
-        let rows: Vec<Row> = of(target)
+        let rows: Vec<IntervalRow> = of(target)
             .iter()
             .filter_map(|c| {
                 let values = [c.pearson, c.spearman, c.within_sizes].map(|k| Some((k.value?, k.interval)));
                 let values = values.into_iter().collect::<Option<Vec<_>>>()?;
-                Some(Row { name: short(&c.layer), values })
+                Some(IntervalRow { name: short_layer_name(&c.layer), values })
             })
             .collect();
         let title = format!("{title} and {}: correlation", target.title());
-        series::intervals(&title, &rows, &["Pearson", "Spearman", "within sizes"]).map(picture)
+        series::intervals(&title, &rows, &["Pearson", "Spearman", "within sizes"]).map(safe_markup)
     };
     context! {
-        heading => heading(title),
+        heading => capitalised(title),
         name => LAYER_STATISTICS[metric].name,
         largest,
-        epochs => picture(over_epochs.unwrap_or_default()),
-        sizes => picture(over_sizes(runs, metric, &layers).unwrap_or_default()),
-        scatter => picture(against(runs, metric, Target::TestAccuracy, &layers).unwrap_or_default()),
+        epochs => safe_markup(over_epochs.unwrap_or_default()),
+        sizes => safe_markup(over_sizes(runs, metric, &layers).unwrap_or_default()),
+        scatter => safe_markup(metric_against(runs, metric, Target::TestAccuracy, &layers).unwrap_or_default()),
         forest_accuracy => forest(Target::TestAccuracy),
         forest_gap => forest(Target::GeneralisationGap),
-        said => Target::ALL.iter().map(|&t| said(title, t, &of(t), study.comparisons)).collect::<Vec<_>>(),
-        uneven => uneven(study, metric, largest),
+        findings => Target::ALL.iter().map(|&t| findings(title, t, &of(t), study.comparisons)).collect::<Vec<_>>(),
+        changes_by_layer => changes_by_layer(study, metric, largest),
     }
 }
 
@@ -115,7 +115,7 @@ fn over_epochs(
     let title = LAYER_STATISTICS[metric].title;
     series::draw(
         &all,
-        &Axes { title: &format!("{title} over training"), x: "steps + 1", y: title, log: true },
+        &AxisTitles { title: &format!("{title} over training"), x: "steps + 1", y: title, log: true },
     )
 }
 
@@ -146,11 +146,11 @@ fn over_sizes(runs: &[(StudyNetwork, Vec<Measurement>)], metric: usize, layers: 
         .collect();
     let title = LAYER_STATISTICS[metric].title;
     let heading = format!("{title} over training-set size");
-    series::draw(&all, &Axes { title: &heading, x: "training samples", y: title, log: true })
+    series::draw(&all, &AxisTitles { title: &heading, x: "training samples", y: title, log: true })
 }
 
 /// Every network at its end.
-fn against(
+fn metric_against(
     runs: &[(StudyNetwork, Vec<Measurement>)],
     metric: usize,
     target: Target,
@@ -173,17 +173,17 @@ fn against(
         .collect();
     let title = LAYER_STATISTICS[metric].title;
     let heading = format!("{title} against {}", target.title());
-    series::draw(&all, &Axes { title: &heading, x: target.title(), y: title, log: false })
+    series::draw(&all, &AxisTitles { title: &heading, x: target.title(), y: title, log: false })
 }
 
 /// With a capital.
-fn heading(title: &str) -> String {
+fn capitalised(title: &str) -> String {
     let mut letters = title.chars();
     letters.next().map_or(String::new(), |c| c.to_uppercase().to_string()) + letters.as_str()
 }
 
 /// What is seen, and how sure it is.
-fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) -> String {
+fn findings(title: &str, target: Target, of: &[&Correlation], comparisons: usize) -> String {
     let layers: Vec<&&Correlation> = of.iter().filter(|c| c.layer != OVERALL).collect();
     let values: Vec<f64> = layers.iter().filter_map(|c| c.pearson.value).collect();
     let (Some(lo), Some(hi)) =
@@ -194,14 +194,14 @@ fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) ->
     let target = target.title();
     let number = |x: f64| super::number::rounded(x, 2);
     let count = |test: &dyn Fn(&Correlation) -> bool| layers.iter().filter(|c| test(c)).count();
-    let significant = count(&|c| c.pearson.p_holm.is_some_and(|p| p < LEVEL));
+    let significant = count(&|c| c.pearson.p_holm.is_some_and(|p| p < SIGNIFICANCE_LEVEL));
     let (up, down) = (count(&|c| c.pearson.value > Some(0.0)), count(&|c| c.pearson.value < Some(0.0)));
     let direction = match (up, down) {
         (_, 0) => "the same way in every layer: both rise together".to_owned(),
         (0, _) => "the same way in every layer: one falls as the other rises".to_owned(),
         _ => format!("not the same way in all layers: up in {up}, down in {down}"),
     };
-    let inside = count(&|c| c.within_sizes.p_holm.is_some_and(|p| p < LEVEL));
+    let inside = count(&|c| c.within_sizes.p_holm.is_some_and(|p| p < SIGNIFICANCE_LEVEL));
     let within: Vec<f64> = layers.iter().filter_map(|c| c.within_sizes.value).collect();
     let range = |v: &[f64]| {
         let (lo, hi) = v.iter().fold((1.0f64, -1.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
@@ -218,7 +218,7 @@ fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) ->
             range(&within)
         ),
     };
-    let title = heading(title);
+    let title = capitalised(title);
     format!(
         "{title} and {target}: Pearson {} to {} over layers, {direction}; {significant} of {} layers are significant at 5 % after Holm’s correction for {comparisons} comparisons. {within}",
         number(lo),
@@ -228,7 +228,7 @@ fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) ->
 }
 
 /// How unevenly the layers change at the largest size.
-fn uneven(study: &StudySummary, metric: usize, largest: usize) -> String {
+fn changes_by_layer(study: &StudySummary, metric: usize, largest: usize) -> String {
     let of = study.changes.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.samples == largest);
     let parts: Vec<String> = of
         .filter_map(|c| {
@@ -237,26 +237,26 @@ fn uneven(study: &StudySummary, metric: usize, largest: usize) -> String {
             let change = if before == 0.0 { 0.0 } else { 100.0 * (after / before - 1.0) };
             let sign = if change > 0.0 { "+" } else { "" };
             let change = super::number::rounded(change, 3);
-            Some(format!("{} {} → {} ({sign}{change} %)", short(&c.layer), number(before), number(after)))
+            Some(format!("{} {} → {} ({sign}{change} %)", short_layer_name(&c.layer), number(before), number(after)))
         })
         .collect();
     parts.join(", ")
 }
 
-fn coefficient(c: &crate::study::analysis::Coefficient) -> Cell {
+fn coefficient(c: &crate::study::analysis::Coefficient) -> TemplateValue {
     context! { value => c.value, interval => c.interval.map(|i| i.to_vec()), p => c.p_holm,
-    sure => c.p_holm.is_some_and(|p| p < LEVEL) }
+    sure => c.p_holm.is_some_and(|p| p < SIGNIFICANCE_LEVEL) }
 }
 
-fn table(study: &StudySummary, target: Target) -> Cell {
-    let rows: Vec<Cell> = study
+fn table(study: &StudySummary, target: Target) -> TemplateValue {
+    let rows: Vec<TemplateValue> = study
         .correlations
         .iter()
         .filter(|c| c.target == target)
         .map(|c| {
             context! {
                 metric => LAYER_STATISTICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
-                layer => short(&c.layer),
+                layer => short_layer_name(&c.layer),
                 coefficients => [&c.pearson, &c.spearman, &c.within_sizes].map(coefficient).to_vec(),
                 over_training => c.over_training,
             }
@@ -266,7 +266,7 @@ fn table(study: &StudySummary, target: Target) -> Cell {
 }
 
 /// Test accuracy by training-set size.
-fn accuracy(study: &StudySummary) -> Vec<Cell> {
+fn accuracy(study: &StudySummary) -> Vec<TemplateValue> {
     let mut sizes: Vec<usize> = study.networks.iter().map(|n| n.samples).collect();
     sizes.dedup();
     let row = |samples: usize| {
@@ -279,7 +279,7 @@ fn accuracy(study: &StudySummary) -> Vec<Cell> {
 }
 
 /// Before, after, and the same entries shuffled, for the smallest and the largest size.
-fn changes(study: &StudySummary) -> Vec<Cell> {
+fn changes(study: &StudySummary) -> Vec<TemplateValue> {
     let ends = |c: &crate::study::analysis::TrainingChange| {
         let sizes = || study.changes.iter().map(|c| c.samples);
         Some(c.samples) == sizes().min() || Some(c.samples) == sizes().max()
@@ -292,7 +292,7 @@ fn changes(study: &StudySummary) -> Vec<Cell> {
         .map(|c| {
             context! {
                 metric => LAYER_STATISTICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
-                layer => short(&c.layer),
+                layer => short_layer_name(&c.layer),
                 samples => c.samples,
                 ends => [&c.untrained, &c.trained, &c.shuffled].map(spread).to_vec(),
             }
@@ -300,6 +300,6 @@ fn changes(study: &StudySummary) -> Vec<Cell> {
         .collect()
 }
 
-fn spread(s: &MeanStd) -> Cell {
+fn spread(s: &MeanStd) -> TemplateValue {
     context! { mean => s.mean, deviation => s.deviation }
 }

@@ -1,21 +1,21 @@
-//! Training curves: mean loss of an epoch's steps against the epoch, one line a simplex.
+//! TrainingCurve curves: mean loss of an epoch's steps against the epoch, one line a simplex.
 
 use super::axes::{Plot, Scale, extent};
-use super::directory::{Training, simplex_name};
+use super::run_files::{TrainingCurve, simplex_name};
 use super::legend::{self, Entry};
 use super::svg::Svg;
 
 const WIDTH: f64 = 360.0;
 
 /// A picture and how many points a logarithmic axis had to leave out.
-pub struct Picture {
+pub struct TrainingFigure {
     pub svg: String,
     pub left_out: usize,
     pub log: bool,
 }
 
 /// One stage; logarithmic unless a loss is negative. `None` without training.
-pub fn draw(stage: &str, runs: &[&Training]) -> Option<Picture> {
+pub fn draw(stage: &str, runs: &[&TrainingCurve]) -> Option<TrainingFigure> {
     let points = || runs.iter().flat_map(|run| &run.rows).filter(|row| row.iter().all(|x| x.is_finite()));
     let (first, last) = extent(points().map(|row| row[0]))?;
     let (lo, hi) = extent(points().map(|row| row[1]))?;
@@ -31,11 +31,11 @@ pub fn draw(stage: &str, runs: &[&Training]) -> Option<Picture> {
     } else {
         Vec::new()
     };
-    let title = format!("Training of {stage}");
+    let title = format!("TrainingCurve of {stage}");
     let description = format!("{} lines over {} epochs.", runs.len(), runs.iter().map(|r| r.rows.len()).max()?);
     let mut svg = Svg::new(WIDTH, 240.0 + legend::height(&entries, WIDTH), &title, &description);
     let plot = Plot { x: Scale::linear(first, last, 60.0, 350.0), y };
-    plot.frame(&mut svg, "epoch", "mean loss of its steps");
+    plot.draw_axes(&mut svg, "epoch", "mean loss of its steps");
     for (i, run) in runs.iter().enumerate() {
         let line: Vec<_> = run.rows.iter().map(|&[epoch, loss]| plot.at(epoch, loss)).collect();
         svg.polyline(&class(i), &line);
@@ -44,7 +44,7 @@ pub fn draw(stage: &str, runs: &[&Training]) -> Option<Picture> {
     let log = plot.y.is_log();
     let shown = points().filter(|row| !log || row[1] > 0.0).count();
     let left_out = runs.iter().map(|run| run.rows.len()).sum::<usize>() - shown;
-    Some(Picture { svg: svg.inline(), left_out, log })
+    Some(TrainingFigure { svg: svg.inline(), left_out, log })
 }
 
 /// Six colours solid, then the same dashed.

@@ -1,9 +1,9 @@
-//! A function on a triangle as a filled contour map, with its control points.
+//! A function on a triangle as a render_template contour map, with its control points.
 
 use super::axes::{extent, multiples, step};
 use super::colour::colour;
-use super::contour::{Field, place};
-use super::directory::{Quantity, Values, simplex_name};
+use super::contour::{Field, to_plane};
+use super::run_files::{Quantity, SimplexValues, simplex_name};
 use super::number;
 use super::svg::{Anchor, Shape, Svg};
 
@@ -22,7 +22,7 @@ pub struct Colours {
 
 impl Colours {
     /// Bands between round numbers over the range of all triangles; `None` without a finite value.
-    pub fn of<'a>(triangles: impl IntoIterator<Item = &'a Values>, quantity: Quantity) -> Option<Self> {
+    pub fn of<'a>(triangles: impl IntoIterator<Item = &'a SimplexValues>, quantity: Quantity) -> Option<Self> {
         let (lo, hi) = extent(triangles.into_iter().flat_map(|t| t.of(quantity).iter().copied()))?;
         let step = step(lo, hi, 18);
         // A range of rounding errors is no range.
@@ -40,7 +40,7 @@ impl Colours {
 }
 
 /// A picture and the numbers that stand beside it.
-pub struct Map {
+pub struct TriangleMap {
     pub svg: String,
     /// Smallest and largest finite value on the lattice.
     pub range: Option<(f64, f64)>,
@@ -49,20 +49,20 @@ pub struct Map {
     /// The largest on the three edges.
     pub highest_on_edges: Option<f64>,
     /// Lattice points without a finite value.
-    pub holes: usize,
+    pub non_finite_points: usize,
     /// Lattice points.
     pub points: usize,
 }
 
 /// Draws `quantity` on a triangle; `None` if it was not measured.
-pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -> Option<Map> {
+pub fn draw(values: &SimplexValues, quantity: Quantity, colours: &Colours, fit: &str) -> Option<TriangleMap> {
     let numbers = values.of(quantity);
     let field = Field::new(numbers)?;
     let range = extent(numbers.iter().copied());
     let on_edge = |i: &usize| field.barycentric(*i).contains(&0.0);
     let highest = largest(numbers, 0..numbers.len());
     let highest_on_edges = largest(numbers, (0..numbers.len()).filter(on_edge));
-    let holes = numbers.iter().filter(|x| !x.is_finite()).count();
+    let non_finite_points = numbers.iter().filter(|x| !x.is_finite()).count();
     let unit = if quantity.is_error() { " %" } else { "" };
     let (name, triangle) = (quantity.name(values.has_data()), simplex_name(&values.simplex));
     let description = match (range, highest) {
@@ -75,23 +75,23 @@ pub fn draw(values: &Values, quantity: Quantity, colours: &Colours, fit: &str) -
     };
     let title = format!("{name} on triangle {triangle}, fit {fit}");
     let mut svg = Svg::new(280.0, 292.0, &title, &description);
-    paint(&mut svg, &field, colours);
-    let below = highest.is_some_and(|i| pixel(field.barycentric(i))[1] >= pixel([1.0 / 3.0; 3])[1]);
-    marks(&mut svg, &field, &values.simplex, below);
+    fill_bands(&mut svg, &field, colours);
+    let below = highest.is_some_and(|i| vertex_pixel(field.barycentric(i))[1] >= vertex_pixel([1.0 / 3.0; 3])[1]);
+    draw_control_points(&mut svg, &field, &values.simplex, below);
     // Two marks in one place would hide each other; the value inside is the larger one anyway.
     if let Some(i) = highest_on_edges.filter(|_| quantity == Quantity::TrainLoss) {
-        svg.marker("birthplace", Shape::Diamond, pixel(field.barycentric(i)), 4.5, "largest on the edges");
+        svg.marker("birthplace", Shape::Diamond, vertex_pixel(field.barycentric(i)), 4.5, "largest on the edges");
     }
     if let Some(i) = highest {
-        svg.marker("highest", Shape::Triangle, pixel(field.barycentric(i)), 5.5, "largest on the lattice");
+        svg.marker("highest", Shape::Triangle, vertex_pixel(field.barycentric(i)), 5.5, "largest on the lattice");
     }
     colour_bar(&mut svg, colours, range, name, unit);
-    Some(Map {
+    Some(TriangleMap {
         svg: svg.inline(),
         range,
         highest: highest.map(|i| (field.barycentric(i), numbers[i])),
         highest_on_edges: highest_on_edges.map(|i| numbers[i]),
-        holes,
+        non_finite_points,
         points: numbers.len(),
     })
 }
@@ -104,39 +104,39 @@ fn largest(numbers: &[f64], indices: impl IntoIterator<Item = usize>) -> Option<
         .reduce(|best, i| if numbers[i] > numbers[best] { i } else { best })
 }
 
-fn onto([x, y]: [f64; 2]) -> [f64; 2] {
+fn to_pixel([x, y]: [f64; 2]) -> [f64; 2] {
     [LEFT + SIDE * x, BASE - SIDE * y]
 }
 
-fn pixel(t: [f64; 3]) -> [f64; 2] {
-    onto(place(t))
+fn vertex_pixel(t: [f64; 3]) -> [f64; 2] {
+    to_pixel(to_plane(t))
 }
 
-fn paint(svg: &mut Svg, field: &Field<'_>, colours: &Colours) {
+fn fill_bands(svg: &mut Svg, field: &Field<'_>, colours: &Colours) {
     let levels = std::iter::once(f64::NEG_INFINITY).chain(colours.levels.iter().copied());
     for (band, level) in levels.enumerate() {
-        let loops: Vec<Vec<_>> =
-            field.at_least(level).into_iter().map(|p| p.into_iter().map(onto).collect()).collect();
+        let polygons: Vec<Vec<_>> =
+            field.superlevel_set(level).into_iter().map(|p| p.into_iter().map(to_pixel).collect()).collect();
         let style = format!("fill:{}", colours.band(band));
-        svg.polygons("region", &style, loops.iter().map(Vec::as_slice));
+        svg.polygons("region", &style, polygons.iter().map(Vec::as_slice));
     }
     // Halfway between the corners of every cell: together, parallel lines.
-    for [a, b, c] in field.holes() {
-        let middle = |p: [f64; 2], q: [f64; 2]| onto([(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0]);
+    for [a, b, c] in field.non_finite_cells() {
+        let middle = |p: [f64; 2], q: [f64; 2]| to_pixel([(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0]);
         svg.line("hatch", middle(a, b), middle(a, c));
     }
-    let corners = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(pixel);
+    let corners = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(vertex_pixel);
     svg.polygons("outline", "", [corners.as_slice()]);
 }
 
 /// Control points of depth 1: vertices, edge midpoints, barycentre, and the pieces between them. The name of the
 /// barycentre stands above it if what lies `below` must not be hidden.
-fn marks(svg: &mut Svg, field: &Field<'_>, vertices: &[u32], below: bool) {
+fn draw_control_points(svg: &mut Svg, field: &Field<'_>, vertices: &[u32], below: bool) {
     let separator = if vertices.iter().any(|&v| v > 9) { "," } else { "" };
-    let centre = pixel([1.0 / 3.0; 3]);
+    let centre = vertex_pixel([1.0 / 3.0; 3]);
     let faces: [&[usize]; 7] = [&[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]];
     let at = |face: &[usize]| {
-        pixel([0, 1, 2].map(|i| if face.contains(&i) { 1.0 / face.len() as f64 } else { 0.0 }))
+        vertex_pixel([0, 1, 2].map(|i| if face.contains(&i) { 1.0 / face.len() as f64 } else { 0.0 }))
     };
     if field.n() > 1 {
         for face in &faces[..6] {

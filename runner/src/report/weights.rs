@@ -1,21 +1,21 @@
 //! The page of `valleys weights`: layers of a checkpoint, or of a series of them.
 
-use super::page::{filled, picture};
-use super::series::{self, Axes, Series};
+use super::page::{render_template, safe_markup};
+use super::series::{self, AxisTitles, Series};
 use crate::weights::statistics::Statistics;
 use crate::weights::{Layer, Weights};
 use crate::error::Result;
 use minijinja::context;
-use minijinja::value::Value as Cell;
+use minijinja::value::Value as TemplateValue;
 use std::path::Path;
 
 /// Lines of more layers than this cannot be told apart.
-const MOST_LAYERS: usize = 12;
+const MAX_LAYERS: usize = 12;
 
-type Drawn = (&'static str, fn(&Statistics) -> Option<f64>);
+type FigureKind = (&'static str, fn(&Statistics) -> Option<f64>);
 
 /// What has a picture.
-const DRAWN: [Drawn; 6] = [
+const FIGURES: [FigureKind; 6] = [
     ("mean lifetime", |s| s.mean_lifetime),
     ("normalised entropy H / ln m", |s| s.entropy_norm_log_n),
     ("longest lifetime", |s| s.max_lifetime),
@@ -30,15 +30,15 @@ const DRAWN: [Drawn; 6] = [
 /// The template fails: always a bug.
 pub fn page(files: &[Weights], cosine: bool) -> Result<String> {
     let series = files.len() > 1;
-    let pictures: Vec<Cell> = DRAWN
+    let pictures: Vec<TemplateValue> = FIGURES
         .iter()
         .filter_map(
             |drawn| if series { over_files(files, drawn) } else { over_layers(files.first()?, drawn) },
         )
-        .map(picture)
+        .map(safe_markup)
         .collect();
     let last = files.last();
-    filled(
+    render_template(
         include_str!("weights.html"),
         context! {
             title => match files {
@@ -49,8 +49,8 @@ pub fn page(files: &[Weights], cosine: bool) -> Result<String> {
             series,
             cosine,
             pictures,
-            most => files.iter().map(|f| f.layers.len()).max().filter(|&n| series && n > MOST_LAYERS).map(|_| MOST_LAYERS),
-            said => last.map(said).unwrap_or_default(),
+            drawn_layers => files.iter().map(|f| f.layers.len()).max().filter(|&n| series && n > MAX_LAYERS).map(|_| MAX_LAYERS),
+            baseline_findings => last.map(baseline_findings).unwrap_or_default(),
             layers => last.map(|f| f.layers.iter().flat_map(rows).collect::<Vec<_>>()),
             skipped => last.map(|f| f.skipped.iter().map(|s| context! { name => s.name.clone(), reason => s.reason.clone() }).collect::<Vec<_>>()),
             last => last.map(|f| name(&f.file)),
@@ -63,7 +63,7 @@ fn name(file: &str) -> String {
 }
 
 /// A layer and its baselines.
-fn rows(layer: &Layer) -> Vec<Cell> {
+fn rows(layer: &Layer) -> Vec<TemplateValue> {
     let own = std::iter::once((None, Some(layer.statistics)));
     let beside = layer.baselines.iter().map(|b| (Some(b.kind.name()), b.statistics));
     own.chain(beside)
@@ -86,7 +86,7 @@ fn rows(layer: &Layer) -> Vec<Cell> {
 }
 
 /// Layers from left to right, a line for the weights and for each baseline.
-fn over_layers(file: &Weights, (title, of): &Drawn) -> Option<String> {
+fn over_layers(file: &Weights, (title, of): &FigureKind) -> Option<String> {
     let line = |name: &str, value: &dyn Fn(&Layer) -> Option<f64>| {
         let points = (1..).zip(&file.layers).filter_map(|(i, layer)| {
             let y = value(layer)?;
@@ -100,12 +100,12 @@ fn over_layers(file: &Weights, (title, of): &Drawn) -> Option<String> {
         let value = |l: &Layer| l.baselines.get(place)?.statistics.as_ref().and_then(of);
         all.push(line(beside.kind.name(), &value));
     }
-    series::draw(&all, &Axes { title, x: "layer", y: title, log: false })
+    series::draw(&all, &AxisTitles { title, x: "layer", y: title, log: false })
 }
 
 /// Files from left to right, a line for each layer.
-fn over_files(files: &[Weights], (title, of): &Drawn) -> Option<String> {
-    let layers = files.first()?.layers.iter().take(MOST_LAYERS);
+fn over_files(files: &[Weights], (title, of): &FigureKind) -> Option<String> {
+    let layers = files.first()?.layers.iter().take(MAX_LAYERS);
     let all: Vec<Series> = layers
         .map(|layer| {
             let points = (1..).zip(files).filter_map(|(i, file)| {
@@ -117,11 +117,11 @@ fn over_files(files: &[Weights], (title, of): &Drawn) -> Option<String> {
             Series { name: layer.name.clone(), line: marks.iter().map(|m| m.0).collect(), marks }
         })
         .collect();
-    series::draw(&all, &Axes { title, x: "checkpoint", y: title, log: false })
+    series::draw(&all, &AxisTitles { title, x: "checkpoint", y: title, log: false })
 }
 
 /// How far the layers are from their baselines.
-fn said(file: &Weights) -> Vec<String> {
+fn baseline_findings(file: &Weights) -> Vec<String> {
     let kinds = file.layers.first().map_or(&[][..], |l| &l.baselines);
     let compared = |place: usize| -> Option<String> {
         let ratio = |l: &Layer| {

@@ -7,26 +7,26 @@ use std::path::Path;
 use valleys_core::engine::Value;
 
 /// Everything a report is made of.
-pub struct Run {
+pub struct RunFiles {
     pub summary: Summary,
     /// The configuration, verbatim.
     pub config: String,
-    /// Training of the minima, in order of their ids.
-    pub minima: Vec<Training>,
+    /// TrainingCurve of the minima, in order of their ids.
+    pub minima: Vec<TrainingCurve>,
     pub fits: Vec<FitFiles>,
 }
 
 /// The files of one fit.
 pub struct FitFiles {
     pub fit: Fit,
-    pub curves: Vec<Values>,
-    pub triangles: Vec<Values>,
-    /// Training of every simplex, by dimension, then vertices.
-    pub training: Vec<Training>,
+    pub curves: Vec<SimplexValues>,
+    pub triangles: Vec<SimplexValues>,
+    /// TrainingCurve of every simplex, by dimension, then vertices.
+    pub training: Vec<TrainingCurve>,
 }
 
 /// Mean loss of the steps of each epoch, one simplex.
-pub struct Training {
+pub struct TrainingCurve {
     pub simplex: Vec<u32>,
     /// Epoch and loss.
     pub rows: Vec<[f64; 2]>,
@@ -56,15 +56,15 @@ impl Quantity {
     }
 }
 
-/// Values on the lattice of one simplex.
-pub struct Values {
+/// SimplexValues on the lattice of one simplex.
+pub struct SimplexValues {
     pub simplex: Vec<u32>,
     /// Intervals on an edge.
     pub n: usize,
     columns: [Vec<f64>; 4],
 }
 
-impl Values {
+impl SimplexValues {
     fn read(path: &Path, simplex: &[u32]) -> Result<Self> {
         let LatticeValues { n, train, test, .. } = LatticeValues::read(path, simplex.len())?;
         let losses = |split: &[Value]| split.iter().map(|value| value.loss).collect();
@@ -74,7 +74,7 @@ impl Values {
         Ok(Self { simplex: simplex.to_vec(), n: n as usize, columns })
     }
 
-    /// Values in lattice order, errors in percent; empty if not measured.
+    /// SimplexValues in lattice order, errors in percent; empty if not measured.
     pub fn of(&self, quantity: Quantity) -> &[f64] {
         &self.columns[quantity as usize]
     }
@@ -94,7 +94,7 @@ pub fn simplex_name(vertices: &[u32]) -> String {
 ///
 /// # Errors
 /// A file that is missing or malformed, with its line.
-pub fn read(run: &Path, summary: Summary) -> Result<Run> {
+pub fn read(run: &Path, summary: Summary) -> Result<RunFiles> {
     let path = run.join("config.toml");
     let config = fs::read_to_string(&path)
         .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
@@ -103,7 +103,7 @@ pub fn read(run: &Path, summary: Summary) -> Result<Run> {
         minima.extend(read_training(&run.join("minima"), vec![minimum.id])?);
     }
     let fits = summary.fits.iter().map(|fit| read_fit(run, fit.clone())).collect::<Result<_>>()?;
-    Ok(Run { summary, config, minima, fits })
+    Ok(RunFiles { summary, config, minima, fits })
 }
 
 fn read_fit(run: &Path, fit: Fit) -> Result<FitFiles> {
@@ -117,7 +117,7 @@ fn read_fit(run: &Path, fit: Fit) -> Result<FitFiles> {
     let training = simplices(&directory)?.into_iter().map(|simplex| read_training(&directory, simplex));
     let training = training.filter_map(Result::transpose).collect::<Result<_>>()?;
     let values =
-        |simplex: &[u32]| Values::read(&directory.join(format!("{}.csv", simplex_name(simplex))), simplex);
+        |simplex: &[u32]| SimplexValues::read(&directory.join(format!("{}.csv", simplex_name(simplex))), simplex);
     Ok(FitFiles {
         curves: fit.curves.iter().map(|curve| values(&curve.edge)).collect::<Result<_>>()?,
         triangles: fit.segments.iter().map(|segment| values(&segment.triangle)).collect::<Result<_>>()?,
@@ -143,8 +143,8 @@ fn simplices(directory: &Path) -> Result<Vec<Vec<u32>>> {
 }
 
 /// `None` where there was nothing to train.
-fn read_training(directory: &Path, simplex: Vec<u32>) -> Result<Option<Training>> {
+fn read_training(directory: &Path, simplex: Vec<u32>) -> Result<Option<TrainingCurve>> {
     let epochs = TrainingEpoch::read(&directory.join(simplex_name(&simplex)).join("training.csv"))?;
     let rows: Vec<_> = epochs.iter().map(|epoch| [epoch.epoch, epoch.loss]).collect();
-    Ok((!rows.is_empty()).then_some(Training { simplex, rows }))
+    Ok((!rows.is_empty()).then_some(TrainingCurve { simplex, rows }))
 }
