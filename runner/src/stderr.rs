@@ -1,8 +1,8 @@
-//! What a user is told while something goes on.
+//! Progress and warnings for the user.
 
 use std::io::Write;
 
-/// A line on stderr. A reader that has gone away, or a full disk behind it, is no reason to stop.
+/// Prints a line to stderr. A closed or full stderr does not end the run.
 pub fn print_line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

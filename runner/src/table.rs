@@ -1,8 +1,6 @@
 //! What a run prints when it is done.
 
-use crate::schema::{Fit, Summary};
-use crate::study::LAYER_STATISTICS;
-use crate::study::analysis::StudySummary;
+use crate::schema::{Fit, LAYER_STATISTICS, StudySummary, Summary};
 use std::fmt::Write;
 
 /// The summary as a short table.

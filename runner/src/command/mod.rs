@@ -20,7 +20,9 @@ use std::path::Path;
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(io_error("write", Path::new("standard output"), &e)),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(io_error("write", Path::new("standard output"), &e))
+        }
         _ => Ok(()),
     }
 }

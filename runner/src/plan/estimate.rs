@@ -147,7 +147,8 @@ impl CostModel {
         // Points inside of the simplex: all but those of its facets, at most all.
         let own = control_points_len(vertices, depth) as f64;
         let row = 20.0 * (vertices as f64 + if self.has_data { 4.0 } else { 1.0 });
-        let disk = own * (4.0 * self.dim + BLOCK_BYTES) + lattice * row + 32.0 * epochs as f64 + 4.0 * BLOCK_BYTES;
+        let disk =
+            own * (4.0 * self.dim + BLOCK_BYTES) + lattice * row + 32.0 * epochs as f64 + 4.0 * BLOCK_BYTES;
         JobCost { steps: (epochs * self.batches) as f64, points: lattice + search + cells, disk }
     }
 }

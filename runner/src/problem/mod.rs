@@ -5,8 +5,8 @@
 //! asks which one it has.
 
 mod function;
-mod network;
 mod loss;
+mod network;
 
 use crate::config::Config;
 use crate::data::Source;
@@ -21,8 +21,8 @@ use valleys_core::fit::PeakSampling;
 use valleys_gpu::Opener;
 
 pub use function::FunctionProblem;
-pub use network::{NetworkProblem, check_shapes};
 pub use loss::LossProblem;
+pub use network::{NetworkProblem, check_shapes};
 
 /// The loss whose shape is studied, and what a run needs to know of it.
 ///

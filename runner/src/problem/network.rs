@@ -79,7 +79,11 @@ impl NetworkProblem {
             batch: config.train.batch,
             augment: config.train.augment,
             paths: config.gpu.parsed_paths()?,
-            backend: if config.backend == Backend::Reference { NetworkBackend::Reference } else { NetworkBackend::Cpu },
+            backend: if config.backend == Backend::Reference {
+                NetworkBackend::Reference
+            } else {
+                NetworkBackend::Cpu
+            },
         };
         if config.backend == Backend::Cpu {
             problem.check_cpu(name)?;

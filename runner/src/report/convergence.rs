@@ -3,7 +3,7 @@
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
 use super::svg::{Shape, Svg};
-use crate::schema::Trial;
+use crate::schema::{MeanStd, Trial};
 
 /// Which end of a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,21 +34,9 @@ pub struct Row {
     pub death: MeanStd,
 }
 
-/// Mean and standard deviation (of a sample: divisor m − 1) of the finite numbers.
-pub struct MeanStd {
-    pub mean: Option<f64>,
-    pub deviation: Option<f64>,
-}
-
-impl MeanStd {
-    fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
-        let numbers: Vec<f64> = numbers.into_iter().filter(|x| x.is_finite()).collect();
-        let count = numbers.len() as f64;
-        let mean = (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / count);
-        let square = mean.map(|m| numbers.iter().map(|x| (x - m).powi(2)).sum::<f64>());
-        let deviation = square.filter(|_| count > 1.0).map(|s| (s / (count - 1.0)).sqrt());
-        Self { mean, deviation }
-    }
+/// Mean and standard deviation of the finite numbers.
+fn mean_std(numbers: impl IntoIterator<Item = f64>) -> MeanStd {
+    MeanStd::of(numbers.into_iter().filter(|x| x.is_finite()).map(Some))
 }
 
 /// One row for each sampling, depth and number of steps, in this order.
@@ -67,9 +55,9 @@ pub fn rows(trials: &[Trial]) -> Vec<Row> {
                 depth,
                 steps,
                 seeds: of.len(),
-                birth: MeanStd::of(of.iter().map(|t| t.birth)),
-                birth_lower: MeanStd::of(of.iter().map(|t| t.birth_lower)),
-                death: MeanStd::of(of.iter().map(|t| t.death)),
+                birth: mean_std(of.iter().map(|t| t.birth)),
+                birth_lower: mean_std(of.iter().map(|t| t.birth_lower)),
+                death: mean_std(of.iter().map(|t| t.death)),
             }
         })
         .collect()
@@ -105,14 +93,15 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
         entries.push(Entry::line("dotted axis", "lower bound, mean over seeds"));
     }
     let description = format!("{} fits, {} measurements.", kinds.len(), trials.len());
-    let title = format!("{} against the number of steps", if end == SegmentEnd::Birth { "Birth" } else { "Death" });
+    let title =
+        format!("{} against the number of steps", if end == SegmentEnd::Birth { "Birth" } else { "Death" });
     let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), &title, &description);
     let plot = Plot {
         x: Scale::log(first / 1.25, last * 1.25, 60.0, 350.0),
         y: Scale::padded(lo, hi, 0.06, 258.0, 10.0),
     };
     plot.draw_axes(&mut svg, "steps", end.name());
-    if let Some(mean) = MeanStd::of(lower()).mean {
+    if let Some(mean) = mean_std(lower()).mean {
         svg.polyline("dotted axis", &[[60.0, plot.y.at(mean)], [350.0, plot.y.at(mean)]]);
     }
     for &(sampling, depth) in &kinds {

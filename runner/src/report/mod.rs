@@ -16,11 +16,11 @@ mod colour;
 mod contour;
 mod convergence;
 mod diagram;
-mod run_files;
 mod legend;
 mod number;
 mod page;
 mod profile;
+mod run_files;
 mod segments;
 mod series;
 mod study;
@@ -29,10 +29,10 @@ mod training;
 mod triangle_map;
 pub mod weights;
 
-pub use contour::{Field, signed_area, to_plane};
-pub use diagram::{barcode_svg, bars_svg, diagram_svg};
 use crate::error::Result;
 use crate::schema::Summary;
+pub use contour::{Field, signed_area, to_plane};
+pub use diagram::{barcode_svg, bars_svg, diagram_svg};
 use std::path::Path;
 
 /// The text of `report.html` for a run directory.

@@ -1,14 +1,14 @@
 //! Figures, numbers and sentences in the order of a reader.
 
 use super::axes::extent;
-use super::convergence::{self, SegmentEnd, MeanStd};
+use super::convergence::{self, SegmentEnd};
 use super::diagram;
-use super::run_files::{FitFiles, Quantity, RunFiles, TrainingCurve, SimplexValues, simplex_name};
 use super::profile::{self, Panels};
+use super::run_files::{FitFiles, Quantity, RunFiles, SimplexValues, TrainingCurve, simplex_name};
 use super::triangle_map::{self, Colours};
 use super::{number, segments, svg, training};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::schema::{Bar, Fit, Segment};
+use crate::schema::{Bar, Fit, MeanStd, Segment};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value as TemplateValue;
 use minijinja::{Environment, context};
@@ -145,8 +145,7 @@ fn triangles(files: &FitFiles, seed: u64) -> Vec<TemplateValue> {
     }
     // Loss above, error below, training data on the left.
     let order = [Quantity::TrainLoss, Quantity::TestLoss, Quantity::TrainError, Quantity::TestError];
-    let scales: Vec<_> =
-        order.iter().filter_map(|&q| Some((q, Colours::of(&files.triangles, q)?))).collect();
+    let scales: Vec<_> = order.iter().filter_map(|&q| Some((q, Colours::of(&files.triangles, q)?))).collect();
     let map = |values: &SimplexValues, quantity: Quantity, colours: &Colours| {
         let map = triangle_map::draw(values, quantity, colours, &fit.name)?;
         Some(context! {
@@ -185,7 +184,8 @@ fn profiles(fits: &[FitFiles], loss: &str) -> Option<TemplateValue> {
     let all: Vec<&SimplexValues> = fits.iter().flat_map(|f| &f.curves).collect();
     let panels = Panels::of(&all);
     let main = &fits.first()?.curves;
-    let peak = |v: &SimplexValues| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
+    let peak =
+        |v: &SimplexValues| extent(v.of(Quantity::TrainLoss).iter().copied()).map_or(f64::INFINITY, |r| r.1);
     let mut shown: Vec<&SimplexValues> = main.iter().collect();
     shown.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
     shown.truncate(MAX_CURVES);

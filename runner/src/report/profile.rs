@@ -1,9 +1,9 @@
 //! Loss and error along a fitted curve, all fits in one picture.
 
 use super::axes::{Plot, Scale, extent};
-use super::run_files::{Quantity, SimplexValues, simplex_name};
 use super::legend::{self, Entry};
 use super::number::short;
+use super::run_files::{Quantity, SimplexValues, simplex_name};
 use super::svg::{Shape, Svg};
 
 const WIDTH: f64 = 360.0;
@@ -116,7 +116,12 @@ fn draw_max_losses(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>]) 
 }
 
 /// The first quantity solid, the second dashed.
-fn draw_lines(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>], quantities: [Option<Quantity>; 2]) {
+fn draw_lines(
+    svg: &mut Svg,
+    plot: &Plot,
+    fits: &[Option<&SimplexValues>],
+    quantities: [Option<Quantity>; 2],
+) {
     for (i, values) in fits.iter().enumerate() {
         let Some(values) = values else { continue };
         for (class, quantity) in ["curve", "dashed"].into_iter().zip(quantities) {

@@ -116,8 +116,9 @@ fn read_fit(run: &Path, fit: Fit) -> Result<FitFiles> {
     let directory = run.join(&fit.name);
     let training = simplices(&directory)?.into_iter().map(|simplex| read_training(&directory, simplex));
     let training = training.filter_map(Result::transpose).collect::<Result<_>>()?;
-    let values =
-        |simplex: &[u32]| SimplexValues::read(&directory.join(format!("{}.csv", simplex_name(simplex))), simplex);
+    let values = |simplex: &[u32]| {
+        SimplexValues::read(&directory.join(format!("{}.csv", simplex_name(simplex))), simplex)
+    };
     Ok(FitFiles {
         curves: fit.curves.iter().map(|curve| values(&curve.edge)).collect::<Result<_>>()?,
         triangles: fit.segments.iter().map(|segment| values(&segment.triangle)).collect::<Result<_>>()?,

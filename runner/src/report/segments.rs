@@ -1,9 +1,9 @@
 //! The triangles' segments [h1, h2] of every fit, with the lower bound of their beginning.
 
 use super::axes::{Scale, extent};
-use super::run_files::simplex_name;
 use super::legend::{self, Entry};
 use super::number::short;
+use super::run_files::simplex_name;
 use super::svg::{Anchor, Shape, Svg};
 use crate::schema::{Fit, Segment};
 
@@ -24,8 +24,7 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
     let (row, gap) = (11.0, 9.0);
     let block = row * fits.len() as f64 + gap;
     let bottom = 14.0 + block * triangles.len() as f64;
-    let all =
-        fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle));
+    let all = fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle));
     let ends = all.flat_map(|s| [s.birth, s.birth_lower, s.death]);
     let (lo, hi) = extent(ends).unwrap_or((0.0, 1.0));
     let description = format!(

@@ -1,11 +1,13 @@
 //! The page of a study of weights.
 
-use super::page::{render_template, flattened, safe_markup};
+use super::page::{flattened, render_template, safe_markup};
 use super::series::{self, AxisTitles, IntervalRow, Series};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::schema::Summary;
-use crate::study::analysis::{Correlation, OVERALL, MeanStd, StudySummary, Target};
-use crate::study::{StudyNetwork, LAYER_STATISTICS, Measurement, read};
+use crate::schema::{
+    ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, StudySummary, Summary,
+    Target, TrainingChange,
+};
+use crate::study::{StudyNetwork, read_measurements};
 use minijinja::context;
 use minijinja::value::Value as TemplateValue;
 use std::path::Path;
@@ -23,7 +25,9 @@ pub fn page(run: &Path, summary: &Summary, study: &StudySummary) -> Result<Strin
         .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
     let settings = &summary.config;
     let networks = study.networks.iter().map(|n| StudyNetwork { samples: n.samples, replicate: n.replicate });
-    let runs = networks.map(|network| Ok((network, read(run, network)?))).collect::<Result<Vec<_>>>()?;
+    let runs = networks
+        .map(|network| Ok((network, read_measurements(run, network)?)))
+        .collect::<Result<Vec<_>>>()?;
     let values = context! {
         network => settings.network.clone(),
         dataset => settings.dataset.clone(),
@@ -55,10 +59,19 @@ fn short_layer_name(layer: &str) -> String {
 }
 
 /// Pictures and sentences of one metric.
-fn metric_values(study: &StudySummary, runs: &[(StudyNetwork, Vec<Measurement>)], metric: usize, batch: usize) -> TemplateValue {
+fn metric_values(
+    study: &StudySummary,
+    runs: &[(StudyNetwork, Vec<Measurement>)],
+    metric: usize,
+    batch: usize,
+) -> TemplateValue {
     let title = LAYER_STATISTICS[metric].title;
     let of = |target| -> Vec<&Correlation> {
-        study.correlations.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.target == target).collect()
+        study
+            .correlations
+            .iter()
+            .filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.target == target)
+            .collect()
     };
     let layers: Vec<String> = study.layers.iter().map(|l| short_layer_name(l)).collect();
     let largest = sizes(runs).last().copied().unwrap_or(0);
@@ -97,7 +110,8 @@ fn over_epochs(
     batch: usize,
     layers: &[String],
 ) -> Option<String> {
-    let of: Vec<&Vec<Measurement>> = runs.iter().filter(|(network, _)| network.samples == size).map(|r| &r.1).collect();
+    let of: Vec<&Vec<Measurement>> =
+        runs.iter().filter(|(network, _)| network.samples == size).map(|r| &r.1).collect();
     let steps = size.div_ceil(batch) as f64;
     let line = |layer: usize| -> Vec<[f64; 2]> {
         let times = of.iter().map(|all| all.len()).min().unwrap_or(0);
@@ -164,7 +178,7 @@ fn metric_against(
                 let end = all.last()?;
                 let y = end.layers[layer][metric]?;
                 Some((
-                    [target.of(end), y],
+                    [end.target(target), y],
                     format!("{name}, {} samples, replicate {}", network.samples, network.replicate),
                 ))
             };
@@ -184,7 +198,7 @@ fn capitalised(title: &str) -> String {
 
 /// What is seen, and how sure it is.
 fn findings(title: &str, target: Target, of: &[&Correlation], comparisons: usize) -> String {
-    let layers: Vec<&&Correlation> = of.iter().filter(|c| c.layer != OVERALL).collect();
+    let layers: Vec<&&Correlation> = of.iter().filter(|c| c.layer != ALL_LAYERS).collect();
     let values: Vec<f64> = layers.iter().filter_map(|c| c.pearson.value).collect();
     let (Some(lo), Some(hi)) =
         (values.iter().copied().reduce(f64::min), values.iter().copied().reduce(f64::max))
@@ -229,7 +243,8 @@ fn findings(title: &str, target: Target, of: &[&Correlation], comparisons: usize
 
 /// How unevenly the layers change at the largest size.
 fn changes_by_layer(study: &StudySummary, metric: usize, largest: usize) -> String {
-    let of = study.changes.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.samples == largest);
+    let of =
+        study.changes.iter().filter(|c| c.metric == LAYER_STATISTICS[metric].name && c.samples == largest);
     let parts: Vec<String> = of
         .filter_map(|c| {
             let (before, after) = (c.untrained.mean?, c.trained.mean?);
@@ -237,13 +252,18 @@ fn changes_by_layer(study: &StudySummary, metric: usize, largest: usize) -> Stri
             let change = if before == 0.0 { 0.0 } else { 100.0 * (after / before - 1.0) };
             let sign = if change > 0.0 { "+" } else { "" };
             let change = super::number::rounded(change, 3);
-            Some(format!("{} {} → {} ({sign}{change} %)", short_layer_name(&c.layer), number(before), number(after)))
+            Some(format!(
+                "{} {} → {} ({sign}{change} %)",
+                short_layer_name(&c.layer),
+                number(before),
+                number(after)
+            ))
         })
         .collect();
     parts.join(", ")
 }
 
-fn coefficient(c: &crate::study::analysis::Coefficient) -> TemplateValue {
+fn coefficient(c: &Coefficient) -> TemplateValue {
     context! { value => c.value, interval => c.interval.map(|i| i.to_vec()), p => c.p_holm,
     sure => c.p_holm.is_some_and(|p| p < SIGNIFICANCE_LEVEL) }
 }
@@ -280,11 +300,11 @@ fn accuracy(study: &StudySummary) -> Vec<TemplateValue> {
 
 /// Before, after, and the same entries shuffled, for the smallest and the largest size.
 fn changes(study: &StudySummary) -> Vec<TemplateValue> {
-    let ends = |c: &crate::study::analysis::TrainingChange| {
+    let ends = |c: &TrainingChange| {
         let sizes = || study.changes.iter().map(|c| c.samples);
         Some(c.samples) == sizes().min() || Some(c.samples) == sizes().max()
     };
-    let paper = |c: &crate::study::analysis::TrainingChange| LAYER_STATISTICS[..2].iter().any(|m| m.name == c.metric);
+    let paper = |c: &TrainingChange| LAYER_STATISTICS[..2].iter().any(|m| m.name == c.metric);
     study
         .changes
         .iter()

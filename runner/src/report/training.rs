@@ -1,8 +1,8 @@
 //! TrainingCurve curves: mean loss of an epoch's steps against the epoch, one line a simplex.
 
 use super::axes::{Plot, Scale, extent};
-use super::run_files::{TrainingCurve, simplex_name};
 use super::legend::{self, Entry};
+use super::run_files::{TrainingCurve, simplex_name};
 use super::svg::Svg;
 
 const WIDTH: f64 = 360.0;
@@ -32,7 +32,8 @@ pub fn draw(stage: &str, runs: &[&TrainingCurve]) -> Option<TrainingFigure> {
         Vec::new()
     };
     let title = format!("TrainingCurve of {stage}");
-    let description = format!("{} lines over {} epochs.", runs.len(), runs.iter().map(|r| r.rows.len()).max()?);
+    let description =
+        format!("{} lines over {} epochs.", runs.len(), runs.iter().map(|r| r.rows.len()).max()?);
     let mut svg = Svg::new(WIDTH, 240.0 + legend::height(&entries, WIDTH), &title, &description);
     let plot = Plot { x: Scale::linear(first, last, 60.0, 350.0), y };
     plot.draw_axes(&mut svg, "epoch", "mean loss of its steps");

@@ -3,8 +3,8 @@
 use super::axes::{extent, multiples, step};
 use super::colour::colour;
 use super::contour::{Field, to_plane};
-use super::run_files::{Quantity, SimplexValues, simplex_name};
 use super::number;
+use super::run_files::{Quantity, SimplexValues, simplex_name};
 use super::svg::{Anchor, Shape, Svg};
 
 const SIDE: f64 = 216.0;
@@ -22,7 +22,10 @@ pub struct Colours {
 
 impl Colours {
     /// Bands between round numbers over the range of all triangles; `None` without a finite value.
-    pub fn of<'a>(triangles: impl IntoIterator<Item = &'a SimplexValues>, quantity: Quantity) -> Option<Self> {
+    pub fn of<'a>(
+        triangles: impl IntoIterator<Item = &'a SimplexValues>,
+        quantity: Quantity,
+    ) -> Option<Self> {
         let (lo, hi) = extent(triangles.into_iter().flat_map(|t| t.of(quantity).iter().copied()))?;
         let step = step(lo, hi, 18);
         // A range of rounding errors is no range.
@@ -76,14 +79,27 @@ pub fn draw(values: &SimplexValues, quantity: Quantity, colours: &Colours, fit: 
     let title = format!("{name} on triangle {triangle}, fit {fit}");
     let mut svg = Svg::new(280.0, 292.0, &title, &description);
     fill_bands(&mut svg, &field, colours);
-    let below = highest.is_some_and(|i| vertex_pixel(field.barycentric(i))[1] >= vertex_pixel([1.0 / 3.0; 3])[1]);
+    let below =
+        highest.is_some_and(|i| vertex_pixel(field.barycentric(i))[1] >= vertex_pixel([1.0 / 3.0; 3])[1]);
     draw_control_points(&mut svg, &field, &values.simplex, below);
     // Two marks in one place would hide each other; the value inside is the larger one anyway.
     if let Some(i) = highest_on_edges.filter(|_| quantity == Quantity::TrainLoss) {
-        svg.marker("birthplace", Shape::Diamond, vertex_pixel(field.barycentric(i)), 4.5, "largest on the edges");
+        svg.marker(
+            "birthplace",
+            Shape::Diamond,
+            vertex_pixel(field.barycentric(i)),
+            4.5,
+            "largest on the edges",
+        );
     }
     if let Some(i) = highest {
-        svg.marker("highest", Shape::Triangle, vertex_pixel(field.barycentric(i)), 5.5, "largest on the lattice");
+        svg.marker(
+            "highest",
+            Shape::Triangle,
+            vertex_pixel(field.barycentric(i)),
+            5.5,
+            "largest on the lattice",
+        );
     }
     colour_bar(&mut svg, colours, range, name, unit);
     Some(TriangleMap {

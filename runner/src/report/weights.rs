@@ -2,9 +2,9 @@
 
 use super::page::{render_template, safe_markup};
 use super::series::{self, AxisTitles, Series};
+use crate::error::Result;
 use crate::weights::statistics::Statistics;
 use crate::weights::{Layer, Weights};
-use crate::error::Result;
 use minijinja::context;
 use minijinja::value::Value as TemplateValue;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! How far a run directory is, from its files alone.
+//! The progress of a run directory, from its files alone.
 
-use super::load_config;
+use super::directory::load_config;
 use super::job::{Job, JobKind, levels};
 use super::record::Records;
 use crate::error::Result;
@@ -13,42 +13,42 @@ use std::path::Path;
 /// How many jobs are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct JobCounts {
-    /// All of them.
+    /// All jobs.
     pub jobs: usize,
-    /// Record there, hashes fit.
+    /// The record exists and its hashes agree.
     pub done: usize,
-    /// A process holds the lock.
+    /// A process holds the lock of the job.
     pub running: usize,
-    /// Divergence: done, with nothing to show.
+    /// The loss stopped being finite. Such a job is not repeated.
     pub failed: usize,
-    /// Depend on a job that diverged.
+    /// The job depends on a job that failed.
     pub skipped: usize,
-    /// Everything else.
+    /// All other jobs.
     pub left: usize,
 }
 
-/// A job that failed, or that will not be done because of it.
+/// A job that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FailedJob {
-    /// The job.
+    /// The name of the job.
     pub job: String,
-    /// Why.
+    /// The reason.
     pub what: String,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// All jobs.
     #[serde(flatten)]
     pub all: JobCounts,
-    /// By kind.
+    /// The jobs of each kind.
     pub kinds: BTreeMap<&'static str, JobCounts>,
-    /// What is running.
+    /// The names of the running jobs.
     pub at_work: Vec<String>,
-    /// What diverged.
+    /// The jobs that failed.
     pub failures: Vec<FailedJob>,
-    /// Whether summary and report are there.
+    /// Whether `summary.json` and `report.html` exist.
     pub report: bool,
 }
 
@@ -60,13 +60,13 @@ enum JobState {
     Left,
 }
 
-/// How far a run directory is. Nothing in it is changed, no data are needed.
+/// The progress of a run directory. Nothing in it changes, and the data set is not needed.
 ///
 /// # Errors
-/// No run directory.
+/// `root` is not a run directory.
 ///
 /// # Cost
-/// Reads all files that jobs made, to see that they are as their records say.
+/// Reads all files of the finished jobs, to compare them with their hashes.
 pub fn status(root: &Path) -> Result<Status> {
     let (config, records) = (load_config(root)?, Records::default());
     let mut status = Status {
@@ -104,7 +104,7 @@ pub fn status(root: &Path) -> Result<Status> {
 
 fn job_state(root: &Path, records: &Records, job: Job) -> JobState {
     match records.verified(root, job) {
-        Some(seen) => seen.diverged.map_or(JobState::Done, |diverged| JobState::Failed(diverged.to_string())),
+        Some(record) => record.diverged.map_or(JobState::Done, |d| JobState::Failed(d.to_string())),
         None if Store::is_locked(root, &job.name()) => JobState::Running,
         None if records.diverged_dependency(root, job).is_some() => JobState::Skipped,
         None => JobState::Left,
