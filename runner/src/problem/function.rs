@@ -6,32 +6,32 @@ use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
 use valleys_core::rng::{Key, Purpose, Stream};
 
-/// Spread of the points from which minima are sought, around the function's wells.
+/// Standard deviation of the initial points of minima around the function's known minima.
 const INITIAL_SPREAD: f64 = 0.1;
 
-/// Most variables: the rotation has their square.
+/// Maximum number of variables. The rotation matrix has its square.
 const MAX_VARIABLES: usize = 4096;
 
-/// Points that go to the function in one call.
+/// Points of one call of the function at most.
 const MAX_POINTS: usize = 64;
 
-/// Cells on an edge: a value costs next to nothing, and fine cells miss no spike.
+/// Cells on an edge for peak sampling. Values cost almost nothing, and small cells miss no narrow maximum.
 const CELLS: u32 = 32;
 
-/// A function with known critical values, rotated where it has more variables than it needs.
+/// A function with known critical values. If it has more variables than it needs, it is rotated by a random rotation.
 #[derive(Clone, Debug)]
 pub struct FunctionProblem {
     function: Function,
-    /// Orthogonal, (dim, dim): the identity unless there are more variables than the function needs.
+    /// Orthogonal matrix, (dim, dim); the identity if there are no additional variables.
     rotation: Vec<f64>,
     dim: usize,
 }
 
 impl FunctionProblem {
-    /// A function of `parameters` variables, written as a number; of as many as it needs where that is empty.
+    /// A function with the number of variables in the text `parameters`, or with as few as possible if that is empty.
     ///
     /// # Errors
-    /// Another text; too few or too many variables.
+    /// `parameters` is not a number, too small or too large.
     pub fn new(function: Function, parameters: &str, seed: u64) -> Result<Self> {
         let least = function.least_dim();
         let dim = if parameters.is_empty() { Some(least) } else { parameters.parse().ok() };
@@ -43,7 +43,7 @@ impl FunctionProblem {
         };
         let mut matrix = vec![0.0; dim * dim];
         if dim > least {
-            rotation(seed, dim, &mut matrix).expect("the matrix is square");
+            rotation(seed, dim, &mut matrix).expect("the matrix has dim × dim elements");
         } else {
             (0..dim).for_each(|i| matrix[i * (dim + 1)] = 1.0);
         }
@@ -60,7 +60,7 @@ impl Problem for FunctionProblem {
         BATCHES
     }
 
-    /// Near the function's wells in turn.
+    /// A random point near one of the function's minima, in turn.
     fn initial(&self, seed: u64, vertex: u32) -> Vec<f32> {
         let mut stream = Stream::new(Key::new(seed, 1 << vertex), Purpose::Init, 0, 0);
         let mut x: Vec<f64> = (0..self.dim).map(|_| INITIAL_SPREAD * stream.normal()).collect();

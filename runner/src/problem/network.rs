@@ -1,4 +1,4 @@
-//! Networks on data.
+//! A network on data.
 
 use super::{Cost, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
@@ -16,10 +16,10 @@ use valleys_gpu::{Gpu, Opener, Paths, Shared};
 use valleys_simd::engine::Cpu;
 use valleys_simd::engine::images::Images;
 
-/// Samples whose activations an engine holds come in groups of so many.
+/// Engines allocate activations for groups of this number of samples.
 const SAMPLE_GROUP_LEN: usize = 16;
 
-/// Mean cross-entropy of a network over labelled samples.
+/// The mean cross-entropy of a network over labelled samples.
 #[derive(Clone, Debug)]
 pub struct NetworkProblem {
     model: Model,
@@ -32,23 +32,23 @@ pub struct NetworkProblem {
     backend: NetworkBackend,
 }
 
-/// What trains and measures.
+/// What the engines run on.
 #[derive(Clone, Debug)]
 enum NetworkBackend {
-    /// The fast engine of the processor.
+    /// The fast kernels of the CPU.
     Cpu,
     /// The reference kernels.
     Reference,
-    /// A GPU, with the samples on it.
+    /// A GPU and its copy of the samples.
     Gpu(Arc<Opener>, Arc<Shared>),
 }
 
 impl NetworkProblem {
-    /// The network and the data of a configuration.
+    /// Loads the network and the data of a configuration.
     ///
     /// # Errors
-    /// Unknown network or data set, with the nearest known name; widths that do not fit the data; a network that the
-    /// fast engine of the processor does not support.
+    /// The network or the data set is unknown, with the nearest known name; data files are missing or malformed; the
+    /// network does not fit the data; the backend `cpu` does not support the network.
     pub fn from_config(config: &Config) -> Result<Self> {
         let name = config.network.as_str();
         let model = Model::by_name(name)?;
@@ -91,13 +91,13 @@ impl NetworkProblem {
         Ok(problem)
     }
 
-    /// Refuses a network that the fast engine of the processor does not support, with the reason.
+    /// Returns an error with the reason if the backend `cpu` does not support the network.
     fn check_cpu(&self, name: &str) -> Result<()> {
         match self.cpu(0) {
             Err(EngineError::Call(Error::Unsupported { what })) => {
                 let message = format!(
-                    "the fast engine of the processor does not support network {name:?}: {what}; \
-                     backend = \"reference\" trains it, slowly"
+                    "backend = \"cpu\" does not support network {name:?}: {what}; \
+                     backend = \"reference\" supports it, but is slow"
                 );
                 Err(CliError::new(ErrorKind::Configuration, message))
             }
@@ -105,14 +105,14 @@ impl NetworkProblem {
         }
     }
 
-    /// How steps augment their samples.
+    /// The augmentation of the training samples.
     fn augmentation(&self) -> Option<CropFlip<Vec<f32>>> {
         let (shape, padding) = (self.shape, CropFlip::PADDING);
         let border = || self.source.black(shape);
         (self.augment == Augment::CropFlip).then(|| CropFlip { shape, padding, border: border() })
     }
 
-    /// The fast engine of the processor.
+    /// An engine with the fast kernels of the CPU.
     fn cpu(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let (network, augment) = (self.model.network(), self.augmentation());
         let is_dense = |layer: &Layer| matches!(layer, Layer::Linear { .. } | Layer::Relu);
@@ -197,14 +197,14 @@ impl Problem for NetworkProblem {
     fn cost(&self) -> Cost {
         let (network, data) = (self.model.network(), &self.data);
         let flops = network.flops();
-        // The statistics of batch norms are a pass over the training samples, for every split.
+        // Batch-norm statistics take a pass over the training samples for each split.
         let passes = if network.statistics_len() > 0 { self.splits().len() } else { 0 };
         let samples = data.train.len() + data.test.len() + passes * data.train.len();
         let plan = valleys_gpu::network::Plan::new(&network).ok();
-        // Values and gradients of whole groups of samples, and what is packed.
+        // Values, gradients and packed copies, for whole groups of samples.
         let activations = 12 * self.batch.next_multiple_of(SAMPLE_GROUP_LEN) * network.activation_len();
         Cost {
-            // Forward and backward are three times forward.
+            // Forward and backward take three times as many operations as forward.
             step_flops: 3 * self.batch * flops,
             train_flops: data.train.len() * flops,
             point_flops: samples * flops,
@@ -221,17 +221,17 @@ impl Problem for NetworkProblem {
 
     fn on_subset(&self, count: usize, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
         let train = &self.data.train;
-        let part = Subset::Stratified { count, seed };
-        let numbers = part.numbers(&train.labels, self.model.network().classes());
-        if numbers.is_empty() || count > numbers.len() {
+        let subset = Subset::Stratified { count, seed };
+        let samples = subset.numbers(&train.labels, self.model.network().classes());
+        if samples.is_empty() || count > samples.len() {
             return Err(format!("1 to {} training samples expected", train.len()));
         }
-        let data = Dataset { train: train.pick(&numbers), test: self.data.test.clone() };
-        let mut part = Self { data: Arc::new(data), ..self.clone() };
+        let data = Dataset { train: train.pick(&samples), test: self.data.test.clone() };
+        let mut problem = Self { data: Arc::new(data), ..self.clone() };
         if let NetworkBackend::Gpu(opener, _) = &self.backend {
-            part.backend = part.gpu(opener.clone(), 1);
+            problem.backend = problem.gpu(opener.clone(), 1);
         }
-        Ok(Box::new(part))
+        Ok(Box::new(problem))
     }
 
     fn supports_gpu(&self) -> bool {
@@ -271,14 +271,14 @@ impl NetworkProblem {
     }
 }
 
-/// Checks that a network reads the samples of a data set and knows its classes.
+/// Checks that the inputs and outputs of a network are the features and classes of a data set.
 ///
 /// # Errors
-/// It does not, with both shapes.
+/// They are not, with both shapes.
 pub fn check_shapes(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
     let network = model.network();
     let (inputs, classes) = (network.input, network.classes());
-    // A multilayer perceptron reads any shape as a vector.
+    // A multilayer perceptron accepts samples of any shape as flat vectors.
     let flat = inputs == Shape::flat(inputs.len());
     let shape = if flat { Shape::flat(loaded.shape.len()) } else { loaded.shape };
     if (inputs, classes) == (shape, loaded.classes) {

@@ -1,11 +1,11 @@
-//! Ends of segments against the number of steps, for every sampling and depth, over seeds.
+//! Births and deaths of segments against the number of steps, for every sampling and depth.
 
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
 use super::svg::{Shape, Svg};
 use crate::schema::{MeanStd, Trial};
 
-/// Which end of a segment.
+/// An end of a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SegmentEnd {
     Birth,
@@ -13,7 +13,7 @@ pub enum SegmentEnd {
 }
 
 impl SegmentEnd {
-    /// The name of its axis.
+    /// The name of the axis.
     pub fn name(self) -> &'static str {
         if self == Self::Birth { "birth" } else { "death" }
     }
@@ -23,7 +23,7 @@ impl SegmentEnd {
     }
 }
 
-/// Means over seeds of one sampling and depth after so many steps.
+/// Means over the seeds, for a sampling, a depth and a number of steps.
 pub struct Row {
     pub sampling: String,
     pub depth: usize,
@@ -39,11 +39,11 @@ fn mean_std(numbers: impl IntoIterator<Item = f64>) -> MeanStd {
     MeanStd::of(numbers.into_iter().filter(|x| x.is_finite()).map(Some))
 }
 
-/// One row for each sampling, depth and number of steps, in this order.
+/// A row for each sampling, depth and number of steps, in this order.
 pub fn rows(trials: &[Trial]) -> Vec<Row> {
     let key = |t: &Trial| (t.sampling.clone(), t.depth, t.steps);
     let mut keys: Vec<_> = trials.iter().map(key).collect();
-    // `uniform` is the paper's and comes first.
+    // `uniform`, the sampling of the paper, comes first.
     keys.sort_by_key(|k| (k.0 != "uniform", k.clone()));
     keys.dedup();
     keys.into_iter()
@@ -63,7 +63,8 @@ pub fn rows(trials: &[Trial]) -> Vec<Row> {
         .collect()
 }
 
-/// One end: a line through the means over seeds, every seed a marker. Logarithmic in the steps.
+/// Draws an end: a line through the means over the seeds, and a marker for each seed. The axis of the steps is
+/// logarithmic.
 pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     let (first, last) = extent(trials.iter().map(|t| t.steps as f64).filter(|&s| s > 0.0))?;
     let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == SegmentEnd::Birth);
@@ -73,7 +74,7 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     kinds.dedup();
     let mut samplings: Vec<_> = kinds.iter().map(|kind| kind.0).collect();
     samplings.dedup();
-    // Colour is the sampling, shape the depth.
+    // The colour shows the sampling, the shape the depth.
     let style = |sampling: &str, depth: usize| {
         let k = samplings.iter().position(|s| *s == sampling).unwrap_or(0) % 6;
         (k, Shape::of(depth.saturating_sub(1)))
@@ -90,7 +91,7 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
         })
         .collect();
     if end == SegmentEnd::Birth {
-        entries.push(Entry::line("dotted axis", "lower bound, mean over seeds"));
+        entries.push(Entry::line("dotted axis", "lower bound of the birth, mean over seeds"));
     }
     let description = format!("{} fits, {} measurements.", kinds.len(), trials.len());
     let title =
@@ -107,13 +108,13 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     for &(sampling, depth) in &kinds {
         let (k, shape) = style(sampling, depth);
         let of_kind = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
-        let spread = |r: &Row| if end == SegmentEnd::Birth { r.birth.mean } else { r.death.mean };
-        let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, spread(r)?))).collect();
+        let mean = |r: &Row| if end == SegmentEnd::Birth { r.birth.mean } else { r.death.mean };
+        let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, mean(r)?))).collect();
         svg.polyline(&format!("curve k{k}"), &line);
         for trial in trials.iter().filter(|t| t.sampling == sampling && t.depth == depth) {
             let value = end.of(trial);
-            let tip = format!("seed {}: {value}", trial.seed);
-            svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tip);
+            let tooltip = format!("seed {}: {value}", trial.seed);
+            svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tooltip);
         }
     }
     legend::draw(&mut svg, &entries, 360.0, 298.0);

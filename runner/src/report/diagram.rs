@@ -1,4 +1,4 @@
-//! Persistence diagrams and barcodes. Colour and shape are the index; an arrow is a class that never dies.
+//! Persistence diagrams and barcodes. Colour and shape show the index, an arrow shows an essential class.
 
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
@@ -6,10 +6,10 @@ use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
 use valleys_core::topology::Interval;
 
-/// A bar: the index of its class, and when it lives.
+/// A bar: its index and its interval.
 type Bar = (usize, Interval);
 
-/// The persistence diagram as an SVG file: birth to the right, death upwards.
+/// A persistence diagram as an SVG file.
 ///
 /// ```
 /// use valleys::report::diagram_svg;
@@ -21,17 +21,17 @@ pub fn diagram_svg(bars: &[Bar]) -> String {
     draw_diagram(bars, "Persistence diagram").standalone()
 }
 
-/// The barcode as an SVG file: one row a bar, by index, then birth, then death.
+/// A barcode as an SVG file. The rows are sorted by index, then birth, then death.
 pub fn barcode_svg(bars: &[Bar]) -> String {
     draw_barcode(bars, "Barcode").standalone()
 }
 
-/// Barcode and diagram beside each other, as one SVG file.
+/// Barcode and persistence diagram side by side as one SVG file.
 pub fn bars_svg(bars: &[Bar]) -> String {
     Svg::beside(&draw_barcode(bars, "Barcode"), &draw_diagram(bars, "Persistence diagram"))
 }
 
-/// The persistence diagram under a title of its own.
+/// Draws a persistence diagram.
 pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
     let entries = legend_entries(bars);
     let (lo, hi) = range(bars);
@@ -60,7 +60,7 @@ pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
     svg
 }
 
-/// The barcode under a title of its own.
+/// Draws a barcode.
 pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
     let entries = legend_entries(bars);
     let (lo, hi) = range(bars);
@@ -79,7 +79,7 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
         let (index, interval) = bar;
         let y = 32.0 + row * (i as f64 + 0.5);
         let from = x.at(interval.birth);
-        // Thin rows get thin bars.
+        // Bars are thinner than their rows.
         let style = format!("stroke-width:{:.2}", (0.5 * row).min(5.0));
         let class = format!("bar k{}", index % 6);
         if interval.is_essential() {
@@ -98,7 +98,7 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
     svg
 }
 
-/// By index, then birth, then death.
+/// The bars by index, then birth, then death.
 fn sorted(bars: &[Bar]) -> Vec<Bar> {
     let mut bars = bars.to_vec();
     bars.sort_by(|(i, a), (j, b)| {
@@ -128,12 +128,12 @@ fn legend_entries(bars: &[Bar]) -> Vec<Entry> {
     let entry = |i: usize| Entry::marker(&format!("mark f{}", i % 6), Shape::of(i), &format!("index {i}"));
     let mut entries: Vec<_> = distinct_indices(bars).into_iter().map(entry).collect();
     if bars.iter().any(|(_, interval)| interval.is_essential()) {
-        entries.push(Entry { line: String::new(), marker: None, text: "→ never dies".into() });
+        entries.push(Entry { line: String::new(), marker: None, text: "→ essential class".into() });
     }
     entries
 }
 
-/// The description of a figure for those who cannot see it.
+/// The description of a figure for screen readers.
 fn description(bars: &[Bar]) -> String {
     if bars.is_empty() {
         return "No bars.".into();

@@ -32,6 +32,11 @@ pub use training::TrainingEpoch;
 use crate::error::{Result, read_error};
 use std::path::Path;
 
+/// The name of a simplex in files: `0-1-2`.
+pub fn simplex_name(vertices: &[u32]) -> String {
+    vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
+}
+
 /// Reads a file of a run directory.
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| read_error(path, &e))
