@@ -155,7 +155,8 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
             steps.iter().flat_map(|step| self.run(&mut singly, std::slice::from_ref(step))).collect();
         assert_eq!(losses, one_by_one, "{}: losses depend on the size of a call", self.name);
         assert_eq!(self.bits(&mut once), self.bits(&mut singly), "{}: steps depend on the call", self.name);
-        let points: Vec<Mix> = (0..=4).map(|i| mix(&[(0, 1.0 - i as f32 / 4.0), (2, i as f32 / 4.0)])).collect();
+        let points: Vec<Mix> =
+            (0..=4).map(|i| mix(&[(0, 1.0 - i as f32 / 4.0), (2, i as f32 / 4.0)])).collect();
         let mut together = vec![Value::default(); points.len()];
         once.values(Split::Train, &points, &mut together).unwrap();
         for (point, value) in points.iter().zip(&together) {

@@ -1,7 +1,7 @@
 //! Areas of superlevel sets on a triangle's lattice, against formulas.
 
 use proptest::prelude::*;
-use valleys::report::{Field, area, place};
+use valleys::report::{Field, signed_area, to_plane};
 
 /// Rounding of a few hundred additions of coordinates of a unit triangle.
 const AREA_ROUNDING: f64 = 1e-12;
@@ -38,7 +38,7 @@ proptest! {
         let level = lo + s * (hi - lo);
         // Crossings are off by rounding over the slope of the function.
         let tolerance = AREA_ROUNDING * (1.0 + 10.0 / (hi - lo));
-        prop_assert!((area(&field.at_least(level)) / WHOLE - share(c, level)).abs() < tolerance);
+        prop_assert!((signed_area(&field.superlevel_set(level)) / WHOLE - share(c, level)).abs() < tolerance);
     }
 
     /// Against the sum of the analytic areas of the cells: another road to the same set.
@@ -56,14 +56,14 @@ proptest! {
             let finite = cells.filter(|c| c.iter().all(|v| v.is_finite()));
             let expected: f64 = finite.map(|c| share(c, level)).sum::<f64>() / (n * n) as f64;
             let field = Field::new(&values).unwrap();
-            prop_assert!((area(&field.at_least(level)) / WHOLE - expected).abs() < AREA_ROUNDING);
+            prop_assert!((signed_area(&field.superlevel_set(level)) / WHOLE - expected).abs() < AREA_ROUNDING);
         }
     }
 }
 
 #[test]
 fn place_is_equilateral() {
-    let corners = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(place);
+    let corners = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(to_plane);
     for i in 0..3 {
         let (a, b) = (corners[i], corners[(i + 1) % 3]);
         assert!(((a[0] - b[0]).hypot(a[1] - b[1]) - 1.0).abs() < 1e-15);

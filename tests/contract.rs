@@ -5,7 +5,7 @@ use valleys::problem::{LossProblem, Problem};
 use valleys_core::engine::{Batch, Direct, Function, FunctionLoss, Loss, NetworkLoss, Sgd, Split, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{LabelledData, Network};
-use valleys_simd::engine::Cpu;
+use valleys_simd::engine::CpuEngine;
 use valleys_tests::conformance::Subject;
 use valleys_tests::trained::{Case, convolution, networks, shape};
 
@@ -24,9 +24,9 @@ fn points(case: &Case) -> [Vec<f32>; 3] {
 
 #[test]
 fn functions_behind_the_adapter() {
-    for (function, dim) in [(Function::Himmelblau, 2), (Function::LiftableRing, 5), (Function::Quadratic, 3)] {
-        let rotation: Vec<f64> =
-            (0..dim * dim).map(|i| if i % (dim + 1) == 0 { 1.0 } else { 0.0 }).collect();
+    for (function, dim) in [(Function::Himmelblau, 2), (Function::LiftableRing, 5), (Function::Quadratic, 3)]
+    {
+        let rotation: Vec<f64> = (0..dim * dim).map(|i| if i % (dim + 1) == 0 { 1.0 } else { 0.0 }).collect();
         let make = |slots: u32| {
             let loss = FunctionLoss::new(function, dim, &rotation, vec![0.0; 2 * dim]).unwrap();
             let slots = vec![0.0; Sgd::memory_len(slots as usize, dim)];
@@ -62,21 +62,14 @@ fn reference_kernels_behind_the_adapter() {
 fn the_fast_engine_of_the_processor() {
     let case = small_mlp();
     let make = |slots: u32| {
-        Cpu::new(&case.layers, case.input, case.data.clone(), case.batch, slots as usize).unwrap()
+        CpuEngine::new(&case.network(), case.data.clone(), case.batch, slots as usize, None).unwrap()
     };
     let samples = Some(SIZES[1] as u32);
     Subject { name: "cpu, mlp", make: &make, points: points(&case), samples, tolerance: 1e-4 }.check();
     for (number, network) in networks().into_iter().take(5).enumerate() {
         let case = Case::new(network, SIZES);
         let make = |slots: u32| {
-            valleys_simd::engine::images::Images::new(
-                &case.network(),
-                case.data.clone(),
-                case.batch,
-                slots as usize,
-                None,
-            )
-            .unwrap()
+            CpuEngine::new(&case.network(), case.data.clone(), case.batch, slots as usize, None).unwrap()
         };
         let name = format!("cpu, network {number}");
         Subject { name: &name, make: &make, points: points(&case), samples, tolerance: 1e-3 }.check();
@@ -90,7 +83,13 @@ fn a_gpu() {
     for (name, network) in [
         ("gpu, mlp", (small_mlp().input, small_mlp().layers)),
         ("gpu, residual", all[3].clone()),
-        ("gpu, one convolution", (shape(1, 5, 5), vec![convolution(2, 3, 1, 1, true), valleys_core::network::Layer::Linear { outputs: 3 }])),
+        (
+            "gpu, one convolution",
+            (
+                shape(1, 5, 5),
+                vec![convolution(2, 3, 1, 1, true), valleys_core::network::Layer::Linear { outputs: 3 }],
+            ),
+        ),
     ] {
         let case = Arc::new(Case::new(network, SIZES));
         let make = |slots: u32| case.gpu(provider.clone(), case.input.channels, slots, None);
@@ -130,7 +129,12 @@ impl Loss for Logistic {
         2
     }
 
-    fn value_and_gradient(&mut self, theta: &[f32], batch: Batch, gradient: &mut [f32]) -> Result<f32, Error> {
+    fn value_and_gradient(
+        &mut self,
+        theta: &[f32],
+        batch: Batch,
+        gradient: &mut [f32],
+    ) -> Result<f32, Error> {
         gradient.fill(0.0);
         let mut loss = 0.0;
         for ([x, y], label) in DATA.iter().skip(3 * batch.number as usize).take(3) {

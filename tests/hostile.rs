@@ -4,7 +4,7 @@
 use std::path::Path;
 use valleys::config::Config;
 use valleys::error::ErrorKind;
-use valleys::run::{Options, Saved, run, status};
+use valleys::run::{JobCheckpoint, Options, run, status};
 
 /// The text of a configuration, and words of the sentence that refuses it.
 fn configurations() -> Vec<(String, &'static str)> {
@@ -114,22 +114,22 @@ fn a_record_that_is_not_right_is_none() {
 /// A job's checkpoint with a right hash but wrong content is as good as none.
 #[test]
 fn a_checkpoint_that_is_not_right_is_none() {
-    let saved = Saved {
+    let saved = JobCheckpoint {
         inputs: "{}".to_owned(),
         text: "fit".to_owned(),
-        place: vec![1, 2, 3],
+        integers: vec![1, 2, 3],
         doubles: vec![vec![1.0, f64::NAN], vec![]],
         floats: vec![vec![1.0; 3]],
     };
     let good = saved.encode();
-    assert_eq!(Saved::decode(&good).map(|s| s.floats), Some(saved.floats));
+    assert_eq!(JobCheckpoint::decode(&good).map(|s| s.floats), Some(saved.floats));
     for len in 0..good.len() {
-        assert_eq!(Saved::decode(&good[..len]), None, "truncated to {len}");
+        assert_eq!(JobCheckpoint::decode(&good[..len]), None, "truncated to {len}");
     }
     for bit in 0..8 * good.len() {
         let mut bytes = good.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(Saved::decode(&bytes), None, "bit {bit}");
+        assert_eq!(JobCheckpoint::decode(&bytes), None, "bit {bit}");
     }
     let head = |head: &str, data: usize| {
         let mut bytes = format!("valleys checkpoint 1\n{head}\n").into_bytes();
@@ -140,7 +140,7 @@ fn a_checkpoint_that_is_not_right_is_none() {
     let lengths = |doubles: &str, floats: &str| {
         format!(r#"{{"inputs":"","text":"","place":[],"doubles":{doubles},"floats":{floats}}}"#)
     };
-    assert!(Saved::decode(&head(&lengths("[1]", "[2]"), 16)).is_some());
+    assert!(JobCheckpoint::decode(&head(&lengths("[1]", "[2]"), 16)).is_some());
     for (head_text, data) in [
         (lengths("[1]", "[2]"), 15),
         (lengths("[1]", "[2]"), 17),
@@ -155,7 +155,7 @@ fn a_checkpoint_that_is_not_right_is_none() {
         ("[".repeat(100_000), 0),
     ] {
         let shown: String = head_text.chars().take(90).collect();
-        assert_eq!(Saved::decode(&head(&head_text, data)), None, "{shown} {data}");
+        assert_eq!(JobCheckpoint::decode(&head(&head_text, data)), None, "{shown} {data}");
     }
 }
 

@@ -317,12 +317,7 @@ fn page_is_reproducible_and_small() {
 #[test]
 fn bars_alone_make_files() {
     let bar = |dim, birth, death| (dim, Interval { birth, death });
-    let bars = [
-        bar(0, 0.0, f64::INFINITY),
-        bar(0, 0.0, 13.3),
-        bar(1, 178.3, 181.6),
-        bar(7, f64::NAN, 1.0),
-    ];
+    let bars = [bar(0, 0.0, f64::INFINITY), bar(0, 0.0, 13.3), bar(1, 178.3, 181.6), bar(7, f64::NAN, 1.0)];
     for text in [
         report::barcode_svg(&bars),
         report::diagram_svg(&bars),

@@ -6,9 +6,10 @@ use std::path::Path;
 use valleys::config::Config;
 use valleys::error::ErrorKind;
 use valleys::run::{Options, run};
-use valleys::study::analysis::Target;
+use valleys::schema::{Correlation, Target, TrainingChange};
 use valleys::study::correlation::{
-    holm, interval, pearson, quantile, ranks, significance, spearman, student, within,
+    bootstrap_interval, holm, p_value, pearson, quantile, ranks, spearman, student_p_value,
+    subtract_group_means,
 };
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance::PEER_F64;
@@ -34,7 +35,7 @@ fn coefficients_and_their_chances_are_those_of_scipy() {
         for (key, r) in [("pearson", pearson(&x, &y)), ("spearman", spearman(&x, &y))] {
             let expected = numbers(&case[key]);
             let r = r.unwrap();
-            let p = significance(r, x.len() as f64 - 2.0).unwrap();
+            let p = p_value(r, x.len() as f64 - 2.0).unwrap();
             // Of a coefficient of 1 only rounding makes a chance other than 0.
             let chance = if r == 1.0 { expected[1] < 1e-20 } else { near(p, expected[1]) };
             assert!((r - expected[0]).abs() < PEER_F64 && chance, "{key} {r} {p} {expected:?}");
@@ -42,7 +43,11 @@ fn coefficients_and_their_chances_are_those_of_scipy() {
     }
     for case in recorded["student"].as_array().unwrap() {
         let of = |key: &str| case[key].as_f64().unwrap();
-        assert!(near(student(of("t"), of("df")), of("p")), "{case}: {}", student(of("t"), of("df")));
+        assert!(
+            near(student_p_value(of("t"), of("df")), of("p")),
+            "{case}: {}",
+            student_p_value(of("t"), of("df"))
+        );
     }
 }
 
@@ -51,9 +56,9 @@ fn what_has_no_coefficient_has_none() {
     assert_eq!(pearson(&[0.1; 5], &[1.0, 2.0, 3.0, 4.0, 5.0]), None);
     assert_eq!(pearson(&[1.0, 2.0], &[1.0, 2.0]), None);
     assert_eq!(pearson(&[1.0, 2.0, 3.0], &[-2.0, -4.0, -6.0]), Some(-1.0));
-    assert_eq!(significance(1.0, 5.0), Some(0.0));
-    assert_eq!(significance(0.5, 0.0), None);
-    assert_eq!(interval(&[0.1; 5], &[1.0, 2.0, 3.0, 4.0, 5.0], 1, pearson), None);
+    assert_eq!(p_value(1.0, 5.0), Some(0.0));
+    assert_eq!(p_value(0.5, 0.0), None);
+    assert_eq!(bootstrap_interval(&[0.1; 5], &[1.0, 2.0, 3.0, 4.0, 5.0], 1, pearson), None);
     assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0, 3.0]), [4.0, 1.0, 4.0, 2.0, 4.0]);
     assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
 }
@@ -65,7 +70,7 @@ fn corrections_by_hand() {
     let expected = [0.06, 0.5, 0.04, 0.06];
     assert!(corrected.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{corrected:?}");
     assert_eq!(holm(&[0.4, 0.9]), [0.8, 0.9]);
-    assert_eq!(within(&[1.0, 3.0, 10.0, 20.0], &[5, 5, 7, 7]), [-1.0, 1.0, -5.0, 5.0]);
+    assert_eq!(subtract_group_means(&[1.0, 3.0, 10.0, 20.0], &[5, 5, 7, 7]), [-1.0, 1.0, -5.0, 5.0]);
 }
 
 /// The interval of a correlation of 0.6 over 40 rows holds it in about 95 of 100 samples.
@@ -75,7 +80,7 @@ fn intervals_hold_the_truth() {
         let mut stream = Stream::new(Key::new(11, 0), Purpose::Init, 0, sample);
         let x: Vec<f64> = (0..40).map(|_| stream.normal()).collect();
         let y: Vec<f64> = x.iter().map(|x| 0.6 * x + 0.8 * stream.normal()).collect();
-        let [lo, hi] = interval(&x, &y, u64::from(sample), pearson).unwrap();
+        let [lo, hi] = bootstrap_interval(&x, &y, u64::from(sample), pearson).unwrap();
         lo <= 0.6 && 0.6 <= hi
     });
     let held = held.count();
@@ -162,7 +167,7 @@ fn mean_lifetime_follows_accuracy_on_the_digits() {
     let config = Config::load(None, Some("weights-digits"), &[]).unwrap();
     let study = run(config, "weights-digits", &options).unwrap().0.study.unwrap();
     let of = |metric: &'static str| {
-        let wanted = move |c: &&valleys::study::analysis::Correlation| {
+        let wanted = move |c: &&Correlation| {
             c.metric == metric && c.target == Target::TestAccuracy && c.layer != "all layers"
         };
         study.correlations.iter().filter(wanted).map(|c| c.pearson.value.unwrap()).collect::<Vec<_>>()
@@ -175,9 +180,7 @@ fn mean_lifetime_follows_accuracy_on_the_digits() {
         assert!((found - trial).abs() < 0.2, "{found}, not {trial}");
     }
     let change = |layer: &str| {
-        let is = |c: &&valleys::study::analysis::Change| {
-            c.metric == "mean_lifetime" && c.layer == layer && c.samples == 1437
-        };
+        let is = |c: &&TrainingChange| c.metric == "mean_lifetime" && c.layer == layer && c.samples == 1437;
         study.changes.iter().find(is).map(|c| (c.untrained.mean.unwrap(), c.trained.mean.unwrap())).unwrap()
     };
     let trial = [("fc1", 0.683, 1.37), ("fc2", 0.685, 1.00), ("fc3", 0.687, 0.92), ("fc4", 0.740, 2.93)];

@@ -1,19 +1,19 @@
-//! Errors of any engine, and engines of any backend behind one type.
+//! One error type for the engines of all backends, and one type for the engines themselves.
 
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 use valleys_core::error::Error;
 
-/// Why a pass of an engine failed.
+/// Why a call of an engine failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// A wrong call, or a loss that is not finite.
+    /// Invalid arguments, an unsupported network, or a loss that is not finite.
     #[error(transparent)]
     Call(Error),
-    /// A GPU that is not there, is lost, or has no room.
+    /// The GPU is missing, lost, or out of memory.
     #[error(transparent)]
     Device(valleys_gpu::Error),
-    /// The user's own loss failed.
+    /// A user-defined loss returned an error.
     #[error("the loss failed: {0}")]
     Loss(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -33,21 +33,21 @@ impl From<valleys_gpu::Error> for EngineError {
     }
 }
 
-/// An engine of any backend, with the errors of any.
+/// An engine of any backend.
 pub type AnyEngine<'a> = Box<dyn Engine<Error = EngineError> + 'a>;
 
-/// Makes an engine of one backend an engine of any.
-pub fn any<'a, E: Engine + 'a>(engine: E) -> AnyEngine<'a>
+/// Boxes an engine and converts its errors to [`EngineError`].
+pub fn boxed<'a, E: Engine + 'a>(engine: E) -> AnyEngine<'a>
 where
     EngineError: From<E::Error>,
 {
-    Box::new(Converted(engine))
+    Box::new(MapErr(engine))
 }
 
-/// An engine whose errors are converted.
-struct Converted<E>(E);
+/// An engine whose errors are converted to [`EngineError`].
+struct MapErr<E>(E);
 
-impl<E: Engine> Engine for Converted<E>
+impl<E: Engine> Engine for MapErr<E>
 where
     EngineError: From<E::Error>,
 {

@@ -1,40 +1,41 @@
-//! Failures, each with the exit code that the documentation promises.
+//! The error of every command, with the exit codes of the documentation.
 
 use std::fmt;
+use std::path::Path;
 
-/// Why a command ended without doing what it was asked.
+/// What kind of error ended a command. The value is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ErrorKind {
-    /// Wrong command line.
+    /// The command line is wrong.
     Usage = 2,
-    /// Wrong configuration.
+    /// The configuration is wrong.
     Configuration = 3,
-    /// Data or weights missing or malformed.
+    /// Data or weights are missing or malformed.
     Data = 4,
-    /// Some jobs failed, the rest is done.
+    /// Some jobs failed; all others are done.
     Jobs = 5,
-    /// No usable device.
+    /// No GPU is usable.
     Device = 7,
-    /// Memory or disk does not allow it.
+    /// Memory or disk space does not suffice, or a file cannot be written.
     Resources = 8,
-    /// The run directory is in use.
+    /// Another process holds the run directory.
     Busy = 9,
-    /// Stopped at a checkpoint, by a signal or a limit of time: call again.
+    /// The run stopped at a checkpoint, by a signal or at a time limit. The same command resumes it.
     Stopped = 75,
 }
 
-/// One sentence and an exit code.
+/// An error message for the user, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CliError {
-    /// Which exit code.
+    /// The exit code.
     pub kind: ErrorKind,
-    /// What is wrong, naming file, line or element.
+    /// One sentence that names the file, line, key or element.
     pub message: String,
 }
 
 impl CliError {
-    /// A failure of a kind.
+    /// An error with a message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
@@ -53,10 +54,15 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
-/// The result of everything that can fail for a reason of the user's.
+/// The result of an operation whose errors are shown to the user.
 pub type Result<T> = std::result::Result<T, CliError>;
 
-/// A failed read or write, with the path.
-pub fn disk(verb: &str, path: &std::path::Path, error: &std::io::Error) -> CliError {
+/// A failed operation on the disk (`verb`: "write", "lock", "list") as an error of the resources.
+pub fn io_error(verb: &str, path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(ErrorKind::Resources, format!("cannot {verb} {}: {error}", path.display()))
+}
+
+/// A file that cannot be read, as an error of the data.
+pub fn read_error(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(ErrorKind::Data, format!("cannot read {}: {error}", path.display()))
 }

@@ -4,7 +4,7 @@ use crate::checkpoint;
 use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::Model;
-use crate::problem::fits;
+use crate::problem::check_shapes;
 use crate::reference;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         std: None,
     };
     let loaded = data::load(&question.dataset, &wanted)?;
-    fits(&question.network, &model, &question.dataset, &loaded)?;
+    check_shapes(&question.network, &model, &question.dataset, &loaded)?;
     let read = checkpoint::read(&question.weights, &model.state(), question.by_order)?;
     let wrong =
         |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", question.weights.display()));

@@ -1,14 +1,43 @@
-//! The host side: from a configuration to a run directory.
+//! The command line `valleys` and its library: from a configuration or a loss of your own to a run directory.
 //!
-//! The tour, in the order of a run: [`config`] (keys, presets), [`problem`] (which loss), [`model`] (networks by name),
-//! [`data`], [`mod@reference`] (all networks, slowly), [`run`] (jobs and
-//! their order), [`study`] (the jobs of a study of weights), [`store`] (files that are complete or absent),
-//! [`checkpoint`] (θ in files), [`table`] (what is printed),
-//! [`report`] (the page of figures), [`plan`] (what a run will take, and the same jobs for an engine).
+//! # A run
 //!
-//! Beside it: [`command`] (one answer to one input: `barcode`, `summary`, `distance`, `weights`), made of [`formats`] (readers of
-//! foreign files), [`barcode`] (which algorithm, counts, the second algorithm) and [`weights`] (layers of checkpoints); [`evaluate`] (loss and error of one
-//! checkpoint).
+//! In the order of the work:
+//!
+//! - [`config`]: keys, defaults, presets.
+//! - [`problem`]: the loss to study. A network ([`model`]) on data ([`data`]), a function, or a loss of your own
+//!   ([`LossProblem`](problem::LossProblem)), with engines of several backends: the CPU (crate `valleys_simd`), a GPU
+//!   ([`gpu`]), the reference kernels ([`mod@reference`]). [`engine_error`] has their common type.
+//! - [`run`]: the jobs of a run, and which of them are done. [`study`]: the jobs of a study of weights.
+//! - [`store`], [`checkpoint`], [`schema`]: files that are complete or absent; θ in files; the definition of every file.
+//! - [`table`], [`report`]: the result on the terminal and as a page.
+//! - [`plan`]: time, memory and disk of a run; its jobs as a workflow.
+//!
+//! # Single commands
+//!
+//! [`command`] has the flags and the output of the commands that give one answer to one input. They use [`formats`]
+//! (readers of foreign files), [`barcode`] (the choice of algorithm), [`weights`] (the layers of checkpoints) and
+//! [`evaluate`] (loss and error of a checkpoint).
+//!
+//! # Example
+//!
+//! ```
+//! use valleys::config::Config;
+//! use valleys::run::{Options, run};
+//!
+//! // Two minima of a function with known critical values, and the curve between them.
+//! let overrides = ["minima.count=2", "index=0", "lattice.n=12"].map(str::to_owned);
+//! let config = Config::load(None, Some("three-well-ring"), &overrides)?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let out = Some(folder.path().join("run"));
+//! let options = Options { out, quiet: true, ..Options::default() };
+//! let (summary, directory) = run(config, "ring", &options)?;
+//! assert_eq!((summary.minima.len(), summary.bars.len()), (2, 2));
+//! assert!(directory.join("report.html").exists());
+//! # Ok::<(), valleys::error::CliError>(())
+//! ```
+//!
+//! `examples/own_loss.rs` does the same for a loss of your own.
 
 pub mod barcode;
 pub mod checkpoint;
@@ -26,8 +55,8 @@ pub mod problem;
 pub mod reference;
 pub mod report;
 pub mod run;
-pub mod say;
 pub mod schema;
+pub mod stderr;
 pub mod store;
 pub mod study;
 pub mod table;

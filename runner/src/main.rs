@@ -1,16 +1,16 @@
-//! The command line: raw flags here, everything else in the library.
+//! The command line. The flags are here and in [`valleys::command`], everything else is in the library.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use valleys::command::{barcode, bench, device, distance, exec, plan, status, summary, weights};
+use valleys::command::{barcode, bench, device, distance, exec, plan, print, status, summary, weights};
 use valleys::config::preset;
 use valleys::error::Result;
-use valleys::say::say;
+use valleys::stderr;
 use valleys::{evaluate, run, table};
 
-/// The topology of what neural networks learn: trains minima, connects them by curves and triangles, and says by
-/// a barcode how far the loss is from convex.
+/// Topology of loss landscapes: trains minima, fits curves and triangles between them, and computes from the losses on
+/// them a barcode that measures how far the loss is from convex.
 #[derive(Parser)]
 #[command(version, about, long_about = None)]
 struct Cli {
@@ -20,38 +20,38 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Do everything a configuration asks for, or what is left of it, and write a run directory with a report.
-    /// Without arguments: the preset `digits`.
+    /// Run a configuration, or resume it, and write a run directory with a report. Without arguments: the preset
+    /// `digits`.
     Run(RunArgs),
-    /// Tell loss and error of one checkpoint (safetensors, PyTorch names) on a data set.
+    /// Evaluate loss and error of a checkpoint (safetensors, PyTorch names) on a data set.
     Evaluate(EvaluateArgs),
-    /// Tell what a run will take, or print it as a workflow for snakemake or make.
-    Plan(plan::Plan),
-    /// Do exactly these jobs of a run directory, or what is left of them; what engines call.
-    Exec(exec::Exec),
-    /// Tell how far a run directory is.
-    Status(status::Status),
-    /// Make the figures and report.html of a run directory anew.
+    /// Estimate time, memory and disk of a run, or print its jobs as a workflow for Snakemake or make.
+    Plan(plan::PlanArgs),
+    /// Run or resume the named jobs of a run directory. Workflows call this command.
+    Exec(exec::ExecArgs),
+    /// Show how many jobs of a run directory are done.
+    Status(status::StatusArgs),
+    /// Rebuild report.html of a run directory from its files.
     Report {
         /// The run directory.
         directory: PathBuf,
     },
-    /// Persistence barcode of points, distances, a complex, a grid, or the segment of a triangle.
+    /// Compute the persistence barcode of points, distances, a complex or a grid, or the segment of a triangle.
     #[command(subcommand)]
     Barcode(barcode::Barcodes),
-    /// Lifetimes and entropies of a persistence diagram.
+    /// Compute lifetimes and entropies of a persistence diagram.
     Summary(summary::Summary),
-    /// Bottleneck or Wasserstein distance of two persistence diagrams.
+    /// Compute the bottleneck or Wasserstein distance of two persistence diagrams.
     Distance(distance::Distance),
-    /// Topology of the weights of a checkpoint (safetensors), layer by layer; several files are a series.
+    /// Compute the topology of the weights of a checkpoint (safetensors), layer by layer. Several files are a series.
     Weights(weights::Weights),
-    /// The GPUs of this machine: limits, features, driver, and every kernel against the processor.
+    /// List the GPU adapters with limits and drivers, and compare every kernel with the CPU.
     Devices(device::Devices),
-    /// Time, GFLOP/s and GB/s of the kernels of a GPU; or compare two results.
+    /// Measure time, GFLOP/s and GB/s of the GPU kernels, or compare two such measurements.
     Bench(bench::Bench),
-    /// Print the commented configuration of a preset.
+    /// Print the configuration of a preset, with a comment at every key.
     Init {
-        /// Which preset.
+        /// Name of the preset.
         #[arg(long, default_value = "digits")]
         preset: String,
     },
@@ -60,50 +60,51 @@ enum Command {
 #[derive(Args, Default)]
 struct RunArgs {
     #[command(flatten)]
-    chosen: plan::Chosen,
-    /// Run directory; by default runs/NAME-HASH, where HASH is of the configuration and the data.
+    config: plan::ConfigArgs,
+    /// Run directory; by default runs/NAME-HASH, with the hash of version, configuration and data.
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    how: exec::How,
-    /// Print summary.json on stdout instead of the table.
+    job_args: exec::JobArgs,
+    /// Print summary.json instead of a table.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
 struct EvaluateArgs {
-    /// The network: lenet5, resnet20, resnet20-ns, wrn56-2, mlp:784-128-10 and their kin.
+    /// Network, such as lenet5, resnet20, resnet20-ns, wrn56-2 or mlp:784-128-10.
     #[arg(long)]
     network: String,
-    /// Its checkpoint (safetensors).
+    /// Checkpoint of the network (safetensors).
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// The data set: digits, breast-cancer, fashion-mnist, cifar-10.
+    /// Data set: digits, breast-cancer, fashion-mnist or cifar-10.
     #[arg(long)]
     dataset: String,
-    /// Directory of the data set's files.
+    /// Directory of the data files.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which part of the data set.
+    /// Part of the data set.
     #[arg(long, value_enum, default_value = "test")]
     split: Split,
-    /// Only the first N samples, in the order of the files.
+    /// Use only the first N samples, in file order.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Statistics of batch norms anew, by one pass over the training data, instead of the checkpoint's.
+    /// Recompute the batch-norm statistics by one pass over the training samples, instead of using those of the
+    /// checkpoint.
     #[arg(long)]
     recompute_statistics: bool,
-    /// Samples of a batch of that pass.
+    /// Samples of a batch of this pass.
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
-    /// Take tensors of other names in order, where every shape agrees.
+    /// Match tensors by order instead of by name, if every shape agrees.
     #[arg(long)]
     by_order: bool,
-    /// By the reference kernels: slow, and for every network.
+    /// Use the reference kernels: slow, for every network.
     #[arg(long)]
     reference: bool,
-    /// Print one JSON document on stdout instead of a line.
+    /// Print one JSON document instead of a line of text.
     #[arg(long)]
     json: bool,
 }
@@ -115,33 +116,35 @@ enum Split {
 }
 
 fn main() -> ExitCode {
-    // clap prints help to stdout with exit code 0, and what is wrong to stderr with exit code 2.
+    // clap prints help to stdout with exit code 0, and usage errors to stderr with exit code 2.
     let cli = Cli::parse();
-    let done = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
-        Command::Run(args) => main_job(args),
-        Command::Evaluate(args) => evaluation(args),
+    let result = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+        Command::Run(args) => run_config(args),
+        Command::Evaluate(args) => evaluate_checkpoint(args),
         Command::Plan(args) => plan::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Status(args) => status::run(&args),
-        Command::Report { directory } => run::report(&directory).map(|path| println!("{}", path.display())),
+        Command::Report { directory } => {
+            run::report(&directory).and_then(|path| print(&format!("{}\n", path.display())))
+        }
         Command::Barcode(what) => barcode::run(&what),
         Command::Summary(args) => summary::run(&args),
         Command::Distance(args) => distance::run(&args),
         Command::Weights(args) => weights::run(&args),
         Command::Devices(args) => device::run(&args),
         Command::Bench(args) => bench::run(&args),
-        Command::Init { preset } => preset::commented(&preset).map(|text| print!("{text}")),
+        Command::Init { preset } => preset::commented(&preset).and_then(|text| print(&text)),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            say(format_args!("valleys: {failure}"));
-            ExitCode::from(failure.code())
+        Err(error) => {
+            stderr::print_line(format_args!("valleys: {error}"));
+            ExitCode::from(error.code())
         }
     }
 }
 
-fn evaluation(args: EvaluateArgs) -> Result<()> {
+fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     let answer = evaluate::evaluate(&evaluate::Question {
         network: args.network,
         weights: args.weights,
@@ -155,25 +158,22 @@ fn evaluation(args: EvaluateArgs) -> Result<()> {
         reference: args.reference,
     })?;
     if !answer.source.files.is_empty() {
-        say(format_args!("read {}", answer.source.files.join(", ")));
+        stderr::print_line(format_args!("read {}", answer.source.files.join(", ")));
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer).expect("an answer is JSON"));
+    print(&if args.json {
+        serde_json::to_string_pretty(&answer).expect("an answer is JSON") + "\n"
     } else {
-        println!("loss {}, error {}, {} samples", answer.loss, answer.error, answer.samples);
-    }
-    Ok(())
+        format!("loss {}, error {}, {} samples\n", answer.loss, answer.error, answer.samples)
+    })
 }
 
-fn main_job(args: RunArgs) -> Result<()> {
-    let (config, name) = args.chosen.load()?;
-    let options = run::Options { out: args.out, ..args.how.options()? };
+fn run_config(args: RunArgs) -> Result<()> {
+    let (config, name) = args.config.load()?;
+    let options = run::Options { out: args.out, ..args.job_args.options()? };
     let (summary, root) = run::run(config, &name, &options)?;
-    if args.json {
-        print!("{}", summary.to_json());
+    print(&if args.json {
+        summary.to_json()
     } else {
-        print!("{}", table::summary(&summary));
-        println!("\n{}", root.display());
-    }
-    Ok(())
+        format!("{}\n{}\n", table::summary(&summary), root.display())
+    })
 }

@@ -1,4 +1,6 @@
-//! Networks on data with the reference kernels of the core: for every network, on threads over the batch, slowly.
+//! The reference engine: a network on data with the reference kernels of the core.
+//!
+//! It runs every network, slowly: the engine uses one thread. [`statistics`] and [`total`] use all threads.
 
 use crate::data::{Dataset, Samples};
 use rayon::prelude::*;
@@ -6,16 +8,16 @@ use valleys_core::engine::{Direct, NetworkLoss, Sgd};
 use valleys_core::error::Error;
 use valleys_core::network::{self, CropFlip, Network, Scores, accumulate, scores};
 
-/// Samples of a forward pass with given statistics: the result does not depend on it.
-const PART: usize = 16;
+/// Samples per task of an evaluation. No result depends on it.
+const CHUNK_LEN: usize = 16;
 
-/// An engine of the reference kernels.
+/// An engine that runs the reference kernels.
 pub type ReferenceEngine<'d> = Direct<NetworkLoss<'d, Vec<f32>, Vec<u32>, Vec<u8>>, Vec<f32>>;
 
-/// An engine with `slots` slots, whose steps see augmented samples where that is asked for.
+/// A reference engine with `slots` slots. With `augment`, training steps use augmented samples.
 ///
 /// # Errors
-/// Lengths that do not fit; a label that is no class.
+/// A slice has the wrong length; a label is not a class of the network.
 pub fn engine<'d>(
     network: Network<'d>,
     data: &'d Dataset,
@@ -26,7 +28,7 @@ pub fn engine<'d>(
     let dim = network.parameter_len();
     let floats = vec![0.0; NetworkLoss::floats_len(&network, batch)];
     let (order, labels) = (vec![0; data.train.len()], vec![0; batch]);
-    let (train, test) = (borrow(&data.train), borrow(&data.test));
+    let (train, test) = (borrowed(&data.train), borrowed(&data.test));
     let mut loss = NetworkLoss::new(network, train, test, batch, floats, order, labels)?;
     if let Some(augment) = augment {
         loss = loss.augmented(augment)?;
@@ -34,13 +36,13 @@ pub fn engine<'d>(
     Direct::new(loss, vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; 2 * dim])
 }
 
-/// The statistics of the batch norms at θ, by a pass over the samples in order, in batches of `batch`.
+/// Batch-norm statistics at θ (method: section 3): one pass over the samples in their order, in batches of `batch`.
 ///
 /// # Errors
-/// Lengths that do not fit.
+/// A slice has the wrong length.
 ///
 /// # Cost
-/// A forward pass over all samples, with the activations of a batch for each thread.
+/// One forward pass over all samples. Each thread holds the activations of one batch.
 pub fn statistics(
     network: &Network,
     theta: &[f32],
@@ -62,7 +64,7 @@ pub fn statistics(
             accumulate(network, theta, part, count, share, scratch, &mut statistics).map(|()| statistics)
         })
         .collect::<Result<_, Error>>()?;
-    // In order, whichever thread was first.
+    // Summed in the order of the batches, so that the number of threads changes no bit.
     let mut sum = vec![0.0; len];
     for part in parts {
         sum.iter_mut().zip(part).for_each(|(sum, x)| *sum += f64::from(x));
@@ -70,10 +72,10 @@ pub fn statistics(
     Ok(sum.into_iter().map(|x| x as f32).collect())
 }
 
-/// Losses and errors at θ, summed over the samples; batch norms normalise with the statistics.
+/// Losses and wrong predictions at θ, summed over the samples. Batch norms normalise with `statistics`.
 ///
 /// # Errors
-/// Lengths that do not fit; a label that is no class.
+/// A slice has the wrong length; a label is not a class of the network.
 pub fn total(
     network: &Network,
     theta: &[f32],
@@ -81,7 +83,7 @@ pub fn total(
     samples: &Samples,
 ) -> Result<Scores, Error> {
     let features = network.input.len();
-    let parts = samples.inputs.par_chunks(PART * features).zip(samples.labels.par_chunks(PART));
+    let parts = samples.inputs.par_chunks(CHUNK_LEN * features).zip(samples.labels.par_chunks(CHUNK_LEN));
     let parts: Vec<Scores> = parts
         .map_init(Vec::new, |scratch, (inputs, labels)| {
             scratch.resize(network.activation_len() * labels.len(), 0.0);
@@ -91,6 +93,6 @@ pub fn total(
     Ok(parts.into_iter().sum())
 }
 
-fn borrow(samples: &Samples) -> network::Samples<'_, f32> {
+fn borrowed(samples: &Samples) -> network::Samples<'_, f32> {
     network::Samples { inputs: &samples.inputs, labels: &samples.labels }
 }

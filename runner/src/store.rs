@@ -1,25 +1,26 @@
-//! The run directory: every file in it is complete or absent, at any moment.
+//! The run directory as a store of files that are complete or absent at any moment.
 //!
-//! A file or a folder is made under a temporary name in the same directory, flushed to disk, renamed, and the
-//! directory flushed. What is there is done; what is not there is to do: there is no other state.
+//! A file or folder is written under a temporary name in the same directory, flushed to disk and renamed. Then the
+//! directory is flushed. So a file that exists is complete, and a job whose files are missing is not done.
 //!
-//! Any number of processes may work in a directory: each holds `lock` shared, and the lock of each job it works on.
+//! Any number of processes may work in one directory. Each holds the file `lock` shared, and the lock file of every job
+//! that it works on.
 
-use crate::error::{CliError, ErrorKind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, io_error, read_error};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Temporary names start with this; a directory that nobody works in may be swept of them.
-const TEMPORARY: &str = ".tmp-";
+/// Prefix of temporary names. The clean-up removes files with this prefix.
+const TEMPORARY_PREFIX: &str = ".tmp-";
 
-/// Endings of the names of what a job needs only until it is done.
-const CHECKPOINT: &str = ".checkpoint";
-const LOCK: &str = ".lock";
+/// Suffixes of the files that only an unfinished job needs.
+const CHECKPOINT_SUFFIX: &str = ".checkpoint";
+const LOCK_SUFFIX: &str = ".lock";
 
-/// How long an opening process waits for another that tidies up.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long [`Store::open`] waits for a process that holds the directory exclusively: one that cleans up.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A run directory, shared by all processes that work in it.
 #[derive(Debug)]
@@ -29,131 +30,142 @@ pub struct Store {
     _lock: File,
 }
 
+/// A file that identifies a run: a directory belongs to one text of it.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentityFile<'a> {
+    /// The file name.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// What a directory with another text holds, for the error message: "a run of another configuration".
+    pub conflict: &'a str,
+}
+
 impl Store {
-    /// Opens or makes a run directory with these files in it: name, text, and what a directory with another text holds.
+    /// Opens a run directory, or creates it. Writes the identity files that are missing. If no other process works in
+    /// the directory, removes what interrupted processes left.
     ///
     /// # Errors
-    /// The directory cannot be made or written; another process has it for itself; a file has another text.
-    pub fn open(root: &Path, files: &[(&str, &str, &str)]) -> Result<Self> {
-        fs::create_dir_all(root).map_err(|e| disk("make the directory", root, &e))?;
+    /// The directory cannot be created or written; another process holds it exclusively ([`ErrorKind::Busy`]); an
+    /// identity file has another text ([`ErrorKind::Configuration`]).
+    pub fn open(root: &Path, files: &[IdentityFile]) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|e| io_error("make the directory", root, &e))?;
         let path = root.join("lock");
         let options = File::options().create(true).append(true).open(&path);
-        let lock = options.map_err(|e| disk("write", &path, &e))?;
-        let wrong = |e| disk("lock", &path, &e);
-        let alone = free(lock.try_lock()).map_err(wrong)?;
-        if alone {
-            sweep(root)?;
-            lock.unlock().map_err(wrong)?;
+        let lock = options.map_err(|e| io_error("write", &path, &e))?;
+        let cannot_lock = |e| io_error("lock", &path, &e);
+        if acquired(lock.try_lock()).map_err(cannot_lock)? {
+            clean_up(root)?;
+            lock.unlock().map_err(cannot_lock)?;
         }
         let start = Instant::now();
-        while !free(lock.try_lock_shared()).map_err(wrong)? {
-            if start.elapsed() > PATIENCE {
+        while !acquired(lock.try_lock_shared()).map_err(cannot_lock)? {
+            if start.elapsed() > LOCK_TIMEOUT {
                 let message = format!("{} is in use by another process", root.display());
                 return Err(CliError::new(ErrorKind::Busy, message));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         let store = Self { root: root.to_owned(), _lock: lock };
-        for (name, text, other) in files {
+        for &IdentityFile { name, text, conflict } in files {
             if !store.has(name) {
                 store.write(name, text.as_bytes())?;
             } else if store.read(name)? != text.as_bytes() {
                 let message =
-                    format!("{} holds {other} (see its {name}); give another --out", root.display());
+                    format!("{} holds {conflict} (see its {name}); give another --out", root.display());
                 return Err(CliError::new(ErrorKind::Configuration, message));
             }
         }
         Ok(store)
     }
 
-    /// Locks a job for this process; none where another works on it.
+    /// Locks a job for this process. `None` if another process holds the lock.
     ///
     /// # Errors
-    /// The lock cannot be made.
-    pub fn claim(&self, job: &str) -> Result<Option<Claim>> {
-        let path = self.root.join(format!("{job}{LOCK}"));
-        self.parent(&path)?;
+    /// The lock file cannot be created or locked.
+    pub fn lock_job(&self, job: &str) -> Result<Option<JobLock>> {
+        let path = self.root.join(format!("{job}{LOCK_SUFFIX}"));
+        self.create_parent(&path)?;
         loop {
             let file = File::options().create(true).append(true).open(&path);
-            let file = file.map_err(|e| disk("write", &path, &e))?;
-            if !free(file.try_lock()).map_err(|e| disk("lock", &path, &e))? {
+            let file = file.map_err(|e| io_error("write", &path, &e))?;
+            if !acquired(file.try_lock()).map_err(|e| io_error("lock", &path, &e))? {
                 return Ok(None);
             }
-            // Whoever had it before may have removed it after it was opened here.
-            if is_at(&file, &path) {
-                return Ok(Some(Claim { _file: file, path }));
+            // The previous owner may have removed the file between `open` and `try_lock`.
+            if is_same_file(&file, &path) {
+                return Ok(Some(JobLock { _file: file, path }));
             }
         }
     }
 
-    /// Whether a process works on a job.
-    pub fn is_claimed(root: &Path, job: &str) -> bool {
-        let file = File::open(root.join(format!("{job}{LOCK}")));
+    /// Whether a process holds the lock of a job.
+    pub fn is_locked(root: &Path, job: &str) -> bool {
+        let file = File::open(root.join(format!("{job}{LOCK_SUFFIX}")));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    /// The name of a job's checkpoint.
-    pub fn checkpoint(job: &str) -> String {
-        format!("{job}{CHECKPOINT}")
+    /// The file name of a job's checkpoint.
+    pub fn checkpoint_name(job: &str) -> String {
+        format!("{job}{CHECKPOINT_SUFFIX}")
     }
 
-    /// Removes a file or folder, all at once; it may be absent.
+    /// Removes a file or folder atomically. It may be absent.
     ///
     /// # Errors
     /// It cannot be removed.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.root.join(name);
         let removed = match (path.is_dir(), path.exists()) {
-            (true, _) => temporary(0o777).tempdir_in(self.parent(&path)?).and_then(|folder| {
-                let away = folder.path().join("removed");
-                fs::rename(&path, away)
+            (true, _) => temporary_file(0o777).tempdir_in(self.create_parent(&path)?).and_then(|folder| {
+                let moved = folder.path().join("removed");
+                fs::rename(&path, moved)
             }),
             (false, true) => fs::remove_file(&path),
             (false, false) => Ok(()),
         };
-        removed.map_err(|e| disk("remove", &path, &e))
+        removed.map_err(|e| io_error("remove", &path, &e))
     }
 
-    /// The directory.
+    /// The path of the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether a file or folder is there, and so complete.
+    /// Whether a file or folder exists, which means that it is complete.
     pub fn has(&self, name: &str) -> bool {
         self.root.join(name).exists()
     }
 
-    /// The bytes of a file.
+    /// Reads a file.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.root.join(name);
-        fs::read(&path)
-            .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))
+        fs::read(&path).map_err(|e| read_error(&path, &e))
     }
 
-    /// Makes a file, or replaces it.
+    /// Writes a file, or replaces it.
     ///
     /// # Errors
-    /// It cannot be written; what was there before is untouched.
+    /// It cannot be written. Then an existing file is unchanged.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, true)
+        self.write_file(name, bytes, true)
     }
 
-    /// Makes a file that is not there.
+    /// Writes a file that must not exist.
     ///
     /// # Errors
-    /// It cannot be written; it is there, and untouched.
+    /// It exists, or cannot be written. Then an existing file is unchanged.
     pub fn write_once(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, false)
+        self.write_file(name, bytes, false)
     }
 
-    fn put(&self, name: &str, bytes: &[u8], replace: bool) -> Result<()> {
+    fn write_file(&self, name: &str, bytes: &[u8], replace: bool) -> Result<()> {
         let path = self.root.join(name);
-        let parent = self.parent(&path)?;
-        let written = temporary(0o666).tempfile_in(parent).and_then(|mut file| {
+        let parent = self.create_parent(&path)?;
+        let written = temporary_file(0o666).tempfile_in(parent).and_then(|mut file| {
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
             if replace {
@@ -161,59 +173,59 @@ impl Store {
             } else {
                 file.persist_noclobber(&path)?
             };
-            sync(parent)
+            sync_directory(parent)
         });
-        written.map_err(|e| disk("write", &path, &e))
+        written.map_err(|e| io_error("write", &path, &e))
     }
 
-    /// Makes a folder with these files in it, all at once.
+    /// Writes a folder with these files (name, bytes) atomically.
     ///
     /// # Errors
-    /// It cannot be written; then it is not there.
+    /// It cannot be written. Then the folder does not exist.
     pub fn write_folder(&self, name: &str, files: &[(String, Vec<u8>)]) -> Result<()> {
         let path = self.root.join(name);
-        let parent = self.parent(&path)?;
-        let written = temporary(0o777).tempdir_in(parent).and_then(|folder| {
+        let parent = self.create_parent(&path)?;
+        let written = temporary_file(0o777).tempdir_in(parent).and_then(|folder| {
             for (name, bytes) in files {
                 let mut file = File::create_new(folder.path().join(name))?;
                 file.write_all(bytes)?;
                 file.sync_all()?;
             }
-            sync(folder.path())?;
+            sync_directory(folder.path())?;
             fs::rename(folder.path(), &path)?;
-            // Renamed away: there is nothing left to remove.
+            // The temporary folder no longer exists: nothing is to be removed on drop.
             let _ = folder.keep();
-            sync(parent)
+            sync_directory(parent)
         });
-        written.map_err(|e| disk("write", &path, &e))
+        written.map_err(|e| io_error("write", &path, &e))
     }
 
-    fn parent<'a>(&self, path: &'a Path) -> Result<&'a Path> {
+    fn create_parent<'a>(&self, path: &'a Path) -> Result<&'a Path> {
         let parent = path.parent().unwrap_or(path);
-        fs::create_dir_all(parent).map_err(|e| disk("make the directory", parent, &e))?;
+        fs::create_dir_all(parent).map_err(|e| io_error("make the directory", parent, &e))?;
         Ok(parent)
     }
 }
 
-/// A job that this process has for itself.
+/// The lock of a job, held by this process until it is dropped.
 #[derive(Debug)]
-pub struct Claim {
+pub struct JobLock {
     /// The lock is held as long as the file is open.
     _file: File,
     path: PathBuf,
 }
 
-impl Drop for Claim {
+impl Drop for JobLock {
     fn drop(&mut self) {
-        // Elsewhere it cannot be told whether a lock is of the file that is there, so that it must stay.
+        // Elsewhere `is_same_file` cannot compare files, so the lock file must stay.
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Whether a lock was free.
-fn free(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
+/// Whether an attempt to lock succeeded. That another process holds the lock is not an error.
+fn acquired(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
     match lock {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -221,47 +233,48 @@ fn free(lock: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
     }
 }
 
-/// Whether an open file is the one that is there.
-fn is_at(file: &File, path: &Path) -> bool {
+/// Whether an open file is the one that the path names.
+fn is_same_file(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let [here, there] = [file.metadata(), fs::metadata(path)].map(|m| m.map(|m| (m.dev(), m.ino())).ok());
-        here.is_some() && here == there
+        let [open, named] = [file.metadata(), fs::metadata(path)].map(|m| m.map(|m| (m.dev(), m.ino())).ok());
+        open.is_some() && open == named
     }
     #[cfg(not(unix))]
     true
 }
 
-/// Removes what killed processes left half-made, and what jobs no longer need. Nobody else works in the directory.
-fn sweep(folder: &Path) -> Result<()> {
-    let entries = fs::read_dir(folder).map_err(|e| disk("list", folder, &e))?;
+/// Removes temporary files, lock files and the checkpoints of finished jobs. The caller holds the directory exclusively.
+fn clean_up(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| io_error("list", folder, &e))?;
     for entry in entries {
-        let entry = entry.map_err(|e| disk("list", folder, &e))?;
+        let entry = entry.map_err(|e| io_error("list", folder, &e))?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
-        let done = |job: &str| path.with_file_name(format!("{job}.json")).exists();
-        let old = name.ends_with(LOCK) || name.strip_suffix(CHECKPOINT).is_some_and(done);
-        let removed = match (name.starts_with(TEMPORARY), is_folder) {
+        let is_done = |job: &str| path.with_file_name(format!("{job}.json")).exists();
+        let is_obsolete =
+            name.ends_with(LOCK_SUFFIX) || name.strip_suffix(CHECKPOINT_SUFFIX).is_some_and(is_done);
+        let removed = match (name.starts_with(TEMPORARY_PREFIX), is_folder) {
             (true, true) => fs::remove_dir_all(&path),
             (true, false) => fs::remove_file(&path),
-            (false, false) if old => fs::remove_file(&path),
+            (false, false) if is_obsolete => fs::remove_file(&path),
             (false, true) => {
-                sweep(&path)?;
+                clean_up(&path)?;
                 Ok(())
             }
             (false, false) => Ok(()),
         };
-        removed.map_err(|e| disk("remove", &path, &e))?;
+        removed.map_err(|e| io_error("remove", &path, &e))?;
     }
     Ok(())
 }
 
-/// A temporary name with the permissions of ordinary files, less the user's mask.
-fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
+/// Makes temporary files with the permissions of ordinary files: `mode` without the bits of the user's umask.
+fn temporary_file(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(TEMPORARY_PREFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
@@ -269,8 +282,8 @@ fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Flushes a directory, so that a rename in it survives a power cut; where directories cannot be opened there is
-/// nothing to flush.
-fn sync(folder: &Path) -> std::io::Result<()> {
+/// Flushes a directory, so that a rename in it survives a power failure. Does nothing where directories cannot be
+/// opened.
+fn sync_directory(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -1,11 +1,9 @@
-//! What a run prints when it is done.
+//! The summary of a run as text for a terminal.
 
-use crate::schema::{Fit, Summary};
-use crate::study::METRICS;
-use crate::study::analysis::Study;
+use crate::schema::{Fit, LAYER_STATISTICS, StudySummary, Summary, simplex_name};
 use std::fmt::Write;
 
-/// The summary as a short table.
+/// The summary as tables: minima, and the segments and bars of each fit; or the correlations of a study.
 pub fn summary(summary: &Summary) -> String {
     let mut out = String::new();
     if let Some(study) = &summary.study {
@@ -30,15 +28,16 @@ pub fn summary(summary: &Summary) -> String {
     out
 }
 
-/// The paper's two metrics against accuracy; the report has the others.
-fn write_study(out: &mut String, study: &Study) {
+/// The correlations of the paper's two statistics. The report has all.
+fn write_study(out: &mut String, study: &StudySummary) {
     let _ = writeln!(
         out,
         "{:<22} {:<12} {:<20} {:>22} {:>9} {:>9} {:>13}",
-        "metric", "layer", "against", "Pearson [95 %]", "p (Holm)", "Spearman", "within sizes"
+        "statistic", "layer", "target", "Pearson [95 %]", "p (Holm)", "Spearman", "within sizes"
     );
-    for c in study.correlations.iter().filter(|c| METRICS[..2].iter().any(|m| m.name == c.metric)) {
-        let digits = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
+    let is_of_paper = |name: &str| LAYER_STATISTICS[..2].iter().any(|statistic| statistic.name == name);
+    for c in study.correlations.iter().filter(|c| is_of_paper(&c.metric)) {
+        let three_decimals = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
         let interval = c.pearson.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
         let _ = writeln!(
             out,
@@ -46,16 +45,16 @@ fn write_study(out: &mut String, study: &Study) {
             c.metric,
             c.layer,
             c.target.title(),
-            format!("{}{interval}", digits(c.pearson.value)),
+            format!("{}{interval}", three_decimals(c.pearson.value)),
             c.pearson.p_holm.map_or("-".to_owned(), |p| rounded(p, 2)),
-            digits(c.spearman.value),
-            digits(c.within_sizes.value),
+            three_decimals(c.spearman.value),
+            three_decimals(c.within_sizes.value),
         );
     }
     let _ = writeln!(
         out,
-        "\n{} networks at their ends; p after Holm's correction for {} comparisons; within sizes: Pearson's of what is left \
-         after the mean of each training-set size is taken from both",
+        "\n{} trained networks; p-values are corrected for {} comparisons (Holm); within sizes: Pearson's coefficient \
+         after the mean of each training-set size is subtracted from both columns",
         study.networks.len(),
         study.comparisons
     );
@@ -68,24 +67,24 @@ fn write_fit(out: &mut String, fit: &Fit) {
         fit.name, fit.sampling, fit.depth, fit.centres
     );
     if !fit.segments.is_empty() {
-        let _ = writeln!(out, "triangle    birth h1    death h2      length   true birth within");
+        let _ = writeln!(out, "triangle    birth h1    death h2      length   birth [lower bound, found]");
         for s in &fit.segments {
             let _ = writeln!(
                 out,
                 "{:<8} {:>11} {:>11} {:>11}   [{}, {}]{}",
-                dashes(&s.triangle),
+                simplex_name(&s.triangle),
                 number(Some(s.birth)),
                 number(Some(s.death)),
                 number(Some(s.death - s.birth)),
                 number(Some(s.birth_lower)),
                 number(Some(s.birth_upper)),
-                if s.within_slack { "  length within this slack" } else { "" }
+                if s.within_slack { "  within slack" } else { "" }
             );
         }
     }
     let _ = writeln!(out, "index       birth       death      length   simplices");
     for bar in &fit.bars {
-        let death = bar.death_simplex.as_deref().map_or("never".to_owned(), dashes);
+        let death = bar.death_simplex.as_deref().map_or("never".to_owned(), simplex_name);
         let _ = writeln!(
             out,
             "{:<5} {:>11} {:>11} {:>11}   {} to {death}",
@@ -93,7 +92,7 @@ fn write_fit(out: &mut String, fit: &Fit) {
             number(Some(bar.birth)),
             bar.death.map_or("inf".to_owned(), |d| number(Some(d))),
             bar.death.map_or("inf".to_owned(), |d| number(Some(d - bar.birth))),
-            dashes(&bar.birth_simplex)
+            simplex_name(&bar.birth_simplex)
         );
     }
     let _ = writeln!(
@@ -105,16 +104,12 @@ fn write_fit(out: &mut String, fit: &Fit) {
     );
 }
 
-fn dashes(vertices: &[u32]) -> String {
-    vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
-}
-
-/// Five significant digits.
+/// Five significant digits; a dash for no value.
 fn number(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), |x| rounded(x, 5))
 }
 
-/// So many significant digits, at least one.
+/// `digits` significant digits, at least one, in ASCII.
 pub fn rounded(x: f64, digits: usize) -> String {
     if x == 0.0 {
         return "0".to_owned();

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use valleys::error::Result;
-use valleys::store::Store;
+use valleys::store::{IdentityFile, Store};
 
 const NEW: &[u8] = &[2; 9000];
 
@@ -27,8 +27,9 @@ fn main() -> ExitCode {
 }
 
 fn commit(root: &std::path::Path) -> Result<()> {
-    let store = Store::open(root, &[("config.toml", "seed = 1\n", "")])?;
-    let Some(_claim) = store.claim("job")? else { return Ok(()) };
+    let config = IdentityFile { name: "config.toml", text: "seed = 1\n", conflict: "" };
+    let store = Store::open(root, &[config])?;
+    let Some(_lock) = store.lock_job("job")? else { return Ok(()) };
     store.write("job.checkpoint", NEW)?;
     if !store.has("job") {
         let files = ["a", "b"].map(|name| (name.to_owned(), NEW.to_vec()));

@@ -2,7 +2,7 @@
 
 use super::{json, memory, print};
 use crate::barcode::{self, Bar, Barcode, Limits, Space, Wanted};
-use crate::error::{CliError, ErrorKind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::formats::{self, Array, Numbers, Points, Segment, Source, diagram_csv, from_core};
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
@@ -309,5 +309,5 @@ fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
         eprintln!("valleys: {} bars, of which the {DRAWN} longest are drawn", bars.len());
     }
     let bars: Vec<_> = longest.into_iter().map(|bar| (bar.index, bar.interval())).collect();
-    std::fs::write(path, report::bars_svg(&bars)).map_err(|e| disk("write", path, &e))
+    std::fs::write(path, report::bars_svg(&bars)).map_err(|e| io_error("write", path, &e))
 }

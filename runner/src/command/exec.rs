@@ -1,4 +1,4 @@
-//! `valleys exec`: jobs by name.
+//! `valleys exec`: runs jobs by name.
 
 use crate::error::{CliError, ErrorKind, Result};
 use crate::run::{self, Options, Stop};
@@ -6,63 +6,63 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Flags of `exec`.
+/// Flags of `valleys exec`.
 #[derive(Args, Clone, Debug)]
-pub struct Exec {
-    /// The run directory: one with a config.toml.
+pub struct ExecArgs {
+    /// Run directory. It must contain config.toml.
     directory: PathBuf,
-    /// Jobs, as `plan` and `status` name them: minima/0, uniform-1/0-1, networks/20-0; `report` comes last, when all are
-    /// done.
+    /// Names of jobs: minima/0, uniform-1/0-1, networks/20-0. The job `report` needs all others.
     #[arg(required = true)]
     jobs: Vec<String>,
     #[command(flatten)]
-    how: How,
+    job_args: JobArgs,
 }
 
-/// Flags of everything that does jobs.
+/// Flags of the commands that run jobs.
 #[derive(Args, Clone, Debug, Default)]
-pub struct How {
-    /// Jobs side by side, on a GPU in the same dispatches; no result depends on it.
+pub struct JobArgs {
+    /// Jobs that run at the same time, on a GPU in the same dispatches; by default one per core, on a hardware GPU eight.
+    /// No result depends on it.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
-    /// The GPU, where the backend is one: its number in `valleys devices` or a part of its name.
+    /// GPU to use if the backend is a GPU: its number in `valleys devices`, or a part of its name.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Stop at a checkpoint after this time, with exit code 75: 90, 50m, 3h50m.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Stop at a checkpoint after this time, with exit code 75: 90 (seconds), 50m, 3h50m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     max_time: Option<Duration>,
-    /// Seconds between two checkpoints of a job.
-    #[arg(long, value_name = "SECONDS", value_parser = time, default_value = "30")]
+    /// Time between two checkpoints of a job, in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = parse_time, default_value = "30")]
     checkpoint: Option<Duration>,
 }
 
-impl How {
-    /// As the library takes them; from now on signals stop at a checkpoint.
+impl JobArgs {
+    /// The options of the library. From this call on, SIGTERM, SIGINT and SIGUSR1 stop jobs at a checkpoint.
     ///
     /// # Errors
-    /// No threads; signals that cannot be caught.
+    /// The number of threads is 0; the signal handlers cannot be installed.
     pub fn options(&self) -> Result<Options> {
         if self.threads == Some(0) {
             return Err(CliError::new(ErrorKind::Usage, "--threads is 0, but must be at least 1"));
         }
-        let mut stop = Stop::default().at_signals()?;
-        stop = self.checkpoint.map_or(stop.clone(), |interval| stop.every(interval));
+        let mut stop = Stop::default().on_signals()?;
+        stop = self.checkpoint.map_or(stop.clone(), |time| stop.checkpoint_every(time));
         stop = self.max_time.map_or(stop.clone(), |time| stop.after(time));
         Ok(Options { out: None, threads: self.threads, quiet: false, device: self.device.clone(), stop })
     }
 }
 
-/// Does the jobs.
+/// Runs the jobs.
 ///
 /// # Errors
-/// See [`run::exec`].
-pub fn run(args: &Exec) -> Result<()> {
-    run::exec(&args.directory, &args.jobs, &args.how.options()?)
+/// Those of [`run::exec`].
+pub fn run(args: &ExecArgs) -> Result<()> {
+    run::exec(&args.directory, &args.jobs, &args.job_args.options()?)
 }
 
-/// `90` seconds, `1.5`, `50m`, `3h50m10s`.
-fn time(text: &str) -> std::result::Result<Duration, String> {
-    let wrong = || format!("a time such as 90, 50m or 3h50m expected, not {text:?}");
+/// Parses a time: `90` or `1.5` (seconds), `50m`, `3h50m10s`.
+fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+    let malformed = || format!("expected a time such as 90, 50m or 3h50m, not {text:?}");
     let (mut seconds, mut number) = (0.0, String::new());
     for c in text.chars().chain(std::iter::once('s')) {
         let unit = match c {
@@ -73,14 +73,14 @@ fn time(text: &str) -> std::result::Result<Duration, String> {
             'h' => 3600.0,
             'm' => 60.0,
             's' => 1.0,
-            _ => return Err(wrong()),
+            _ => return Err(malformed()),
         };
         if !number.is_empty() {
-            seconds += unit * number.parse::<f64>().map_err(|_| wrong())?;
+            seconds += unit * number.parse::<f64>().map_err(|_| malformed())?;
             number.clear();
         } else if c != 's' || text.is_empty() {
-            return Err(wrong());
+            return Err(malformed());
         }
     }
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+    Duration::try_from_secs_f64(seconds).map_err(|_| malformed())
 }

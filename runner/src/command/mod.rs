@@ -1,4 +1,4 @@
-//! Commands of the command line that are one answer to one input: their flags, what they print.
+//! The commands of the command line: their flags, and what they print.
 
 pub mod barcode;
 pub mod bench;
@@ -11,21 +11,26 @@ pub mod status;
 pub mod summary;
 pub mod weights;
 
-use crate::error::{Result, disk};
+use crate::error::{Result, io_error};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-/// Writes to stdout. A reader that has gone away has seen enough: that is no failure.
-fn print(text: &str) -> Result<()> {
+/// Writes to stdout. A reader that closed the pipe is not an error.
+///
+/// # Errors
+/// The text cannot be written.
+pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(disk("write", Path::new("standard output"), &e)),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(io_error("write", Path::new("standard output"), &e))
+        }
         _ => Ok(()),
     }
 }
 
-/// One JSON document, one line; every number reads back to the same bits.
+/// A JSON document as one line. Every number reads back to the same bits.
 fn json(document: &impl Serialize) -> String {
     let text = serde_json::to_string(document);
     text.expect("documents have string keys and finite numbers") + "\n"

@@ -1,48 +1,48 @@
-//! `valleys plan`: what a run will take, and the same run as a workflow of an engine.
+//! `valleys plan`: the cost of a run, and its jobs as a workflow.
 
 use super::memory::available;
 use super::{json, print};
 use crate::config::Config;
 use crate::error::Result;
 use crate::gpu;
-use crate::plan::estimate::Part;
+use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
 use crate::run;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Which configuration.
+/// Flags that choose a configuration.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Chosen {
+pub struct ConfigArgs {
     /// Configuration file (TOML).
     config: Option<PathBuf>,
-    /// A preset instead of a file.
+    /// Preset to use instead of a file.
     #[arg(long)]
     preset: Option<String>,
-    /// Change a key of the configuration: --set minima.count=3. May be repeated.
+    /// Override a key of the configuration, such as --set minima.count=3. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Directory of the data set's files: the same as --set data.dir=DIR.
+    /// Directory of the data files: the same as --set data.dir=DIR.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// What trains and measures networks: a GPU if there is hardware (auto), the processor, or a GPU.
+    /// What trains and evaluates networks: the CPU, a GPU, or a GPU only if there is one in hardware (auto).
     #[arg(long, value_enum)]
     backend: Option<gpu::BackendOption>,
 }
 
-impl Chosen {
-    /// The configuration and its name.
+impl ConfigArgs {
+    /// The configuration and its name: the preset, or the file name without ending.
     ///
     /// # Errors
-    /// See [`Config::load`].
+    /// Those of [`Config::load`].
     pub fn load(&self) -> Result<(Config, String)> {
-        // Quoted as TOML has it, whatever the name holds.
-        let quoted = |dir: &String| format!("data.dir={}", toml::Value::String(dir.clone()));
+        // A TOML string, whatever characters the name has.
+        let data_dir = |dir: &String| format!("data.dir={}", toml::Value::String(dir.clone()));
         let overrides: Vec<String> =
-            self.overrides.iter().cloned().chain(self.data.as_ref().map(quoted)).collect();
+            self.overrides.iter().cloned().chain(self.data.as_ref().map(data_dir)).collect();
         let mut config = Config::load(self.config.as_deref(), self.preset.as_deref(), &overrides)?;
-        if let Some(wanted) = self.backend {
-            config.backend = wanted.backend();
+        if let Some(backend) = self.backend {
+            config.backend = backend.backend();
         }
         let stem =
             |path: &PathBuf| path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
@@ -51,21 +51,21 @@ impl Chosen {
     }
 }
 
-/// Flags of `plan`.
+/// Flags of `valleys plan`.
 #[derive(Args, Clone, Debug)]
-pub struct Plan {
+pub struct PlanArgs {
     #[command(flatten)]
-    chosen: Chosen,
-    /// What is printed.
+    config: ConfigArgs,
+    /// Format of the output: the estimate as a table or as JSON, or the jobs as a Snakefile or as a makefile.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// Run directory of the workflow; by default as `run` names it.
+    /// Run directory; by default the one of `valleys run`.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Jobs that the estimated time is for side by side; by default as many as there are cores.
+    /// Jobs that run at the same time, for the estimate; by default one per core.
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
-    /// Jobs of one task of the engine.
+    /// Jobs of a task of the workflow.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     chunk: u32,
 }
@@ -82,13 +82,13 @@ enum Format {
 /// Prints the plan.
 ///
 /// # Errors
-/// A wrong configuration; more memory or disk than there is.
-pub fn run(args: &Plan) -> Result<()> {
-    let (config, name) = args.chosen.load()?;
+/// The configuration is wrong; the run needs more memory or disk than is available.
+pub fn run(args: &PlanArgs) -> Result<()> {
+    let (config, name) = args.config.load()?;
     let (problem, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
     let levels = run::levels(&config);
-    let threads =
-        args.threads.or(std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1).max(1);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = args.threads.unwrap_or(cores).max(1);
     let estimate = plan::estimate(&config, &*problem, &levels, &directory, threads, available())?;
     let tasks = plan::tasks(&levels, args.chunk as usize);
     let workflow =
@@ -105,19 +105,19 @@ pub fn run(args: &Plan) -> Result<()> {
 
 fn table(estimate: &Estimate) -> String {
     let mut text = format!("{:<10} {:>8} {:>14} {:>12} {:>12}\n", "kind", "jobs", "steps", "points", "time");
-    for Part { kind, jobs, steps, points, seconds } in &estimate.kinds {
+    for KindEstimate { kind, jobs, steps, points, seconds } in &estimate.kinds {
         text += &format!("{kind:<10} {jobs:>8} {steps:>14} {points:>12} {:>12}\n", time(*seconds));
     }
     let gigabytes = |bytes: u64| format!("{:.3} GB", bytes as f64 / 1e9);
     let free = estimate.disk_free.map_or("unknown".to_owned(), gigabytes);
-    let moved = estimate.gpu_step_bytes.map_or(String::new(), |bytes| {
-        format!("a step on a GPU that keeps nothing in a cache moves {}\n", gigabytes(bytes))
+    let traffic = estimate.gpu_step_bytes.map_or(String::new(), |bytes| {
+        format!("memory traffic of a step on a GPU, without caches: {}\n", gigabytes(bytes))
     });
     text + &format!(
-        "{} jobs, {} of one core, {} with {} side by side\nmemory {}, available {}\ndisk {}, free {free}\n\
-         {moved}times: {}\nrun directory {}\n",
+        "{} jobs: {} on one thread, {} on {}\nmemory: {} needed, {} available\ndisk: {} needed, {free} free\n\
+         {traffic}times: {}\nrun directory: {}\n",
         estimate.jobs,
-        time(estimate.kinds.iter().map(|part| part.seconds).sum()),
+        time(estimate.kinds.iter().map(|of_kind| of_kind.seconds).sum()),
         time(estimate.seconds),
         estimate.threads,
         gigabytes(estimate.memory_bytes),
@@ -128,7 +128,7 @@ fn table(estimate: &Estimate) -> String {
     )
 }
 
-/// `12 s`, `3.4 min`, `5.6 h`.
+/// A time as `12.0 s`, `3.4 min` or `5.6 h`.
 fn time(seconds: f64) -> String {
     match seconds {
         s if s < 100.0 => format!("{s:.1} s"),

@@ -1,50 +1,49 @@
-//! `valleys status`: how far a run is.
+//! `valleys status`: the progress of a run.
 
 use super::{json, print};
 use crate::error::Result;
-use crate::run::{self, Count};
+use crate::run::{self, JobCounts};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Between two looks.
-const EVERY: Duration = Duration::from_secs(1);
+/// Time between two updates of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Flags of `status`.
+/// Moves the cursor of a terminal to the top left corner and clears the screen below it.
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+/// Flags of `valleys status`.
 #[derive(Args, Clone, Debug)]
-pub struct Status {
-    /// The run directory.
+pub struct StatusArgs {
+    /// Run directory.
     directory: PathBuf,
-    /// Look again every second, until nothing is running or left.
+    /// Update every second until no job is running or left.
     #[arg(long)]
     watch: bool,
-    /// Print one JSON document on stdout (with --watch, one a line).
+    /// Print one JSON document, with --watch one per line.
     #[arg(long)]
     json: bool,
 }
 
-/// Prints how far a run is.
+/// Prints the progress of a run.
 ///
 /// # Errors
-/// No run directory.
-pub fn run(args: &Status) -> Result<()> {
+/// The directory is not a run directory.
+pub fn run(args: &StatusArgs) -> Result<()> {
     loop {
         let status = run::status(&args.directory)?;
-        let text = match (args.json, args.watch) {
+        let is_screen = args.watch && std::io::stdout().is_terminal();
+        print(&match (args.json, is_screen) {
             (true, _) => json(&status),
-            (false, watch) => {
-                // Home, and away with what was there.
-                let clear = if watch && std::io::stdout().is_terminal() { "\x1b[H\x1b[J" } else { "" };
-                format!("{clear}{}", table(&status))
-            }
-        };
-        print(&text)?;
-        let ended = status.all.running + status.all.left == 0;
-        if !args.watch || ended {
+            (false, true) => format!("{CLEAR}{}", table(&status)),
+            (false, false) => table(&status),
+        })?;
+        if !args.watch || status.all.running + status.all.left == 0 {
             return Ok(());
         }
-        std::thread::sleep(EVERY);
+        std::thread::sleep(WATCH_INTERVAL);
     }
 }
 
@@ -53,15 +52,19 @@ fn table(status: &run::Status) -> String {
         "{:<10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n",
         "kind", "jobs", "done", "running", "failed", "skipped", "left"
     );
-    let mut row = |name: &str, c: &Count| {
+    let mut row = |name: &str, c: &JobCounts| {
         text += &format!(
             "{name:<10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n",
             c.jobs, c.done, c.running, c.failed, c.skipped, c.left
         );
     };
-    status.kinds.iter().for_each(|(name, count)| row(name, count));
+    status.kinds.iter().for_each(|(name, counts)| row(name, counts));
     row("all", &status.all);
-    text += if status.report { "summary and report are there\n" } else { "no report yet\n" };
+    text += if status.report {
+        "summary.json and report.html are written\n"
+    } else {
+        "summary.json and report.html are not written yet\n"
+    };
     status.at_work.iter().for_each(|job| text += &format!("running {job}\n"));
     status.failures.iter().for_each(|failed| text += &format!("failed {}: {}\n", failed.job, failed.what));
     text

@@ -1,7 +1,7 @@
 //! `valleys weights`: topology of the weights of checkpoints, layer by layer.
 
 use super::{json, print};
-use crate::error::{CliError, ErrorKind, Result, disk};
+use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::report;
 use crate::weights::choice::Choice;
 use crate::weights::file::natural;
@@ -87,7 +87,7 @@ pub fn run(args: &Weights) -> Result<()> {
     if let Some(page) = &args.html {
         let text = report::weights::page(&read, args.metric == Metric::Cosine);
         let text = text.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
-        std::fs::write(page, text).map_err(|e| disk("write", page, &e))?;
+        std::fs::write(page, text).map_err(|e| io_error("write", page, &e))?;
     }
     print(&match read.as_slice() {
         [one] if args.json => json(one),

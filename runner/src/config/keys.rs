@@ -1,10 +1,10 @@
-//! The keys of a configuration: what each means, overrides, "did you mean".
+//! The keys of a configuration: help texts, overrides, names of the previous version, "did you mean".
 
 use crate::error::{CliError, ErrorKind, Result};
-use crate::say::say;
+use crate::stderr;
 use toml::{Table, Value};
 
-/// Keys of the version before and their names now.
+/// Keys of the previous version with their current names.
 const RENAMED: &[(&str, &str)] = &[
     ("fit.across", "fit.tangent_removal"),
     ("tight.depth", "second_fit.depth"),
@@ -13,96 +13,155 @@ const RENAMED: &[(&str, &str)] = &[
     ("converge.efforts", "convergence.epoch_multipliers"),
 ];
 
-/// Every key with its meaning, in the order of a file.
+/// Every key with its help text, in the order of a file.
 pub const KEYS: &[(&str, &str)] = &[
     (
         "network",
-        "mlp:64-32-32-10 (any widths, ReLU), lenet5, resnet20 (any 6n + 2), wrn56-2 (times 2 channels), either with -ns for no shortcuts; or an objective with known answers: himmelblau, muller-brown, three-well-ring, liftable-ring, quadratic, each with :DIM for more variables",
+        "Network to train: mlp:64-32-10 (layer widths, with ReLU), lenet5, resnet20 (any depth 6n + 2) or wrn56-2 (2 times \
+         as wide), the last two also with -ns (no shortcuts). Or a function with known critical values: himmelblau, \
+         muller-brown, three-well-ring, liftable-ring, quadratic, each also with :DIM (number of variables).",
     ),
     (
         "dataset",
-        "digits, breast-cancer (embedded), fashion-mnist, cifar-10 (official files in data.dir); none for an objective with known answers",
+        "Data set of the network: digits or breast-cancer (embedded), fashion-mnist or cifar-10 (official files in \
+         data.dir). Not for a function.",
     ),
-    ("backend", "what trains and measures networks: \"cpu\" or \"gpu\"; run --backend sets it"),
-    ("seed", "of all random numbers"),
-    ("index", "highest index of the barcode: 1 needs triangles, r needs simplices of r + 2 minima"),
+    (
+        "backend",
+        "What trains and evaluates networks: \"cpu\", \"gpu\", or \"reference\" (plain kernels on the CPU, slow). run \
+         --backend overrides it.",
+    ),
+    ("seed", "Seed of all random numbers, 0 or above."),
+    (
+        "index",
+        "Highest index of the barcode, 0 to 6: 0 needs curves, 1 needs triangles, r needs simplices of r + 2 minima.",
+    ),
     (
         "gpu.paths",
-        "faster kernels of a GPU whose results differ by rounding: \"winograd2\" or \"winograd4\" (Winograd convolutions), \"f16\" (activations of 16 bits), \"no-subgroups\"; [] for none",
+        "GPU algorithms whose results differ by rounding: \"winograd2\" or \"winograd4\" (Winograd convolution), \
+         \"f16\" (activations stored as f16), \"no-subgroups\"; [] for none.",
     ),
-    ("data.dir", "directory of the files of fashion-mnist or cifar-10, .gz or not"),
-    ("data.limit", "training samples; 0 for all"),
+    (
+        "data.dir",
+        "Directory of the files of fashion-mnist or cifar-10, compressed with gzip or not. run --data overrides it.",
+    ),
+    ("data.limit", "Number of training samples; 0 for all."),
     (
         "data.take",
-        "which, where there is a limit: \"stratified\", of every class the same share by seed, or the \"first\"",
+        "Which samples data.limit selects: \"stratified\" (the same share of every class, drawn with the seed) or \
+         \"first\" (in file order).",
     ),
-    ("data.mean", "of each channel, or one for all, in the place of the usual ones"),
-    ("data.std", "likewise the standard deviations"),
-    ("minima.count", "networks to train, 1 to 64"),
-    ("minima.epochs", "passes over the training data for each minimum"),
+    (
+        "data.mean",
+        "Mean of the normalisation, a list of one number or of one for each channel; by default that of the data set.",
+    ),
+    (
+        "data.std",
+        "Standard deviation of the normalisation, above 0, a list like data.mean; by default that of the data set.",
+    ),
+    ("minima.count", "Number of minima to train, 1 to 64."),
+    ("minima.epochs", "Epochs (passes over the training samples) of each minimum, at least 1."),
     (
         "minima.group",
-        "connect only minima of the same group of so many: replicates in one run; 0 connects all",
+        "Connect only minima of the same group of this size: 3 connects 0-1-2, 3-4-5, and so on; 0 connects all.",
     ),
-    ("minima.files", "checkpoints (safetensors) in the place of training, one for each minimum; [] to train"),
-    ("curves.epochs", "for each curve; 0 leaves the straight segment"),
-    ("triangles.epochs", "for each triangle and each higher simplex; 0 leaves the initial centre"),
+    ("minima.files", "Checkpoints (safetensors) to use as minima, one for each; [] trains the minima."),
+    ("curves.epochs", "Epochs of each curve; 0 leaves the straight segment."),
+    (
+        "triangles.epochs",
+        "Epochs of each triangle and of each simplex of higher rank; 0 leaves the initial control point.",
+    ),
     (
         "triangles.centres",
-        "\"fixed\": only the inside moves; \"trainable\": the edges' control points move too, as private copies",
+        "Which control points a triangle trains: \"fixed\", only the interior ones; \"trainable\", also private copies \
+         of those of its edges.",
     ),
-    ("train.batch", "samples of a step"),
-    ("train.learning_rate", "base rate; constant for half of the epochs, then falling to a hundredth"),
-    ("train.momentum", "of stochastic gradient descent"),
-    ("train.weight_decay", "added to the gradient at the mixed point, never to the reported loss"),
+    ("train.batch", "Samples of a step, 1 to 1048576."),
+    (
+        "train.learning_rate",
+        "Base learning rate, above 0: constant for half of the epochs, then decreasing linearly to a hundredth.",
+    ),
+    ("train.momentum", "Momentum of stochastic gradient descent, 0 to below 1."),
+    (
+        "train.weight_decay",
+        "Weight decay, 0 or above, at the point where the gradient is evaluated; never part of a reported loss.",
+    ),
     (
         "train.augment",
-        "of images in training only: \"crop-flip\" shifts by up to 4 pixels and mirrors; \"none\"",
+        "Augmentation of training images: \"crop-flip\" shifts by up to 4 pixels and flips horizontally; \"none\".",
     ),
     (
         "lattice.n",
-        "intervals on an edge of the lattice where losses are measured; a multiple of 6 has all control points",
+        "Intervals on an edge of the lattice where losses are evaluated, 1 to 10000; multiples of 6 include all control \
+         points of triangles of depth 1.",
     ),
-    ("fit.sampling", "\"uniform\": the paper; \"peak\": t is drawn more often where the loss is high"),
-    ("fit.depth", "of the maps: 1 (the paper) has one bend in a curve, 2 three, 3 seven"),
+    (
+        "fit.sampling",
+        "How the point t of a step is drawn: \"uniform\" (the paper) or \"peak\" (more often where the loss is large).",
+    ),
+    (
+        "fit.depth",
+        "Depth of the maps, 1 to 3: a curve of depth 1 (the paper) has one bend, of depth 2 three, of depth 3 seven.",
+    ),
     (
         "fit.tangent_removal",
-        "share of the gradient along the simplex that peak sampling leaves out: 1 keeps control points from sliding off a ridge, 0 is plain",
+        "Share of the gradient along the simplex that peak sampling removes, 0 to 1: with 1, control points do not slide \
+         off a ridge.",
     ),
     (
         "fit.perturbation",
-        "standard deviation of a seeded displacement of new centres, for objectives whose straight start is stationary",
+        "Standard deviation of a random displacement of new control points, 0 or above, for losses where the straight \
+         simplex is a stationary point.",
     ),
     (
         "second_fit.depth",
-        "a second fit beside the main one, with peak sampling and maps of this depth; 0 for none",
+        "Depth of a second fit with peak sampling, beside the main fit, 1 to 3; 0 for no second fit.",
     ),
-    ("second_fit.epoch_multiplier", "how many times the epochs of the main fit it takes"),
-    ("convergence.depth", "compares uniform and peak sampling at depths 1 to this; 0 for no comparison"),
-    ("convergence.epoch_multipliers", "at so many times the epochs of the main fit"),
+    (
+        "second_fit.epoch_multiplier",
+        "Epochs of the second fit, as a multiple of those of the main fit, 1 to 1000.",
+    ),
+    (
+        "convergence.depth",
+        "Compare uniform and peak sampling at depths 1 to this depth, at most 3; 0 for no comparison.",
+    ),
+    (
+        "convergence.epoch_multipliers",
+        "Epochs of the compared fits, a list of multiples of those of the main fit, each 1 to 1000.",
+    ),
     (
         "study.sizes",
-        "a study of weights in the place of all the above: networks with so many training samples, minima.epochs at a constant rate; [] for none",
+        "A study of weights instead of minima, curves and triangles: train networks on these numbers of samples for \
+         minima.epochs epochs at a constant learning rate; [] for no study.",
     ),
-    ("study.seeds", "networks of each size: other samples, initial weights, order"),
-    ("study.early", "measurements inside the first epoch; then one after every epoch"),
+    (
+        "study.seeds",
+        "Networks of each size, 1 to 1000, with different samples, initial weights and sample orders.",
+    ),
+    (
+        "study.early",
+        "Measurements of a network in its first epoch, 1 to 1000; then it is measured after every epoch.",
+    ),
 ];
 
-/// Sets `key=value` in a table; the value is TOML, or a word.
-pub fn set(table: &mut Table, text: &str) -> Result<()> {
+/// Sets `key=value` in a table. The value is TOML, or else a string.
+///
+/// # Errors
+/// There is no `=`, or the key is unknown.
+pub fn set_override(table: &mut Table, text: &str) -> Result<()> {
     let Some((key, value)) = text.split_once('=') else {
         return Err(CliError::new(ErrorKind::Usage, format!("--set {text}: key=value expected")));
     };
-    let (key, value) = (current(key.trim()), value.trim());
-    known(key)?;
+    let (key, value) = (current_name(key.trim()), value.trim());
+    check_known(key)?;
     let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
-    insert(table, key, value);
+    insert_value(table, key, value);
     Ok(())
 }
 
 /// Sets a key, `section.name` or `name`, in a table.
-fn insert(table: &mut Table, key: &str, value: Value) {
+fn insert_value(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => _ = table.insert(key.to_owned(), value),
         Some((section, name)) => {
@@ -114,33 +173,33 @@ fn insert(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-/// The current name of a key; an old name is accepted with a warning.
-fn current(key: &str) -> &str {
+/// The current name of a key. Prints a warning if the key has the name of the previous version.
+fn current_name(key: &str) -> &str {
     let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == key) else { return key };
-    say(format_args!(
+    stderr::print_line(format_args!(
         "warning: the key {old} is now {new}; the old name will be removed in the next version"
     ));
     new
 }
 
-/// Moves the values of old keys to their current names, with a warning for each.
+/// Moves the values of keys of the previous version to their current names, with a warning for each.
 ///
 /// # Errors
-/// Both names of a key are there.
-pub fn rename(table: &mut Table) -> Result<()> {
+/// Both names of a key are present.
+pub fn rename_old_keys(table: &mut Table) -> Result<()> {
     for (old, new) in RENAMED {
         let (section, name) = old.split_once('.').expect("every renamed key has a section");
-        let Some(of_section) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
-        let Some(value) = of_section.remove(name) else { continue };
-        if of_section.is_empty() {
+        let Some(old_section) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
+        let Some(value) = old_section.remove(name) else { continue };
+        if old_section.is_empty() {
             table.remove(section);
         }
-        let (section, name) = new.split_once('.').expect("every key it is renamed to has a section");
-        if table.get(section).and_then(Value::as_table).is_some_and(|there| there.contains_key(name)) {
+        let (section, name) = new.split_once('.').expect("the new name has a section");
+        if table.get(section).and_then(Value::as_table).is_some_and(|keys| keys.contains_key(name)) {
             let message = format!("{old} and {new} are the same key; remove {old}");
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
-        insert(table, current(old), value);
+        insert_value(table, current_name(old), value);
     }
     let paths = table.get_mut("gpu").and_then(|gpu| gpu.get_mut("paths")).and_then(Value::as_array_mut);
     for path in paths.into_iter().flatten() {
@@ -151,19 +210,24 @@ pub fn rename(table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Every key of a table is a known one.
-pub fn check(table: &Table) -> Result<()> {
+/// Checks that every key of a table is known.
+///
+/// # Errors
+/// A key is not, with the nearest known one.
+pub fn check_names(table: &Table) -> Result<()> {
     for (name, value) in table {
         match value {
-            Value::Table(section) => section.keys().try_for_each(|key| known(&format!("{name}.{key}")))?,
-            _ => known(name)?,
+            Value::Table(section) => {
+                section.keys().try_for_each(|key| check_known(&format!("{name}.{key}")))?;
+            }
+            _ => check_known(name)?,
         }
     }
     Ok(())
 }
 
-/// As many minima as there are files of them, unless their number is given.
-pub fn count_files(table: &mut Table) {
+/// Sets `minima.count` to the number of `minima.files`, unless it is present.
+pub fn default_minima_count(table: &mut Table) {
     if let Some(minima) = table.get_mut("minima").and_then(Value::as_table_mut) {
         let files = minima.get("files").and_then(Value::as_array).map_or(0, Vec::len);
         if files > 0 && !minima.contains_key("count") {
@@ -172,9 +236,9 @@ pub fn count_files(table: &mut Table) {
     }
 }
 
-/// Puts the values of `over` in the place of those of `table`.
-pub fn merge(table: &mut Table, over: Table) {
-    for (key, value) in over {
+/// Overwrites the values of `table` by those of `overrides`, key by key.
+pub fn merge(table: &mut Table, overrides: Table) {
+    for (key, value) in overrides {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
             (_, value) => _ = table.insert(key, value),
@@ -182,7 +246,7 @@ pub fn merge(table: &mut Table, over: Table) {
     }
 }
 
-fn known(key: &str) -> Result<()> {
+fn check_known(key: &str) -> Result<()> {
     if KEYS.iter().any(|(name, _)| *name == key) {
         return Ok(());
     }
@@ -190,7 +254,7 @@ fn known(key: &str) -> Result<()> {
     Err(CliError::new(ErrorKind::Configuration, format!("unknown key {key:?}{hint}")))
 }
 
-/// "; did you mean …?" with the most similar candidate, empty when nothing is similar.
+/// The hint "; did you mean …?" with the most similar candidate. Empty if no candidate is similar.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     candidates
         .map(|c| (strsim::jaro_winkler(word, c), c))
@@ -199,10 +263,10 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Str
         .map_or(String::new(), |(_, c)| format!("; did you mean {c:?}?"))
 }
 
-/// A message of the deserialiser without the names of Rust's types.
-pub fn plain(message: &str) -> String {
+/// Replaces the names of Rust's types in a message of the deserialiser.
+pub fn without_rust_types(message: &str) -> String {
     let words = message.split(' ').map(|word| match word.trim_end() {
-        "usize" | "u32" | "u64" => "a whole number, 0 or above",
+        "usize" | "u32" | "u64" => "an integer, 0 or above",
         "f32" | "f64" => "a number",
         "sequence" => "list in brackets",
         other => other,

@@ -1,10 +1,13 @@
-//! Presets: experiments by name. Each says only what differs from the defaults.
+//! Presets: configurations by name. A preset sets only the keys that differ from the defaults.
 
 use super::keys::{KEYS, merge, nearest};
 use crate::error::{CliError, ErrorKind, Result};
 use toml::{Table, Value};
 
-/// The recipe of the digits, which is also what a configuration file leaves unsaid.
+/// Maximum width of a line of comments.
+const COMMENT_WIDTH: usize = 100;
+
+/// The default of every key: the training recipe of the preset `digits`.
 const DEFAULTS: &str = r#"
 network = "mlp:64-32-32-10"
 backend = "cpu"
@@ -23,22 +26,34 @@ convergence = { depth = 0, epoch_multipliers = [] }
 study = { sizes = [], seeds = 5, early = 4 }
 "#;
 
-/// Name, what it shows, what differs from the defaults.
-const PRESETS: &[(&str, &str, &str)] = &[
-    (
+/// A configuration by name.
+struct Preset {
+    name: &'static str,
+    /// What it shows, in one phrase.
+    summary: &'static str,
+    /// The keys that differ from the defaults, as TOML.
+    toml: &'static str,
+}
+
+const fn preset(name: &'static str, summary: &'static str, toml: &'static str) -> Preset {
+    Preset { name, summary, toml }
+}
+
+const PRESETS: &[Preset] = &[
+    preset(
         "digits",
         "a small network on the embedded UCI digits: seconds on two cores",
         "dataset = \"digits\"\nsecond_fit = { depth = 2 }",
     ),
-    (
+    preset(
         "himmelblau",
-        "four minima at 0; saddles 13.31, 67.72, 104.02, 178.34; maximum 181.62",
+        "four minima with loss 0; saddles 13.31, 67.72, 104.02, 178.34; maximum 181.62",
         r#"
 network = "himmelblau"
 train = { learning_rate = 1e-3, weight_decay = 0.0 }
 "#,
     ),
-    (
+    preset(
         "muller-brown",
         "three minima; saddles -72.25 and -40.66",
         r#"
@@ -47,9 +62,9 @@ minima = { count = 3 }
 train = { learning_rate = 5e-5, weight_decay = 0.0 }
 "#,
     ),
-    (
+    preset(
         "three-well-ring",
-        "three wells around a hill: the true segment is [0.19, 1]",
+        "three minima around a maximum: the true segment is [0.19, 1]",
         r#"
 network = "three-well-ring:5"
 minima = { count = 3, epochs = 20 }
@@ -60,9 +75,9 @@ fit = { tangent_removal = 1.0 }
 second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
-    (
+    preset(
         "liftable-ring",
-        "the same ring, but a disc can be lifted over the hill: death well below 1",
+        "the same ring with a disc that avoids the maximum: the death is well below 1",
         r#"
 network = "liftable-ring:5"
 minima = { count = 3, epochs = 20 }
@@ -73,9 +88,9 @@ fit = { perturbation = 0.1, tangent_removal = 1.0 }
 second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
-    (
+    preset(
         "converge-digits",
-        "what of births and deaths is an artefact of the budget: eight triples, uniform and peak sampling, depths 1 to 3",
+        "how births and deaths depend on the training budget: eight triples, uniform and peak sampling, depths 1 to 3",
         r#"
 dataset = "digits"
 minima = { count = 24, group = 3 }
@@ -83,9 +98,9 @@ lattice = { n = 24 }
 convergence = { depth = 3, epoch_multipliers = [1, 4, 16] }
 "#,
     ),
-    (
+    preset(
         "converge-ring",
-        "the same on the three-well ring, where the true segment is [0.19, 1]",
+        "the same comparison on the three-well ring, where the true segment is [0.19, 1]",
         r#"
 network = "three-well-ring:5"
 minima = { count = 24, epochs = 20, group = 3 }
@@ -96,9 +111,9 @@ fit = { tangent_removal = 1.0 }
 convergence = { depth = 3, epoch_multipliers = [1, 4] }
 "#,
     ),
-    (
+    preset(
         "weights-digits",
-        "topology of weights on the digits: 35 networks, sizes x seeds x epochs, correlations with accuracy",
+        "topology of the weights of 35 networks on the digits: training-set sizes, seeds, epochs, correlations with accuracy",
         r#"
 network = "mlp:64-64-64-64-10"
 dataset = "digits"
@@ -107,9 +122,9 @@ train = { weight_decay = 0.0 }
 study = { sizes = [20, 40, 80, 160, 320, 640, 1437] }
 "#,
     ),
-    (
+    preset(
         "weights-breast-cancer",
-        "the same on 569 patients",
+        "the same study on breast-cancer, 569 patients",
         r#"
 network = "mlp:30-64-64-64-2"
 dataset = "breast-cancer"
@@ -118,9 +133,9 @@ train = { weight_decay = 0.0 }
 study = { sizes = [10, 20, 40, 80, 160, 320, 455] }
 "#,
     ),
-    (
+    preset(
         "weights-fashion",
-        "the same on FashionMNIST, whose files are in --data DIR; four minutes on two cores",
+        "the same study on FashionMNIST, with its files in --data DIR: four minutes on two cores",
         r#"
 network = "mlp:784-512-512-512-10"
 dataset = "fashion-mnist"
@@ -129,9 +144,9 @@ train = { weight_decay = 0.0, learning_rate = 0.02 }
 study = { sizes = [1000, 3000, 10000, 30000], seeds = 3 }
 "#,
     ),
-    (
+    preset(
         "weights-cifar",
-        "the same on CIFAR-10, whose files are in --data DIR",
+        "the same study on CIFAR-10, with its files in --data DIR",
         r#"
 network = "mlp:3072-512-512-512-10"
 dataset = "cifar-10"
@@ -140,9 +155,9 @@ train = { weight_decay = 0.0, learning_rate = 0.01 }
 study = { sizes = [1000, 3000, 10000], seeds = 3 }
 "#,
     ),
-    (
+    preset(
         "quadratic",
-        "a convex bowl: every segment has length 0",
+        "a convex function: every segment has length 0",
         r#"
 network = "quadratic:10"
 train = { learning_rate = 0.01, weight_decay = 0.0 }
@@ -150,46 +165,71 @@ train = { learning_rate = 0.01, weight_decay = 0.0 }
     ),
 ];
 
-/// Every preset with what it shows.
+/// Name and summary of every preset.
 pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PRESETS.iter().map(|(name, shows, _)| (*name, *shows))
+    PRESETS.iter().map(|preset| (preset.name, preset.summary))
 }
 
-/// The values that hold where nothing else is said.
+/// The default of every key.
 pub(super) fn defaults() -> Table {
     DEFAULTS.parse().expect("the defaults are TOML")
 }
 
-/// What a preset sets.
+/// The keys that a preset sets.
 pub(super) fn table(name: &str) -> Result<Table> {
-    match PRESETS.iter().find(|p| p.0 == name) {
-        Some((_, _, text)) => Ok(text.parse().expect("a preset is TOML")),
-        None => {
-            let mut hint = nearest(name, PRESETS.iter().map(|p| p.0));
-            if hint.is_empty() {
-                hint = format!("; there are {}", list().map(|p| p.0).collect::<Vec<_>>().join(", "));
-            }
-            Err(CliError::new(ErrorKind::Configuration, format!("unknown preset {name:?}{hint}")))
-        }
-    }
+    Ok(find(name)?.toml.parse().expect("a preset is TOML"))
 }
 
-/// The complete configuration of a preset with a comment at every key.
+fn find(name: &str) -> Result<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
+        let names = || PRESETS.iter().map(|preset| preset.name);
+        let mut hint = nearest(name, names());
+        if hint.is_empty() {
+            hint = format!("; there are {}", names().collect::<Vec<_>>().join(", "));
+        }
+        CliError::new(ErrorKind::Configuration, format!("unknown preset {name:?}{hint}"))
+    })
+}
+
+/// The complete configuration of a preset as TOML, with the help text of every key.
+///
+/// # Errors
+/// The preset is unknown, with the nearest known one.
 pub fn commented(name: &str) -> Result<String> {
+    let preset = find(name)?;
     let mut all = defaults();
     merge(&mut all, table(name)?);
-    let mut text = format!("# Preset {name}: {}.\n", list().find(|p| p.0 == name).map_or("", |p| p.1));
+    let mut text = comment(&format!("Preset {name}: {}.", preset.summary));
     let mut section = "";
-    for (key, meaning) in KEYS {
-        let (path, name) = key.split_once('.').unwrap_or(("", key));
-        let place = if path.is_empty() { Some(&all) } else { all.get(path).and_then(Value::as_table) };
-        if path != section {
-            text.push_str(&format!("\n[{path}]\n"));
-            section = path;
+    for (key, help) in KEYS {
+        let (key_section, name) = key.split_once('.').unwrap_or(("", key));
+        if key_section != section {
+            text += &format!("\n[{key_section}]\n");
+            section = key_section;
         }
-        if let Some(value) = place.and_then(|p| p.get(name)) {
-            text.push_str(&format!("# {meaning}\n{name} = {value}\n"));
-        }
+        let keys = if section.is_empty() { Some(&all) } else { all.get(section).and_then(Value::as_table) };
+        text += &comment(help);
+        text += &match keys.and_then(|keys| keys.get(name)) {
+            Some(value) => format!("{name} = {value}\n"),
+            None => format!("# {name} = (not set)\n"),
+        };
     }
     Ok(text)
+}
+
+/// A text as lines of comments.
+fn comment(text: &str) -> String {
+    let mut lines = String::from("#");
+    let mut width = 1;
+    for word in text.split(' ') {
+        let len = word.chars().count() + 1;
+        if width + len > COMMENT_WIDTH {
+            lines += "\n#";
+            width = 1;
+        }
+        lines += " ";
+        lines += word;
+        width += len;
+    }
+    lines + "\n"
 }

@@ -1,16 +1,17 @@
-//! A run as a makefile.
+//! A run as a makefile for GNU make.
 
 use super::Workflow;
 use crate::run::REPORT;
 use std::fmt::Write;
 
-/// Text of a makefile for GNU make. As for Snakemake, its empty files in `tasks/` are the engine's own.
+/// The text of the makefile. Make marks a finished task by an empty file in `tasks/`, as [`snakemake`](super::snakemake())
+/// does.
 pub fn make(workflow: &Workflow) -> String {
-    // For the shell in single quotes, for make with double dollars.
+    // Single quotes for the shell, doubled dollars for make.
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''").replace('$', "$$"));
     let mut text = format!(
-        "# A run of valleys as a workflow: make -j8 -f FILE\n\
-         #   another binary or directory: make VALLEYS=PATH OUT=DIR\n\
+        "# The jobs of a run of valleys: make -j8 -f FILE\n\
+         #   with another binary or run directory: make -f FILE VALLEYS=PATH OUT=DIR\n\
          VALLEYS ?= valleys\nOUT ?= {}\nTHREADS ?= 1\n\n\
          .PHONY: all\n.DELETE_ON_ERROR:\nall: $(OUT)/tasks/report\n\n",
         workflow.directory.display().to_string().replace('$', "$$")

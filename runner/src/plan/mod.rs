@@ -1,8 +1,14 @@
-//! What a run will take, and the same run as tasks of an engine.
+//! The cost of a run, and its jobs as a workflow.
 //!
-//! The tour: [`mod@estimate`] (time, memory, disk, what cannot fit), [`Task`] (chunks of jobs and what they need),
-//! [`snakemake()`] and [`make()`] (the tasks as text).
+//! # Tour
+//!
+//! - [`mod@estimate`]: time, memory and disk. `cost` counts steps, points and bytes of a job, `calibration` measures how
+//!   long they take.
+//! - [`Task`]: jobs of a level that a workflow runs in one process, and the tasks that they need.
+//! - [`snakemake()`] and [`make()`]: the tasks as a Snakefile and as a makefile.
 
+mod calibration;
+mod cost;
 pub mod estimate;
 mod make;
 mod snakemake;
@@ -16,15 +22,15 @@ pub use tasks::{Task, tasks};
 use crate::config::Config;
 use std::path::Path;
 
-/// A run as an engine is told of it.
+/// A run as a workflow.
 #[derive(Clone, Debug)]
 pub struct Workflow<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The run directory.
     pub directory: &'a Path,
-    /// What it takes.
+    /// Time and memory of the tasks.
     pub estimate: &'a Estimate,
-    /// Its tasks.
+    /// The tasks.
     pub tasks: &'a [Task],
 }

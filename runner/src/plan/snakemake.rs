@@ -1,20 +1,21 @@
-//! A run as a workflow of Snakemake.
+//! A run as a Snakefile.
 
 use super::Workflow;
 use crate::run::REPORT;
 use std::fmt::Write;
 
-/// Text of a Snakefile, 8 or newer: runs locally, on Slurm, on Kubernetes by Snakemake's executors.
+/// The text of a Snakefile for Snakemake 8 or newer. It runs locally, on Slurm and on Kubernetes through Snakemake's
+/// executors.
 ///
-/// An engine's own record of a task is an empty file in `tasks/`; that a job is done is said by its record alone, so a
-/// task that is started twice, killed or forgotten does no harm. A diverged job (exit code 5) is a result.
+/// Snakemake marks a finished task by an empty file in `tasks/`. Whether a job is done is decided by its record alone, so
+/// a task may be started twice, killed or repeated. A job that diverged (exit code 5) is done.
 pub fn snakemake(workflow: &Workflow) -> String {
-    let json = |text: &str| serde_json::to_string(text).expect("words are JSON");
+    let json = |text: &str| serde_json::to_string(text).expect("strings are JSON");
     let directory = workflow.directory.to_string_lossy();
     let mut text = format!(
-        r#"# A run of valleys as a workflow: snakemake -c8 -s FILE
-#   another binary or directory: --config valleys=PATH out=DIR
-#   after a kill: snakemake -s FILE --unlock; snakemake -c8 -s FILE --rerun-incomplete
+        r#"# The jobs of a run of valleys: snakemake -c8 -s FILE
+#   with another binary or run directory: --config valleys=PATH out=DIR
+#   after Snakemake was killed: snakemake -s FILE --unlock; snakemake -c8 -s FILE --rerun-incomplete
 #   on Slurm: snakemake --executor slurm -j 200 -s FILE
 import os
 
@@ -24,10 +25,10 @@ SETTINGS = {}
 
 if not os.path.exists(OUT + "/config.toml"):
     os.makedirs(OUT, exist_ok=True)
-    begun = OUT + "/.config-" + str(os.getpid())
-    with open(begun, "w") as settings:
+    temporary = OUT + "/.config-" + str(os.getpid())
+    with open(temporary, "w") as settings:
         settings.write(SETTINGS)
-    os.replace(begun, OUT + "/config.toml")
+    os.replace(temporary, OUT + "/config.toml")
 
 def stamps(tasks):
     return [OUT + "/tasks/" + task for task in tasks]
@@ -35,9 +36,9 @@ def stamps(tasks):
 localrules: all, report
 
 wildcard_constraints:
-    part="[0-9]+"
+    number="[0-9]+"
 
-# Of each task: its jobs, the tasks it needs.
+# The jobs of each task, and the tasks that it needs.
 TASKS = {{
 "#,
         json(&directory),
@@ -55,20 +56,18 @@ TASKS = {{
         );
     }
     text += "}\n\nrule all:\n    input: OUT + \"/tasks/report\"\n";
-    let mut last = "";
-    for task in workflow.tasks.iter().filter(|task| std::mem::replace(&mut last, &task.level) != task.level) {
-        let level = &task.level;
-        let slowest = workflow.tasks.iter().filter(|t| t.level == *level);
-        let seconds = slowest.map(|task| workflow.estimate.seconds_of(&task.jobs)).fold(0.0, f64::max);
-        // Twice the estimate: other machines are slower.
-        let (runtime, memory) = ((seconds / 30.0).ceil() + 1.0, workflow.estimate.megabytes(1));
+    for tasks in workflow.tasks.chunk_by(|a, b| a.level == b.level) {
+        let level = &tasks[0].level;
+        let slowest = tasks.iter().map(|task| workflow.estimate.seconds_of(&task.jobs)).fold(0.0, f64::max);
+        // Twice the estimate in minutes, because other machines may be slower.
+        let (runtime, memory) = ((slowest / 30.0).ceil() + 1.0, workflow.estimate.megabytes(1));
         let _ = write!(
             text,
             r#"
 rule {rule}:
-    input: lambda w: stamps(TASKS["{level}-" + w.part][1])
-    output: touch(OUT + "/tasks/{level}-{{part}}")
-    params: jobs=lambda w: TASKS["{level}-" + w.part][0]
+    input: lambda w: stamps(TASKS["{level}-" + w.number][1])
+    output: touch(OUT + "/tasks/{level}-{{number}}")
+    params: jobs=lambda w: TASKS["{level}-" + w.number][0]
     threads: 1
     resources: mem_mb={memory}, runtime={runtime}
     retries: 3

@@ -1,49 +1,49 @@
 //! Functions with known critical values.
 
 use super::Problem;
-use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
 use valleys_core::rng::{Key, Purpose, Stream};
 
-/// Spread of the points from which minima are sought, around the function's wells.
+/// Standard deviation of the initial points of minima around the function's known minima.
 const INITIAL_SPREAD: f64 = 0.1;
 
-/// Most variables: the rotation has their square.
-const MOST_VARIABLES: usize = 4096;
+/// Maximum number of variables. The rotation matrix has its square.
+const MAX_VARIABLES: usize = 4096;
 
-/// Points that go to the function in one call.
-const POINTS: usize = 64;
+/// Points of one call of the function at most.
+const MAX_POINTS: usize = 64;
 
-/// Cells on an edge: a value costs next to nothing, and fine cells miss no spike.
+/// Cells on an edge for peak sampling. Values cost almost nothing, and small cells miss no narrow maximum.
 const CELLS: u32 = 32;
 
-/// A function with known critical values, rotated where it has more variables than it needs.
+/// A function with known critical values. If it has more variables than it needs, it is rotated by a random rotation.
 #[derive(Clone, Debug)]
 pub struct FunctionProblem {
     function: Function,
-    /// Orthogonal, (dim, dim): the identity unless there are more variables than the function needs.
+    /// Orthogonal matrix, (dim, dim); the identity if there are no additional variables.
     rotation: Vec<f64>,
     dim: usize,
 }
 
 impl FunctionProblem {
-    /// A function of `parameters` variables, written as a number; of as many as it needs where that is empty.
+    /// A function with the number of variables in the text `parameters`, or with as few as possible if that is empty.
     ///
     /// # Errors
-    /// Another text; too few or too many variables.
+    /// `parameters` is not a number, too small or too large.
     pub fn new(function: Function, parameters: &str, seed: u64) -> Result<Self> {
         let least = function.least_dim();
         let dim = if parameters.is_empty() { Some(least) } else { parameters.parse().ok() };
-        let Some(dim) = dim.filter(|d| (least..=MOST_VARIABLES).contains(d)) else {
+        let Some(dim) = dim.filter(|d| (least..=MAX_VARIABLES).contains(d)) else {
             let name = function.name();
             let message =
-                format!("network \"{name}:{parameters}\": {least} to {MOST_VARIABLES} variables expected");
+                format!("network \"{name}:{parameters}\": {least} to {MAX_VARIABLES} variables expected");
             return Err(CliError::new(ErrorKind::Configuration, message));
         };
         let mut matrix = vec![0.0; dim * dim];
         if dim > least {
-            rotation(seed, dim, &mut matrix).expect("the matrix is square");
+            rotation(seed, dim, &mut matrix).expect("the matrix has dim × dim elements");
         } else {
             (0..dim).for_each(|i| matrix[i * (dim + 1)] = 1.0);
         }
@@ -60,7 +60,7 @@ impl Problem for FunctionProblem {
         BATCHES
     }
 
-    /// Near the function's wells in turn.
+    /// A random point near one of the function's minima, in turn.
     fn initial(&self, seed: u64, vertex: u32) -> Vec<f32> {
         let mut stream = Stream::new(Key::new(seed, 1 << vertex), Purpose::Init, 0, 0);
         let mut x: Vec<f64> = (0..self.dim).map(|_| INITIAL_SPREAD * stream.normal()).collect();
@@ -75,8 +75,8 @@ impl Problem for FunctionProblem {
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let dim = self.dim;
         let loss = FunctionLoss::new(self.function, dim, &self.rotation, vec![0.0; 2 * dim])?;
-        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + POINTS) * dim]);
-        Ok(any(Direct::new(loss, slots, scratch)?))
+        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + MAX_POINTS) * dim]);
+        Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 
     fn fingerprint(&self) -> String {

@@ -1,12 +1,12 @@
-//! What a run is about: a loss with everything that a run needs to know of it.
+//! The loss that a run studies.
 //!
-//! Two kinds come with this crate: [`NetworkProblem`] (a network on data) and [`FunctionProblem`] (a function with known
-//! critical values). [`LossProblem`] makes one of any [`Loss`](valleys_core::engine::Loss). Nothing above this module
-//! asks which one it has.
+//! [`Problem`] is everything that a run needs to know about it. There are three implementations: [`NetworkProblem`] (a
+//! network on data), [`FunctionProblem`] (a function with known critical values) and [`LossProblem`] (any
+//! [`Loss`](valleys_core::engine::Loss)). Modules above this one depend on the trait only.
 
 mod function;
+mod loss;
 mod network;
-mod own;
 
 use crate::config::Config;
 use crate::data::Source;
@@ -21,137 +21,139 @@ use valleys_core::fit::PeakSampling;
 use valleys_gpu::DeviceProvider;
 
 pub use function::FunctionProblem;
-pub use network::{NetworkProblem, fits};
-pub use own::LossProblem;
+pub use loss::LossProblem;
+pub use network::{NetworkProblem, check_shapes};
 
-/// The loss whose shape is studied, and what a run needs to know of it.
+/// A loss to study: its dimension, its engines, and what describes it.
 ///
-/// Only the first five methods have no default. Methods are called from several threads at once.
+/// Five methods are required: [`dim`](Self::dim), [`batches`](Self::batches), [`initial`](Self::initial),
+/// [`engine`](Self::engine) and [`fingerprint`](Self::fingerprint). Methods are called from several threads at the same
+/// time.
 pub trait Problem: Send + Sync + Debug {
-    /// Number of parameters: the length of every θ.
+    /// Number of parameters, the length of θ.
     fn dim(&self) -> usize;
 
-    /// Steps of an epoch.
+    /// Number of batches, which is the number of steps of an epoch.
     fn batches(&self) -> u32;
 
-    /// Where the training of minimum `vertex` starts.
+    /// The initial θ of minimum `vertex`. It must depend on the arguments only.
     fn initial(&self, seed: u64, vertex: u32) -> Vec<f32>;
 
-    /// A new engine with `slots` slots.
+    /// Makes an engine with `slots` slots for control points.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The engine does not support the problem, or there is not enough memory.
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError>;
 
-    /// What the loss is made from, beside the configuration: a hash of the data, a version of the function. Two problems
-    /// that may give other numbers have other texts. A run directory belongs to one text.
+    /// What the values of the loss depend on besides the configuration, such as a hash of the data or a version of the
+    /// function. Problems with different values must have different texts: a run directory belongs to one text.
     fn fingerprint(&self) -> String;
 
-    /// The splits that losses are measured on. The first is the one whose losses make segments and bars.
+    /// The splits on which losses are evaluated. Segments and bars are computed from the first one.
     fn splits(&self) -> &[Split] {
         &[Split::Train]
     }
 
-    /// The names and shapes of what a checkpoint holds; by default one tensor `theta`.
+    /// Names and shapes of the tensors of a checkpoint; by default one tensor `theta`.
     fn state(&self) -> State {
         let dim = self.dim();
         let theta = NamedTensor { name: "theta".into(), shape: vec![dim], range: 0..dim };
         State { parameters: vec![theta], statistics: Vec::new() }
     }
 
-    /// What a checkpoint holds beside θ, at each of some points: the running statistics of batch norms.
+    /// The batch-norm statistics of a checkpoint at each of these points; by default none.
     ///
     /// # Errors
-    /// Lengths that do not fit.
+    /// A slice has the wrong length.
     fn statistics(&self, points: &[&[f32]]) -> std::result::Result<Vec<Vec<f32>>, Error> {
         Ok(vec![Vec::new(); points.len()])
     }
 
-    /// Where the numbers come from.
+    /// What the values are computed from, for `summary.json`.
     fn provenance(&self) -> Provenance {
         Provenance::default()
     }
 
-    /// What steps and measurements cost.
+    /// The cost of steps and evaluations; by default all zero, for a loss that costs almost nothing.
     fn cost(&self) -> Cost {
         Cost::default()
     }
 
-    /// Cells on an edge from which peak sampling draws t. Measuring them costs a pass over a few samples each, so a
-    /// problem whose loss costs next to nothing has more.
+    /// Cells on an edge for peak sampling. Every cell is evaluated on a few samples, so a loss that costs almost nothing
+    /// can have more cells.
     fn cells(&self) -> u32 {
         PeakSampling::default().cells
     }
 
-    /// The same problem on fewer training samples, drawn by a seed with the same share of every class.
+    /// The same problem on `count` training samples, drawn with a seed with the same share of every class.
     ///
     /// # Errors
-    /// There are no samples, or not so many.
+    /// The problem has no samples, or fewer than `count`.
     fn on_subset(&self, count: usize, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
         let _ = (count, seed);
         Err("this problem has no samples".to_owned())
     }
 
-    /// Whether a GPU can train and measure it.
+    /// Whether [`on_gpu`](Self::on_gpu) returns a problem.
     fn supports_gpu(&self) -> bool {
         false
     }
 
-    /// The same problem, trained and measured on a GPU, as many as `models` at a time in the same dispatches; none where
-    /// it does not [support](Self::supports_gpu) that.
+    /// The same problem with engines on a GPU. Up to `models` engines run in the same dispatches. `None` if the problem
+    /// does not [support](Self::supports_gpu) GPUs.
     fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         let _ = (provider, models);
         None
     }
 
-    /// The name of the first layer whose output is not finite at θ, for a batch; none where it cannot be told.
+    /// The first layer whose output is not finite at θ on a batch. `None` if the problem has no layers.
     fn diverging_layer(&self, params: &StepParams, batch: u32, theta: &[f32]) -> Option<String> {
         let _ = (params, batch, theta);
         None
     }
 }
 
-/// Where the numbers of a problem come from.
+/// What the values of a problem are computed from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Provenance {
-    /// The GPU that trains and measures, with its driver; none for the processor.
+    /// Name and driver of the GPU; none on the CPU.
     pub adapter: Option<String>,
-    /// Training samples.
+    /// Number of training samples.
     pub train_samples: Option<usize>,
-    /// Test samples.
+    /// Number of test samples.
     pub test_samples: Option<usize>,
     /// Hash of the data.
     pub data: Option<String>,
-    /// The files of the data, and how they were normalised.
+    /// The data files, and the constants of their normalisation.
     pub source: Option<Source>,
 }
 
-/// What a problem costs, counted. All zero where it is negligible.
+/// The cost of a problem, in floating-point operations and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Floating-point operations of a step.
+    /// Operations of a step.
     pub step_flops: usize,
-    /// Floating-point operations of the forward passes over all training samples.
+    /// Operations of a forward pass over all training samples.
     pub train_flops: usize,
-    /// Floating-point operations of measuring a point on every split, with the statistics of batch norms.
+    /// Operations of an evaluation on every split, with the batch-norm statistics.
     pub point_flops: usize,
-    /// Whether a GPU of hardware does the work.
+    /// Whether the engines run on a hardware GPU.
     pub on_hardware: bool,
-    /// Whether a GPU does the work.
+    /// Whether the engines run on a GPU, in hardware or software.
     pub on_gpu: bool,
-    /// Bytes of the data in memory.
+    /// Bytes of memory of the data.
     pub data_bytes: u64,
-    /// Bytes of the activations of an engine.
+    /// Bytes of memory of the activations of an engine.
     pub engine_bytes: u64,
-    /// Bytes that a step moves on a GPU that keeps nothing in a cache; none where no GPU can do it.
+    /// Bytes of memory traffic of a step on a GPU without caches; none if no GPU can run it.
     pub gpu_step_bytes: Option<u64>,
 }
 
-/// The problem of a configuration, on the processor.
+/// The problem of a configuration, with engines on the CPU.
 ///
 /// # Errors
-/// Unknown network, data set or function, with the nearest known name; widths that do not fit the data; a network that
-/// the fast engine does not support.
+/// The network, data set or function is unknown, with the nearest known name; the network does not fit the data; the
+/// backend `cpu` does not support the network.
 pub fn from_config(config: &Config) -> Result<Box<dyn Problem>> {
     let name = config.network.as_str();
     let (family, parameters) = name.split_once(':').unwrap_or((name, ""));

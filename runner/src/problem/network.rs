@@ -1,9 +1,9 @@
-//! Networks on data.
+//! A network on data.
 
 use super::{Cost, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
 use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset};
-use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::{Model, State};
 use crate::reference;
@@ -15,10 +15,10 @@ use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
 
-/// Samples whose activations an engine holds come in groups of so many.
-const GROUP: usize = 16;
+/// Engines allocate activations for groups of this number of samples.
+const SAMPLE_GROUP_LEN: usize = 16;
 
-/// Mean cross-entropy of a network over labelled samples.
+/// The mean cross-entropy of a network over labelled samples.
 #[derive(Clone, Debug)]
 pub struct NetworkProblem {
     model: Model,
@@ -28,26 +28,26 @@ pub struct NetworkProblem {
     batch: usize,
     augment: Augment,
     paths: Paths,
-    backend: On,
+    backend: NetworkBackend,
 }
 
-/// What trains and measures.
+/// What the engines run on.
 #[derive(Clone, Debug)]
-enum On {
-    /// The fast engine of the processor.
+enum NetworkBackend {
+    /// The fast kernels of the CPU.
     Cpu,
     /// The reference kernels.
     Reference,
-    /// A GPU, with the samples on it.
+    /// A GPU and its copy of the samples.
     Gpu(Arc<DeviceProvider>, Arc<GpuDataset>),
 }
 
 impl NetworkProblem {
-    /// The network and the data of a configuration.
+    /// Loads the network and the data of a configuration.
     ///
     /// # Errors
-    /// Unknown network or data set, with the nearest known name; widths that do not fit the data; a network that the
-    /// fast engine of the processor does not support.
+    /// The network or the data set is unknown, with the nearest known name; data files are missing or malformed; the
+    /// network does not fit the data; the backend `cpu` does not support the network.
     pub fn from_config(config: &Config) -> Result<Self> {
         let name = config.network.as_str();
         let model = Model::by_name(name)?;
@@ -68,7 +68,7 @@ impl NetworkProblem {
             std: config.data.std.as_deref(),
         };
         let loaded = data::load(dataset, &options)?;
-        fits(name, &model, dataset, &loaded)?;
+        check_shapes(name, &model, dataset, &loaded)?;
         let Loaded { data, shape, source, .. } = loaded;
         let problem = Self {
             model,
@@ -77,8 +77,12 @@ impl NetworkProblem {
             source,
             batch: config.train.batch,
             augment: config.train.augment,
-            paths: config.gpu.chosen()?,
-            backend: if config.backend == Backend::Reference { On::Reference } else { On::Cpu },
+            paths: config.gpu.parsed_paths()?,
+            backend: if config.backend == Backend::Reference {
+                NetworkBackend::Reference
+            } else {
+                NetworkBackend::Cpu
+            },
         };
         if config.backend == Backend::Cpu {
             problem.check_cpu(name)?;
@@ -86,13 +90,13 @@ impl NetworkProblem {
         Ok(problem)
     }
 
-    /// Refuses a network that the fast engine of the processor does not support, with the reason.
+    /// Returns an error with the reason if the backend `cpu` does not support the network.
     fn check_cpu(&self, name: &str) -> Result<()> {
         match self.cpu(0, self.augmentation()) {
             Err(Error::Unsupported { what }) => {
                 let message = format!(
-                    "the fast engine of the processor does not support network {name:?}: {what}; \
-                     backend = \"reference\" trains it, slowly"
+                    "backend = \"cpu\" does not support network {name:?}: {what}; \
+                     backend = \"reference\" supports it, but is slow"
                 );
                 Err(CliError::new(ErrorKind::Configuration, message))
             }
@@ -100,14 +104,14 @@ impl NetworkProblem {
         }
     }
 
-    /// How steps augment their samples.
+    /// The augmentation of the training samples.
     fn augmentation(&self) -> Option<CropFlip<Vec<f32>>> {
         let (shape, padding) = (self.shape, CropFlip::PADDING);
         let border = || self.source.black(shape);
         (self.augment == Augment::CropFlip).then(|| CropFlip { shape, padding, border: border() })
     }
 
-    /// The fast engine of the processor.
+    /// An engine with the fast kernels of the CPU.
     fn cpu(
         &self,
         slots: usize,
@@ -134,14 +138,14 @@ impl Problem for NetworkProblem {
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         match &self.backend {
-            On::Cpu => Ok(any(self.cpu(slots, self.augmentation())?)),
-            On::Reference => {
+            NetworkBackend::Cpu => Ok(boxed(self.cpu(slots, self.augmentation())?)),
+            NetworkBackend::Reference => {
                 let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(any(reference::engine(network, &self.data, self.batch, slots, augment)?))
+                Ok(boxed(reference::engine(network, &self.data, self.batch, slots, augment)?))
             }
-            On::Gpu(_, shared) => {
+            NetworkBackend::Gpu(_, shared) => {
                 let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(any(GpuEngine::new(&network, shared.clone(), self.batch, slots, augment)?))
+                Ok(boxed(GpuEngine::new(&network, shared.clone(), self.batch, slots, augment)?))
             }
         }
     }
@@ -163,7 +167,7 @@ impl Problem for NetworkProblem {
         if network.statistics_len() == 0 {
             return Ok(vec![Vec::new(); points.len()]);
         }
-        if let On::Reference = self.backend {
+        if let NetworkBackend::Reference = self.backend {
             let of = |theta: &&[f32]| reference::statistics(&network, theta, &self.data.train, self.batch);
             return points.iter().map(of).collect();
         }
@@ -173,11 +177,11 @@ impl Problem for NetworkProblem {
 
     fn provenance(&self) -> Provenance {
         let adapter = match &self.backend {
-            On::Gpu(provider, _) => provider.device().ok().map(|device| {
+            NetworkBackend::Gpu(provider, _) => provider.device().ok().map(|device| {
                 let info = device.info();
                 format!("{}, {:?}, {} {}", info.name, info.backend, info.driver, info.driver_info)
             }),
-            On::Cpu | On::Reference => None,
+            NetworkBackend::Cpu | NetworkBackend::Reference => None,
         };
         Provenance {
             adapter,
@@ -191,21 +195,23 @@ impl Problem for NetworkProblem {
     fn cost(&self) -> Cost {
         let (network, data) = (self.model.network(), &self.data);
         let flops = network.flops();
-        // The statistics of batch norms are a pass over the training samples, for every split.
+        // Batch-norm statistics take a pass over the training samples for each split.
         let passes = if network.statistics_len() > 0 { self.splits().len() } else { 0 };
         let samples = data.train.len() + data.test.len() + passes * data.train.len();
-        // Values and gradients of whole groups of samples, and what is packed.
-        let activations = 12 * self.batch.next_multiple_of(GROUP) * network.activation_len();
+        // Values, gradients and packed copies, for whole groups of samples.
+        let activations = 12 * self.batch.next_multiple_of(SAMPLE_GROUP_LEN) * network.activation_len();
         Cost {
-            // Forward and backward are three times forward.
+            // Forward and backward take three times as many operations as forward.
             step_flops: 3 * self.batch * flops,
             train_flops: data.train.len() * flops,
             point_flops: samples * flops,
             on_hardware: match &self.backend {
-                On::Gpu(provider, _) => provider.device().is_ok_and(|device| device.is_hardware()),
-                On::Cpu | On::Reference => false,
+                NetworkBackend::Gpu(provider, _) => {
+                    provider.device().is_ok_and(|device| device.is_hardware())
+                }
+                NetworkBackend::Cpu | NetworkBackend::Reference => false,
             },
-            on_gpu: matches!(self.backend, On::Gpu(..)),
+            on_gpu: matches!(self.backend, NetworkBackend::Gpu(..)),
             data_bytes: (4.2 * (data.train.inputs.len() + data.test.inputs.len()) as f64) as u64,
             engine_bytes: activations as u64,
             gpu_step_bytes: valleys_gpu::step_bytes(&network, self.batch, self.paths).ok(),
@@ -214,17 +220,17 @@ impl Problem for NetworkProblem {
 
     fn on_subset(&self, count: usize, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
         let train = &self.data.train;
-        let part = Subset::Stratified { count, seed };
-        let numbers = part.numbers(&train.labels, self.model.network().classes());
-        if numbers.is_empty() || count > numbers.len() {
+        let subset = Subset::Stratified { count, seed };
+        let samples = subset.numbers(&train.labels, self.model.network().classes());
+        if samples.is_empty() || count > samples.len() {
             return Err(format!("1 to {} training samples expected", train.len()));
         }
-        let data = Dataset { train: train.pick(&numbers), test: self.data.test.clone() };
-        let mut part = Self { data: Arc::new(data), ..self.clone() };
-        if let On::Gpu(provider, _) = &self.backend {
-            part.backend = part.gpu(provider.clone(), 1);
+        let data = Dataset { train: train.pick(&samples), test: self.data.test.clone() };
+        let mut problem = Self { data: Arc::new(data), ..self.clone() };
+        if let NetworkBackend::Gpu(provider, _) = &self.backend {
+            problem.backend = problem.gpu(provider.clone(), 1);
         }
-        Ok(Box::new(part))
+        Ok(Box::new(problem))
     }
 
     fn supports_gpu(&self) -> bool {
@@ -258,20 +264,20 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
-    fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> On {
+    fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> NetworkBackend {
         let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
-        On::Gpu(provider, Arc::new(shared.with_models(models)))
+        NetworkBackend::Gpu(provider, Arc::new(shared.with_models(models)))
     }
 }
 
-/// Checks that a network reads the samples of a data set and knows its classes.
+/// Checks that the inputs and outputs of a network are the features and classes of a data set.
 ///
 /// # Errors
-/// It does not, with both shapes.
-pub fn fits(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
+/// They are not, with both shapes.
+pub fn check_shapes(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
     let network = model.network();
     let (inputs, classes) = (network.input, network.classes());
-    // A multilayer perceptron reads any shape as a vector.
+    // A multilayer perceptron accepts samples of any shape as flat vectors.
     let flat = inputs == Shape::flat(inputs.len());
     let shape = if flat { Shape::flat(loaded.shape.len()) } else { loaded.shape };
     if (inputs, classes) == (shape, loaded.classes) {

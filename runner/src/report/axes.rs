@@ -1,9 +1,9 @@
-//! Scales, ticks and the frame of a plot.
+//! Scales, ticks and axes of a plot.
 
 use super::number;
 use super::svg::{Anchor, Svg};
 
-/// Smallest and largest finite number, `None` without any.
+/// The smallest and the largest finite number. `None` without one.
 pub fn extent(numbers: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     numbers.into_iter().filter(|x| x.is_finite()).fold(None, |range, x| match range {
         None => Some((x, x)),
@@ -11,16 +11,16 @@ pub fn extent(numbers: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// The smallest of 1, 2, 2.5, 5 times a power of ten that cuts [lo, hi] into `most` pieces or fewer.
-pub fn step(lo: f64, hi: f64, most: usize) -> f64 {
-    // Divided first: the difference of the largest numbers overflows.
-    let rough = hi / most as f64 - lo / most as f64;
+/// The smallest step of 1, 2, 2.5 or 5 times a power of ten that divides [lo, hi] into at most `max_steps` steps.
+pub fn step(lo: f64, hi: f64, max_steps: usize) -> f64 {
+    // Divided before subtracting: the difference of the largest numbers overflows.
+    let rough = hi / max_steps as f64 - lo / max_steps as f64;
     let power = 10f64.powf(rough.log10().floor());
     let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|f| f * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0);
     (factor * power).max(f64::MIN_POSITIVE)
 }
 
-/// Multiples of `step` in [lo, hi].
+/// The multiples of `step` in [lo, hi].
 pub fn multiples(lo: f64, hi: f64, step: f64) -> Vec<f64> {
     let (first, last) = ((lo / step - 1e-9).ceil(), (hi / step + 1e-9).floor());
     if !(last - first).is_finite() || last - first > 1000.0 {
@@ -29,7 +29,7 @@ pub fn multiples(lo: f64, hi: f64, step: f64) -> Vec<f64> {
     (0..=(last - first).max(-1.0) as i64).map(|i| (first + i as f64) * step).collect()
 }
 
-/// Places numbers on a line of pixels.
+/// Maps numbers to pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     lo: f64,
@@ -40,7 +40,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// A linear scale of [lo, hi] onto pixels `from` to `to`; an empty range is widened.
+    /// A linear scale that maps [lo, hi] to the pixels `from` to `to`. An empty range is widened.
     pub fn linear(lo: f64, hi: f64, from: f64, to: f64) -> Self {
         let wide = hi / 2.0 - lo / 2.0 > 1e-12 * lo.abs().max(hi.abs()) && hi > lo;
         let margin = if lo == 0.0 { 1.0 } else { lo.abs() / 10.0 };
@@ -48,20 +48,20 @@ impl Scale {
         Self { lo, hi, from, to, log: false }
     }
 
-    /// A linear scale with a margin of `share` of the range at either end.
+    /// A linear scale with a margin of `share` of the range at each end.
     pub fn padded(lo: f64, hi: f64, share: f64, from: f64, to: f64) -> Self {
         let scale = Self::linear(lo, hi, from, to);
         let margin = share * scale.hi - share * scale.lo;
         Self { lo: scale.lo - margin, hi: scale.hi + margin, ..scale }
     }
 
-    /// A logarithmic scale of [lo, hi], 0 < lo; widened to half a decade at least.
+    /// A logarithmic scale of [lo, hi], 0 < lo, widened to at least half a decade.
     pub fn log(lo: f64, hi: f64, from: f64, to: f64) -> Self {
         let hi = hi.max(lo * 3.0).min(f64::MAX);
         Self { lo, hi, from, to, log: true }
     }
 
-    /// The pixel of a number; not finite where there is none.
+    /// The pixel of a number; not finite if the number has none.
     pub fn at(&self, x: f64) -> f64 {
         let (lo, hi, x) = if self.log {
             (self.lo.ln(), self.hi.ln(), x.ln())
@@ -76,17 +76,17 @@ impl Scale {
         self.log
     }
 
-    /// Round numbers worth a label, with the label; about `most` of them or fewer.
-    pub fn ticks(&self, most: usize) -> Vec<(f64, String)> {
+    /// Round numbers in the range and their labels, about `max_ticks` of them or fewer.
+    pub fn ticks(&self, max_ticks: usize) -> Vec<(f64, String)> {
         if self.log {
-            return self.log_ticks(most);
+            return self.log_ticks(max_ticks);
         }
-        let step = step(self.lo, self.hi, most);
+        let step = step(self.lo, self.hi, max_ticks);
         multiples(self.lo, self.hi, step).into_iter().map(|x| (x, number::tick(x, step))).collect()
     }
 
-    /// The richest of four sets of round numbers that does not crowd the axis.
-    fn log_ticks(&self, most: usize) -> Vec<(f64, String)> {
+    /// The largest of four sets of round numbers that has about `max_ticks` numbers or fewer in the range.
+    fn log_ticks(&self, max_ticks: usize) -> Vec<(f64, String)> {
         let (first, last) = (self.lo.log10().floor() as i32, self.hi.log10().ceil() as i32);
         let sets: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 4.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
         let of = |factors: &[f64], every: usize| -> Vec<(f64, String)> {
@@ -98,17 +98,20 @@ impl Scale {
                 .collect()
         };
         let decades = (last - first) as usize;
-        let sparse = || of(&[1.0], decades.div_ceil(most).max(1));
-        sets.iter().map(|factors| of(factors, 1)).find(|ticks| ticks.len() <= most + 1).unwrap_or_else(sparse)
+        let sparse = || of(&[1.0], decades.div_ceil(max_ticks).max(1));
+        sets.iter()
+            .map(|factors| of(factors, 1))
+            .find(|ticks| ticks.len() <= max_ticks + 1)
+            .unwrap_or_else(sparse)
     }
 }
 
 /// A rectangle with two scales.
 #[derive(Clone, Copy, Debug)]
 pub struct Plot {
-    /// Scale of abscissas, pixels growing.
+    /// Scale of the horizontal axis.
     pub x: Scale,
-    /// Scale of ordinates, pixels falling.
+    /// Scale of the vertical axis. Its pixels decrease upwards.
     pub y: Scale,
 }
 
@@ -118,8 +121,8 @@ impl Plot {
         [self.x.at(x), self.y.at(y)]
     }
 
-    /// Grid, tick labels and names of the axes; an empty `x_name` leaves the labels below out as well.
-    pub fn frame(&self, svg: &mut Svg, x_name: &str, y_name: &str) {
+    /// Draws grid, tick labels and names of the axes. Without `x_name`, the horizontal axis has no labels.
+    pub fn draw_axes(&self, svg: &mut Svg, x_name: &str, y_name: &str) {
         let (left, right, bottom, top) = (self.x.from, self.x.to, self.y.from, self.y.to);
         for (y, label) in self.y.ticks(((bottom - top) / 20.0).max(3.0) as usize) {
             svg.line("grid", [left, self.y.at(y)], [right, self.y.at(y)]);

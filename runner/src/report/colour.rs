@@ -2,19 +2,19 @@
 
 /// The colour at `s` in [0, 1] as `#rrggbb`.
 ///
-/// A path in OKLCh (B. Ottosson, *A perceptual color space for image processing*, 2020) whose lightness grows
-/// linearly, so that equal steps look equally large, also in grey print and for colour-blind readers.
+/// The lightness in OKLCh (B. Ottosson, *A perceptual color space for image processing*, 2020) is linear in `s`, so that
+/// equal differences look equal, also in greyscale and to colour-blind readers.
 pub fn colour(s: f64) -> String {
     let [r, g, b] = srgb(s).map(|c| (255.0 * c.clamp(0.0, 1.0)).round() as u8);
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// Unclamped sRGB components.
+/// The sRGB components before they are clamped to [0, 1].
 fn srgb(s: f64) -> [f64; 3] {
     let s = s.clamp(0.0, 1.0);
     let lightness = 0.27 + 0.65 * s;
     let hue = (305.0 - 200.0 * s).to_radians();
-    // Teal is where the gamut is narrowest.
+    // The sRGB gamut is narrowest at teal.
     let chroma = 0.135 - 0.055 * (std::f64::consts::PI * s).sin() + 0.03 * s * s;
     let (a, b) = (chroma * hue.cos(), chroma * hue.sin());
     let l = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_stays_in_gamut() {
+    fn colours_are_in_gamut() {
         for i in 0..=100 {
             let s = f64::from(i) / 100.0;
             assert!(srgb(s).iter().all(|c| (-0.005..=1.005).contains(c)), "{s}: {:?}", srgb(s));
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn luminance_grows() {
+    fn luminance_increases() {
         let luminance = |s| {
             let [r, g, b] = srgb(s);
             0.2126 * r + 0.7152 * g + 0.0722 * b

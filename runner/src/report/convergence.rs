@@ -1,19 +1,19 @@
-//! Ends of segments against the number of steps, for every sampling and depth, over seeds.
+//! Births and deaths of segments against the number of steps, for every sampling and depth.
 
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
 use super::svg::{Shape, Svg};
-use crate::schema::Trial;
+use crate::schema::{MeanStd, Trial};
 
-/// Which end of a segment.
+/// An end of a segment.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum SegmentEnd {
     Birth,
     Death,
 }
 
-impl End {
-    /// The name of its axis.
+impl SegmentEnd {
+    /// The name of the axis.
     pub fn name(self) -> &'static str {
         if self == Self::Birth { "birth" } else { "death" }
     }
@@ -23,39 +23,27 @@ impl End {
     }
 }
 
-/// Means over seeds of one sampling and depth after so many steps.
+/// Means over the seeds, for a sampling, a depth and a number of steps.
 pub struct Row {
     pub sampling: String,
     pub depth: usize,
     pub steps: u64,
     pub seeds: usize,
-    pub birth: Spread,
-    pub birth_lower: Spread,
-    pub death: Spread,
+    pub birth: MeanStd,
+    pub birth_lower: MeanStd,
+    pub death: MeanStd,
 }
 
-/// Mean and standard deviation (of a sample: divisor m − 1) of the finite numbers.
-pub struct Spread {
-    pub mean: Option<f64>,
-    pub deviation: Option<f64>,
+/// Mean and standard deviation of the finite numbers.
+fn mean_std(numbers: impl IntoIterator<Item = f64>) -> MeanStd {
+    MeanStd::of(numbers.into_iter().filter(|x| x.is_finite()).map(Some))
 }
 
-impl Spread {
-    fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
-        let numbers: Vec<f64> = numbers.into_iter().filter(|x| x.is_finite()).collect();
-        let count = numbers.len() as f64;
-        let mean = (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / count);
-        let square = mean.map(|m| numbers.iter().map(|x| (x - m).powi(2)).sum::<f64>());
-        let deviation = square.filter(|_| count > 1.0).map(|s| (s / (count - 1.0)).sqrt());
-        Self { mean, deviation }
-    }
-}
-
-/// One row for each sampling, depth and number of steps, in this order.
+/// A row for each sampling, depth and number of steps, in this order.
 pub fn rows(trials: &[Trial]) -> Vec<Row> {
     let key = |t: &Trial| (t.sampling.clone(), t.depth, t.steps);
     let mut keys: Vec<_> = trials.iter().map(key).collect();
-    // `uniform` is the paper's and comes first.
+    // `uniform`, the sampling of the paper, comes first.
     keys.sort_by_key(|k| (k.0 != "uniform", k.clone()));
     keys.dedup();
     keys.into_iter()
@@ -67,25 +55,26 @@ pub fn rows(trials: &[Trial]) -> Vec<Row> {
                 depth,
                 steps,
                 seeds: of.len(),
-                birth: Spread::of(of.iter().map(|t| t.birth)),
-                birth_lower: Spread::of(of.iter().map(|t| t.birth_lower)),
-                death: Spread::of(of.iter().map(|t| t.death)),
+                birth: mean_std(of.iter().map(|t| t.birth)),
+                birth_lower: mean_std(of.iter().map(|t| t.birth_lower)),
+                death: mean_std(of.iter().map(|t| t.death)),
             }
         })
         .collect()
 }
 
-/// One end: a line through the means over seeds, every seed a marker. Logarithmic in the steps.
-pub fn draw(trials: &[Trial], end: End) -> Option<String> {
+/// Draws an end: a line through the means over the seeds, and a marker for each seed. The axis of the steps is
+/// logarithmic.
+pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     let (first, last) = extent(trials.iter().map(|t| t.steps as f64).filter(|&s| s > 0.0))?;
-    let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == End::Birth);
+    let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == SegmentEnd::Birth);
     let (lo, hi) = extent(trials.iter().map(|t| end.of(t)).chain(lower()))?;
     let rows = rows(trials);
     let mut kinds: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.depth)).collect();
     kinds.dedup();
     let mut samplings: Vec<_> = kinds.iter().map(|kind| kind.0).collect();
     samplings.dedup();
-    // Colour is the sampling, shape the depth.
+    // The colour shows the sampling, the shape the depth.
     let style = |sampling: &str, depth: usize| {
         let k = samplings.iter().position(|s| *s == sampling).unwrap_or(0) % 6;
         (k, Shape::of(depth.saturating_sub(1)))
@@ -101,30 +90,31 @@ pub fn draw(trials: &[Trial], end: End) -> Option<String> {
             }
         })
         .collect();
-    if end == End::Birth {
-        entries.push(Entry::line("dotted axis", "lower bound, mean over seeds"));
+    if end == SegmentEnd::Birth {
+        entries.push(Entry::line("dotted axis", "lower bound of the birth, mean over seeds"));
     }
     let description = format!("{} fits, {} measurements.", kinds.len(), trials.len());
-    let title = format!("{} against the number of steps", if end == End::Birth { "Birth" } else { "Death" });
+    let title =
+        format!("{} against the number of steps", if end == SegmentEnd::Birth { "Birth" } else { "Death" });
     let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), &title, &description);
     let plot = Plot {
         x: Scale::log(first / 1.25, last * 1.25, 60.0, 350.0),
         y: Scale::padded(lo, hi, 0.06, 258.0, 10.0),
     };
-    plot.frame(&mut svg, "steps", end.name());
-    if let Some(mean) = Spread::of(lower()).mean {
+    plot.draw_axes(&mut svg, "steps", end.name());
+    if let Some(mean) = mean_std(lower()).mean {
         svg.polyline("dotted axis", &[[60.0, plot.y.at(mean)], [350.0, plot.y.at(mean)]]);
     }
     for &(sampling, depth) in &kinds {
         let (k, shape) = style(sampling, depth);
         let of_kind = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
-        let spread = |r: &Row| if end == End::Birth { r.birth.mean } else { r.death.mean };
-        let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, spread(r)?))).collect();
+        let mean = |r: &Row| if end == SegmentEnd::Birth { r.birth.mean } else { r.death.mean };
+        let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, mean(r)?))).collect();
         svg.polyline(&format!("curve k{k}"), &line);
         for trial in trials.iter().filter(|t| t.sampling == sampling && t.depth == depth) {
             let value = end.of(trial);
-            let tip = format!("seed {}: {value}", trial.seed);
-            svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tip);
+            let tooltip = format!("seed {}: {value}", trial.seed);
+            svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tooltip);
         }
     }
     legend::draw(&mut svg, &entries, 360.0, 298.0);

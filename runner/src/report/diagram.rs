@@ -1,4 +1,4 @@
-//! Persistence diagrams and barcodes. Colour and shape are the index; an arrow is a class that never dies.
+//! Persistence diagrams and barcodes. Colour and shape show the index, an arrow shows an essential class.
 
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
@@ -6,10 +6,10 @@ use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
 use valleys_core::topology::Interval;
 
-/// A bar: the index of its class, and when it lives.
+/// A bar: its index and its interval.
 type Bar = (usize, Interval);
 
-/// The persistence diagram as an SVG file: birth to the right, death upwards.
+/// A persistence diagram as an SVG file.
 ///
 /// ```
 /// use valleys::report::diagram_svg;
@@ -21,19 +21,19 @@ pub fn diagram_svg(bars: &[Bar]) -> String {
     draw_diagram(bars, "Persistence diagram").standalone()
 }
 
-/// The barcode as an SVG file: one row a bar, by index, then birth, then death.
+/// A barcode as an SVG file. The rows are sorted by index, then birth, then death.
 pub fn barcode_svg(bars: &[Bar]) -> String {
     draw_barcode(bars, "Barcode").standalone()
 }
 
-/// Barcode and diagram beside each other, as one SVG file.
+/// Barcode and persistence diagram side by side as one SVG file.
 pub fn bars_svg(bars: &[Bar]) -> String {
     Svg::beside(&draw_barcode(bars, "Barcode"), &draw_diagram(bars, "Persistence diagram"))
 }
 
-/// The persistence diagram under a title of its own.
+/// Draws a persistence diagram.
 pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
-    let entries = key(bars);
+    let entries = legend_entries(bars);
     let (lo, hi) = range(bars);
     let top = 34.0;
     let mut svg = Svg::new(360.0, 372.0 + legend::height(&entries, 360.0), title, &description(bars));
@@ -41,17 +41,17 @@ pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
         x: Scale::padded(lo, hi, 0.06, 60.0, 348.0),
         y: Scale::padded(lo, hi, 0.06, top + 290.0, top),
     };
-    plot.frame(&mut svg, "birth", "death");
+    plot.draw_axes(&mut svg, "birth", "death");
     svg.line("diagonal", [60.0, top + 290.0], [348.0, top]);
     for bar in sorted(bars) {
         let (index, interval) = bar;
         let (class, shape) = (format!("mark f{}", index % 6), Shape::of(index));
         if !interval.is_essential() {
-            svg.marker(&class, shape, plot.at(interval.birth, interval.death), 5.0, &tip(bar));
+            svg.marker(&class, shape, plot.at(interval.birth, interval.death), 5.0, &tooltip(bar));
             continue;
         }
         let [x, y] = [plot.x.at(interval.birth), top];
-        svg.marker(&class, shape, [x, y], 5.0, &tip(bar));
+        svg.marker(&class, shape, [x, y], 5.0, &tooltip(bar));
         let line = format!("curve k{}", index % 6);
         svg.polyline(&line, &[[x, y - 7.0], [x, y - 22.0]]);
         svg.polyline(&line, &[[x - 4.0, y - 17.0], [x, y - 22.0], [x + 4.0, y - 17.0]]);
@@ -60,9 +60,9 @@ pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
     svg
 }
 
-/// The barcode under a title of its own.
+/// Draws a barcode.
 pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
-    let entries = key(bars);
+    let entries = legend_entries(bars);
     let (lo, hi) = range(bars);
     let count = bars.len().max(1) as f64;
     let row = (288.0 / count).clamp(0.4, 15.0);
@@ -79,7 +79,7 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
         let (index, interval) = bar;
         let y = 32.0 + row * (i as f64 + 0.5);
         let from = x.at(interval.birth);
-        // Thin rows get thin bars.
+        // Bars are thinner than their rows.
         let style = format!("stroke-width:{:.2}", (0.5 * row).min(5.0));
         let class = format!("bar k{}", index % 6);
         if interval.is_essential() {
@@ -91,14 +91,14 @@ pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
         }
         if row >= 8.0 {
             let mark = format!("mark f{}", index % 6);
-            svg.marker(&mark, Shape::of(index), [from, y], 4.0, &tip(bar));
+            svg.marker(&mark, Shape::of(index), [from, y], 4.0, &tooltip(bar));
         }
     }
     legend::draw(&mut svg, &entries, 360.0, bottom + 44.0);
     svg
 }
 
-/// By index, then birth, then death.
+/// The bars by index, then birth, then death.
 fn sorted(bars: &[Bar]) -> Vec<Bar> {
     let mut bars = bars.to_vec();
     bars.sort_by(|(i, a), (j, b)| {
@@ -112,28 +112,28 @@ fn range(bars: &[Bar]) -> (f64, f64) {
     extent(ends.filter(|x| x.is_finite())).unwrap_or((0.0, 1.0))
 }
 
-fn tip((index, interval): Bar) -> String {
+fn tooltip((index, interval): Bar) -> String {
     let death = if interval.is_essential() { "∞".into() } else { short(interval.death) };
     format!("index {index}: {} to {death}", short(interval.birth))
 }
 
-fn indices(bars: &[Bar]) -> Vec<usize> {
+fn distinct_indices(bars: &[Bar]) -> Vec<usize> {
     let mut indices: Vec<_> = bars.iter().map(|bar| bar.0).collect();
     indices.sort_unstable();
     indices.dedup();
     indices
 }
 
-fn key(bars: &[Bar]) -> Vec<Entry> {
+fn legend_entries(bars: &[Bar]) -> Vec<Entry> {
     let entry = |i: usize| Entry::marker(&format!("mark f{}", i % 6), Shape::of(i), &format!("index {i}"));
-    let mut entries: Vec<_> = indices(bars).into_iter().map(entry).collect();
+    let mut entries: Vec<_> = distinct_indices(bars).into_iter().map(entry).collect();
     if bars.iter().any(|(_, interval)| interval.is_essential()) {
-        entries.push(Entry { line: String::new(), marker: None, text: "→ never dies".into() });
+        entries.push(Entry { line: String::new(), marker: None, text: "→ essential class".into() });
     }
     entries
 }
 
-/// The description of a figure for those who cannot see it.
+/// The description of a figure for screen readers.
 fn description(bars: &[Bar]) -> String {
     if bars.is_empty() {
         return "No bars.".into();
@@ -143,5 +143,5 @@ fn description(bars: &[Bar]) -> String {
         let essential = of_index().filter(|(_, interval)| interval.is_essential()).count();
         format!("index {i}: {} finite, {essential} essential", of_index().count() - essential)
     };
-    format!("{}.", indices(bars).into_iter().map(count).collect::<Vec<_>>().join("; "))
+    format!("{}.", distinct_indices(bars).into_iter().map(count).collect::<Vec<_>>().join("; "))
 }

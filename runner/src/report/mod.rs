@@ -1,26 +1,27 @@
-//! The report of a run: one HTML file made from the files of its directory and nothing else.
+//! Reports: single HTML files without scripts and network access. Their figures are SVG elements.
 //!
-//! In the order of the work:
+//! The report of a run is made from the files of its directory only.
 //!
-//! - `directory`: the files of a run;
-//! - `contour`, `colour`: superlevel sets on a triangle's lattice and their colours;
-//! - `svg`, `axes`, `legend`, `number`: parts of every figure;
-//! - `triangle_map`, `profile`, `segments`, `diagram`, `training`, `convergence`: one kind of figure each;
-//! - `study`, `series`, [`weights`]: the pages of a study of weights and of checkpoints, and their figures;
-//! - `page`: figures, numbers and sentences in the order of a reader, through `template.html`.
+//! # Tour
 //!
-//! The page needs no script and loads nothing; its figures are SVG elements.
+//! - Pages: `run_page` (`run.html`), `study` (`study.html`) and [`weights`] (`weights.html`) compute the values of a
+//!   template, `render` fills it. All templates extend `base.html`, with the styles of `page.css` and `figure.css`.
+//! - `run_files`: reads the files of a run.
+//! - Figures of a run: `triangle_map`, `profile`, `segments`, `diagram`, `training`, `convergence`. Figures of studies
+//!   and checkpoints: `series`.
+//! - Parts of figures: `svg`, `axes`, `legend`, `number`, `contour` (superlevel sets on a triangle), `colour`.
 
 mod axes;
 mod colour;
 mod contour;
 mod convergence;
 mod diagram;
-mod directory;
 mod legend;
 mod number;
-mod page;
 mod profile;
+mod render;
+mod run_files;
+mod run_page;
 mod segments;
 mod series;
 mod study;
@@ -29,28 +30,28 @@ mod training;
 mod triangle_map;
 pub mod weights;
 
-pub use contour::{Field, area, place};
-pub use diagram::{barcode_svg, bars_svg, diagram_svg};
 use crate::error::Result;
 use crate::schema::Summary;
+pub use contour::{Field, signed_area, to_plane};
+pub use diagram::{barcode_svg, bars_svg, diagram_svg};
 use std::path::Path;
 
-/// The text of `report.html` for a run directory.
+/// The text of `report.html` of a run directory.
 ///
 /// # Errors
-/// A file that is missing or malformed, with its line.
+/// A file is missing or malformed, with its line.
 ///
 /// # Cost
-/// Proportional to the size of the directory: about 0.1 s for four triangles with 1,891 lattice points each.
+/// Proportional to the size of the files: about 0.1 s for four triangles with 1,891 lattice points each.
 pub fn render(run: &Path) -> Result<String> {
     let summary = Summary::read(run)?;
     if let Some(study) = &summary.study {
         return study::page(run, &summary, study);
     }
-    let mut run = directory::read(run, summary)?;
-    // A convergence study has a table and figures of its own: the other figures are of the first two fits.
+    let mut run = run_files::read(run, summary)?;
+    // A convergence study has many fits and its own figures. The other figures show the first two fits.
     if !run.summary.convergence.is_empty() {
         run.fits.truncate(2);
     }
-    page::compose(&run)
+    run_page::run_page(&run)
 }

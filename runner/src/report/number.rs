@@ -1,12 +1,12 @@
-//! Numbers as a reader sees them: four significant digits, and the full value where it can be asked for.
+//! Numbers as text for readers.
 
 /// Four significant digits.
 pub fn short(x: f64) -> String {
     rounded(x, 4)
 }
 
-/// `digits` significant digits; powers of ten where plain digits would be long. `∞`, `−∞`, `NaN` for what is not
-/// finite.
+/// `digits` significant digits, with a power of ten for very small and very large numbers. `∞`, `−∞` or `NaN` for
+/// numbers that are not finite.
 pub fn rounded(x: f64, digits: usize) -> String {
     let decimals = digits.saturating_sub(1);
     if x == 0.0 {
@@ -15,7 +15,7 @@ pub fn rounded(x: f64, digits: usize) -> String {
     if !x.is_finite() {
         return full(x);
     }
-    // Rounded first, so that 9.9996 counts as 10.00.
+    // The exponent is that of the rounded number: 9.9996 is 10.00.
     let text = format!("{x:.decimals$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -27,7 +27,7 @@ pub fn rounded(x: f64, digits: usize) -> String {
     }
 }
 
-/// The shortest text that reads back to the same bits; `∞`, `−∞`, `NaN` for what is not finite.
+/// The shortest text that reads back to the same bits. `∞`, `−∞` or `NaN` for numbers that are not finite.
 pub fn full(x: f64) -> String {
     match x {
         f64::INFINITY => "∞".into(),
@@ -36,21 +36,21 @@ pub fn full(x: f64) -> String {
     }
 }
 
-/// As many decimals as multiples of `step` need.
+/// A multiple of `step` with as many decimals as such multiples need.
 pub fn tick(x: f64, step: f64) -> String {
     let exponent = step.abs().log10().floor();
     let size = x.abs().max(step.abs()).log10().floor();
     if !(-4.0..6.0).contains(&exponent) || size >= 6.0 {
         return if x.abs() < step.abs() / 2.0 { "0".into() } else { trim_mantissa(x) };
     }
-    // Steps are 1, 2, 2.5 or 5 times a power of ten; 2.5 needs one decimal more.
+    // Steps are 1, 2, 2.5 or 5 times a power of ten. 2.5 needs one more decimal.
     let two_and_a_half = (step / 10f64.powf(exponent) - 2.5).abs() < 1e-6;
     let decimals = (-exponent).max(0.0) as usize + usize::from(two_and_a_half && exponent <= 0.0);
     let text = format!("{x:.decimals$}");
     if text.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') { "0".into() } else { minus(&text) }
 }
 
-/// `2.5·10⁻⁷`, without trailing zeros.
+/// A number as `2.5·10⁻⁷`, without trailing zeros.
 fn trim_mantissa(x: f64) -> String {
     let text = format!("{x:.3e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -1,33 +1,35 @@
-//! Loss and error along a fitted curve, all fits in one picture.
+//! Loss and error along a fitted curve, all fits in one figure.
 
 use super::axes::{Plot, Scale, extent};
-use super::directory::{Quantity, Values, simplex_name};
 use super::legend::{self, Entry};
 use super::number::short;
+use super::run_files::{Quantity, SimplexValues};
 use super::svg::{Shape, Svg};
+use crate::schema::simplex_name;
 
+/// Width of a figure, and the ends of its horizontal axis, in pixels.
 const WIDTH: f64 = 360.0;
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 345.0;
-/// Between panels.
+/// Gap between panels.
 const GAP: f64 = 16.0;
 
-/// One panel of a picture, its range shared by the pictures of all curves so that they can be compared.
+/// A panel of a figure. The figures of all curves have the same range, so that they can be compared.
 struct Panel {
     name: &'static str,
     height: f64,
     range: (f64, f64),
-    /// Solid and dashed.
+    /// The quantity with a solid line, and the one with a dashed line.
     quantities: [Option<Quantity>; 2],
 }
 
-/// The panels of every picture.
+/// The panels of every figure.
 pub struct Panels(Vec<Panel>);
 
 impl Panels {
-    /// Train loss, test loss and errors, as far as they were measured. The train loss has a panel of its own: its
-    /// barrier is what is asked for, and test losses are often far larger.
-    pub fn of(curves: &[&Values]) -> Self {
+    /// Panels for train loss, test loss and errors, as far as they were measured. Train and test loss have separate panels,
+    /// because test losses are often far larger.
+    pub fn of(curves: &[&SimplexValues]) -> Self {
         use Quantity::{TestError, TestLoss, TrainError, TrainLoss};
         let data = curves.iter().any(|curve| curve.has_data());
         let panel = |name, height, quantities: [Option<Quantity>; 2]| {
@@ -44,19 +46,19 @@ impl Panels {
     }
 }
 
-/// What the lines mean: colour is the fit, dashes are test data.
-pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
+/// The legend of all figures: the colour is the fit, dashed lines are test data.
+pub fn legend(fits: &[&str], has_test_data: bool, loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
         .enumerate()
         .map(|(i, name)| {
             Entry::line(
                 &format!("curve k{}", i % 6),
-                &format!("{name}{}", if tested { ", train" } else { "" }),
+                &format!("{name}{}", if has_test_data { ", train" } else { "" }),
             )
         })
         .collect();
-    if tested {
+    if has_test_data {
         let test =
             |(i, name): (usize, &&str)| Entry::line(&format!("dashed k{}", i % 6), &format!("{name}, test"));
         entries.extend(fits.iter().enumerate().map(test));
@@ -64,46 +66,46 @@ pub fn key(fits: &[&str], tested: bool, loss: &str) -> String {
     entries.push(Entry::line("dotted axis", &format!("larger {loss} of the two ends")));
     entries.push(Entry::marker("mark f0", Shape::Triangle, &format!("largest {loss}")));
     let height = legend::height(&entries, 520.0);
-    let mut svg = Svg::new(520.0, height, "Legend", "Colour tells the fit, dashes tell test data.");
+    let mut svg = Svg::new(520.0, height, "Legend", "The colour is the fit, dashed lines are test data.");
     legend::draw(&mut svg, &entries, 520.0, 0.0);
     svg.inline()
 }
 
-/// The curve between two minima: one entry a fit, `None` where a fit lacks it.
-pub fn draw(edge: &[u32], fits: &[Option<&Values>], panels: &Panels) -> String {
+/// Draws the curve between two minima. `fits` has an entry for each fit, `None` if the fit lacks the curve.
+pub fn draw(edge: &[u32], fits: &[Option<&SimplexValues>], panels: &Panels) -> String {
     let title = format!("Loss and error along the curve {}", simplex_name(edge));
     let height: f64 = panels.0.iter().map(|panel| panel.height + GAP).sum();
-    let description = "Abscissa t from the first minimum (0) to the second (1).";
+    let description = "Horizontal axis: t, from the first minimum (0) to the second (1).";
     let mut svg = Svg::new(WIDTH, height + 34.0, &title, description);
     let x_name = format!("t, from θ{} to θ{}", subscript(edge.first()), subscript(edge.get(1)));
     let mut top = GAP / 2.0;
     for (i, panel) in panels.0.iter().enumerate() {
         let y = Scale::padded(panel.range.0, panel.range.1, 0.05, top + panel.height, top);
         let plot = Plot { x: Scale::linear(0.0, 1.0, LEFT, RIGHT), y };
-        plot.frame(&mut svg, if i + 1 == panels.0.len() { &x_name } else { "" }, panel.name);
+        plot.draw_axes(&mut svg, if i + 1 == panels.0.len() { &x_name } else { "" }, panel.name);
         if panel.quantities[0] == Some(Quantity::TrainLoss) {
-            floor(&mut svg, &plot, fits);
+            draw_lower_bound(&mut svg, &plot, fits);
         }
-        lines(&mut svg, &plot, fits, panel.quantities);
+        draw_lines(&mut svg, &plot, fits, panel.quantities);
         if panel.quantities[0] == Some(Quantity::TrainLoss) {
-            peaks(&mut svg, &plot, fits);
+            draw_max_losses(&mut svg, &plot, fits);
         }
         top += panel.height + GAP;
     }
     svg.inline()
 }
 
-/// The larger train loss of the two ends, which every path passes.
-fn floor(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
+/// Draws the larger train loss of the two minima, a lower bound of the barrier.
+fn draw_lower_bound(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>]) {
     let Some(values) = fits.iter().flatten().next() else { return };
     let train = values.of(Quantity::TrainLoss);
-    if let Some((_, lower)) = extent(train.first().into_iter().chain(train.last()).copied()) {
-        svg.polyline("dotted axis", &[plot.at(0.0, lower), plot.at(1.0, lower)]);
+    if let Some((_, lower_bound)) = extent(train.first().into_iter().chain(train.last()).copied()) {
+        svg.polyline("dotted axis", &[plot.at(0.0, lower_bound), plot.at(1.0, lower_bound)]);
     }
 }
 
-/// The largest train loss of every fit.
-fn peaks(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
+/// Draws the largest train loss of every fit.
+fn draw_max_losses(svg: &mut Svg, plot: &Plot, fits: &[Option<&SimplexValues>]) {
     for (i, values) in fits.iter().enumerate() {
         let Some(values) = values else { continue };
         let train = values.of(Quantity::TrainLoss);
@@ -115,8 +117,13 @@ fn peaks(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>]) {
     }
 }
 
-/// The first quantity solid, the second dashed.
-fn lines(svg: &mut Svg, plot: &Plot, fits: &[Option<&Values>], quantities: [Option<Quantity>; 2]) {
+/// Draws the first quantity solid and the second dashed.
+fn draw_lines(
+    svg: &mut Svg,
+    plot: &Plot,
+    fits: &[Option<&SimplexValues>],
+    quantities: [Option<Quantity>; 2],
+) {
     for (i, values) in fits.iter().enumerate() {
         let Some(values) = values else { continue };
         for (class, quantity) in ["curve", "dashed"].into_iter().zip(quantities) {

@@ -1,15 +1,15 @@
-//! The triangles' segments [h1, h2] of every fit, with the lower bound of their beginning.
+//! The segments [h1, h2] of the triangles in every fit, with the lower bounds of their births.
 
 use super::axes::{Scale, extent};
-use super::directory::simplex_name;
 use super::legend::{self, Entry};
 use super::number::short;
 use super::svg::{Anchor, Shape, Svg};
-use crate::schema::{Fit, Segment};
+use crate::schema::{Fit, Segment, simplex_name};
 
 const WIDTH: f64 = 520.0;
 
-/// One row for each triangle and fit: a thick line from birth to death, a thin one from the lower bound to birth.
+/// Draws one row for each triangle and fit: a thick line from birth to death, a thin line from the lower bound of the birth
+/// to the birth.
 pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
     let mut entries: Vec<_> = fits
         .iter()
@@ -20,12 +20,11 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
             text: fit.name.clone(),
         })
         .collect();
-    entries.push(Entry::line("thin axis", "from the lower bound to the birth"));
+    entries.push(Entry::line("thin axis", "from the lower bound of the birth to the birth"));
     let (row, gap) = (11.0, 9.0);
     let block = row * fits.len() as f64 + gap;
     let bottom = 14.0 + block * triangles.len() as f64;
-    let all =
-        fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle));
+    let all = fits.iter().flat_map(|fit| &fit.segments).filter(|s| triangles.contains(&s.triangle));
     let ends = all.flat_map(|s| [s.birth, s.birth_lower, s.death]);
     let (lo, hi) = extent(ends).unwrap_or((0.0, 1.0));
     let description = format!(
@@ -50,7 +49,7 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
         svg.text("label", Anchor::End, [64.0, middle + 4.0], &simplex_name(triangle));
         for (k, fit) in fits.iter().enumerate() {
             if let Some(segment) = fit.segments.iter().find(|s| s.triangle == *triangle) {
-                draw_one(&mut svg, segment, k, &x, top + row * (k as f64 + 0.5));
+                draw_segment(&mut svg, segment, k, &x, top + row * (k as f64 + 0.5));
             }
         }
     }
@@ -58,14 +57,14 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
     svg.inline()
 }
 
-fn draw_one(svg: &mut Svg, segment: &Segment, fit: usize, x: &Scale, y: f64) {
+fn draw_segment(svg: &mut Svg, segment: &Segment, fit: usize, x: &Scale, y: f64) {
     let &Segment { birth, birth_lower, death, .. } = segment;
     let class = fit % 6;
     svg.line("whisker axis", [x.at(birth_lower), y], [x.at(birth), y]);
     svg.line("whisker axis", [x.at(birth_lower), y - 3.0], [x.at(birth_lower), y + 3.0]);
     svg.line(&format!("bar k{class}"), [x.at(birth), y], [x.at(death), y]);
-    let tip = format!("{} to {}", short(birth), short(death));
+    let tooltip = format!("{} to {}", short(birth), short(death));
     for end in [birth, death] {
-        svg.marker(&format!("mark f{class}"), Shape::of(fit), [x.at(end), y], 3.5, &tip);
+        svg.marker(&format!("mark f{class}"), Shape::of(fit), [x.at(end), y], 3.5, &tooltip);
     }
 }

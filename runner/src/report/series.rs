@@ -1,29 +1,30 @@
-//! Numbers of several kinds over a common axis: a line each, or points, or both.
+//! Line charts and scatter plots of several series, and charts of intervals.
 
 use super::axes::{Plot, Scale, extent};
 use super::legend::{self, Entry};
 use super::svg::{Shape, Svg};
 
-/// One kind.
+/// A series: a line, markers, or both.
 pub struct Series {
-    /// In the legend.
+    /// The name in the legend.
     pub name: String,
-    /// Joined by a line.
+    /// Points joined by a line.
     pub line: Vec<[f64; 2]>,
-    /// Points, with what a pointer resting on them reads.
+    /// Markers with their tooltips.
     pub marks: Vec<([f64; 2], String)>,
 }
 
-/// What the axes are called, and whether the one below is logarithmic.
-pub struct Axes<'a> {
+/// The titles of a figure and its axes.
+pub struct AxisTitles<'a> {
     pub title: &'a str,
     pub x: &'a str,
     pub y: &'a str,
+    /// Whether the horizontal axis is logarithmic.
     pub log: bool,
 }
 
-/// The picture; none without a finite point.
-pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
+/// Draws series. `None` without a finite point.
+pub fn draw(series: &[Series], axes: &AxisTitles) -> Option<String> {
     let all = || series.iter().flat_map(|s| s.line.iter().chain(s.marks.iter().map(|m| &m.0)));
     let (left, right) = extent(all().map(|p| p[0]).filter(|&x| !axes.log || x > 0.0))?;
     let (low, high) = extent(all().map(|p| p[1]))?;
@@ -36,7 +37,7 @@ pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
             text: s.name.clone(),
         })
         .collect();
-    let description = format!("{} against {}: {} kinds.", axes.y, axes.x, series.len());
+    let description = format!("{} against {}: {} series.", axes.y, axes.x, series.len());
     let mut svg = Svg::new(360.0, 300.0 + legend::height(&entries, 360.0), axes.title, &description);
     let x = if axes.log {
         Scale::log(left / 1.15, right * 1.15, 66.0, 350.0)
@@ -44,26 +45,26 @@ pub fn draw(series: &[Series], axes: &Axes) -> Option<String> {
         Scale::padded(left, right, 0.04, 66.0, 350.0)
     };
     let plot = Plot { x, y: Scale::padded(low, high, 0.06, 258.0, 10.0) };
-    plot.frame(&mut svg, axes.x, axes.y);
+    plot.draw_axes(&mut svg, axes.x, axes.y);
     for (i, s) in series.iter().enumerate() {
         let line: Vec<_> = s.line.iter().map(|p| plot.at(p[0], p[1])).collect();
         svg.polyline(&format!("curve k{}", i % 6), &line);
-        for (point, tip) in &s.marks {
-            svg.marker(&format!("mark f{}", i % 6), Shape::of(i), plot.at(point[0], point[1]), 3.2, tip);
+        for (point, tooltip) in &s.marks {
+            svg.marker(&format!("mark f{}", i % 6), Shape::of(i), plot.at(point[0], point[1]), 3.2, tooltip);
         }
     }
     legend::draw(&mut svg, &entries, 360.0, 298.0);
     Some(svg.inline())
 }
 
-/// Intervals one below the other, with a marker each and a line at 0: what, where, from, to, kind.
-pub struct Row {
+/// A row of [`intervals`]: a name, and a value with an optional interval for each kind.
+pub struct IntervalRow {
     pub name: String,
     pub values: Vec<(f64, Option<[f64; 2]>)>,
 }
 
-/// Coefficients between −1 and 1.
-pub fn intervals(title: &str, rows: &[Row], kinds: &[&str]) -> Option<String> {
+/// Draws rows of values between −1 and 1 with their intervals, and a line at 0. `None` without rows.
+pub fn intervals(title: &str, rows: &[IntervalRow], kinds: &[&str]) -> Option<String> {
     if rows.is_empty() {
         return None;
     }

@@ -1,305 +1,314 @@
-//! The page of a study of weights.
+//! The page of a study of weights: `study.html`.
 
-use super::page::{filled, flattened, picture};
-use super::series::{self, Axes, Row, Series};
-use crate::error::{CliError, ErrorKind, Result};
-use crate::schema::Summary;
-use crate::study::analysis::{Correlation, OVERALL, Spread, Study, Target};
-use crate::study::{Job, METRICS, Measured, read};
+use super::number;
+use super::render::{flattened, mean_std, render_template, safe_markup};
+use super::run_files::read_config;
+use super::series::{self, AxisTitles, IntervalRow, Series};
+use crate::error::Result;
+use crate::schema::{
+    ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, StudySummary, Summary,
+    Target, TrainingChange,
+};
+use crate::study::analysis::NetworkRun;
+use crate::study::{StudyNetwork, read_measurements};
 use minijinja::context;
-use minijinja::value::Value as Cell;
+use minijinja::value::Value as TemplateValue;
 use std::path::Path;
 
-/// Largest p-value that is called significant.
-const LEVEL: f64 = 0.05;
+/// A p-value below this is significant.
+const SIGNIFICANCE_LEVEL: f64 = 0.05;
 
-/// The page of a study whose summary is at hand.
+/// How many statistics have a section with figures: the two of the paper.
+const SECTIONS: usize = 2;
+
+/// The page of a study with this summary.
 ///
 /// # Errors
-/// A file that is missing or malformed, with its line.
-pub fn page(run: &Path, summary: &Summary, study: &Study) -> Result<String> {
-    let path = run.join("config.toml");
-    let toml = std::fs::read_to_string(&path)
-        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
-    let settings = &summary.config;
-    let jobs = study.networks.iter().map(|n| Job { size: n.samples, replicate: n.replicate });
-    let runs = jobs.map(|job| Ok((job, read(run, job)?))).collect::<Result<Vec<_>>>()?;
+/// A file is missing or malformed, with its line.
+pub fn page(root: &Path, summary: &Summary, study: &StudySummary) -> Result<String> {
+    let config = &summary.config;
+    let networks = study.networks.iter().map(|n| StudyNetwork { samples: n.samples, replicate: n.replicate });
+    let runs = networks
+        .map(|network| Ok((network, read_measurements(root, network)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let section = |statistic| Section::new(study, &runs, statistic).values(config.train.batch);
     let values = context! {
-        network => settings.network.clone(),
-        dataset => settings.dataset.clone(),
+        network => config.network.clone(),
+        dataset => config.dataset.clone(),
         networks => study.networks.len(),
         sizes => sizes(&runs),
-        seeds => settings.study.seeds,
-        epochs => settings.minima.epochs,
+        seeds => config.study.seeds,
+        epochs => config.minima.epochs,
         comparisons => study.comparisons,
-        metrics => (0..2).map(|metric| metric_values(study, &runs, metric, settings.train.batch)).collect::<Vec<_>>(),
-        correlations => Target::ALL.map(|target| table(study, target)).to_vec(),
-        accuracy => accuracy(study),
-        changes => changes(study),
+        sections => (0..SECTIONS).map(section).collect::<Vec<_>>(),
+        correlations => Target::ALL.map(|target| correlation_table(study, target)).to_vec(),
+        accuracy => accuracy_table(study),
+        changes => change_table(study),
         provenance => flattened(&summary.provenance),
-        config => toml,
+        config => read_config(root)?,
     };
-    filled(include_str!("study.html"), values)
+    render_template(include_str!("study.html"), values)
 }
 
-fn sizes(runs: &[(Job, Vec<Measured>)]) -> Vec<usize> {
-    let mut sizes: Vec<usize> = runs.iter().map(|(job, _)| job.size).collect();
+/// The training-set sizes, ascending.
+fn sizes(runs: &[NetworkRun]) -> Vec<usize> {
+    let mut sizes: Vec<usize> = runs.iter().map(|(network, _)| network.samples).collect();
     sizes.sort_unstable();
     sizes.dedup();
     sizes
 }
 
-/// `fc1` for `fc1.weight`.
-fn short(layer: &str) -> String {
-    layer.strip_suffix(".weight").unwrap_or(layer).to_owned()
+/// The name of a layer without the ending of its tensor: `fc1` for `fc1.weight`.
+fn layer_name(tensor: &str) -> String {
+    tensor.strip_suffix(".weight").unwrap_or(tensor).to_owned()
 }
 
-/// Pictures and sentences of one metric.
-fn metric_values(study: &Study, runs: &[(Job, Vec<Measured>)], metric: usize, batch: usize) -> Cell {
-    let title = METRICS[metric].title;
-    let of = |target| -> Vec<&Correlation> {
-        study.correlations.iter().filter(|c| c.metric == METRICS[metric].name && c.target == target).collect()
-    };
-    let layers: Vec<String> = study.layers.iter().map(|l| short(l)).collect();
-    let largest = sizes(runs).last().copied().unwrap_or(0);
-    let over_epochs = over_epochs(runs, metric, largest, batch, &layers);
-    let forest = |target: Target| {
-        let rows: Vec<Row> = of(target)
-            .iter()
-            .filter_map(|c| {
-                let values = [c.pearson, c.spearman, c.within_sizes].map(|k| Some((k.value?, k.interval)));
-                let values = values.into_iter().collect::<Option<Vec<_>>>()?;
-                Some(Row { name: short(&c.layer), values })
-            })
-            .collect();
-        let title = format!("{title} and {}: correlation", target.title());
-        series::intervals(&title, &rows, &["Pearson", "Spearman", "within sizes"]).map(picture)
-    };
-    context! {
-        heading => heading(title),
-        name => METRICS[metric].name,
-        largest,
-        epochs => picture(over_epochs.unwrap_or_default()),
-        sizes => picture(over_sizes(runs, metric, &layers).unwrap_or_default()),
-        scatter => picture(against(runs, metric, Target::TestAccuracy, &layers).unwrap_or_default()),
-        forest_accuracy => forest(Target::TestAccuracy),
-        forest_gap => forest(Target::GeneralisationGap),
-        said => Target::ALL.iter().map(|&t| said(title, t, &of(t), study.comparisons)).collect::<Vec<_>>(),
-        uneven => uneven(study, metric, largest),
+/// The section of a statistic: figures and sentences.
+struct Section<'a> {
+    study: &'a StudySummary,
+    runs: &'a [NetworkRun],
+    /// Number of the statistic in [`LAYER_STATISTICS`].
+    statistic: usize,
+    title: &'static str,
+    layers: Vec<String>,
+    /// The largest training-set size.
+    largest: usize,
+}
+
+impl<'a> Section<'a> {
+    fn new(study: &'a StudySummary, runs: &'a [NetworkRun], statistic: usize) -> Self {
+        Self {
+            study,
+            runs,
+            statistic,
+            title: LAYER_STATISTICS[statistic].title,
+            layers: study.layers.iter().map(|tensor| layer_name(tensor)).collect(),
+            largest: sizes(runs).last().copied().unwrap_or(0),
+        }
+    }
+
+    fn values(&self, batch: usize) -> TemplateValue {
+        let figure = |svg: Option<String>| safe_markup(svg.unwrap_or_default());
+        context! {
+            heading => capitalised(self.title),
+            name => LAYER_STATISTICS[self.statistic].name,
+            largest => self.largest,
+            over_training => figure(self.over_training(batch)),
+            over_sizes => figure(self.over_sizes()),
+            over_accuracy => figure(self.over_accuracy()),
+            intervals_accuracy => figure(self.intervals(Target::TestAccuracy)),
+            intervals_gap => figure(self.intervals(Target::GeneralisationGap)),
+            findings => Target::ALL.map(|target| self.findings(target)).to_vec(),
+            changes => self.changes(),
+        }
+    }
+
+    /// The correlations of the statistic with a target.
+    fn correlations(&self, target: Target) -> Vec<&'a Correlation> {
+        let name = LAYER_STATISTICS[self.statistic].name;
+        self.study.correlations.iter().filter(|c| c.metric == name && c.target == target).collect()
+    }
+
+    /// A figure with one series for each layer. `series` gives the line and the markers of a layer.
+    fn by_layer(&self, axes: &AxisTitles, series: impl Fn(usize, &str) -> Series) -> Option<String> {
+        let all: Vec<Series> =
+            self.layers.iter().enumerate().map(|(layer, name)| series(layer, name)).collect();
+        series::draw(&all, axes)
+    }
+
+    /// The value of a layer after training, as a marker at `x`.
+    fn marker(&self, (network, all): &NetworkRun, layer: usize, x: f64) -> Option<([f64; 2], String)> {
+        let y = all.last()?.layers[layer][self.statistic]?;
+        let StudyNetwork { samples, replicate } = network;
+        let name = &self.layers[layer];
+        Some(([x, y], format!("{name}, {samples} samples, replicate {replicate}: {y}")))
+    }
+
+    /// Means over the replicates of the largest training set, against the number of steps.
+    fn over_training(&self, batch: usize) -> Option<String> {
+        let runs = self.runs.iter().filter(|(network, _)| network.samples == self.largest);
+        let replicates: Vec<&[Measurement]> = runs.map(|(_, all)| all.as_slice()).collect();
+        let steps_per_epoch = self.largest.div_ceil(batch) as f64;
+        let count = replicates.iter().map(|all| all.len()).min().unwrap_or(0);
+        let point = |layer: usize, i: usize| {
+            let y = MeanStd::of(replicates.iter().map(|all| all[i].layers[layer][self.statistic])).mean?;
+            Some([1.0 + (replicates[0][i].epoch * steps_per_epoch).round(), y])
+        };
+        let title = format!("{} over training", self.title);
+        let axes = AxisTitles { title: &title, x: "steps + 1", y: self.title, log: true };
+        self.by_layer(&axes, |layer, name| Series {
+            name: name.to_owned(),
+            line: (0..count).filter_map(|i| point(layer, i)).collect(),
+            marks: Vec::new(),
+        })
+    }
+
+    /// Every trained network and the means of each training-set size, against that size.
+    fn over_sizes(&self) -> Option<String> {
+        let mean = |layer: usize, size: usize| {
+            let of_size = self.runs.iter().filter(|(network, _)| network.samples == size);
+            let values = of_size.map(|(_, all)| all.last()?.layers[layer][self.statistic]);
+            Some([size as f64, MeanStd::of(values).mean?])
+        };
+        let title = format!("{} over training-set size", self.title);
+        let axes = AxisTitles { title: &title, x: "training samples", y: self.title, log: true };
+        self.by_layer(&axes, |layer, name| Series {
+            name: name.to_owned(),
+            line: sizes(self.runs).into_iter().filter_map(|size| mean(layer, size)).collect(),
+            marks: self.runs.iter().filter_map(|run| self.marker(run, layer, run.0.samples as f64)).collect(),
+        })
+    }
+
+    /// Every trained network, against its test accuracy.
+    fn over_accuracy(&self) -> Option<String> {
+        let target = Target::TestAccuracy;
+        let title = format!("{} against {}", self.title, target.title());
+        let axes = AxisTitles { title: &title, x: target.title(), y: self.title, log: false };
+        let mark = |run: &NetworkRun, layer| self.marker(run, layer, run.1.last()?.target(target));
+        self.by_layer(&axes, |layer, name| Series {
+            name: name.to_owned(),
+            line: Vec::new(),
+            marks: self.runs.iter().filter_map(|run| mark(run, layer)).collect(),
+        })
+    }
+
+    /// The correlations with a target, with their confidence intervals.
+    fn intervals(&self, target: Target) -> Option<String> {
+        let row = |c: &&Correlation| {
+            let values = [c.pearson, c.spearman, c.within_sizes].map(|k| Some((k.value?, k.interval)));
+            let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+            Some(IntervalRow { name: layer_name(&c.layer), values })
+        };
+        let rows: Vec<IntervalRow> = self.correlations(target).iter().filter_map(row).collect();
+        let title = format!("{} and {}: correlation", self.title, target.title());
+        series::intervals(&title, &rows, &["Pearson", "Spearman", "within sizes"])
+    }
+
+    /// Sentences about the correlations with a target: their range, their signs, how many are significant.
+    fn findings(&self, target: Target) -> String {
+        let correlations = self.correlations(target);
+        let layers: Vec<&&Correlation> = correlations.iter().filter(|c| c.layer != ALL_LAYERS).collect();
+        let subject = format!("{} and {}", capitalised(self.title), target.title());
+        let Some(pearson) = range(layers.iter().map(|c| c.pearson.value)) else {
+            return format!("{subject}: no correlation is defined.");
+        };
+        let count = |test: &dyn Fn(&Correlation) -> bool| layers.iter().filter(|c| test(c)).count();
+        let positive = count(&|c| c.pearson.value > Some(0.0));
+        let negative = count(&|c| c.pearson.value < Some(0.0));
+        let signs = match (positive, negative) {
+            (_, 0) => "positive in every layer".to_owned(),
+            (0, _) => "negative in every layer".to_owned(),
+            _ => format!("positive in {positive} and negative in {negative}"),
+        };
+        let total = layers.len();
+        let significant = count(&|c| is_significant(&c.pearson));
+        let within = range(layers.iter().map(|c| c.within_sizes.value)).unwrap_or_default();
+        let within = match count(&|c| is_significant(&c.within_sizes)) {
+            0 => format!(
+                "Among networks with the same number of training samples no correlation is significant (coefficients \
+                 {within}), so the statistic may reflect the number of samples only."
+            ),
+            kept => format!(
+                "Among networks with the same number of training samples {kept} of {total} layers keep a significant \
+                 correlation (coefficients {within})."
+            ),
+        };
+        format!(
+            "{subject}: Pearson’s coefficients of the layers are {pearson}, {signs}; {significant} of {total} are \
+             significant at 5 % after Holm’s correction for {} comparisons. {within}",
+            self.study.comparisons,
+        )
+    }
+
+    /// How the statistic of each layer changes in training, for the largest training set.
+    fn changes(&self) -> String {
+        let name = LAYER_STATISTICS[self.statistic].name;
+        let of_layer = |c: &TrainingChange| {
+            let (before, after) = (c.untrained.mean?, c.trained.mean?);
+            let percent = if before == 0.0 { 0.0 } else { 100.0 * (after / before - 1.0) };
+            let sign = if percent > 0.0 { "+" } else { "" };
+            let [before, after] = [before, after].map(number::short);
+            let (layer, percent) = (layer_name(&c.layer), number::rounded(percent, 3));
+            Some(format!("{layer} {before} → {after} ({sign}{percent} %)"))
+        };
+        let changes = self.study.changes.iter();
+        let changes = changes.filter(|c| c.metric == name && c.samples == self.largest);
+        changes.filter_map(of_layer).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Means over the replicates of the largest size, by layer, over steps.
-fn over_epochs(
-    runs: &[(Job, Vec<Measured>)],
-    metric: usize,
-    size: usize,
-    batch: usize,
-    layers: &[String],
-) -> Option<String> {
-    let of: Vec<&Vec<Measured>> = runs.iter().filter(|(job, _)| job.size == size).map(|r| &r.1).collect();
-    let steps = size.div_ceil(batch) as f64;
-    let line = |layer: usize| -> Vec<[f64; 2]> {
-        let times = of.iter().map(|all| all.len()).min().unwrap_or(0);
-        let at = |time: usize| {
-            let y = Spread::of(of.iter().map(|all| all[time].layers[layer][metric])).mean?;
-            Some([1.0 + (of[0][time].epoch * steps).round(), y])
-        };
-        (0..times).filter_map(at).collect()
-    };
-    let all: Vec<Series> = layers
-        .iter()
-        .enumerate()
-        .map(|(i, name)| Series { name: name.clone(), line: line(i), marks: Vec::new() })
-        .collect();
-    let title = METRICS[metric].title;
-    series::draw(
-        &all,
-        &Axes { title: &format!("{title} over training"), x: "steps + 1", y: title, log: true },
-    )
+/// The smallest and the largest number as text; none without numbers.
+fn range(numbers: impl Iterator<Item = Option<f64>>) -> Option<String> {
+    let numbers: Vec<f64> = numbers.flatten().collect();
+    let least = numbers.iter().copied().reduce(f64::min)?;
+    let most = numbers.iter().copied().reduce(f64::max)?;
+    Some(format!("{} to {}", number::rounded(least, 2), number::rounded(most, 2)))
 }
 
-/// Ends of training, over training-set size.
-fn over_sizes(runs: &[(Job, Vec<Measured>)], metric: usize, layers: &[String]) -> Option<String> {
-    let end = |all: &[Measured], layer: usize| all.last().and_then(|m| m.layers[layer][metric]);
-    let all: Vec<Series> = layers
-        .iter()
-        .enumerate()
-        .map(|(layer, name)| {
-            let mean = |size: usize| {
-                let of = runs.iter().filter(|(job, _)| job.size == size);
-                Some([size as f64, Spread::of(of.map(|(_, all)| end(all, layer))).mean?])
-            };
-            let mark = |(job, all): &(Job, Vec<Measured>)| {
-                let y = end(all, layer)?;
-                Some((
-                    [job.size as f64, y],
-                    format!("{name}, {} samples, replicate {}: {y}", job.size, job.replicate),
-                ))
-            };
-            Series {
-                name: name.clone(),
-                line: sizes(runs).into_iter().filter_map(mean).collect(),
-                marks: runs.iter().filter_map(mark).collect(),
-            }
-        })
-        .collect();
-    let title = METRICS[metric].title;
-    let heading = format!("{title} over training-set size");
-    series::draw(&all, &Axes { title: &heading, x: "training samples", y: title, log: true })
+fn is_significant(coefficient: &Coefficient) -> bool {
+    coefficient.p_holm.is_some_and(|p| p < SIGNIFICANCE_LEVEL)
 }
 
-/// Every network at its end.
-fn against(
-    runs: &[(Job, Vec<Measured>)],
-    metric: usize,
-    target: Target,
-    layers: &[String],
-) -> Option<String> {
-    let all: Vec<Series> = layers
-        .iter()
-        .enumerate()
-        .map(|(layer, name)| {
-            let mark = |(job, all): &(Job, Vec<Measured>)| {
-                let end = all.last()?;
-                let y = end.layers[layer][metric]?;
-                Some((
-                    [target.of(end), y],
-                    format!("{name}, {} samples, replicate {}", job.size, job.replicate),
-                ))
-            };
-            Series { name: name.clone(), line: Vec::new(), marks: runs.iter().filter_map(mark).collect() }
-        })
-        .collect();
-    let title = METRICS[metric].title;
-    let heading = format!("{title} against {}", target.title());
-    series::draw(&all, &Axes { title: &heading, x: target.title(), y: title, log: false })
-}
-
-/// With a capital.
-fn heading(title: &str) -> String {
-    let mut letters = title.chars();
+/// A text with a capital first letter.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
     letters.next().map_or(String::new(), |c| c.to_uppercase().to_string()) + letters.as_str()
 }
 
-/// What is seen, and how sure it is.
-fn said(title: &str, target: Target, of: &[&Correlation], comparisons: usize) -> String {
-    let layers: Vec<&&Correlation> = of.iter().filter(|c| c.layer != OVERALL).collect();
-    let values: Vec<f64> = layers.iter().filter_map(|c| c.pearson.value).collect();
-    let (Some(lo), Some(hi)) =
-        (values.iter().copied().reduce(f64::min), values.iter().copied().reduce(f64::max))
-    else {
-        return format!("{title} and {}: no correlation can be computed.", target.title());
-    };
-    let target = target.title();
-    let number = |x: f64| super::number::rounded(x, 2);
-    let count = |test: &dyn Fn(&Correlation) -> bool| layers.iter().filter(|c| test(c)).count();
-    let significant = count(&|c| c.pearson.p_holm.is_some_and(|p| p < LEVEL));
-    let (up, down) = (count(&|c| c.pearson.value > Some(0.0)), count(&|c| c.pearson.value < Some(0.0)));
-    let direction = match (up, down) {
-        (_, 0) => "the same way in every layer: both rise together".to_owned(),
-        (0, _) => "the same way in every layer: one falls as the other rises".to_owned(),
-        _ => format!("not the same way in all layers: up in {up}, down in {down}"),
-    };
-    let inside = count(&|c| c.within_sizes.p_holm.is_some_and(|p| p < LEVEL));
-    let within: Vec<f64> = layers.iter().filter_map(|c| c.within_sizes.value).collect();
-    let range = |v: &[f64]| {
-        let (lo, hi) = v.iter().fold((1.0f64, -1.0f64), |(lo, hi), &x| (lo.min(x), hi.max(x)));
-        format!("{} to {}", number(lo), number(hi))
-    };
-    let within = match inside {
-        0 => format!(
-            "Among networks of one training-set size none of it is left for sure (coefficients {}, none significant): the metric follows how many samples there were.",
-            range(&within)
-        ),
-        _ => format!(
-            "Among networks of one training-set size {inside} of {} layers keep a significant correlation (coefficients {}).",
-            layers.len(),
-            range(&within)
-        ),
-    };
-    let title = heading(title);
-    format!(
-        "{title} and {target}: Pearson {} to {} over layers, {direction}; {significant} of {} layers are significant at 5 % after Holm’s correction for {comparisons} comparisons. {within}",
-        number(lo),
-        number(hi),
-        layers.len()
-    )
+/// The title of a statistic by its name.
+fn statistic_title(name: &str) -> &'static str {
+    LAYER_STATISTICS.iter().find(|statistic| statistic.name == name).map_or("", |statistic| statistic.title)
 }
 
-/// How unevenly the layers change at the largest size.
-fn uneven(study: &Study, metric: usize, largest: usize) -> String {
-    let of = study.changes.iter().filter(|c| c.metric == METRICS[metric].name && c.samples == largest);
-    let parts: Vec<String> = of
-        .filter_map(|c| {
-            let (before, after) = (c.untrained.mean?, c.trained.mean?);
-            let number = |x: f64| super::number::rounded(x, 4);
-            let change = if before == 0.0 { 0.0 } else { 100.0 * (after / before - 1.0) };
-            let sign = if change > 0.0 { "+" } else { "" };
-            let change = super::number::rounded(change, 3);
-            Some(format!("{} {} → {} ({sign}{change} %)", short(&c.layer), number(before), number(after)))
-        })
-        .collect();
-    parts.join(", ")
+fn coefficient_values(c: &Coefficient) -> TemplateValue {
+    context! {
+        value => c.value, interval => c.interval.map(|i| i.to_vec()), p => c.p_holm,
+        is_significant => is_significant(c),
+    }
 }
 
-fn coefficient(c: &crate::study::analysis::Coefficient) -> Cell {
-    context! { value => c.value, interval => c.interval.map(|i| i.to_vec()), p => c.p_holm,
-    sure => c.p_holm.is_some_and(|p| p < LEVEL) }
+/// All correlations with a target.
+fn correlation_table(study: &StudySummary, target: Target) -> TemplateValue {
+    let row = |c: &Correlation| {
+        context! {
+            statistic => statistic_title(&c.metric),
+            layer => layer_name(&c.layer),
+            coefficients => [&c.pearson, &c.spearman, &c.within_sizes].map(coefficient_values).to_vec(),
+            over_training => c.over_training,
+        }
+    };
+    let of_target = study.correlations.iter().filter(|c| c.target == target);
+    context! { target => target.title(), rows => of_target.map(row).collect::<Vec<_>>() }
 }
 
-fn table(study: &Study, target: Target) -> Cell {
-    let rows: Vec<Cell> = study
-        .correlations
-        .iter()
-        .filter(|c| c.target == target)
-        .map(|c| {
-            context! {
-                metric => METRICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
-                layer => short(&c.layer),
-                coefficients => [&c.pearson, &c.spearman, &c.within_sizes].map(coefficient).to_vec(),
-                over_training => c.over_training,
-            }
-        })
-        .collect();
-    context! { target => target.title(), rows }
-}
-
-/// Test accuracy by training-set size.
-fn accuracy(study: &Study) -> Vec<Cell> {
+/// Test accuracy and generalisation gap of each training-set size.
+fn accuracy_table(study: &StudySummary) -> Vec<TemplateValue> {
     let mut sizes: Vec<usize> = study.networks.iter().map(|n| n.samples).collect();
     sizes.dedup();
     let row = |samples: usize| {
-        let of = || study.networks.iter().filter(move |n| n.samples == samples);
-        let accuracy = Spread::of(of().map(|n| Some(1.0 - n.test_error)));
-        let gap = Spread::of(of().map(|n| Some(n.test_error - n.train_error)));
-        context! { samples, accuracy => spread(&accuracy), gap => spread(&gap) }
+        let networks = || study.networks.iter().filter(move |n| n.samples == samples);
+        let accuracy = MeanStd::of(networks().map(|n| Some(1.0 - n.test_error)));
+        let gap = MeanStd::of(networks().map(|n| Some(n.test_error - n.train_error)));
+        context! { samples, accuracy => mean_std(&accuracy), gap => mean_std(&gap) }
     };
     sizes.into_iter().map(row).collect()
 }
 
-/// Before, after, and the same entries shuffled, for the smallest and the largest size.
-fn changes(study: &Study) -> Vec<Cell> {
-    let ends = |c: &crate::study::analysis::Change| {
-        let sizes = || study.changes.iter().map(|c| c.samples);
-        Some(c.samples) == sizes().min() || Some(c.samples) == sizes().max()
+/// The two statistics of the paper before and after training and shuffled, for the smallest and the largest training set.
+fn change_table(study: &StudySummary) -> Vec<TemplateValue> {
+    let sizes = || study.changes.iter().map(|c| c.samples);
+    let (least, most) = (sizes().min(), sizes().max());
+    let is_shown = |c: &&TrainingChange| {
+        LAYER_STATISTICS[..SECTIONS].iter().any(|statistic| statistic.name == c.metric)
+            && [least, most].contains(&Some(c.samples))
     };
-    let paper = |c: &crate::study::analysis::Change| METRICS[..2].iter().any(|m| m.name == c.metric);
-    study
-        .changes
-        .iter()
-        .filter(|c| ends(c) && paper(c))
-        .map(|c| {
-            context! {
-                metric => METRICS.iter().find(|m| m.name == c.metric).map_or("", |m| m.title),
-                layer => short(&c.layer),
-                samples => c.samples,
-                ends => [&c.untrained, &c.trained, &c.shuffled].map(spread).to_vec(),
-            }
-        })
-        .collect()
-}
-
-fn spread(s: &Spread) -> Cell {
-    context! { mean => s.mean, deviation => s.deviation }
+    let row = |c: &TrainingChange| {
+        context! {
+            statistic => statistic_title(&c.metric),
+            layer => layer_name(&c.layer),
+            samples => c.samples,
+            values => [&c.untrained, &c.trained, &c.shuffled].map(mean_std).to_vec(),
+        }
+    };
+    study.changes.iter().filter(is_shown).map(row).collect()
 }

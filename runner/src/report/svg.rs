@@ -1,11 +1,11 @@
-//! Elements of a picture. What has a coordinate that is not finite is left out, so no `NaN` reaches a file.
+//! SVG figures. Elements with a coordinate that is not finite are omitted, so that no `NaN` reaches a file.
 
 use std::fmt::Write;
 
-/// Styles of all figures: class names below are defined there.
+/// Styles of all figures. It defines the class names that the methods of [`Svg`] take.
 pub const STYLE: &str = include_str!("figure.css");
 
-/// A picture being drawn, in CSS pixels, y downwards.
+/// A figure. Coordinates are CSS pixels, and y points downwards.
 pub struct Svg {
     width: f64,
     height: f64,
@@ -14,7 +14,7 @@ pub struct Svg {
     body: String,
 }
 
-/// Where a text is anchored.
+/// The part of a text that is at its coordinates.
 #[derive(Clone, Copy)]
 pub enum Anchor {
     Start,
@@ -22,7 +22,7 @@ pub enum Anchor {
     End,
 }
 
-/// Form of a marker: tells classes apart where colour does not.
+/// The shape of a marker. It distinguishes classes without colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     Circle,
@@ -33,24 +33,24 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The shape of a number, repeating after five.
+    /// The shape of a class. Shapes repeat after five.
     pub fn of(i: usize) -> Self {
         [Self::Circle, Self::Square, Self::Triangle, Self::Diamond, Self::Cross][i % 5]
     }
 }
 
 impl Svg {
-    /// An empty picture; `title` and `description` are what is read out in its place.
+    /// An empty figure. Screen readers read `title` and `description`.
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
         Self { width, height, title: escape(title), description: escape(description), body: String::new() }
     }
 
-    /// A straight line.
+    /// Adds a straight line.
     pub fn line(&mut self, class: &str, from: [f64; 2], to: [f64; 2]) {
         self.styled_line(class, "", from, to);
     }
 
-    /// A straight line with an inline style.
+    /// Adds a straight line with an inline style.
     pub fn styled_line(&mut self, class: &str, style: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
         if all_finite(&[x1, y1, x2, y2]) {
             let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(fixed);
@@ -61,7 +61,7 @@ impl Svg {
         }
     }
 
-    /// A rectangle; `style` is an inline style, or empty.
+    /// Adds a rectangle. `style` is an inline style or empty.
     pub fn rectangle(&mut self, class: &str, style: &str, [x, y]: [f64; 2], [w, h]: [f64; 2]) {
         if all_finite(&[x, y, w, h]) && w >= 0.0 && h >= 0.0 {
             let [x, y, w, h] = [x, y, w, h].map(fixed);
@@ -72,8 +72,7 @@ impl Svg {
         }
     }
 
-    /// Closed polygons as one path; `style` is an inline style, or empty. A polygon with a coordinate that is not
-    /// finite is left out.
+    /// Adds closed polygons as one path. `style` is an inline style or empty.
     pub fn polygons<'a>(
         &mut self,
         class: &str,
@@ -88,7 +87,7 @@ impl Svg {
         self.path(class, style, &d);
     }
 
-    /// A line through points, interrupted at points that are not finite. A lone point becomes a dot.
+    /// Adds a line through points. It is interrupted at points that are not finite; an isolated point is a dot.
     pub fn polyline(&mut self, class: &str, points: &[[f64; 2]]) {
         let mut d = String::new();
         for run in points.split(|p| !all_finite(p)) {
@@ -100,7 +99,7 @@ impl Svg {
         self.path(class, "", &d);
     }
 
-    /// Text with its baseline at `at`.
+    /// Adds a text with its baseline at these coordinates.
     pub fn text(&mut self, class: &str, anchor: Anchor, [x, y]: [f64; 2], text: &str) {
         if all_finite(&[x, y]) {
             let anchor = match anchor {
@@ -113,7 +112,7 @@ impl Svg {
         }
     }
 
-    /// Text that reads upwards, centred at `at`.
+    /// Adds a text that reads upwards, centred at these coordinates.
     pub fn upward_text(&mut self, class: &str, [x, y]: [f64; 2], text: &str) {
         if all_finite(&[x, y]) {
             let (x, y, text) = (fixed(x), fixed(y), escape(text));
@@ -123,7 +122,7 @@ impl Svg {
         }
     }
 
-    /// `θ` with an index below the line, centred at `at`.
+    /// Adds θ with a subscript, centred at these coordinates.
     pub fn theta(&mut self, class: &str, [x, y]: [f64; 2], index: &str) {
         if all_finite(&[x, y]) {
             let (x, y, index) = (fixed(x), fixed(y), escape(index));
@@ -133,8 +132,8 @@ impl Svg {
         }
     }
 
-    /// A marker of half-width `r`; `tip` is what a pointer resting on it reads, or empty.
-    pub fn marker(&mut self, class: &str, shape: Shape, [x, y]: [f64; 2], r: f64, tip: &str) {
+    /// Adds a marker of half-width `r`. `tooltip` may be empty.
+    pub fn marker(&mut self, class: &str, shape: Shape, [x, y]: [f64; 2], r: f64, tooltip: &str) {
         if !all_finite(&[x, y, r]) {
             return;
         }
@@ -143,8 +142,8 @@ impl Svg {
         match shape {
             Shape::Circle => {
                 trace(&mut d, &[corner(-1.0, 0.0)]);
-                let (r, across) = (fixed(r), fixed(2.0 * r));
-                let _ = write!(d, "a{r} {r} 0 1 0 {across} 0a{r} {r} 0 1 0 -{across} 0Z");
+                let (r, diameter) = (fixed(r), fixed(2.0 * r));
+                let _ = write!(d, "a{r} {r} 0 1 0 {diameter} 0a{r} {r} 0 1 0 -{diameter} 0Z");
             }
             Shape::Square => {
                 trace(&mut d, &[corner(-0.9, -0.9), corner(0.9, -0.9), corner(0.9, 0.9), corner(-0.9, 0.9)])
@@ -159,11 +158,13 @@ impl Svg {
             }
         }
         let close = if matches!(shape, Shape::Circle | Shape::Cross) { "" } else { "Z" };
-        if tip.is_empty() {
+        if tooltip.is_empty() {
             self.push(format_args!(r#"<path class="{class}" d="{d}{close}"/>"#));
         } else {
-            let tip = escape(tip);
-            self.push(format_args!(r#"<path class="{class}" d="{d}{close}"><title>{tip}</title></path>"#));
+            let tooltip = escape(tooltip);
+            self.push(format_args!(
+                r#"<path class="{class}" d="{d}{close}"><title>{tooltip}</title></path>"#
+            ));
         }
     }
 
@@ -176,22 +177,22 @@ impl Svg {
 
     fn push(&mut self, element: std::fmt::Arguments<'_>) {
         self.body.push('\n');
-        // Writing to a string cannot fail.
+        // Writing to a string does not fail.
         let _ = self.body.write_fmt(element);
     }
 
-    /// The picture as an element of a page that contains [`STYLE`].
+    /// The figure as an element of a page that contains [`STYLE`].
     pub fn inline(&self) -> String {
         self.element("", "")
     }
 
-    /// The picture as a file of its own.
+    /// The figure as a file.
     pub fn standalone(&self) -> String {
         let size = format!(r#" width="{}" height="{}""#, fixed(self.width), fixed(self.height));
         self.element(&size, &format!("\n<style>{STYLE}</style>"))
     }
 
-    /// Two pictures as one file.
+    /// Two figures side by side as one file.
     pub fn beside(left: &Self, right: &Self) -> String {
         const GAP: f64 = 24.0;
         let place = |svg: &Self, x: f64| {
@@ -223,7 +224,7 @@ impl Svg {
     }
 }
 
-/// `<`, `>`, `&` and quotes as entities; characters that XML forbids become `�`.
+/// Replaces `<`, `>`, `&` and quotes by entities, and characters that XML forbids by `�`.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -250,14 +251,14 @@ fn attribute(name: &str, value: &str) -> String {
     if value.is_empty() { String::new() } else { format!(r#" {name}="{}""#, escape(value)) }
 }
 
-/// Two decimals, without trailing zeros: a hundredth of a pixel is below what anybody sees.
+/// A coordinate with two decimals, without trailing zeros.
 fn fixed(x: f64) -> String {
     let text = format!("{x:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".into() } else { text.into() }
 }
 
-/// Appends `M x y L x y …`; points that fall on the one before after rounding are skipped.
+/// Appends `M x y L x y …`. Points that are equal to the previous one after rounding are skipped.
 fn trace(d: &mut String, points: &[[f64; 2]]) {
     let mut last = [String::new(), String::new()];
     for (i, point) in points.iter().enumerate() {

@@ -1,28 +1,28 @@
-//! Finding the layer at which a loss stops being finite: a fit is repeated, step by step, to the step in question.
+//! Finds the layer where a loss stops being finite: the fit is repeated step by step.
 
 use crate::engine_error::EngineError;
 use crate::problem::Problem;
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
 
-/// Works with an engine of a problem, step by step. Beside the result of the work, the first layer whose output was not
-/// finite.
-pub fn watched<R>(
+/// Calls `work` with an engine that takes one step at a time. Returns the result of `work`, and the first layer whose
+/// output was not finite in the first step with a loss that is not finite.
+pub fn locate_divergence<R>(
     inner: &mut dyn Engine<Error = EngineError>,
     problem: &dyn Problem,
     work: impl FnOnce(&mut dyn Engine<Error = EngineError>) -> R,
 ) -> (R, Option<String>) {
-    let mut watched = Watched { inner, problem, layer: None };
-    (work(&mut watched), watched.layer)
+    let mut locator = DivergenceLocator { inner, problem, layer: None };
+    (work(&mut locator), locator.layer)
 }
 
-/// An engine that examines each step whose loss is not finite.
-struct Watched<'a> {
+/// An engine that examines the first step whose loss is not finite.
+struct DivergenceLocator<'a> {
     inner: &'a mut dyn Engine<Error = EngineError>,
     problem: &'a dyn Problem,
     layer: Option<String>,
 }
 
-impl Engine for Watched<'_> {
+impl Engine for DivergenceLocator<'_> {
     type Error = EngineError;
 
     fn dim(&self) -> usize {
@@ -59,7 +59,7 @@ impl Engine for Watched<'_> {
                     theta.iter_mut().zip(&point).for_each(|(theta, x)| *theta += weight * x);
                 }
                 self.layer = self.problem.diverging_layer(params, step.batch, &theta);
-                // The caller ends here.
+                // The caller stops at this loss.
                 loss[0] = f32::NAN;
             }
         }

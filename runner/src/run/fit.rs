@@ -1,11 +1,12 @@
-//! Fitting a simplex: the points where it starts, Algorithm 1 depth after depth, checkpoints on the way.
+//! The first part of a job: trains a minimum, or fits a curve, a triangle or a higher simplex (Algorithm 1), phase by
+//! phase, with checkpoints.
 
 use super::Run;
-use super::divergence::watched;
+use super::divergence::locate_divergence;
+use super::fit_state::FitState;
 use super::job::Job;
-use super::points::{control_points_of, file_name, folder, memory, owner, read};
-use super::record::Diverged;
-use super::saved::Saved;
+use super::points::{file_name, folder, id_memory, new_control_points, owning_face};
+use super::record::Divergence;
 use super::stop::Stop;
 use super::variant::FitVariant;
 use crate::checkpoint;
@@ -16,123 +17,46 @@ use crate::schema::TrainingEpoch;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use valleys_core::engine::{Engine, Step, Value};
-use valleys_core::fit::{
-    Checkpoint, Epoch, Faces, Fit, Memory, Progress, Sampling, Schedule, SgdOptions, Start,
-};
-use valleys_core::rng::{Key, Purpose, Stream};
+use valleys_core::fit::{Epoch, Faces, Fit, Memory, Progress, Sampling, Schedule, Start};
+use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Mix, Simplex};
 
-/// The state of a fit; its checkpoint, together with the state of its engine.
-#[derive(Clone, Debug, Default)]
-struct FitState {
-    /// The depth at work, from 0.
-    phase: usize,
-    /// Where in it; none at its first step.
-    at: Option<Checkpoint>,
-    /// The largest loss of the cells of the map that the last depth ended with, where it was measured.
-    max_loss: Option<f64>,
-    /// Rate and mean loss of each epoch so far.
-    epochs: Vec<[f64; 2]>,
-    /// The control points of the last depth.
-    fitted: Vec<Vec<f32>>,
-    /// See [`Memory`].
-    cell_losses: Vec<Value>,
-    /// See [`Memory`].
-    cumulative: Vec<f64>,
-    /// See [`Memory`].
-    initial: Vec<f32>,
-    /// Of the engine.
-    engine: Vec<f32>,
-}
-
-impl FitState {
-    fn save(&self, inputs: &str) -> Saved {
-        let none = Checkpoint { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 };
-        let at = self.at.unwrap_or(none);
-        Saved {
-            inputs: inputs.to_owned(),
-            text: "fit".to_owned(),
-            place: vec![
-                self.phase as u64,
-                at.epoch.into(),
-                at.batch.into(),
-                at.steps.into(),
-                self.fitted.len() as u64,
-            ],
-            doubles: vec![
-                vec![at.sum, at.before],
-                self.max_loss.into_iter().collect(),
-                self.epochs.iter().flatten().copied().collect(),
-                self.cell_losses.iter().map(|v| v.loss).collect(),
-                self.cumulative.clone(),
-            ],
-            floats: vec![self.fitted.concat(), self.initial.clone(), self.engine.clone()],
-        }
-    }
-
-    /// From a checkpoint of these inputs.
-    fn restore(saved: Saved, inputs: &str) -> Option<Self> {
-        if saved.inputs != inputs || saved.text != "fit" {
-            return None;
-        }
-        let [phase, epoch, batch, steps, points] = saved.place[..].try_into().ok()?;
-        let [numbers, max_loss, epochs, cell_losses, cumulative] = saved.doubles.try_into().ok()?;
-        let [sum, before] = numbers[..].try_into().ok()?;
-        let [fitted, initial, engine] = saved.floats.try_into().ok()?;
-        let dim = fitted.len().checked_div(points as usize).unwrap_or(1).max(1);
-        let (epoch, batch, steps) = (epoch as u32, batch as u32, steps as u32);
-        Some(Self {
-            phase: phase as usize,
-            at: Some(Checkpoint { epoch, batch, sum, before, steps }),
-            max_loss: max_loss.first().copied(),
-            epochs: epochs.as_chunks::<2>().0.to_vec(),
-            fitted: fitted.chunks(dim).map(<[f32]>::to_vec).collect(),
-            cell_losses: cell_losses.into_iter().map(|loss| Value { loss, error: None }).collect(),
-            cumulative,
-            initial,
-            engine,
-        })
-    }
-}
-
-/// How the work on a depth ended.
-enum End {
+/// How a phase ended.
+enum PhaseEnd {
     /// With these values of the trainable control points.
     Fitted(Vec<Vec<f32>>),
-    /// By a stop, or because a checkpoint cannot be written.
-    Failed(CliError),
+    /// By a stop, or because a checkpoint could not be written.
+    Interrupted(CliError),
 }
 
-/// What a fit calls on its way.
-struct Hooks<'a> {
-    /// When to stop.
+/// What a phase calls while it runs.
+struct FitHooks<'a> {
     stop: &'a Stop,
     /// Writes a checkpoint.
     save: &'a dyn Fn(&FitState) -> Result<()>,
-    /// Is called with the number of epochs done.
+    /// Is called with the number of finished epochs.
     on_progress: &'a dyn Fn(u64),
 }
 
 impl Run {
-    /// Whether a simplex is fitted.
+    /// Whether the control points of a simplex are complete.
     pub(super) fn is_fitted(&self, variant: &FitVariant, simplex: Simplex) -> bool {
         self.store.has(&folder(&variant.name(), simplex))
     }
 
-    /// Fits a simplex (Algorithm 1) and stores its control points and training curve. Gives the values of all control
-    /// points of its map, by slot; or where it diverged.
-    ///
-    /// Depth after depth: the control points of the next one start where they leave the map unchanged.
+    /// Fits a simplex and writes its control points and training curve. Returns the values of all control points of its
+    /// map by slot, or where the loss is not finite.
     pub(super) fn fit(
         &self,
         variant: &FitVariant,
         simplex: Simplex,
         stop: &Stop,
         on_progress: &dyn Fn(u64),
-    ) -> Result<std::result::Result<Vec<Vec<f32>>, Diverged>> {
-        let job = Job::of(*variant, simplex);
-        let inputs = self.fingerprint(job)?;
-        let mut state = self.saved(job).and_then(|s| FitState::restore(s, &inputs)).unwrap_or_default();
+    ) -> Result<std::result::Result<Vec<Vec<f32>>, Divergence>> {
+        let job = Job::for_simplex(*variant, simplex);
+        let inputs = self.inputs_json(job)?;
+        let checkpoint = self.load_checkpoint(job);
+        let mut state = checkpoint.and_then(|c| FitState::from_checkpoint(c, &inputs)).unwrap_or_default();
         on_progress(state.epochs.len() as u64);
         let phases = match simplex.dimension() {
             0 => std::iter::once(0..self.epochs(simplex)).collect(),
@@ -140,60 +64,60 @@ impl Run {
         };
         let mut fitted: Vec<(ControlPointId, Vec<f32>)> = Vec::new();
         if state.phase > 0 {
-            let mut memory = memory(simplex, state.phase);
-            let points = control_points_of(simplex, state.phase, &mut memory);
+            let mut memory = id_memory(simplex, state.phase);
+            let points = new_control_points(simplex, state.phase, &mut memory);
             fitted = points.ids().iter().copied().zip(std::mem::take(&mut state.fitted)).collect();
         }
-        for (phase, range) in phases.into_iter().enumerate().skip(state.phase) {
+        for (phase, epochs) in phases.into_iter().enumerate().skip(state.phase) {
             state.phase = phase;
             state.fitted = fitted.iter().map(|(_, theta)| theta.clone()).collect();
-            let mut memory = memory(simplex, phase + 1);
-            let points = control_points_of(simplex, phase + 1, &mut memory);
-            let start = self.start(variant, simplex, &points, &fitted)?;
+            let mut memory = id_memory(simplex, phase + 1);
+            let points = new_control_points(simplex, phase + 1, &mut memory);
+            let start = self.initial_points(variant, simplex, &points, &fitted)?;
             let sampling = variant.sampling(self.config.fit.tangent_removal, self.problem.cells());
-            let fit = self.fit_of(simplex, sampling, range);
+            let fit = self.fit_options(simplex, sampling, epochs);
             let before = state.clone();
-            let save = |state: &FitState| self.save(job, &state.save(&inputs));
-            let hooks = Hooks { stop, save: &save, on_progress };
-            let ended = self.problem.engine(start.len()).and_then(|mut engine| {
-                run_depth(&mut *engine, &fit, &points, &start, self.steps_len(), &mut state, &hooks)
+            let save = |state: &FitState| self.write_checkpoint(job, &state.to_checkpoint(&inputs));
+            let hooks = FitHooks { stop, save: &save, on_progress };
+            let end = self.problem.engine(start.len()).and_then(|mut engine| {
+                run_phase(&mut *engine, &fit, &points, &start, self.steps_len(), &mut state, &hooks)
             });
-            let moved = match ended {
-                Ok(End::Fitted(moved)) => moved,
-                Ok(End::Failed(failure)) => return Err(failure),
+            let trained = match end {
+                Ok(PhaseEnd::Fitted(trained)) => trained,
+                Ok(PhaseEnd::Interrupted(error)) => return Err(error),
                 Err(error) => {
-                    let mut diverged = self.diverged("fit", job, error)?;
-                    diverged.layer = self.diverging_layer(&fit, &points, &start, before);
-                    return Ok(Err(diverged));
+                    let mut divergence = self.divergence("fit", job, error)?;
+                    divergence.layer = self.diverging_layer(&fit, &points, &start, before);
+                    return Ok(Err(divergence));
                 }
             };
-            let first = fit.first_trainable(&points) as usize;
-            let values = start.into_iter().take(first).chain(moved);
+            let first_trainable = fit.first_trainable(&points) as usize;
+            let values = start.into_iter().take(first_trainable).chain(trained);
             fitted = points.ids().iter().copied().zip(values).collect();
         }
-        self.store_fit(variant, simplex, &fitted, &state.epochs)?;
+        self.write_fit(variant, simplex, &fitted, &state.epochs)?;
         Ok(Ok(fitted.into_iter().map(|(_, theta)| theta).collect()))
     }
 
-    /// Stores the control points that a fit moved, and its training curve.
-    fn store_fit(
+    /// Writes the control points that the fit trained, and its training curve.
+    fn write_fit(
         &self,
         variant: &FitVariant,
         simplex: Simplex,
         fitted: &[(ControlPointId, Vec<f32>)],
         epochs: &[[f64; 2]],
     ) -> Result<()> {
-        let private = self.config.triangles.centres == config::Faces::Trainable;
-        let moved = |face: Simplex| face == simplex || (private && face.dimension() > 0);
-        let own = fitted.iter().map(|(id, theta)| (owner(simplex, id), theta));
-        let own: Vec<_> = own.filter(|((face, _), _)| moved(*face)).collect();
-        // What PyTorch evaluates a network with; a run recomputes it wherever it measures a loss.
-        let points: Vec<&[f32]> = own.iter().map(|(_, theta)| theta.as_slice()).collect();
-        let job = Job::of(*variant, simplex);
-        let statistics = self.problem.statistics(&points).map_err(|e| failed("fit", job, &e))?;
+        let with_faces = self.config.triangles.centres == config::Faces::Trainable;
+        let is_trained = |face: Simplex| face == simplex || (with_faces && face.dimension() > 0);
+        let trained = fitted.iter().map(|(id, theta)| (owning_face(simplex, id), theta));
+        let trained: Vec<_> = trained.filter(|((face, _), _)| is_trained(*face)).collect();
+        // The statistics are for PyTorch. A run recomputes them wherever it evaluates a loss.
+        let points: Vec<&[f32]> = trained.iter().map(|(_, theta)| theta.as_slice()).collect();
+        let job = Job::for_simplex(*variant, simplex);
+        let statistics = self.problem.statistics(&points).map_err(|e| job_error("fit", job, &e))?;
         let batches = u64::from(self.problem.batches());
         let mut files = Vec::new();
-        for (((face, id), theta), statistics) in own.iter().zip(&statistics) {
+        for (((face, id), theta), statistics) in trained.iter().zip(&statistics) {
             let bytes = checkpoint::encode(&self.state, theta, statistics, batches);
             files.push((file_name(*face, id), bytes));
         }
@@ -201,132 +125,69 @@ impl Run {
         self.store.write_folder(&folder(&variant.name(), simplex), &files)
     }
 
-    /// The layer at which a fit that began so diverged, found by repeating it; none where it cannot be told.
+    /// Repeats a phase from the state `before` it, to find the layer where its loss stops being finite.
     fn diverging_layer(
         &self,
         fit: &Fit,
         points: &ControlPoints,
         start: &[Vec<f32>],
-        mut state: FitState,
+        mut before: FitState,
     ) -> Option<String> {
-        let stop = Stop::default().every(Duration::MAX);
-        let hooks = Hooks { stop: &stop, save: &|_| Ok(()), on_progress: &|_| () };
+        let stop = Stop::default().checkpoint_every(Duration::MAX);
+        let hooks = FitHooks { stop: &stop, save: &|_| Ok(()), on_progress: &|_| () };
         let mut engine = self.problem.engine(start.len()).ok()?;
-        let (ended, layer) = watched(&mut *engine, &*self.problem, |engine| {
-            run_depth(engine, fit, points, start, self.steps_len(), &mut state, &hooks)
+        let (end, layer) = locate_divergence(&mut *engine, &*self.problem, |engine| {
+            run_phase(engine, fit, points, start, self.steps_len(), &mut before, &hooks)
         });
-        ended.err().and(layer)
+        end.err().and(layer)
     }
 
-    /// How a simplex is fitted: every rank by the same optimiser.
-    fn fit_of(&self, simplex: Simplex, sampling: Sampling, epochs: Range<u32>) -> Fit {
-        let c = &self.config;
+    /// The options of a fit. They are the same for every rank.
+    fn fit_options(&self, simplex: Simplex, sampling: Sampling, epochs: Range<u32>) -> Fit {
         Fit {
-            key: Key::new(c.seed, simplex.mask()),
-            faces: match c.triangles.centres {
+            key: Key::new(self.config.seed, simplex.mask()),
+            faces: match self.config.triangles.centres {
                 config::Faces::Fixed => Faces::Fixed,
                 config::Faces::Trainable => Faces::Trainable,
             },
             sampling,
-            sgd: SgdOptions {
-                learning_rate: c.train.learning_rate as f32,
-                momentum: c.train.momentum as f32,
-                weight_decay: c.train.weight_decay as f32,
-            },
+            sgd: self.config.train.sgd(),
             schedule: Schedule::Linear,
             epochs,
         }
     }
 
-    /// Epochs of a simplex, by its rank.
+    /// Epochs of a simplex, before the multiplier of its fit. Minima from files have none.
     pub(super) fn epochs(&self, simplex: Simplex) -> u32 {
         match simplex.dimension() {
-            0 if !self.given.is_empty() => 0,
+            0 if !self.loaded_minima.is_empty() => 0,
             0 => self.config.minima.epochs,
             1 => self.config.curves.epochs,
             _ => self.config.triangles.epochs,
         }
     }
-
-    /// The control points before fitting: those of lower faces from their files, the interior ones where they leave the
-    /// map that was `fitted` before unchanged, or on the straight simplex between its minima.
-    fn start(
-        &self,
-        variant: &FitVariant,
-        simplex: Simplex,
-        control_points: &ControlPoints,
-        fitted: &[(ControlPointId, Vec<f32>)],
-    ) -> Result<Vec<Vec<f32>>> {
-        if simplex.dimension() == 0 {
-            let vertex = simplex.mask().trailing_zeros();
-            let trained = || self.problem.initial(self.config.seed, vertex);
-            return Ok(vec![self.given.get(vertex as usize).cloned().unwrap_or_else(trained)]);
-        }
-        let fixed = match self.config.triangles.centres {
-            config::Faces::Fixed => control_points.interior(),
-            config::Faces::Trainable if fitted.is_empty() => control_points.interior(),
-            config::Faces::Trainable => control_points.vertices(),
-        };
-        let mut coarse: Vec<ControlPointId> = fitted.iter().map(|(id, _)| *id).collect();
-        let depth = control_points.depth() - 1;
-        let coarse = (!fitted.is_empty()).then(|| control_points_of(simplex, depth, &mut coarse));
-        let mut points: Vec<Vec<f32>> = Vec::new();
-        for (slot, id) in control_points.ids().iter().enumerate() {
-            if slot < fixed {
-                let (face, id) = owner(simplex, id);
-                points.push(read(&self.store, &self.state, &variant.name(), face, face, &id)?);
-                continue;
-            }
-            let mut theta = match &coarse {
-                Some(coarse) => {
-                    self.mixed(coarse.refine(id).iter().map(|&(s, w)| (w, &fitted[s as usize].1)))
-                }
-                None => {
-                    let t = id.coordinates();
-                    let vertices = points[..control_points.vertices()].iter().zip(t);
-                    self.mixed(vertices.map(|(vertex, t)| (t as f32, vertex)))
-                }
-            };
-            let spread = self.config.fit.perturbation;
-            if spread > 0.0 && coarse.is_none() {
-                let key = Key::new(self.config.seed, simplex.mask());
-                let mut stream = Stream::new(key, Purpose::Perturbation, slot as u32, 0);
-                theta.iter_mut().for_each(|theta| *theta += (spread * stream.normal()) as f32);
-            }
-            points.push(theta);
-        }
-        Ok(points)
-    }
-
-    /// Σ weight · θ.
-    fn mixed<'a>(&self, terms: impl Iterator<Item = (f32, &'a Vec<f32>)>) -> Vec<f32> {
-        let mut theta = vec![0.0; self.problem.dim()];
-        for (weight, term) in terms {
-            theta.iter_mut().zip(term).for_each(|(theta, x)| *theta += weight * x);
-        }
-        theta
-    }
 }
 
-/// Runs one depth of a fit to its end or to a stop, with checkpoints on the way. `state` becomes that of the next depth.
-fn run_depth(
+/// Runs a phase to its end or to a stop, with checkpoints, and `steps_len` steps in each call of the engine. After the
+/// end, `state` is that of the next phase before its first step.
+fn run_phase(
     engine: &mut dyn Engine<Error = EngineError>,
     fit: &Fit,
     control_points: &ControlPoints,
     start: &[Vec<f32>],
-    call: usize,
+    steps_len: usize,
     state: &mut FitState,
-    hooks: &Hooks,
-) -> std::result::Result<End, EngineError> {
+    hooks: &FitHooks,
+) -> std::result::Result<PhaseEnd, EngineError> {
     for (slot, theta) in (0..).zip(start) {
         engine.put(slot, theta)?;
     }
     let cells = fit.cells_len(control_points);
     let mut cell_points = vec![Mix::new(); cells];
-    let mut from = match state.at.take() {
-        Some(at) => {
+    let mut from = match state.checkpoint.take() {
+        Some(checkpoint) => {
             engine.restore(&state.engine)?;
-            Start::Resumed(at)
+            Start::Resumed(checkpoint)
         }
         None => {
             state.cell_losses.resize(cells, Value::default());
@@ -335,12 +196,12 @@ fn run_depth(
             Start::Fresh(state.max_loss)
         }
     };
-    let mut last = Instant::now();
+    let mut last_checkpoint = Instant::now();
     loop {
         let memory = Memory {
-            steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; call],
-            losses: &mut vec![0.0; call],
-            drawn_cells: &mut vec![0; call],
+            steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; steps_len],
+            losses: &mut vec![0.0; steps_len],
+            drawn_cells: &mut vec![0; steps_len],
             cell_points: &mut cell_points,
             cell_losses: &mut state.cell_losses,
             cumulative: &mut state.cumulative,
@@ -350,23 +211,23 @@ fn run_depth(
             (hooks.on_progress)(1);
             state.epochs.push([rate.into(), loss]);
         };
-        match fit.resume(engine, control_points, memory, from, on_epoch, || hooks.stop.due(last))? {
+        let pause = || hooks.stop.checkpoint_due(last_checkpoint);
+        match fit.resume(engine, control_points, memory, from, on_epoch, pause)? {
             Progress::Finished(max_loss) => {
                 state.max_loss = max_loss;
                 break;
             }
-            Progress::Paused(at) => {
-                state.at = Some(at);
+            Progress::Paused(checkpoint) => {
+                state.checkpoint = Some(checkpoint);
                 state.engine.resize(engine.state_len(), 0.0);
                 engine.save(&mut state.engine)?;
-                // An engine whose state cannot be saved begins anew.
+                // An engine without a state cannot resume: its job starts from the beginning.
                 let saved = if state.engine.is_empty() { Ok(()) } else { (hooks.save)(state) };
-                let stopped = if hooks.stop.now() { Err(Stop::failure()) } else { Ok(()) };
-                if let Err(failure) = saved.and(stopped) {
-                    return Ok(End::Failed(failure));
+                if let Err(error) = saved.and_then(|()| hooks.stop.check()) {
+                    return Ok(PhaseEnd::Interrupted(error));
                 }
-                state.at = None;
-                (from, last) = (Start::Resumed(at), Instant::now());
+                state.checkpoint = None;
+                (from, last_checkpoint) = (Start::Resumed(checkpoint), Instant::now());
             }
         }
     }
@@ -375,10 +236,10 @@ fn run_depth(
         engine.get(slot, &mut theta)?;
         Ok(theta.clone())
     });
-    Ok(End::Fitted(fitted.collect::<std::result::Result<_, EngineError>>()?))
+    Ok(PhaseEnd::Fitted(fitted.collect::<std::result::Result<_, EngineError>>()?))
 }
 
-/// The failure of a job for a reason other than a loss that is not finite.
-pub fn failed(what: &str, job: Job, error: &dyn std::fmt::Display) -> CliError {
-    CliError::new(ErrorKind::Jobs, format!("{what} of {}: {error}", job.name()))
+/// The error of a job for a reason other than a loss that is not finite. `part` is "fit" or "evaluation".
+pub fn job_error(part: &str, job: Job, error: &dyn std::fmt::Display) -> CliError {
+    CliError::new(ErrorKind::Jobs, format!("{part} of {}: {error}", job.name()))
 }

@@ -1,94 +1,116 @@
-//! The main job: data → minima → curves → triangles → filtration → barcode → report. Each arrow is a file.
+//! The main job: from a configuration to a run directory with summary and report.
 //!
-//! The tour: `job` (names, inputs, layers), `record` (which jobs are done), `work` (all of them, side by side),
-//! `fit` and `measure` (one of them), `saved` and [`Stop`] (its checkpoints, when it stops), `summary`, `status`.
+//! data → minima → curves → triangles → filtration → barcode → report. Each arrow is a file of the run directory, and
+//! nothing flows back.
+//!
+//! # Tour
+//!
+//! - `job`: the jobs of a configuration, their names, their inputs, and the [levels](Level) in which they run.
+//! - `variant`: the fits of a configuration ([`FitVariant`]).
+//! - `execute`: runs the jobs of each level in parallel and skips those that are done.
+//! - `fit`, `evaluate`: the two parts of a job. `initial_points` has the control points before the fit, `fit_state` its
+//!   checkpoint, `points` the files of control points. `divergence` finds the layer where a loss stops being finite.
+//! - `record`: decides from hashes which jobs are done. `job_checkpoint` and [`Stop`] resume and stop a job.
+//! - `directory`: the name and the identity of a run directory.
+//! - `results`, `summary`, `fit_summary`: the result of all jobs as `summary.json` and `report.html`.
+//! - `status`, `level_progress`: how many jobs are done.
 
+mod directory;
 mod divergence;
+mod evaluate;
+mod execute;
 mod fit;
+mod fit_state;
+mod fit_summary;
+mod initial_points;
 mod job;
-mod measure;
+mod job_checkpoint;
+mod level_progress;
 mod points;
-mod progress;
 mod record;
-mod saved;
+mod results;
 mod status;
 mod stop;
 mod summary;
 mod variant;
-mod work;
 
-use crate::checkpoint;
 use crate::config::{Backend, Config, nearest};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::{self, Problem};
-use crate::say::say;
 use crate::schema::Summary;
+use crate::stderr;
 use crate::store::Store;
-use record::{ORIGIN, Records};
+use directory::{identity_files, load_config, load_minima, origin_json, run_directory};
+use record::Records;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use valleys_gpu::MAX_MODELS;
-use variant::{FitVariant, variants};
 
-pub(crate) use divergence::watched;
-pub use job::{Job, Kind as JobKind, Level, levels};
+pub use directory::prepare;
+pub(crate) use divergence::locate_divergence;
+pub use job::{Job, JobKind, Level, levels};
+pub use job_checkpoint::JobCheckpoint;
 pub use record::Record;
-pub use saved::Saved;
-pub use status::{Count, Status, status};
+pub use results::report;
+pub use status::{JobCounts, Status, status};
 pub use stop::Stop;
+pub use variant::FitVariant;
 
-/// The name of the last job, which needs all others: summary and report.
+/// The name of the last job. It needs all others and writes summary and report.
 pub const REPORT: &str = "report";
 
-/// Jobs that a GPU does in the same dispatches at most.
-pub const SIDE_BY_SIDE: usize = MAX_MODELS;
+/// How many jobs at most a GPU runs in the same dispatches.
+pub const MAX_MODELS_PER_DISPATCH: usize = MAX_MODELS;
 
-/// Where a run works and how it talks.
+/// How a run is executed. No result depends on it.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The run directory; `runs/NAME-HASH` where there is none.
+    /// The run directory; by default `runs/NAME-HASH`.
     pub out: Option<PathBuf>,
-    /// Threads; where there is none as many as the machine has cores, and [`SIDE_BY_SIDE`] on a GPU of hardware. No
-    /// result depends on it.
+    /// How many jobs run at the same time; by default one for each core, and [`MAX_MODELS_PER_DISPATCH`] on a hardware
+    /// GPU.
     pub threads: Option<usize>,
-    /// No progress on stderr.
+    /// Whether to print no progress to stderr.
     pub quiet: bool,
-    /// Number or part of the name of a GPU, where one is asked for; VALLEYS_DEVICE or the best one where there is none.
+    /// The GPU, by number or part of its name; by default that of the environment variable VALLEYS_DEVICE, or else the
+    /// best one.
     pub device: Option<String>,
-    /// When to stop before the end.
+    /// When to stop before the end, and how often to write checkpoints.
     pub stop: Stop,
 }
 
-/// A run directory with what its jobs need.
+/// A run directory, with everything that its jobs need.
 #[derive(Debug)]
 pub struct Run {
     config: Config,
     problem: Box<dyn Problem>,
+    /// The tensors of a checkpoint of the problem.
     state: State,
-    /// The minima that files give; none where they are trained here.
-    given: Vec<Vec<f32>>,
+    /// The minima of `minima.files`; empty if minima are trained.
+    loaded_minima: Vec<Vec<f32>>,
     store: Store,
     records: Records,
-    /// Jobs side by side.
+    /// How many jobs run at the same time.
     threads: usize,
 }
 
-/// Does everything of a configuration that is not yet done; gives the summary and the run directory.
+/// Runs every job of a configuration that is not done. Returns the summary and the run directory.
 ///
-/// Other processes may work in the same directory.
+/// Other processes may work in the same directory at the same time.
 ///
 /// # Errors
-/// See [`ErrorKind`]; with [`ErrorKind::Jobs`] all jobs that do not depend on the failed ones are done.
+/// See [`ErrorKind`]. After [`ErrorKind::Jobs`], all jobs that do not depend on a failed one are done.
 pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
     let problem = problem::from_config(&config)?;
     run_problem(problem, config, name, options)
 }
 
-/// [`run`] for a problem of one's own. Of the configuration, `network` is its name, and what is said of data has no
-/// effect; see [`Config::for_problem`].
+/// [`run`] for a user-defined problem. The key `network` of the configuration is the name of the problem, and keys of
+/// data and network have no effect. [`Config::for_problem`] makes such a configuration.
 ///
 /// # Errors
-/// As [`run`].
+/// Those of [`run`].
 pub fn run_problem(
     problem: Box<dyn Problem>,
     config: Config,
@@ -96,21 +118,21 @@ pub fn run_problem(
     options: &Options,
 ) -> Result<(Summary, PathBuf)> {
     let run = Run::open(problem, config, options.out.as_deref(), name, options)?;
-    let summary = on_threads(run.threads, || {
-        let failures = run.work(&levels(&run.config), &options.stop, options.quiet);
-        run.finish(failures)
+    let summary = in_thread_pool(run.threads, || {
+        let errors = run.execute(&levels(&run.config), &options.stop, options.quiet);
+        run.write_results(errors)
     })?;
     Ok((summary, run.store.root().to_owned()))
 }
 
-/// Does these jobs of a run directory: a job that is done stays, one that another process works on is waited for.
-/// [`REPORT`] is the last one.
+/// Runs the named jobs of a run directory. A job that is done is skipped; the call waits for a job that another process
+/// runs. [`REPORT`] runs last.
 ///
 /// # Errors
-/// No run directory; an unknown job; a job that needs one that is not done; as [`run`].
+/// `root` is not a run directory; a job is unknown, or needs a job that is not done; those of [`run`].
 pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     let options = &Options { quiet: true, ..options.clone() };
-    let config = configuration(root)?;
+    let config = load_config(root)?;
     let problem = problem::from_config(&config)?;
     let run = Run::open(problem, config, Some(root), "", options)?;
     let mut levels = levels(&run.config);
@@ -120,123 +142,30 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
         let message = format!("{} has no job {name:?}{hint}", root.display());
         return Err(CliError::new(ErrorKind::Usage, message));
     }
-    let asked: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
-    levels.iter_mut().for_each(|level| level.jobs.retain(|job| asked.contains(job.name().as_str())));
-    on_threads(run.threads, || {
-        let mut failures = run.work(&levels, &options.stop, options.quiet);
-        if asked.contains(REPORT) {
-            return run.finish(failures).map(drop);
+    let selected: HashSet<&str> = names.iter().map(String::as_str).collect();
+    levels.iter_mut().for_each(|level| level.jobs.retain(|job| selected.contains(job.name().as_str())));
+    in_thread_pool(run.threads, || {
+        let mut errors = run.execute(&levels, &options.stop, options.quiet);
+        if selected.contains(REPORT) {
+            return run.write_results(errors).map(drop);
         }
-        failures.extend(run.failures(&levels));
-        failures.extend(run.skipped(&levels));
-        first_of(failures, root)
+        errors.extend(run.diverged_jobs(&levels));
+        errors.extend(run.skipped_jobs(&levels));
+        results::combine_errors(errors, root)
     })
 }
 
-fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+/// Calls a function in a thread pool of this size.
+fn in_thread_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
         Ok(pool) => pool.install(work),
-        // A machine that has no more threads still has this one.
+        // The system has no more threads: continue on the current one.
         Err(_) => work(),
     }
 }
 
-/// What a run ends with, where some jobs failed.
-fn first_of(failures: Vec<CliError>, root: &Path) -> Result<()> {
-    let count = failures.len();
-    let severe = failures.iter().find(|f| !matches!(f.kind, ErrorKind::Jobs | ErrorKind::Stopped));
-    let Some(first) = severe.or_else(|| failures.iter().find(|f| f.kind == ErrorKind::Stopped)) else {
-        return match failures.first() {
-            None => Ok(()),
-            Some(first) => {
-                let message = format!("{count} jobs failed, the rest is done in {}: {first}", root.display());
-                Err(CliError::new(ErrorKind::Jobs, message))
-            }
-        };
-    };
-    Err(first.clone())
-}
-
-/// The configuration of a run directory.
-fn configuration(root: &Path) -> Result<Config> {
-    let path = root.join("config.toml");
-    if !path.exists() {
-        let message = format!("{} is no run directory: it has no config.toml", root.display());
-        return Err(CliError::new(ErrorKind::Data, message));
-    }
-    Config::load(Some(&path), None, &[])
-}
-
-/// Makes the report of a finished run directory anew; gives its path.
-///
-/// # Errors
-/// No run directory; a file in it missing or malformed; the report cannot be written.
-pub fn report(root: &Path) -> Result<PathBuf> {
-    let path = root.join("config.toml");
-    let config = std::fs::read_to_string(&path)
-        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))?;
-    write_report(&Store::open(root, &[("config.toml", &config, "")])?)?;
-    Ok(root.join("report.html"))
-}
-
-fn write_report(store: &Store) -> Result<()> {
-    let page = crate::report::render(store.root())?;
-    store.write("report.html", page.as_bytes())
-}
-
-/// The minima of the files of a configuration.
-fn given(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
-    let read = |file: &String| Ok(checkpoint::read(Path::new(file), state, false)?.theta);
-    config.minima.files.iter().map(read).collect()
-}
-
-/// The name of a run directory: what it is about, and the hash of this version, its configuration and data.
-fn address(config: &Config, problem: &dyn Problem, given: &[Vec<f32>], name: &str) -> String {
-    let mut hasher = blake3::Hasher::new();
-    // Another version may compute other bits: it does not resume what this one began.
-    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-    hasher.update(config.to_toml().as_bytes());
-    hasher.update(problem.fingerprint().as_bytes());
-    given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
-    format!("{name}-{}", &hasher.finalize().to_hex()[..12])
-}
-
-/// What a run is made from beside its configuration, as the text of `origin.json`.
-fn origin(problem: &dyn Problem, given: &[Vec<f32>]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    given.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
-    let given = (!given.is_empty()).then(|| hasher.finalize().to_hex().to_string());
-    // Another version may compute other bits: it does not resume what this one began.
-    let origin = serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"), "problem": problem.fingerprint(), "given": given
-    });
-    serde_json::to_string_pretty(&origin).expect("strings are JSON") + "\n"
-}
-
-/// The problem of a configuration, and its run directory.
-///
-/// # Errors
-/// As [`run`], before any work.
-pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Box<dyn Problem>, PathBuf)> {
-    let problem = problem::from_config(config)?;
-    let given = given(config, &problem.state())?;
-    let directory = directory(config, &*problem, &given, out, name);
-    Ok((problem, directory))
-}
-
-/// The run directory that was asked for, or the one of the configuration.
-fn directory(
-    config: &Config,
-    problem: &dyn Problem,
-    given: &[Vec<f32>],
-    out: Option<&Path>,
-    name: &str,
-) -> PathBuf {
-    out.map_or_else(|| Path::new("runs").join(address(config, problem, given, name)), Path::to_owned)
-}
-
 impl Run {
-    /// Everything that jobs need, and the run directory.
+    /// Opens the run directory and everything that jobs need.
     fn open(
         mut problem: Box<dyn Problem>,
         config: Config,
@@ -245,92 +174,54 @@ impl Run {
         options: &Options,
     ) -> Result<Self> {
         let state = problem.state();
-        let given = given(&config, &state)?;
-        let root = directory(&config, &*problem, &given, out, name);
+        let loaded_minima = load_minima(&config, &state)?;
+        let root = run_directory(&config, &*problem, &loaded_minima, out, name);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = options.threads.unwrap_or(cores);
         if config.backend == Backend::Gpu && problem.supports_gpu() {
-            let provider = crate::gpu::provider(options.device.as_deref(), config.gpu.chosen()?)?;
-            let hardware = provider.device().is_ok_and(|device| device.is_hardware());
-            if hardware && options.threads.is_none() {
-                // A thread that waits for a GPU costs nothing; more of them would share it in two groups.
-                threads = SIDE_BY_SIDE;
+            let provider = crate::gpu::provider(options.device.as_deref(), config.gpu.parsed_paths()?)?;
+            let is_hardware = provider.device().is_ok_and(|device| device.is_hardware());
+            if is_hardware && options.threads.is_none() {
+                // Threads mostly wait for the GPU. More of them would not fit into the same dispatches.
+                threads = MAX_MODELS_PER_DISPATCH;
             }
             problem = problem.on_gpu(provider, threads).unwrap_or(problem);
         }
-        // Before any work: every size of a study can be had.
+        // Refuse a study whose subsets cannot be made before any job runs.
         for &count in &config.study.sizes {
-            let wrong =
+            let to_error =
                 |what| CliError::new(ErrorKind::Configuration, format!("study.sizes: {count}: {what}"));
-            problem.on_subset(count, config.seed).map_err(wrong)?;
+            problem.on_subset(count, config.seed).map_err(to_error)?;
         }
         if !options.quiet {
-            let provenance = problem.provenance();
-            if let Some(source) = provenance.source.filter(|source| !source.files.is_empty()) {
-                let count = |samples: Option<usize>| samples.unwrap_or(0);
-                say(format_args!(
-                    "{} training and {} test samples from {} files",
-                    count(provenance.train_samples),
-                    count(provenance.test_samples),
-                    source.files.len()
-                ));
-            }
-            say(format_args!("run directory {}", root.display()));
+            print_data(&*problem);
+            stderr::print_line(format_args!("run directory {}", root.display()));
         }
-        let files = [
-            ("config.toml", &*config.to_toml(), "a run of another configuration"),
-            (ORIGIN, &*origin(&*problem, &given), "a run of other data or of another version"),
-        ];
-        let store = Store::open(&root, &files)?;
-        Ok(Self { state, given, config, problem, store, records: Records::default(), threads })
+        let (config_toml, origin) = (config.to_toml(), origin_json(&*problem, &loaded_minima));
+        let store = Store::open(&root, &identity_files(&config_toml, &origin))?;
+        Ok(Self { state, loaded_minima, config, problem, store, records: Records::default(), threads })
     }
 
-    /// The main fit.
+    /// The main fit of the configuration.
     fn main_variant(&self) -> FitVariant {
-        variants(&self.config).remove(0)
+        variant::variants(&self.config).remove(0)
     }
 
-    /// The fit of a job.
+    /// The fit that a job belongs to. Minima belong to the main fit.
     fn variant_of(&self, job: Job) -> FitVariant {
         if let Job::Simplex(variant, _) = job { variant } else { self.main_variant() }
     }
+}
 
-    /// What diverged jobs say.
-    fn failures(&self, levels: &[Level]) -> Vec<CliError> {
-        let jobs = levels.iter().flat_map(|level| &level.jobs);
-        let diverged = jobs.filter_map(|&job| self.records.of(self.store.root(), job)?.diverged);
-        diverged.map(|diverged| CliError::new(ErrorKind::Jobs, diverged.to_string())).collect()
-    }
-
-    /// What jobs say that are never done.
-    fn skipped(&self, levels: &[Level]) -> Vec<CliError> {
-        let root = self.store.root();
-        let jobs = levels.iter().flat_map(|level| &level.jobs);
-        let skipped = jobs.filter(|&&job| self.records.of(root, job).is_none());
-        let skipped = skipped.filter_map(|&job| Some((job, self.records.skipped(root, job)?)));
-        let told = |(job, by): (Job, Job)| format!("{} is skipped: {} diverged", job.name(), by.name());
-        skipped.map(|pair| CliError::new(ErrorKind::Jobs, told(pair))).collect()
-    }
-
-    /// Summary and report, of all jobs that are done.
-    fn finish(&self, mut failures: Vec<CliError>) -> Result<Summary> {
-        let root = self.store.root();
-        let (mild, severe) = failures.into_iter().partition(|f| f.kind == ErrorKind::Jobs);
-        failures = mild;
-        first_of(severe, root)?;
-        let levels = levels(&self.config);
-        let left =
-            |&&job: &&Job| self.records.of(root, job).is_none() && self.records.skipped(root, job).is_none();
-        let left = levels.iter().flat_map(|level| &level.jobs).filter(left).count();
-        if left > failures.len() {
-            let message = format!("{REPORT} needs all jobs, but {left} of {} are not done", root.display());
-            return Err(CliError::new(ErrorKind::Data, message));
-        }
-        let summary = self.summary()?;
-        self.store.write("summary.json", summary.to_json().as_bytes())?;
-        write_report(&self.store)?;
-        failures.extend(self.failures(&levels));
-        first_of(failures, root)?;
-        Ok(summary)
+/// Prints how many samples were read from files. Embedded data are not mentioned.
+fn print_data(problem: &dyn Problem) {
+    let provenance = problem.provenance();
+    if let Some(source) = provenance.source.filter(|source| !source.files.is_empty()) {
+        stderr::print_line(format_args!(
+            "read {} training and {} test samples from {} files",
+            provenance.train_samples.unwrap_or(0),
+            provenance.test_samples.unwrap_or(0),
+            source.files.len()
+        ));
     }
 }

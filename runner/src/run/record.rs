@@ -1,7 +1,8 @@
-//! Which jobs are done, by their files alone.
+//! Which jobs are done, decided from files alone.
 //!
-//! The last file of a job is its record, `NAME.json`: the hashes of its outputs, and of the records that it was made
-//! from. A job is done iff its record is there and all these hashes fit; so a chain of records ends at `origin.json`.
+//! The last file of a job is its record, `NAME.json`: the hashes of the job's files, and the hashes of the records that
+//! it was made from. A job is done if and only if its record exists and all these hashes agree. A chain of records ends
+//! at `origin.json`.
 
 use super::job::Job;
 use crate::error::{CliError, ErrorKind, Result};
@@ -13,31 +14,34 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
 
+/// The file that says what a run was made from.
+pub const ORIGIN: &str = "origin.json";
+
 /// The record of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Hashes of the records of the jobs that it needs, or of `origin.json`.
+    /// Hashes of the records of the jobs that it needs, or of `origin.json`, by name.
     pub inputs: BTreeMap<String, String>,
-    /// Hashes of its files.
+    /// Hashes of its files, by name.
     pub outputs: BTreeMap<String, String>,
-    /// Why it has none: that a loss is not finite is a result, too.
+    /// Where the loss stopped being finite. This is a result too: the job has no files, and is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diverged: Option<Diverged>,
+    pub diverged: Option<Divergence>,
 }
 
-/// A loss that is not finite.
+/// Where the loss of a job stopped being finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diverged {
-    /// The job's work, and which loss.
+pub struct Divergence {
+    /// The part of the job, its name, and which loss: "fit of minima/0: the loss".
     pub what: String,
-    /// The step, counted from the first of the first epoch; or the point of the lattice.
+    /// The step, counted from the first step of the first epoch, or the number of the lattice point.
     pub at: u64,
-    /// The first layer whose output is not finite there, where it can be told.
+    /// The first layer whose output is not finite there, if it was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
 }
 
-impl fmt::Display for Diverged {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is not finite at {}", self.what, self.at)?;
         if let Some(layer) = &self.layer {
@@ -47,115 +51,118 @@ impl fmt::Display for Diverged {
     }
 }
 
-/// A job whose record fits.
+/// The result of a job whose record was verified.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct VerifiedRecord {
     /// Hash of the record.
     pub hash: String,
     /// See [`Record::diverged`].
-    pub diverged: Option<Diverged>,
+    pub diverged: Option<Divergence>,
 }
 
-/// The records of a run directory, each read once.
+/// The records of a run directory. Each is verified once.
 #[derive(Debug, Default)]
 pub struct Records {
-    seen: Mutex<HashMap<Job, Seen>>,
+    verified: Mutex<HashMap<Job, VerifiedRecord>>,
 }
 
-/// The name of the record of a job.
-pub fn file(job: Job) -> String {
+/// The file name of a job's record.
+pub fn record_file(job: Job) -> String {
     format!("{}.json", job.name())
 }
 
 impl Records {
-    /// What a job left, if it is done.
-    pub fn of(&self, root: &Path, job: Job) -> Option<Seen> {
-        if let Some(seen) = self.seen.lock().ok()?.get(&job) {
-            return Some(seen.clone());
+    /// The verified record of a job, if the job is done.
+    ///
+    /// # Cost
+    /// Reads all files of the job and of the jobs that it needs, the first time.
+    pub fn verified(&self, root: &Path, job: Job) -> Option<VerifiedRecord> {
+        if let Some(verified) = self.verified.lock().ok()?.get(&job) {
+            return Some(verified.clone());
         }
-        let bytes = std::fs::read(root.join(file(job))).ok()?;
+        let bytes = std::fs::read(root.join(record_file(job))).ok()?;
         let record: Record = serde_json::from_slice(&bytes).ok()?;
-        let fits =
-            |(name, hash): (&String, &String)| hash_of(&root.join(name)).is_ok_and(|found| found == *hash);
-        if record.inputs != self.inputs(root, job)? || !record.outputs.iter().all(fits) {
+        if record.inputs != self.inputs(root, job)? || !record.outputs.iter().all(|o| hash_agrees(root, o)) {
             return None;
         }
-        let seen = Seen { hash: blake3::hash(&bytes).to_hex().to_string(), diverged: record.diverged };
-        self.seen.lock().ok()?.insert(job, seen.clone());
-        Some(seen)
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let verified = VerifiedRecord { hash, diverged: record.diverged };
+        self.verified.lock().ok()?.insert(job, verified.clone());
+        Some(verified)
     }
 
-    /// Whether the folder of a job is as its record says, and the record of what is there now.
-    pub fn fits(&self, root: &Path, job: Job) -> bool {
-        let record = std::fs::read(root.join(file(job))).ok();
+    /// Whether the files in the job's folder agree with its record, and the record with the current inputs. The lattice
+    /// values, which are beside the folder, may be missing.
+    pub fn folder_is_intact(&self, root: &Path, job: Job) -> bool {
+        let record = std::fs::read(root.join(record_file(job))).ok();
         let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
         record.is_some_and(|record| {
             let folder = format!("{}/", job.name());
             let mut inside = record.outputs.iter().filter(|(name, _)| name.starts_with(&folder)).peekable();
             self.inputs(root, job).is_some_and(|inputs| inputs == record.inputs)
                 && inside.peek().is_some()
-                && inside.all(|(name, hash)| hash_of(&root.join(name)).is_ok_and(|found| found == *hash))
+                && inside.all(|output| hash_agrees(root, output))
         })
     }
 
-    /// The hashes of what a job needs; none where some of it is not done.
+    /// The hashes of the records of a job's inputs. `None` if one of them is not done.
     pub fn inputs(&self, root: &Path, job: Job) -> Option<BTreeMap<String, String>> {
         let needed = job.inputs();
         if needed.is_empty() {
-            return Some(BTreeMap::from([(ORIGIN.to_owned(), hash_of(&root.join(ORIGIN)).ok()?)]));
+            return Some(BTreeMap::from([(ORIGIN.to_owned(), file_hash(&root.join(ORIGIN)).ok()?)]));
         }
-        needed.into_iter().map(|input| Some((input.name(), self.of(root, input)?.hash))).collect()
+        needed.into_iter().map(|input| Some((input.name(), self.verified(root, input)?.hash))).collect()
     }
 
-    /// The diverged job on which a job depends, so that it is never done.
-    pub fn skipped(&self, root: &Path, job: Job) -> Option<Job> {
-        job.inputs().into_iter().find_map(|input| match self.of(root, input) {
-            Some(seen) => seen.diverged.map(|_| input),
-            None => self.skipped(root, input),
+    /// The diverged job that a job depends on, directly or not. Such a job can never be done.
+    pub fn diverged_dependency(&self, root: &Path, job: Job) -> Option<Job> {
+        job.inputs().into_iter().find_map(|input| match self.verified(root, input) {
+            Some(verified) => verified.diverged.map(|_| input),
+            None => self.diverged_dependency(root, input),
         })
     }
 
-    /// Writes the record of a job whose files are there.
+    /// Writes the record of a job whose files are complete.
     ///
     /// # Errors
-    /// The disk; an input that is not done; a record that is there already.
+    /// An input is not done; a file cannot be read or written; the record exists already.
     pub fn commit(
         &self,
         store: &Store,
         job: Job,
         outputs: Vec<String>,
-        diverged: Option<Diverged>,
+        diverged: Option<Divergence>,
     ) -> Result<()> {
         let Some(inputs) = self.inputs(store.root(), job) else {
-            return Err(not_ready(job));
+            return Err(missing_inputs(job));
         };
         let hashed = |name: String| {
             let path = store.root().join(&name);
-            let wrong =
+            let to_error =
                 |e| CliError::new(ErrorKind::Resources, format!("cannot read back {}: {e}", path.display()));
-            Ok((name.clone(), hash_of(&path).map_err(wrong)?))
+            Ok((name.clone(), file_hash(&path).map_err(to_error)?))
         };
         let outputs = outputs.into_iter().map(hashed).collect::<Result<_>>()?;
-        let json =
-            serde_json::to_string_pretty(&Record { inputs, outputs, diverged }).expect("words are JSON");
-        store.write_once(&file(job), (json + "\n").as_bytes())
+        let record = Record { inputs, outputs, diverged };
+        let json = serde_json::to_string_pretty(&record).expect("strings and numbers are JSON");
+        store.write_once(&record_file(job), (json + "\n").as_bytes())
     }
 }
 
-/// Where a run says what it was made from.
-pub const ORIGIN: &str = "origin.json";
-
-/// A job was asked for before its inputs.
-pub fn not_ready(job: Job) -> CliError {
+/// The error of a job whose inputs are not all done.
+pub fn missing_inputs(job: Job) -> CliError {
     let needed: Vec<String> = job.inputs().iter().map(|input| input.name()).collect();
-    CliError::new(
-        ErrorKind::Data,
-        format!("{} needs {}, not all of which are done", job.name(), needed.join(", ")),
-    )
+    let message = format!("{} needs {}, not all of which are done", job.name(), needed.join(", "));
+    CliError::new(ErrorKind::Data, message)
 }
 
-/// The hash of a file.
-pub fn hash_of(path: &Path) -> std::io::Result<String> {
+/// Whether a file has the hash of a record.
+fn hash_agrees(root: &Path, (name, hash): (&String, &String)) -> bool {
+    file_hash(&root.join(name)).is_ok_and(|found| found == *hash)
+}
+
+/// The BLAKE3 hash of a file.
+fn file_hash(path: &Path) -> std::io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut file = std::fs::File::open(path)?;
     let mut buffer = vec![0; 1 << 16];

@@ -1,7 +1,7 @@
-//! How far a run directory is, from its files alone.
+//! The progress of a run directory, from its files alone.
 
-use super::configuration;
-use super::job::{Job, Kind, levels};
+use super::directory::load_config;
+use super::job::{Job, JobKind, levels};
 use super::record::Records;
 use crate::error::Result;
 use crate::store::Store;
@@ -12,47 +12,47 @@ use std::path::Path;
 
 /// How many jobs are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// All of them.
+pub struct JobCounts {
+    /// All jobs.
     pub jobs: usize,
-    /// Record there, hashes fit.
+    /// The record exists and its hashes agree.
     pub done: usize,
-    /// A process holds the lock.
+    /// A process holds the lock of the job.
     pub running: usize,
-    /// Diverged: done, with nothing to show.
+    /// The loss stopped being finite. Such a job is not repeated.
     pub failed: usize,
-    /// Depend on a job that diverged.
+    /// The job depends on a job that failed.
     pub skipped: usize,
-    /// Everything else.
+    /// All other jobs.
     pub left: usize,
 }
 
-/// A job that failed, or that will not be done because of it.
+/// A job that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failed {
-    /// The job.
+pub struct FailedJob {
+    /// The name of the job.
     pub job: String,
-    /// Why.
+    /// The reason.
     pub what: String,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// All jobs.
     #[serde(flatten)]
-    pub all: Count,
-    /// By kind.
-    pub kinds: BTreeMap<&'static str, Count>,
-    /// What is running.
+    pub all: JobCounts,
+    /// The jobs of each kind.
+    pub kinds: BTreeMap<&'static str, JobCounts>,
+    /// The names of the running jobs.
     pub at_work: Vec<String>,
-    /// What diverged.
-    pub failures: Vec<Failed>,
-    /// Whether summary and report are there.
+    /// The jobs that failed.
+    pub failures: Vec<FailedJob>,
+    /// Whether `summary.json` and `report.html` exist.
     pub report: bool,
 }
 
-enum State {
+enum JobState {
     Done,
     Failed(String),
     Skipped,
@@ -60,40 +60,40 @@ enum State {
     Left,
 }
 
-/// How far a run directory is. Nothing in it is changed, no data are needed.
+/// The progress of a run directory. Nothing in it changes, and the data set is not needed.
 ///
 /// # Errors
-/// No run directory.
+/// `root` is not a run directory.
 ///
 /// # Cost
-/// Reads all files that jobs made, to see that they are as their records say.
+/// Reads all files of the finished jobs, to compare them with their hashes.
 pub fn status(root: &Path) -> Result<Status> {
-    let (config, records) = (configuration(root)?, Records::default());
+    let (config, records) = (load_config(root)?, Records::default());
     let mut status = Status {
-        all: Count::default(),
+        all: JobCounts::default(),
         kinds: BTreeMap::new(),
         at_work: Vec::new(),
         failures: Vec::new(),
         report: root.join("summary.json").exists() && root.join("report.html").exists(),
     };
-    let mut counts = Kind::ALL.map(|kind| (kind.name(), Count::default()));
+    let mut counts = JobKind::ALL.map(|kind| (kind.name(), JobCounts::default()));
     for level in levels(&config) {
-        let states: Vec<(Job, State)> =
-            level.jobs.par_iter().map(|&job| (job, state(root, &records, job))).collect();
+        let states: Vec<(Job, JobState)> =
+            level.jobs.par_iter().map(|&job| (job, job_state(root, &records, job))).collect();
         for (job, state) in states {
             for count in [&mut status.all, &mut counts[job.kind() as usize].1] {
                 count.jobs += 1;
                 *match state {
-                    State::Done => &mut count.done,
-                    State::Failed(_) => &mut count.failed,
-                    State::Skipped => &mut count.skipped,
-                    State::Running => &mut count.running,
-                    State::Left => &mut count.left,
+                    JobState::Done => &mut count.done,
+                    JobState::Failed(_) => &mut count.failed,
+                    JobState::Skipped => &mut count.skipped,
+                    JobState::Running => &mut count.running,
+                    JobState::Left => &mut count.left,
                 } += 1;
             }
             match state {
-                State::Failed(what) => status.failures.push(Failed { job: job.name(), what }),
-                State::Running => status.at_work.push(job.name()),
+                JobState::Failed(what) => status.failures.push(FailedJob { job: job.name(), what }),
+                JobState::Running => status.at_work.push(job.name()),
                 _ => {}
             }
         }
@@ -102,11 +102,11 @@ pub fn status(root: &Path) -> Result<Status> {
     Ok(status)
 }
 
-fn state(root: &Path, records: &Records, job: Job) -> State {
-    match records.of(root, job) {
-        Some(seen) => seen.diverged.map_or(State::Done, |diverged| State::Failed(diverged.to_string())),
-        None if Store::is_claimed(root, &job.name()) => State::Running,
-        None if records.skipped(root, job).is_some() => State::Skipped,
-        None => State::Left,
+fn job_state(root: &Path, records: &Records, job: Job) -> JobState {
+    match records.verified(root, job) {
+        Some(record) => record.diverged.map_or(JobState::Done, |d| JobState::Failed(d.to_string())),
+        None if Store::is_locked(root, &job.name()) => JobState::Running,
+        None if records.diverged_dependency(root, job).is_some() => JobState::Skipped,
+        None => JobState::Left,
     }
 }

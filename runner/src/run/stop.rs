@@ -1,100 +1,111 @@
-//! When a run stops before its end: at a signal, or when its time is over.
+//! When a run stops before its end: at a signal, or at a time limit.
 
 use crate::error::{CliError, ErrorKind, Result};
-use crate::say::say;
+use crate::stderr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Time from a request to the end of the process, whether or not all jobs have come to a checkpoint by then.
-const GRACE: Duration = Duration::from_secs(4);
+/// Time between the request to stop and the end of the process. Jobs write their checkpoints in this time.
+const GRACE_PERIOD: Duration = Duration::from_secs(4);
 
-/// Time between two checkpoints of a job, unless something else is said.
-const INTERVAL: Duration = Duration::from_secs(30);
+/// Default time between two checkpoints of a job.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Whether to stop, and how often to write checkpoints.
+/// The request to stop, shared by all jobs of a process, and the time between checkpoints.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    asked: Arc<AtomicBool>,
-    interval: Duration,
+    requested: Arc<AtomicBool>,
+    checkpoint_interval: Duration,
 }
 
 impl Default for Stop {
-    /// Never stops by itself.
+    /// Never stops, and writes a checkpoint every 30 seconds.
     fn default() -> Self {
-        Self { asked: Arc::default(), interval: INTERVAL }
+        Self { requested: Arc::default(), checkpoint_interval: CHECKPOINT_INTERVAL }
     }
 }
 
 impl Stop {
-    /// Writes a checkpoint of a job so often.
-    pub fn every(mut self, interval: Duration) -> Self {
-        self.interval = interval;
+    /// Sets the time between two checkpoints of a job.
+    pub fn checkpoint_every(mut self, checkpoint_interval: Duration) -> Self {
+        self.checkpoint_interval = checkpoint_interval;
         self
     }
 
-    /// Stops at SIGTERM, SIGINT and SIGUSR1; a second SIGTERM or SIGINT ends the process at once, with 128 + its number.
+    /// Stops at SIGTERM, SIGINT and SIGUSR1. A second SIGTERM or SIGINT ends the process at once, with exit code 128 +
+    /// signal number.
     ///
     /// # Errors
-    /// The signals cannot be caught.
+    /// The signal handlers cannot be installed.
     #[cfg(unix)]
-    pub fn at_signals(self) -> Result<Self> {
+    pub fn on_signals(self) -> Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
         let wrong = |e| CliError::new(ErrorKind::Resources, format!("cannot catch signals: {e}"));
         let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGUSR1]).map_err(wrong)?;
         let stop = self.clone();
         std::thread::spawn(move || {
             for signal in signals.forever() {
-                if stop.now() && signal != SIGUSR1 {
+                if stop.is_requested() && signal != SIGUSR1 {
                     std::process::exit(128 + signal);
                 }
-                stop.ask();
+                stop.request();
             }
         });
         Ok(self)
     }
 
-    /// Where there are no such signals.
+    /// Does nothing: this platform has no such signals.
     #[cfg(not(unix))]
-    pub fn at_signals(self) -> Result<Self> {
+    pub fn on_signals(self) -> Result<Self> {
         Ok(self)
     }
 
-    /// Stops after a time.
+    /// Stops after this time.
     pub fn after(self, time: Duration) -> Self {
         let (stop, end) = (self.clone(), Instant::now() + time);
         std::thread::spawn(move || {
             std::thread::sleep(end.saturating_duration_since(Instant::now()));
-            stop.ask();
+            stop.request();
         });
         self
     }
 
-    /// Asks all jobs to stop. A job in the middle of a long call of its landscape cannot hear it: after [`GRACE`] the
-    /// process ends all the same, and what is lost is what came after the last checkpoint.
-    fn ask(&self) {
-        if self.asked.swap(true, Ordering::Relaxed) {
+    /// Requests all jobs to stop. A job inside a long call of its engine does not see the request. After
+    /// [`GRACE_PERIOD`] the process ends in any case, and the work since the last checkpoint is lost.
+    fn request(&self) {
+        if self.requested.swap(true, Ordering::Relaxed) {
             return;
         }
         std::thread::spawn(|| {
-            std::thread::sleep(GRACE);
-            say(format_args!("valleys: stopped; call again to go on from the last checkpoints"));
+            std::thread::sleep(GRACE_PERIOD);
+            stderr::print_line(format_args!(
+                "valleys: stopped; run the same command again to resume from the last checkpoints"
+            ));
             std::process::exit(i32::from(ErrorKind::Stopped as u8));
         });
     }
 
-    /// Whether to stop now.
-    pub fn now(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+    /// Whether a stop was requested.
+    pub fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
     }
 
-    /// Whether a job is to write a checkpoint, or to stop.
-    pub fn due(&self, last: Instant) -> bool {
-        self.now() || last.elapsed() >= self.interval
+    /// Whether a job whose last checkpoint was at `last` must write one: to stop, or because the time has passed.
+    pub fn checkpoint_due(&self, last: Instant) -> bool {
+        self.is_requested() || last.elapsed() >= self.checkpoint_interval
     }
 
-    /// What a job that stopped says.
-    pub fn failure() -> CliError {
-        CliError::new(ErrorKind::Stopped, "stopped at a checkpoint; call again to go on")
+    /// Returns an error if a stop was requested.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stopped`].
+    pub fn check(&self) -> Result<()> {
+        if self.is_requested() { Err(Self::error()) } else { Ok(()) }
+    }
+
+    /// The error of a job that stopped.
+    fn error() -> CliError {
+        CliError::new(ErrorKind::Stopped, "stopped at a checkpoint; run the same command again to resume")
     }
 }

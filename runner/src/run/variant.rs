@@ -1,4 +1,4 @@
-//! The fits of a run: which maps, how t is drawn, how many epochs.
+//! The fits of a run. They differ in the depth of the maps, in the sampling of t and in the number of epochs.
 
 use crate::config::{Config, Sampling};
 use std::ops::Range;
@@ -7,30 +7,31 @@ use valleys_core::fit::{self, PeakSampling};
 /// One way of fitting all curves, triangles and higher simplices between the minima.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FitVariant {
-    /// How t is drawn.
+    /// How the point t of a step is drawn.
     pub sampling: Sampling,
-    /// Depth of the maps.
+    /// Depth of the maps, 1 to 3 (method: section 2).
     pub depth: usize,
-    /// How many times the epochs of the configuration.
+    /// The epochs, as a multiple of the configuration's.
     pub epoch_multiplier: u32,
 }
 
 impl FitVariant {
-    /// The folder of the fit: `uniform-1`, `peak-2-x4`.
+    /// The name of the fit, which is also its folder: `uniform-1`, `peak-2-x4`.
     pub fn name(&self) -> String {
         let name = format!("{}-{}", self.sampling.name(), self.depth);
         if self.epoch_multiplier == 1 { name } else { format!("{name}-x{}", self.epoch_multiplier) }
     }
 
-    /// The epochs of each depth, 1 first: `epochs` × `epoch_multiplier`, divided evenly, each with a schedule of its
-    /// own.
+    /// The epochs of the phases. A fit of depth D has D phases: phase k fits the map of depth k + 1, from the result of
+    /// phase k − 1. The `epochs` × `epoch_multiplier` epochs are divided evenly. Each phase has its own learning-rate
+    /// schedule.
     pub fn phases(&self, epochs: u32) -> Vec<Range<u32>> {
         let total = u64::from(epochs) * u64::from(self.epoch_multiplier);
         let end = |phase: usize| (total * phase as u64 / self.depth as u64) as u32;
         (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
     }
 
-    /// How t is drawn, from so many cells on an edge.
+    /// The sampling, with `cells` cells on an edge for [`Sampling::Peak`].
     pub fn sampling(&self, tangent_removal: f64, cells: u32) -> fit::Sampling {
         let tangent_removal = tangent_removal as f32;
         match self.sampling {
@@ -42,7 +43,7 @@ impl FitVariant {
     }
 }
 
-/// The fits of a configuration, the main one first.
+/// The distinct fits of a configuration: the main fit first, then the second fit, then those of the convergence study.
 pub fn variants(config: &Config) -> Vec<FitVariant> {
     let main = FitVariant { sampling: config.fit.sampling, depth: config.fit.depth, epoch_multiplier: 1 };
     let mut all = vec![main];

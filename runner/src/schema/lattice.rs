@@ -1,32 +1,33 @@
 //! `FIT/SIMPLEX.csv`: losses and errors on the lattice of a fitted simplex.
 
-use super::table::Table;
+use super::CsvTable;
 use crate::error::{CliError, ErrorKind, Result};
 use std::fmt::Write;
 use std::path::Path;
 use valleys_core::engine::Value;
 use valleys_core::simplex::Lattice;
 
-/// Measured columns, in the order of the file.
+/// Loss and error columns of both splits, in the order of the file.
 const COLUMNS: [[&str; 2]; 2] = [["train_loss", "train_error"], ["test_loss", "test_error"]];
 
-/// Largest difference of a coordinate from the lattice's: it may have been written in single precision.
-const ROUNDED: f64 = 1e-6;
+/// Largest accepted difference between a coordinate and that of the lattice point. Files may have been written in single
+/// precision.
+const COORDINATE_TOLERANCE: f64 = 1e-6;
 
 /// Losses and errors on the lattice of a simplex.
 ///
 /// # Layout
-/// A header, then one row a lattice point, in the order of [`Lattice::points`]: barycentric coordinates t1, t2, …,
-/// train_loss, train_error, test_loss, test_error. Columns that were not measured are empty.
+/// A header, then one row for each lattice point, in the order of [`Lattice::points`]: barycentric coordinates t1, t2, …,
+/// then train_loss, train_error, test_loss, test_error. Columns that were not measured are empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatticeValues {
-    /// Vertices of the simplex.
+    /// Number of vertices of the simplex.
     pub vertices: usize,
-    /// Intervals on an edge.
+    /// Intervals on an edge of the lattice.
     pub n: u32,
-    /// On the training samples.
+    /// Values on the training samples, in the order of the lattice.
     pub train: Vec<Value>,
-    /// On the test samples; empty where there are none.
+    /// Values on the test samples; empty if the problem has none.
     pub test: Vec<Value>,
 }
 
@@ -48,23 +49,29 @@ impl LatticeValues {
         csv
     }
 
-    /// The values of a simplex with so many vertices.
+    /// Reads the file of a simplex with this number of vertices.
     ///
     /// # Errors
-    /// The file cannot be read; a row that is no lattice point, or malformed, with its line.
+    /// The file cannot be read; a row is malformed or is not the expected lattice point, with its line.
     pub fn read(path: &Path, vertices: usize) -> Result<Self> {
-        let table = Table::parse(path, &super::read(path)?)?;
+        let table = CsvTable::parse(path, &super::read(path)?)?;
         let count = table.len();
         let Some(n) = intervals(vertices, count) else {
-            let message = format!("{}: {count} rows are no lattice of {vertices} vertices", path.display());
+            let message = format!(
+                "{}: {count} rows are not the lattice of a simplex with {vertices} vertices",
+                path.display()
+            );
             return Err(CliError::new(ErrorKind::Data, message));
         };
         for i in 0..vertices {
             let name = format!("t{}", i + 1);
             let points = Lattice::new(vertices, n).points();
             for (row, (t, point)) in table.column(&name)?.into_iter().zip(points).enumerate() {
-                if (t - point[i]).abs() > ROUNDED || t.is_nan() {
-                    return Err(table.fault(row, format_args!("{name} is {t}, the lattice has {}", point[i])));
+                if (t - point[i]).abs() > COORDINATE_TOLERANCE || t.is_nan() {
+                    return Err(table.row_error(
+                        row,
+                        format_args!("{name} is {t}, but the lattice point has {}", point[i]),
+                    ));
                 }
             }
         }
@@ -84,12 +91,14 @@ impl LatticeValues {
     }
 }
 
-/// The number of intervals of a lattice with so many points; none where no lattice has so many.
+/// The number of intervals of the lattice with `count` points. `None` if no lattice has this number of points.
 fn intervals(vertices: usize, count: usize) -> Option<u32> {
     if vertices == 1 {
         return (count == 1).then_some(1);
     }
-    // The number of points grows with n, and is at least n + 1.
+    // The number of points increases with n, and is at least n + 1.
     let most = u32::try_from(count).ok()?;
-    (1..=most).find(|&n| Lattice::new(vertices, n).len() >= count).filter(|&n| Lattice::new(vertices, n).len() == count)
+    (1..=most)
+        .find(|&n| Lattice::new(vertices, n).len() >= count)
+        .filter(|&n| Lattice::new(vertices, n).len() == count)
 }

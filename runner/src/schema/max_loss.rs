@@ -1,22 +1,22 @@
-//! `FIT/SIMPLEX.peak.csv`: the largest loss that a search found on a fitted simplex.
+//! `FIT/SIMPLEX.peak.csv`: the largest loss that the search found on a fitted simplex.
 
-use super::table::Table;
+use super::CsvTable;
 use crate::error::Result;
 use std::fmt::Write;
 use std::path::Path;
 use valleys_core::evaluation::MaxLoss;
 
-/// The largest loss that a search found, and where.
+/// The largest loss that the search found, and where (method: section 4).
 ///
 /// # Layout
 /// A header and one row: barycentric coordinates t1, t2, …, train_loss, evaluations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundMaxLoss {
-    /// Barycentric coordinates.
+    /// Barycentric coordinates of the point.
     pub at: Vec<f64>,
-    /// The loss.
+    /// The training loss there.
     pub loss: f64,
-    /// Points measured beside those of the lattice.
+    /// Points that the search evaluated, without the lattice points.
     pub evaluations: u64,
 }
 
@@ -36,15 +36,15 @@ impl FoundMaxLoss {
         csv
     }
 
-    /// The largest loss of a simplex with so many vertices.
+    /// Reads the file of a simplex with this number of vertices.
     ///
     /// # Errors
-    /// The file cannot be read, or is malformed, with its line.
+    /// The file cannot be read; a row is malformed, with its line.
     pub fn read(path: &Path, vertices: usize) -> Result<Self> {
-        let table = Table::parse(path, &super::read(path)?)?;
+        let table = CsvTable::parse(path, &super::read(path)?)?;
         let first = |column: &str| -> Result<f64> {
             let found = table.column(column)?.first().copied();
-            found.ok_or_else(|| table.fault(0, "a row is missing"))
+            found.ok_or_else(|| table.row_error(0, "there is no row below the header"))
         };
         Ok(Self {
             at: (1..=vertices).map(|i| first(&format!("t{i}"))).collect::<Result<_>>()?,

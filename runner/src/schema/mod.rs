@@ -1,24 +1,43 @@
-//! The files of a run directory: one definition of each, for whoever writes or reads it.
+//! The files of a run directory: one definition of each, for writers and readers.
 //!
-//! Names are fixed, because programs outside read them; fields may be added. Every finite number is written so that it
-//! reads back to the same bits.
+//! | file | type |
+//! |---|---|
+//! | `summary.json` | [`Summary`], with [`StudySummary`] for a study of weights |
+//! | `FIT/SIMPLEX.csv` | [`LatticeValues`] |
+//! | `FIT/SIMPLEX.peak.csv` | [`FoundMaxLoss`] |
+//! | `FIT/SIMPLEX/training.csv` | [`TrainingEpoch`] |
+//! | `networks/SAMPLES-REPLICATE/measured.csv` | [`Measurement`] |
+//!
+//! Names of fields and columns are fixed, because other programs read them; new ones may be added. Every finite number is
+//! written so that it reads back to the same bits.
 
+mod csv_table;
 mod lattice;
 mod max_loss;
+mod measurements;
+mod study;
 mod summary;
-mod table;
 mod training;
 
+use csv_table::CsvTable;
 pub use lattice::LatticeValues;
 pub use max_loss::FoundMaxLoss;
+pub use measurements::{LAYER_STATISTICS, LayerStatistic, Measurement, SHUFFLED};
+pub use study::{
+    ALL_LAYERS, Coefficient, Correlation, MeanStd, NetworkResult, StudySummary, Target, TrainingChange,
+};
 pub use summary::{Bar, Curve, Fit, Minimum, Provenance, Segment, Summary, Trial, VERSION};
 pub use training::TrainingEpoch;
 
-use crate::error::{CliError, ErrorKind, Result};
+use crate::error::{Result, read_error};
 use std::path::Path;
 
-/// The bytes of a file of a run directory.
+/// The name of a simplex in files: `0-1-2`.
+pub fn simplex_name(vertices: &[u32]) -> String {
+    vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
+}
+
+/// Reads a file of a run directory.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display())))
+    std::fs::read(path).map_err(|e| read_error(path, &e))
 }

@@ -1,77 +1,80 @@
-//! `summary.json`: the result of a run. `null` is no value.
+//! `summary.json`: the result of a run.
 
+use super::study::StudySummary;
 use crate::config::Config;
 use crate::data::Source;
 use crate::error::{CliError, ErrorKind, Result};
-use crate::study::analysis::Study;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The version of the schema.
 pub const VERSION: u32 = 2;
 
-/// `summary.json`.
+/// `summary.json`. Fields without a value are `null`.
+///
+/// Largest losses are those of the lattice (Algorithm 2) unless the field says that a search found them. Both are
+/// estimates of min-max values, not bounds (method: section 8).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// [`VERSION`].
     pub version: u32,
-    /// The trained networks.
+    /// The minima.
     pub minima: Vec<Minimum>,
-    /// Algorithm 2 on every triangle of the main fit.
+    /// The segment of every triangle, of the main fit.
     pub segments: Vec<Segment>,
-    /// The barcode of the main fit.
+    /// The barcode of the main fit: bars of positive length.
     pub bars: Vec<Bar>,
-    /// Pairs of equal birth and death.
+    /// Number of pairs with equal birth and death.
     pub zero_length: usize,
-    /// Half of the longest finite bar of index 1; none where there is no complex.
+    /// Half of the longest finite bar of index 1; none if the simplices form no complex.
     pub w_infinity: Option<f64>,
-    /// Half of the longest segment; none where there is no triangle.
+    /// Half of the longest segment; none if there is no triangle.
     pub w_infinity_segments: Option<f64>,
-    /// The fits, the main one first.
+    /// The fits, the main fit first.
     pub fits: Vec<Fit>,
-    /// Births and deaths of every triangle in every fit, where the run compares fits.
+    /// Every triangle of every fit, if the run is a convergence study.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub convergence: Vec<Trial>,
-    /// The result of a study of weights, where the run is one; then there are no minima.
+    /// The result of a study of weights. Such a run has no minima.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub study: Option<Study>,
+    pub study: Option<StudySummary>,
     /// The configuration, every key.
     pub config: Config,
-    /// Where the numbers come from.
+    /// What the numbers were computed from.
     pub provenance: Provenance,
 }
 
-/// A trained network. Errors and test values are none for a problem without data.
+/// A minimum. Errors and test values are none for a problem without data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Minimum {
-    /// Its number.
+    /// Number of the minimum, from 0.
     pub id: u32,
-    /// Mean loss over the training data.
+    /// Mean loss on the training samples.
     pub train_loss: f64,
-    /// Share of wrong answers on the training data.
+    /// Share of wrong predictions on the training samples.
     pub train_error: Option<f64>,
-    /// Mean loss over the test data.
+    /// Mean loss on the test samples.
     pub test_loss: Option<f64>,
-    /// Share of wrong answers on the test data.
+    /// Share of wrong predictions on the test samples.
     pub test_error: Option<f64>,
 }
 
-/// The segment [h₁, h₂] of a triangle.
+/// The segment [h₁, h₂] of a triangle (Algorithm 2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Its minima.
+    /// The minima.
     pub triangle: [u32; 3],
-    /// Largest loss on the lattices of its edges (Algorithm 2).
+    /// h₁: largest loss on the lattices of the edges.
     pub birth: f64,
-    /// Largest loss of its minima: no path between them stays below.
+    /// Largest loss of the minima: a lower bound of the true birth.
     pub birth_lower: f64,
-    /// Largest loss that a search found on its edges.
+    /// Largest loss that lattice and search found on the edges.
     pub birth_upper: f64,
-    /// Largest loss on its lattice (Algorithm 2).
+    /// h₂: largest loss on the lattice of the triangle.
     pub death: f64,
-    /// Largest loss that a search found on it.
+    /// Largest loss that lattice and search found on the triangle.
     pub death_upper: f64,
-    /// Whether it is no longer than the gap between `birth_lower` and `birth_upper`.
+    /// Whether `death_upper` − `birth_upper` ≤ `birth_upper` − `birth_lower`. Then the true length may be 0.
     pub within_slack: bool,
 }
 
@@ -82,18 +85,18 @@ impl Segment {
     }
 }
 
-/// A bar with the simplices that open and close it.
+/// A bar of the filtered complex.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
-    /// Dimension of the class.
+    /// Index (degree) of the homology group.
     pub index: usize,
     /// Loss at which the class appears.
     pub birth: f64,
-    /// Loss at which it vanishes; none if never.
+    /// Loss at which the class vanishes; none for an essential class.
     pub death: Option<f64>,
-    /// The simplex that opens it.
+    /// The simplex that creates the class.
     pub birth_simplex: Vec<u32>,
-    /// The simplex that closes it.
+    /// The simplex that fills the class.
     pub death_simplex: Option<Vec<u32>>,
 }
 
@@ -107,64 +110,64 @@ impl Bar {
 /// The largest loss on a curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// Its minima.
+    /// The minima.
     pub edge: [u32; 2],
-    /// Largest loss on its lattice.
+    /// Largest loss on the lattice of the curve.
     pub peak: f64,
-    /// Largest loss of its minima: the barrier is not below.
+    /// Larger loss of the two minima: a lower bound of the true barrier.
     pub lower: f64,
-    /// Largest loss that a search found on it.
+    /// Largest loss that lattice and search found on the curve.
     pub upper: f64,
 }
 
-/// The result of one way of fitting all curves, triangles and higher simplices.
+/// The result of one fit of all curves, triangles and higher simplices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
-    /// Its folder.
+    /// Name and folder of the fit: `uniform-1`.
     pub name: String,
-    /// How t was drawn.
+    /// How the point t of a step was drawn: `uniform` or `peak`.
     pub sampling: String,
-    /// Depth of the map.
+    /// Depth of the maps.
     pub depth: usize,
-    /// Whether the edges' control points moved with the triangles: `fixed` or `trainable`.
+    /// Whether the control points of the edges were trained with the triangles: `fixed` or `trainable`.
     pub centres: String,
     /// Every curve.
     pub curves: Vec<Curve>,
-    /// Every triangle.
+    /// The segment of every triangle.
     pub segments: Vec<Segment>,
-    /// Barcode of the filtered complex.
+    /// The barcode of the filtered complex: bars of positive length.
     pub bars: Vec<Bar>,
-    /// Pairs of equal birth and death.
+    /// Number of pairs with equal birth and death.
     pub zero_length: usize,
     /// See [`Summary::w_infinity`].
     pub w_infinity: Option<f64>,
     /// See [`Summary::w_infinity_segments`].
     pub w_infinity_segments: Option<f64>,
-    /// Steps of a curve; a triangle takes as many where the configuration gives it as many epochs.
+    /// Optimiser steps of a curve.
     pub steps: u64,
-    /// Points measured in the searches for largest losses.
+    /// Points that the searches evaluated.
     pub search_evaluations: u64,
 }
 
 impl Fit {
-    /// Places of the `most` longest segments, in the order of the file.
-    pub fn longest(&self, most: usize) -> Vec<usize> {
-        let mut places: Vec<usize> = (0..self.segments.len()).collect();
-        places.sort_by(|&a, &b| self.segments[b].length().total_cmp(&self.segments[a].length()));
-        places.truncate(most);
-        places.sort_unstable();
-        places
+    /// Positions of the `count` longest segments, in the order of the file.
+    pub fn longest(&self, count: usize) -> Vec<usize> {
+        let mut positions: Vec<usize> = (0..self.segments.len()).collect();
+        positions.sort_by(|&a, &b| self.segments[b].length().total_cmp(&self.segments[a].length()));
+        positions.truncate(count);
+        positions.sort_unstable();
+        positions
     }
 }
 
-/// A triangle in one fit.
+/// A triangle of one fit of a convergence study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// How t was drawn.
+    /// How the point t of a step was drawn.
     pub sampling: String,
-    /// Depth of the map.
+    /// Depth of the maps.
     pub depth: usize,
-    /// Steps of a curve.
+    /// Optimiser steps of a curve.
     pub steps: u64,
     /// The replicate: the first minimum of the triangle.
     pub seed: u32,
@@ -176,23 +179,23 @@ pub struct Trial {
     pub death: f64,
 }
 
-/// Where the numbers come from.
+/// What the numbers of a run were computed from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of this program.
     pub version: String,
     /// Number of parameters.
     pub parameters: usize,
-    /// The GPU that trained and measured, with its driver; none for the processor.
+    /// Name and driver of the GPU; none if the CPU trained and evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// Training samples.
+    /// Number of training samples.
     pub train_samples: Option<usize>,
-    /// Test samples.
+    /// Number of test samples.
     pub test_samples: Option<usize>,
     /// Hash of the data.
     pub data: Option<String>,
-    /// The files of the data, and how they were normalised.
+    /// The data files, and the constants of their normalisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 }
@@ -203,10 +206,10 @@ impl Summary {
         serde_json::to_string_pretty(self).expect("a summary is JSON") + "\n"
     }
 
-    /// The summary of a run directory.
+    /// Reads the summary of a run directory.
     ///
     /// # Errors
-    /// The file cannot be read, is of another version, or is malformed, with the place.
+    /// The file cannot be read, has another version, or is malformed, with field, line and column.
     pub fn read(run: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
@@ -214,14 +217,16 @@ impl Summary {
             version: u32,
         }
         let path = run.join("summary.json");
-        let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
+        let malformed = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
         let bytes = super::read(&path)?;
-        let Version { version } = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let Version { version } = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
         if version != VERSION {
-            let message = format!("the summary has version {version}, but this program reads version {VERSION}");
-            return Err(wrong(message));
+            return Err(malformed(format!(
+                "the summary has version {version}, but this program reads version {VERSION}; \
+                 repeat the run in a new directory"
+            )));
         }
         let reader = &mut serde_json::Deserializer::from_slice(&bytes);
-        serde_path_to_error::deserialize(reader).map_err(|e| wrong(e.to_string()))
+        serde_path_to_error::deserialize(reader).map_err(|e| malformed(e.to_string()))
     }
 }

@@ -1,244 +1,115 @@
-//! What the networks of a study say together.
+//! The result of a study, from the measurements of its networks.
 
-use super::correlation::{holm, interval, mean, pearson, significance, spearman, within};
-use super::{Job, METRICS, Measured};
+use super::StudyNetwork;
+use super::correlation::{
+    bootstrap_interval, holm, p_value, pearson, quantile, spearman, subtract_group_means,
+};
+use crate::schema::{
+    ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, NetworkResult, SHUFFLED,
+    StudySummary, Target, TrainingChange,
+};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-/// The name of the mean over all layers.
-pub const OVERALL: &str = "all layers";
+/// A network and its measurements, in order of time.
+pub type NetworkRun = (StudyNetwork, Vec<Measurement>);
 
-/// In `summary.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Study {
-    /// The weight tensors, first to last.
-    pub layers: Vec<String>,
-    /// Every network at its end.
-    pub networks: Vec<Network>,
-    /// Of every metric and layer with test accuracy and generalisation gap, over all networks at their ends.
-    pub correlations: Vec<Correlation>,
-    /// The comparisons that the corrected chances count.
-    pub comparisons: usize,
-    /// How the layers change from the untrained to the trained network, by training-set size.
-    pub changes: Vec<Change>,
-}
-
-/// A trained network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Network {
-    /// Training samples.
-    pub samples: usize,
-    /// Replicate.
-    pub replicate: u32,
-    /// Mean loss on the training samples.
-    pub train_loss: f64,
-    /// Share of wrong answers on them.
-    pub train_error: f64,
-    /// Mean loss on the test samples.
-    pub test_loss: f64,
-    /// Share of wrong answers on them.
-    pub test_error: f64,
-}
-
-/// What a metric is set against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Share of right answers on the test samples.
-    TestAccuracy,
-    /// The same on the training samples, less that.
-    GeneralisationGap,
-}
-
-impl Target {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::TestAccuracy, Self::GeneralisationGap];
-
-    /// For readers.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "test accuracy",
-            Self::GeneralisationGap => "generalisation gap",
-        }
-    }
-
-    /// Of a measurement.
-    pub fn of(self, measured: &Measured) -> f64 {
-        match self {
-            Self::TestAccuracy => measured.accuracy(),
-            Self::GeneralisationGap => measured.gap(),
-        }
-    }
-}
-
-/// A coefficient and how far it can be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Coefficient {
-    /// −1 to 1; none where a column is constant.
-    pub value: Option<f64>,
-    /// 95 % by bootstrap over the networks.
-    pub interval: Option<[f64; 2]>,
-    /// Chance of one as far from 0 among independent columns.
-    pub p: Option<f64>,
-    /// The same after Holm's correction for all comparisons of the study.
-    pub p_holm: Option<f64>,
-}
-
-/// A metric of a layer against a target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Correlation {
-    /// See [`METRICS`].
-    pub metric: String,
-    /// The weight tensor, or [`OVERALL`].
-    pub layer: String,
-    /// Against what.
-    pub target: Target,
-    /// Networks with both.
-    pub networks: usize,
-    /// Over all networks.
-    pub pearson: Coefficient,
-    /// Of ranks.
-    pub spearman: Coefficient,
-    /// Pearson's, of what is left after the mean of each training-set size is taken from both: whether the metric knows
-    /// more than how many samples there were.
-    pub within_sizes: Coefficient,
-    /// Over the measurements of one network while it trains, Spearman's: the median of the networks.
-    pub over_training: Option<f64>,
-}
-
-/// A metric of a layer before and after training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// See [`METRICS`].
-    pub metric: String,
-    /// The weight tensor.
-    pub layer: String,
-    /// Training samples.
-    pub samples: usize,
-    /// Mean and standard deviation over the replicates (divisor m − 1) before.
-    pub untrained: Spread,
-    /// After.
-    pub trained: Spread,
-    /// The trained networks' entries in random order, for the two metrics that have it.
-    pub shuffled: Spread,
-}
-
-/// Mean and standard deviation; none without numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// Mean.
-    pub mean: Option<f64>,
-    /// Of a sample; none for fewer than two.
-    pub deviation: Option<f64>,
-}
-
-impl Spread {
-    /// Of the numbers that are there.
-    pub fn of(numbers: impl IntoIterator<Item = Option<f64>>) -> Self {
-        let numbers: Vec<f64> = numbers.into_iter().flatten().collect();
-        let middle = (!numbers.is_empty()).then(|| mean(&numbers));
-        let square = |m: f64| numbers.iter().map(|x| (x - m) * (x - m)).sum::<f64>();
-        let deviation =
-            middle.filter(|_| numbers.len() > 1).map(|m| (square(m) / (numbers.len() - 1) as f64).sqrt());
-        Self { mean: middle, deviation }
-    }
-}
-
-/// A metric of a layer, or its mean over all of them for the one after the last.
-pub fn value(measured: &Measured, layer: usize, metric: usize) -> Option<f64> {
-    match measured.layers.get(layer) {
-        Some(of_layer) => of_layer[metric],
-        None => {
-            let all: Option<Vec<f64>> = measured.layers.iter().map(|of_layer| of_layer[metric]).collect();
-            all.filter(|all| !all.is_empty()).map(|all| mean(&all))
-        }
-    }
-}
-
-/// The whole analysis of measured networks.
-pub fn analyse(layers: Vec<String>, runs: &[(Job, Vec<Measured>)], seed: u64) -> Study {
-    let ends: Vec<(Job, &Measured)> =
-        runs.iter().filter_map(|(job, all)| Some((*job, all.last()?))).collect();
-    let questions: Vec<(usize, usize, Target)> = Target::ALL
+/// The analysis of all networks. `layers` are the names of the weight tensors; `seed` is that of the bootstrap samples.
+///
+/// # Cost
+/// 2,000 bootstrap samples for each correlation, on all threads.
+pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], seed: u64) -> StudySummary {
+    let trained: Vec<(StudyNetwork, &Measurement)> =
+        runs.iter().filter_map(|(network, all)| Some((*network, all.last()?))).collect();
+    let comparisons: Vec<Comparison> = Target::ALL
         .into_iter()
         .flat_map(|target| {
+            // The number after the last layer is the mean over all layers.
             let of_layers = (0..=layers.len()).map(move |layer| (layer, target));
-            (0..METRICS.len()).flat_map(move |metric| of_layers.clone().map(move |(l, t)| (metric, l, t)))
+            (0..LAYER_STATISTICS.len()).flat_map(move |statistic| {
+                of_layers.clone().map(move |(layer, target)| Comparison { statistic, layer, target })
+            })
         })
         .collect();
-    let mut correlations: Vec<Correlation> = questions
+    let mut correlations: Vec<Correlation> = comparisons
         .par_iter()
-        .map(|&(metric, layer, target)| {
-            let name = layers.get(layer).map_or(OVERALL, String::as_str);
-            correlate(metric, layer, name, target, &ends, runs, seed)
+        .map(|comparison| {
+            let layer = layers.get(comparison.layer).map_or(ALL_LAYERS, String::as_str);
+            correlate(comparison, layer, &trained, runs, seed)
         })
         .collect();
-    let comparisons = correct(&mut correlations);
-    Study {
-        networks: ends.iter().map(|&(job, end)| network(job, end)).collect(),
-        changes: changes(&layers, runs),
+    let comparisons = correct_p_values(&mut correlations);
+    StudySummary {
+        networks: trained.iter().map(|&(network, last)| network_result(network, last)).collect(),
+        changes: training_changes(&layers, runs),
         layers,
         correlations,
         comparisons,
     }
 }
 
-fn network(job: Job, end: &Measured) -> Network {
-    let ([train_loss, train_error], [test_loss, test_error]) = (end.train, end.test);
-    Network { samples: job.size, replicate: job.replicate, train_loss, train_error, test_loss, test_error }
+/// What is correlated: numbers of a statistic and of a layer, and a target.
+struct Comparison {
+    statistic: usize,
+    layer: usize,
+    target: Target,
+}
+
+fn network_result(network: StudyNetwork, last: &Measurement) -> NetworkResult {
+    let StudyNetwork { samples, replicate } = network;
+    let ([train_loss, train_error], [test_loss, test_error]) = (last.train, last.test);
+    NetworkResult { samples, replicate, train_loss, train_error, test_loss, test_error }
 }
 
 fn correlate(
-    metric: usize,
-    layer: usize,
-    name: &str,
-    target: Target,
-    ends: &[(Job, &Measured)],
-    runs: &[(Job, Vec<Measured>)],
+    &Comparison { statistic, layer, target }: &Comparison,
+    layer_name: &str,
+    trained: &[(StudyNetwork, &Measurement)],
+    runs: &[NetworkRun],
     seed: u64,
 ) -> Correlation {
-    let rows: Vec<(f64, f64, usize)> = ends
+    let rows: Vec<(f64, f64, usize)> = trained
         .iter()
-        .filter_map(|(job, end)| Some((value(end, layer, metric)?, target.of(end), job.size)))
+        .filter_map(|(network, m)| Some((m.statistic(layer, statistic)?, m.target(target), network.samples)))
         .collect();
     let x: Vec<f64> = rows.iter().map(|r| r.0).collect();
     let y: Vec<f64> = rows.iter().map(|r| r.1).collect();
     let sizes: Vec<usize> = rows.iter().map(|r| r.2).collect();
-    let coefficient = |x: &[f64], y: &[f64], of: fn(&[f64], &[f64]) -> Option<f64>, freedom: f64| {
-        let value = of(x, y);
-        Coefficient {
-            value,
-            interval: value.and_then(|_| interval(x, y, seed, of)),
-            p: value.and_then(|r| significance(r, freedom)),
-            p_holm: None,
-        }
-    };
-    let mut groups = sizes.clone();
-    groups.sort_unstable();
-    groups.dedup();
-    let (count, groups) = (x.len() as f64, groups.len() as f64);
-    let over = runs.iter().filter_map(|(_, all)| {
-        let pairs: Vec<(f64, f64)> =
-            all.iter().filter_map(|m| Some((value(m, layer, metric)?, target.of(m)))).collect();
-        let (x, y): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let coefficient =
+        |x: &[f64], y: &[f64], of: fn(&[f64], &[f64]) -> Option<f64>, degrees_of_freedom: f64| {
+            let value = of(x, y);
+            Coefficient {
+                value,
+                interval: value.and_then(|_| bootstrap_interval(x, y, seed, of)),
+                p: value.and_then(|r| p_value(r, degrees_of_freedom)),
+                p_holm: None,
+            }
+        };
+    let mut distinct_sizes = sizes.clone();
+    distinct_sizes.sort_unstable();
+    distinct_sizes.dedup();
+    let (count, groups) = (x.len() as f64, distinct_sizes.len() as f64);
+    let [x_within, y_within] = [&x, &y].map(|column| subtract_group_means(column, &sizes));
+    let over_training = runs.iter().filter_map(|(_, all)| {
+        let pairs = all.iter().filter_map(|m| Some((m.statistic(layer, statistic)?, m.target(target))));
+        let (x, y): (Vec<f64>, Vec<f64>) = pairs.unzip();
         spearman(&x, &y)
     });
-    let mut over: Vec<f64> = over.collect();
-    over.sort_by(f64::total_cmp);
+    let mut over_training: Vec<f64> = over_training.collect();
+    over_training.sort_by(f64::total_cmp);
     Correlation {
-        metric: METRICS[metric].name.to_owned(),
-        layer: name.to_owned(),
+        metric: LAYER_STATISTICS[statistic].name.to_owned(),
+        layer: layer_name.to_owned(),
         target,
         networks: x.len(),
         pearson: coefficient(&x, &y, pearson, count - 2.0),
         spearman: coefficient(&x, &y, spearman, count - 2.0),
-        within_sizes: coefficient(&within(&x, &sizes), &within(&y, &sizes), pearson, count - groups - 1.0),
-        over_training: (!over.is_empty()).then(|| super::correlation::quantile(&over, 0.5)),
+        within_sizes: coefficient(&x_within, &y_within, pearson, count - groups - 1.0),
+        over_training: (!over_training.is_empty()).then(|| quantile(&over_training, 0.5)),
     }
 }
 
-/// Fills in the corrected chances; gives the number of comparisons.
-fn correct(correlations: &mut [Correlation]) -> usize {
+/// Fills in the corrected p-values. Returns the number of comparisons.
+fn correct_p_values(correlations: &mut [Correlation]) -> usize {
     let mut all: Vec<&mut Coefficient> = correlations
         .iter_mut()
         .flat_map(|c| [&mut c.pearson, &mut c.spearman, &mut c.within_sizes])
@@ -249,25 +120,32 @@ fn correct(correlations: &mut [Correlation]) -> usize {
     all.len()
 }
 
-fn changes(layers: &[String], runs: &[(Job, Vec<Measured>)]) -> Vec<Change> {
-    let mut sizes: Vec<usize> = runs.iter().map(|(job, _)| job.size).collect();
+fn training_changes(layers: &[String], runs: &[NetworkRun]) -> Vec<TrainingChange> {
+    let mut sizes: Vec<usize> = runs.iter().map(|(network, _)| network.samples).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let mut changes = Vec::new();
-    for (metric, named) in METRICS.iter().enumerate() {
-        for (layer, name) in layers.iter().enumerate() {
+    for (statistic, named) in LAYER_STATISTICS.iter().enumerate() {
+        for (layer, layer_name) in layers.iter().enumerate() {
             for &samples in &sizes {
-                let of: Vec<&Vec<Measured>> =
-                    runs.iter().filter(|(job, _)| job.size == samples).map(|(_, all)| all).collect();
-                let at = |m: Option<&Measured>, column: usize| m.and_then(|m| m.layers.get(layer)?[column]);
-                let shuffled = Some(METRICS.len() + metric).filter(|_| metric < super::SHUFFLED.len());
-                changes.push(Change {
+                let replicates: Vec<&[Measurement]> = runs
+                    .iter()
+                    .filter(|(network, _)| network.samples == samples)
+                    .map(|(_, all)| all.as_slice())
+                    .collect();
+                let value = |m: Option<&Measurement>, column: usize| m?.layers.get(layer)?[column];
+                // The columns of the shuffled weights follow those of the statistics.
+                let shuffled = (statistic < SHUFFLED.len()).then_some(LAYER_STATISTICS.len() + statistic);
+                let of = |column: Option<usize>, end: fn(&[Measurement]) -> Option<&Measurement>| {
+                    MeanStd::of(replicates.iter().map(|all| value(end(all), column?)))
+                };
+                changes.push(TrainingChange {
                     metric: named.name.to_owned(),
-                    layer: name.clone(),
+                    layer: layer_name.clone(),
                     samples,
-                    untrained: Spread::of(of.iter().map(|all| at(all.first(), metric))),
-                    trained: Spread::of(of.iter().map(|all| at(all.last(), metric))),
-                    shuffled: Spread::of(of.iter().map(|all| shuffled.and_then(|c| at(all.last(), c)))),
+                    untrained: of(Some(statistic), <[Measurement]>::first),
+                    trained: of(Some(statistic), <[Measurement]>::last),
+                    shuffled: of(shuffled, <[Measurement]>::last),
                 });
             }
         }

@@ -1,39 +1,39 @@
-//! Anybody's loss as a problem.
+//! A user-defined loss as a problem.
 
 use super::Problem;
-use crate::engine_error::{AnyEngine, EngineError, any};
+use crate::engine_error::{AnyEngine, EngineError, boxed};
 use std::fmt;
 use valleys_core::engine::{Direct, Loss, Sgd};
 
-/// Points that go to a loss in one call, and the floats that they may take.
-const POINTS: usize = 64;
-const FLOATS: usize = 1 << 24;
+/// Points of one call of a loss at most, and their elements together.
+const MAX_POINTS: usize = 64;
+const MAX_SCRATCH_LEN: usize = 1 << 24;
 
-/// Makes a new instance of a loss, one for each engine.
-type Make<L> = dyn Fn() -> L + Send + Sync;
+/// Makes an instance of a loss. Each engine has its own.
+type LossFactory<L> = dyn Fn() -> L + Send + Sync;
 
-/// Where minimum `vertex` of a run with a seed starts.
-type Initial = dyn Fn(u64, u32) -> Vec<f32> + Send + Sync;
+/// The initial θ of a minimum, from seed and vertex.
+type InitialPoint = dyn Fn(u64, u32) -> Vec<f32> + Send + Sync;
 
-/// A problem made of a [`Loss`].
+/// A problem from a [`Loss`].
 ///
 /// # Example
-/// See `examples/own_loss.rs`: from `impl Loss` to a run directory with report, barcode and resume.
+/// `examples/own_loss.rs` goes from `impl Loss` to a run directory with report and barcode.
 pub struct LossProblem<L> {
     name: String,
-    make: Box<Make<L>>,
-    initial: Box<Initial>,
+    make: Box<LossFactory<L>>,
+    initial: Box<InitialPoint>,
     cells: Option<u32>,
     dim: usize,
     batches: u32,
 }
 
 impl<L: Loss> LossProblem<L> {
-    /// A problem whose engines use the losses that `make` makes, one each. Minimum `vertex` of a run with a seed is
-    /// trained from `initial(seed, vertex)`.
+    /// A problem whose engines each call `make` for an instance of the loss. The training of minimum `vertex` starts at
+    /// `initial(seed, vertex)`.
     ///
-    /// `name` says what the numbers depend on beside the configuration: a run directory belongs to one name. Give it a
-    /// version where the loss changes.
+    /// `name` is the [fingerprint](Problem::fingerprint) of the problem. Add a version to it and change that with the
+    /// loss: otherwise a run directory of the old loss is resumed.
     pub fn new(
         name: impl Into<String>,
         make: impl Fn() -> L + Send + Sync + 'static,
@@ -51,7 +51,7 @@ impl<L: Loss> LossProblem<L> {
         }
     }
 
-    /// The same problem with so many cells on an edge for peak sampling; see [`Problem::cells`].
+    /// Sets the cells on an edge for peak sampling; see [`Problem::cells`].
     pub fn with_cells(self, cells: u32) -> Self {
         Self { cells: Some(cells.max(1)), ..self }
     }
@@ -76,9 +76,9 @@ where
     fn engine(&self, slots: usize) -> Result<AnyEngine<'_>, EngineError> {
         let loss = (self.make)();
         let dim = loss.dim();
-        let points = (FLOATS / dim.max(1)).clamp(1, POINTS);
+        let points = (MAX_SCRATCH_LEN / dim.max(1)).clamp(1, MAX_POINTS);
         let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
-        Ok(any(Direct::new(loss, slots, scratch)?))
+        Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 
     fn fingerprint(&self) -> String {

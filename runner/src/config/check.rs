@@ -1,0 +1,83 @@
+//! The ranges of the values of a configuration.
+
+use super::Config;
+use crate::error::{CliError, ErrorKind, Result};
+use std::ops::RangeInclusive;
+use valleys_core::simplex::{MAX_DEPTH, MAX_VERTICES};
+
+impl Config {
+    /// Checks that every value is in its range.
+    ///
+    /// # Errors
+    /// A value is not, with key, value and range.
+    pub(super) fn check(&self) -> Result<()> {
+        self.gpu.parsed_paths()?;
+        let files = self.minima.files.len();
+        if files > 0 && files != self.minima.count {
+            let message =
+                format!("minima.files names {files} files, but minima.count is {}", self.minima.count);
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        }
+        self.check_integers()?;
+        self.check_numbers()
+    }
+
+    fn check_integers(&self) -> Result<()> {
+        // Above index 1 the number of control points explodes: a tetrahedron has 149 at depth 2 and 2,065 at depth 3.
+        let max_depth = if self.index > 1 { 1 } else { MAX_DEPTH as u64 };
+        let epochs = 1_000_000;
+        let single: [(&str, u64, RangeInclusive<u64>); 14] = [
+            ("minima.count", self.minima.count as u64, 1..=64),
+            ("minima.epochs", self.minima.epochs.into(), 1..=epochs),
+            ("curves.epochs", self.curves.epochs.into(), 0..=epochs),
+            ("triangles.epochs", self.triangles.epochs.into(), 0..=epochs),
+            ("train.batch", self.train.batch as u64, 1..=1 << 20),
+            ("lattice.n", self.lattice.n.into(), 1..=10_000),
+            ("index", self.index as u64, 0..=MAX_VERTICES as u64 - 2),
+            ("minima.group", self.minima.group as u64, 0..=64),
+            ("fit.depth", self.fit.depth as u64, 1..=max_depth),
+            ("second_fit.depth", self.second_fit.depth as u64, 0..=max_depth),
+            ("second_fit.epoch_multiplier", self.second_fit.epoch_multiplier.into(), 1..=1000),
+            ("study.seeds", self.study.seeds.into(), 1..=1000),
+            ("study.early", self.study.early.into(), 1..=1000),
+            ("convergence.depth", self.convergence.depth as u64, 0..=max_depth),
+        ];
+        let multipliers = self.convergence.epoch_multipliers.iter();
+        let multipliers = multipliers.map(|&m| ("convergence.epoch_multipliers", m.into(), 1..=1000));
+        let sizes = self.study.sizes.iter().map(|&n| ("study.sizes", n as u64, 1..=u32::MAX.into()));
+        for (key, value, range) in single.into_iter().chain(multipliers).chain(sizes) {
+            if !range.contains(&value) {
+                let (least, most) = (range.start(), range.end());
+                let message = format!("{key} is {value}, but must be {least} to {most}");
+                return Err(CliError::new(ErrorKind::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<()> {
+        let (train, fit) = (&self.train, &self.fit);
+        // Key, value, whether the value is in its range, the range in words.
+        let single = [
+            ("train.learning_rate", train.learning_rate, train.learning_rate > 0.0, "above 0"),
+            ("train.momentum", train.momentum, (0.0..1.0).contains(&train.momentum), "from 0 to below 1"),
+            ("train.weight_decay", train.weight_decay, train.weight_decay >= 0.0, "0 or above"),
+            (
+                "fit.tangent_removal",
+                fit.tangent_removal,
+                (0.0..=1.0).contains(&fit.tangent_removal),
+                "from 0 to 1",
+            ),
+            ("fit.perturbation", fit.perturbation, fit.perturbation >= 0.0, "0 or above"),
+        ];
+        let means = self.data.mean.iter().flatten().map(|&x| ("data.mean", x, true, "that is finite"));
+        let deviations = self.data.std.iter().flatten().map(|&x| ("data.std", x, x > 0.0, "above 0"));
+        for (key, value, is_in_range, range) in single.into_iter().chain(means).chain(deviations) {
+            if !(is_in_range && value.is_finite()) {
+                let message = format!("{key} is {value}, but must be a number {range}");
+                return Err(CliError::new(ErrorKind::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+}

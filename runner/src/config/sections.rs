@@ -1,0 +1,232 @@
+//! The sections of a configuration file. Each structure is a section, each field a key.
+
+use crate::error::{CliError, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+use valleys_core::fit::SgdOptions;
+use valleys_gpu::Paths;
+
+/// `backend`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The fast kernels of the CPU.
+    Cpu,
+    /// The reference kernels of the core, on the CPU: every network, slowly.
+    Reference,
+    /// The GPU that `--device` or VALLEYS_DEVICE names, or the best one.
+    Gpu,
+}
+
+/// `[gpu]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gpu {
+    /// Names of GPU algorithms, see [`Paths`]. Their results differ by rounding.
+    pub paths: Vec<String>,
+}
+
+impl Gpu {
+    /// Whether no algorithm is named.
+    pub fn is_default(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The algorithms.
+    ///
+    /// # Errors
+    /// A name is unknown.
+    pub fn parsed_paths(&self) -> Result<Paths> {
+        let paths = self.paths.join(",").parse::<Paths>();
+        paths.map_err(|e| CliError::new(ErrorKind::Configuration, format!("gpu.paths: {e}")))
+    }
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Directory of the data files; none for embedded data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    /// Number of training samples; 0 for all.
+    pub limit: usize,
+    /// Which samples a limit selects.
+    pub take: Take,
+    /// Means of the normalisation, instead of those of the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f64>>,
+    /// Standard deviations of the normalisation, instead of those of the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f64>>,
+}
+
+/// `data.take`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Take {
+    /// The same share of every class, drawn with the seed.
+    Stratified,
+    /// The first samples in the order of the files.
+    First,
+}
+
+/// `[minima]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Minima {
+    /// Number of minima, 1 to 64.
+    pub count: usize,
+    /// Epochs of each minimum, at least 1.
+    pub epochs: u32,
+    /// Connect only minima of the same group of this size; 0 connects all.
+    pub group: usize,
+    /// Checkpoints of the minima; empty to train them.
+    pub files: Vec<String>,
+}
+
+/// `[curves]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curves {
+    /// Epochs of each curve; 0 leaves the straight segment.
+    pub epochs: u32,
+}
+
+/// `[triangles]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Triangles {
+    /// Epochs of each triangle and of each simplex of higher rank; 0 leaves the initial control point.
+    pub epochs: u32,
+    /// Whether the control points of the faces are trained.
+    pub centres: Faces,
+}
+
+/// `triangles.centres`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Faces {
+    /// Only the interior control points are trained. Simplices share their faces.
+    Fixed,
+    /// All control points except the minima are trained. Each simplex has private copies of its faces.
+    Trainable,
+}
+
+/// `[train]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Samples of a step. Without effect on a function.
+    pub batch: usize,
+    /// Base learning rate of the schedule.
+    pub learning_rate: f64,
+    /// Momentum.
+    pub momentum: f64,
+    /// Weight decay, applied at the evaluated point.
+    pub weight_decay: f64,
+    /// Augmentation of images in training.
+    pub augment: Augment,
+}
+
+impl Train {
+    /// The constants of the optimiser.
+    pub fn sgd(&self) -> SgdOptions {
+        SgdOptions {
+            learning_rate: self.learning_rate as f32,
+            momentum: self.momentum as f32,
+            weight_decay: self.weight_decay as f32,
+        }
+    }
+}
+
+/// `train.augment`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Augment {
+    /// No augmentation.
+    None,
+    /// Random shifts by up to four pixels, and random horizontal flips.
+    CropFlip,
+}
+
+/// `[lattice]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lattice {
+    /// Intervals on an edge.
+    pub n: u32,
+}
+
+/// `[fit]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fit {
+    /// How the point t of a step is drawn.
+    pub sampling: Sampling,
+    /// Depth of the maps: a curve of depth 1 has one bend, of depth 2 three, of depth 3 seven.
+    pub depth: usize,
+    /// Share of the gradient along the simplex that peak sampling removes, 0 to 1.
+    pub tangent_removal: f64,
+    /// Standard deviation of a seeded displacement of new control points, for losses where the straight simplex is a
+    /// stationary point.
+    pub perturbation: f64,
+}
+
+/// `fit.sampling`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// Uniformly (Algorithm 1).
+    Uniform,
+    /// More often where the loss is large (method: section 7).
+    Peak,
+}
+
+impl Sampling {
+    /// The name in configurations, files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Peak => "peak",
+        }
+    }
+}
+
+/// `[second_fit]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFit {
+    /// Depth of the maps; 0 for no second fit.
+    pub depth: usize,
+    /// Epochs, as a multiple of those of the main fit.
+    pub epoch_multiplier: u32,
+}
+
+/// `[convergence]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Convergence {
+    /// Fits of depth 1 to this depth, with uniform and with peak sampling; 0 for none.
+    pub depth: usize,
+    /// Epochs of these fits, as multiples of those of the main fit.
+    pub epoch_multipliers: Vec<u32>,
+}
+
+/// `[study]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// Numbers of training samples; empty for no study.
+    pub sizes: Vec<usize>,
+    /// Networks of each size.
+    pub seeds: u32,
+    /// Measurements in the first epoch.
+    pub early: u32,
+}
+
+impl Study {
+    /// Whether the run is not a study of weights.
+    pub fn is_none(&self) -> bool {
+        self.sizes.is_empty()
+    }
+}

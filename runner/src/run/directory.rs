@@ -1,0 +1,85 @@
+//! The name and the identity of a run directory.
+//!
+//! A directory belongs to one configuration (`config.toml`), and to one version of the program, one problem and one set
+//! of given minima (`origin.json`). Anything else is refused, because it may compute other numbers.
+
+use super::record::ORIGIN;
+use crate::checkpoint;
+use crate::config::Config;
+use crate::error::{CliError, ErrorKind, Result};
+use crate::model::State;
+use crate::problem::{self, Problem};
+use crate::store::IdentityFile;
+use std::path::{Path, PathBuf};
+
+/// The file with every key of the configuration.
+pub const CONFIG: &str = "config.toml";
+
+/// The files that identify a run directory.
+pub fn identity_files<'a>(config_toml: &'a str, origin: &'a str) -> [IdentityFile<'a>; 2] {
+    [
+        IdentityFile { name: CONFIG, text: config_toml, conflict: "a run of another configuration" },
+        IdentityFile { name: ORIGIN, text: origin, conflict: "a run of other data or of another version" },
+    ]
+}
+
+/// Makes the problem of a configuration and finds its run directory, without any work.
+///
+/// # Errors
+/// The configuration, its data or its checkpoints are missing or malformed.
+pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Box<dyn Problem>, PathBuf)> {
+    let problem = problem::from_config(config)?;
+    let loaded_minima = load_minima(config, &problem.state())?;
+    let directory = run_directory(config, &*problem, &loaded_minima, out, name);
+    Ok((problem, directory))
+}
+
+/// `out`, or else `runs/NAME-HASH`, with the hash of version, configuration, problem and given minima.
+pub fn run_directory(
+    config: &Config,
+    problem: &dyn Problem,
+    loaded_minima: &[Vec<f32>],
+    out: Option<&Path>,
+    name: &str,
+) -> PathBuf {
+    if let Some(out) = out {
+        return out.to_owned();
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.update(config.to_toml().as_bytes());
+    hasher.update(problem.fingerprint().as_bytes());
+    hash_minima(&mut hasher, loaded_minima);
+    Path::new("runs").join(format!("{name}-{}", &hasher.finalize().to_hex()[..12]))
+}
+
+/// The text of `origin.json`.
+pub fn origin_json(problem: &dyn Problem, loaded_minima: &[Vec<f32>]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hash_minima(&mut hasher, loaded_minima);
+    let given = (!loaded_minima.is_empty()).then(|| hasher.finalize().to_hex().to_string());
+    let origin = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"), "problem": problem.fingerprint(), "given": given
+    });
+    serde_json::to_string_pretty(&origin).expect("strings are JSON") + "\n"
+}
+
+fn hash_minima(hasher: &mut blake3::Hasher, minima: &[Vec<f32>]) {
+    minima.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
+}
+
+/// Reads the minima of `minima.files`.
+pub fn load_minima(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
+    let read = |file: &String| Ok(checkpoint::read(Path::new(file), state, false)?.theta);
+    config.minima.files.iter().map(read).collect()
+}
+
+/// Reads the configuration of a run directory.
+pub fn load_config(root: &Path) -> Result<Config> {
+    let path = root.join(CONFIG);
+    if !path.exists() {
+        let message = format!("{} is not a run directory: it has no {CONFIG}", root.display());
+        return Err(CliError::new(ErrorKind::Data, message));
+    }
+    Config::load(Some(&path), None, &[])
+}

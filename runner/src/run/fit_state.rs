@@ -1,0 +1,82 @@
+//! The state of a fit, and its checkpoint.
+
+use super::job_checkpoint::JobCheckpoint;
+use valleys_core::engine::Value;
+use valleys_core::fit::Checkpoint;
+
+/// The `text` of the checkpoint of a fit.
+const CHECKPOINT_TEXT: &str = "fit";
+
+/// The state of a fit, together with the state of its engine.
+#[derive(Clone, Debug, Default)]
+pub struct FitState {
+    /// The current phase, from 0; see [`FitVariant::phases`](super::FitVariant::phases).
+    pub phase: usize,
+    /// Where the phase paused; none before its first step.
+    pub checkpoint: Option<Checkpoint>,
+    /// The largest loss of the cells at the end of the last phase, if it was measured.
+    pub max_loss: Option<f64>,
+    /// Learning rate and mean loss of each epoch so far.
+    pub epochs: Vec<[f64; 2]>,
+    /// The control points at the end of the last phase, by slot.
+    pub fitted: Vec<Vec<f32>>,
+    /// See [`Memory::cell_losses`](valleys_core::fit::Memory::cell_losses).
+    pub cell_losses: Vec<Value>,
+    /// See [`Memory::cumulative`](valleys_core::fit::Memory::cumulative).
+    pub cumulative: Vec<f64>,
+    /// See [`Memory::initial`](valleys_core::fit::Memory::initial).
+    pub initial: Vec<f32>,
+    /// The state of the engine.
+    pub engine: Vec<f32>,
+}
+
+impl FitState {
+    /// The checkpoint of a fit with these inputs.
+    pub fn to_checkpoint(&self, inputs: &str) -> JobCheckpoint {
+        let none = Checkpoint { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 };
+        let at = self.checkpoint.unwrap_or(none);
+        JobCheckpoint {
+            inputs: inputs.to_owned(),
+            text: CHECKPOINT_TEXT.to_owned(),
+            integers: vec![
+                self.phase as u64,
+                at.epoch.into(),
+                at.batch.into(),
+                at.steps.into(),
+                self.fitted.len() as u64,
+            ],
+            doubles: vec![
+                vec![at.sum, at.before],
+                self.max_loss.into_iter().collect(),
+                self.epochs.iter().flatten().copied().collect(),
+                self.cell_losses.iter().map(|v| v.loss).collect(),
+                self.cumulative.clone(),
+            ],
+            floats: vec![self.fitted.concat(), self.initial.clone(), self.engine.clone()],
+        }
+    }
+
+    /// The state of a checkpoint. `None` if it is the checkpoint of other inputs or of another part of the job.
+    pub fn from_checkpoint(checkpoint: JobCheckpoint, inputs: &str) -> Option<Self> {
+        if checkpoint.inputs != inputs || checkpoint.text != CHECKPOINT_TEXT {
+            return None;
+        }
+        let [phase, epoch, batch, steps, points] = checkpoint.integers[..].try_into().ok()?;
+        let [numbers, max_loss, epochs, cell_losses, cumulative] = checkpoint.doubles.try_into().ok()?;
+        let [sum, before] = numbers[..].try_into().ok()?;
+        let [fitted, initial, engine] = checkpoint.floats.try_into().ok()?;
+        let dim = fitted.len().checked_div(points as usize).unwrap_or(1).max(1);
+        let (epoch, batch, steps) = (epoch as u32, batch as u32, steps as u32);
+        Some(Self {
+            phase: phase as usize,
+            checkpoint: Some(Checkpoint { epoch, batch, sum, before, steps }),
+            max_loss: max_loss.first().copied(),
+            epochs: epochs.as_chunks::<2>().0.to_vec(),
+            fitted: fitted.chunks(dim).map(<[f32]>::to_vec).collect(),
+            cell_losses: cell_losses.into_iter().map(|loss| Value { loss, error: None }).collect(),
+            cumulative,
+            initial,
+            engine,
+        })
+    }
+}

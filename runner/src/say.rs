@@ -1,8 +1,0 @@
-//! What a user is told while something goes on.
-
-use std::io::Write;
-
-/// A line on stderr. A reader that has gone away, or a full disk behind it, is no reason to stop.
-pub fn say(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
