@@ -10,7 +10,7 @@ use valleys::weights::file::Header;
 use valleys::weights::statistics::{Baseline, Metric, lifetimes};
 use valleys::weights::{Layer, Wanted, Weights, read};
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_core::topology::Bipartite;
+use valleys_core::topology::NeuralPersistence;
 use valleys_tests::tolerance::{BRUTE_F64, PEER_F64};
 
 fn fixture(name: &str) -> PathBuf {
@@ -169,7 +169,7 @@ proptest! {
                 expected += w[e].abs();
             }
         }
-        let tree = Bipartite::new(&w, inputs, &mut vec![0.0; out + inputs]).unwrap();
+        let tree = NeuralPersistence::new(&w, inputs, &mut vec![0.0; out + inputs]).unwrap();
         prop_assert!((tree.sum - expected).abs() <= BRUTE_F64 * expected.max(1.0));
         prop_assert_eq!(tree.largest, w.iter().fold(0.0f64, |a, x| a.max(x.abs())));
     }

@@ -46,7 +46,7 @@ fn threads() -> usize {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Limits {
     /// The largest index wanted.
-    pub max_index: usize,
+    pub max_dim: usize,
     /// The largest diameter of a simplex, inclusive; infinite for none.
     pub threshold: f64,
 }
@@ -65,15 +65,15 @@ pub fn cloud(
     limits: Limits,
     wanted: &Wanted,
 ) -> Result<Barcode> {
-    let Limits { max_index, threshold } = limits;
+    let Limits { max_dim, threshold } = limits;
     let points = space.points();
-    if max_index > 0 {
-        let what = format!("{points} points at index {max_index}, that is their distances and edges,");
+    if max_dim > 0 {
+        let what = format!("{points} points at index {max_dim}, that is their distances and edges,");
         let least = Rips::least_budget(points) as u64;
         fits(name, &what, least, wanted.budget)
             .map_err(|f| CliError::new(f.kind, format!("{f}; --max-index 0 needs no distance matrix")))?;
     }
-    let counts = cliques::counts(space, max_index, threshold);
+    let counts = cliques::counts(space, max_dim, threshold);
     let barcode = |bars: std::result::Result<Vec<Bar>, topology::Error>| -> Result<Barcode> {
         let bars = bars.map_err(|e| from_core(name, e))?;
         let zero_length = zero_length(&counts, &bars);
@@ -84,12 +84,12 @@ pub fn cloud(
     };
     let by_core = || Ok(bars_of(points, &core_tree(space)?, threshold));
     let bars_alone = wanted.verify || !wanted.listing();
-    let host = if max_index == 0 && bars_alone { space.host_tree() } else { None };
+    let host = if max_dim == 0 && bars_alone { space.host_tree() } else { None };
     let has_second_tree = host.is_some();
     let fast = || {
         barcode(match host {
             Some(tree) => tree.map(|tree| bars_of(points, &tree, threshold)),
-            None if max_index == 0 => by_core(),
+            None if max_dim == 0 => by_core(),
             None => rips(space, limits, wanted.budget),
         })
     };
@@ -102,16 +102,16 @@ pub fn cloud(
         return Ok(Barcode { verified: true, ..fast });
     }
     // The top dimension may be far larger than the others: counted before it is made.
-    let simplices = cliques::counts(space, max_index + 1, threshold);
+    let simplices = cliques::counts(space, max_dim + 1, threshold);
     explicit_fits(name, simplices.iter().fold(0, |sum, &n| sum.saturating_add(n)), wanted.budget)?;
-    let cliques = Cliques::new(space, max_index + 1, threshold);
+    let cliques = Cliques::new(space, max_dim + 1, threshold);
     let filtration = Filtration::new(cliques.cells()).map_err(|e| from_core(name, e))?;
     drop(cliques);
     let simplex = |cell: usize, closes: bool, bar: &mut Bar| {
         let slot = if closes { &mut bar.death_simplex } else { &mut bar.birth_simplex };
         *slot = Some(filtration.vertices(cell).to_vec());
     };
-    let explicit = reduced(name, &filtration, max_index, wanted, simplex)?;
+    let explicit = reduced(name, &filtration, max_dim, wanted, simplex)?;
     if wanted.verify {
         fast()?.assert_same(&explicit);
     }
@@ -158,16 +158,16 @@ fn root(first: &mut [u32], mut v: u32) -> u32 {
 
 fn rips(
     space: &dyn Metric,
-    Limits { max_index, threshold }: Limits,
+    Limits { max_dim, threshold }: Limits,
     budget: usize,
 ) -> std::result::Result<Vec<Bar>, topology::Error> {
-    let bars = Rips { max_index, threshold, budget }.bars(space)?;
+    let bars = Rips { max_dim, threshold, budget }.bars(space)?;
     let bar = |bar: topology::Bar| Bar {
-        index: bar.index,
+        dim: bar.dim,
         birth: bar.birth,
-        death: bar.death_cell.map(|_| bar.death),
-        birth_simplex: Some(Rips::vertices(bar.birth_cell, bar.index)),
-        death_simplex: bar.death_cell.map(|cell| Rips::vertices(cell, bar.index + 1)),
+        death: bar.death_simplex.map(|_| bar.death),
+        birth_simplex: Some(Rips::vertices(bar.birth_simplex, bar.dim)),
+        death_simplex: bar.death_simplex.map(|cell| Rips::vertices(cell, bar.dim + 1)),
         ..Bar::default()
     };
     Ok(bars.into_iter().map(bar).collect())

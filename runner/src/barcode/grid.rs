@@ -25,11 +25,11 @@ pub fn grid(name: &str, array: &Array, wanted: &Wanted) -> Result<Barcode> {
         }
         let bars = grid.bars().map_err(|e| from_core(name, e))?;
         let bars = bars.into_iter().map(|bar| Bar {
-            index: bar.index,
+            dim: bar.dim,
             birth: bar.birth,
-            death: bar.death_cell.map(|_| bar.death),
-            birth_point: Some(coordinates(bar.birth_cell, shape)),
-            death_point: bar.death_cell.map(|point| coordinates(point, shape)),
+            death: bar.death_simplex.map(|_| bar.death),
+            birth_point: Some(coordinates(bar.birth_simplex, shape)),
+            death_point: bar.death_simplex.map(|point| coordinates(point, shape)),
             ..Bar::default()
         });
         let bars: Vec<Bar> = bars.collect();

@@ -8,7 +8,7 @@ use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use valleys_core::topology::{Cosine, Euclidean, Interval, MAX_INDEX};
+use valleys_core::topology::{Cosine, Euclidean, Interval, Rips};
 
 /// Of what.
 #[derive(Subcommand, Clone, Debug)]
@@ -83,8 +83,14 @@ pub enum Distance {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {
     /// Largest index: 0 components, 1 loops, 2 voids. Index 0 alone needs no distance matrix.
-    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
-    pub max_index: usize,
+    #[arg(
+        long = "max-index",
+        visible_alias = "max-dim",
+        value_name = "K",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
+    pub max_dim: usize,
     /// Largest diameter of a simplex, inclusive; what lives longer is essential.
     #[arg(long, value_name = "T", default_value_t = f64::INFINITY, allow_negative_numbers = true)]
     pub threshold: f64,
@@ -155,7 +161,7 @@ pub fn run(what: &Barcodes) -> Result<()> {
             let Source { name, bytes } = Source::read(file)?;
             let segment = formats::lattice(&name, &bytes, column)?;
             let Segment { h12, h13, h23, birth, death } = segment;
-            draw(svg.as_deref(), &[Bar { index: 1, birth, death: Some(death), ..Bar::default() }])?;
+            draw(svg.as_deref(), &[Bar { dim: 1, birth, death: Some(death), ..Bar::default() }])?;
             if *as_json {
                 return print(&json(&segment));
             }
@@ -190,13 +196,13 @@ pub fn of_points(
 
 impl LimitArgs {
     fn checked(self) -> Result<Limits> {
-        let Self { max_index, threshold } = self;
-        let wrong = if max_index > MAX_INDEX {
-            format!("--max-index is {max_index}, but must be 0 to {MAX_INDEX}")
+        let Self { max_dim, threshold } = self;
+        let wrong = if max_dim > Rips::MAX_DIM {
+            format!("--max-index is {max_dim}, but must be 0 to {}", Rips::MAX_DIM)
         } else if threshold.is_nan() || threshold < 0.0 {
             format!("--threshold is {threshold}, but must be 0 or more")
         } else {
-            return Ok(Limits { max_index, threshold });
+            return Ok(Limits { max_dim, threshold });
         };
         Err(CliError::new(ErrorKind::Usage, wrong))
     }
@@ -228,7 +234,7 @@ impl Output {
             print(&json(barcode))
         } else if self.csv {
             let extra = barcode.zero_length_bars.iter().flatten();
-            print(&diagram_csv(barcode.bars.iter().chain(extra).map(|bar| (bar.index, bar.interval()))))
+            print(&diagram_csv(barcode.bars.iter().chain(extra).map(|bar| (bar.dim, bar.interval()))))
         } else {
             print(&table(barcode))
         }
@@ -240,12 +246,12 @@ const ROWS: usize = 12;
 
 fn table(barcode: &Barcode) -> String {
     let mut out = "index        birth        death       length   opened by, closed by\n".to_owned();
-    for same in barcode.bars.chunk_by(|a, b| a.index == b.index) {
+    for same in barcode.bars.chunk_by(|a, b| a.dim == b.dim) {
         let mut longest: Vec<&Bar> = same.iter().collect();
         longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
         longest.iter().take(ROWS).for_each(|bar| row(&mut out, bar));
         if same.len() > ROWS {
-            let (more, index) = (same.len() - ROWS, same[0].index);
+            let (more, index) = (same.len() - ROWS, same[0].dim);
             let _ = writeln!(out, "{index:<5} ... {more} shorter ones: --json, --csv and --svg have all");
         }
     }
@@ -266,7 +272,7 @@ fn table(barcode: &Barcode) -> String {
 fn row(out: &mut String, bar: &Bar) {
     let Interval { birth, death } = bar.interval();
     let (birth, death, length) = (short(birth), short(death), short(death - birth));
-    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.index, place(bar));
+    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.dim, place(bar));
     if let Some(cycle) = &bar.cycle {
         let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices)).collect();
         let _ = writeln!(out, "      cycle: {}", cells.join(" + "));
@@ -308,6 +314,6 @@ fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
         longest.truncate(DRAWN);
         eprintln!("valleys: {} bars, of which the {DRAWN} longest are drawn", bars.len());
     }
-    let bars: Vec<_> = longest.into_iter().map(|bar| (bar.index, bar.interval())).collect();
+    let bars: Vec<_> = longest.into_iter().map(|bar| (bar.dim, bar.interval())).collect();
     std::fs::write(path, report::bars_svg(&bars)).map_err(|e| disk("write", path, &e))
 }

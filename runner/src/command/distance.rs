@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use valleys_core::topology::{
-    Ground, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein_matching,
+    GroundMetric, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein_matching,
 };
 
 /// Flags.
@@ -81,7 +81,7 @@ impl Document {
         a: &Diagram,
         b: &Diagram,
         only: Option<usize>,
-        (q, ground): (f64, Ground),
+        (q, ground): (f64, GroundMetric),
         matching: bool,
     ) -> std::result::Result<Self, valleys_core::topology::Error> {
         let indices = a.iter().chain(b).map(|(index, _)| *index);
@@ -119,7 +119,7 @@ fn one(
     a: &[Interval],
     b: &[Interval],
     q: f64,
-    ground: Ground,
+    ground: GroundMetric,
     matching: bool,
 ) -> std::result::Result<(f64, Vec<Match>), valleys_core::topology::Error> {
     if q < f64::INFINITY {
@@ -154,7 +154,7 @@ pub fn run(args: &Distance) -> Result<()> {
     if args.a == Path::new("-") && args.b == Path::new("-") {
         return usage("standard input is one diagram, not two".to_owned());
     }
-    let Ok(ground) = Ground::new(args.ground) else {
+    let Ok(ground) = GroundMetric::new(args.ground) else {
         return usage(format!("--ground is {}, but must be inf, or 1 or more", args.ground));
     };
     let read = |path: &Path| -> Result<Diagram> {

@@ -6,7 +6,7 @@ use crate::formats::{Source, diagram, from_core};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
-use valleys_core::topology::{Interval, Lifetimes};
+use valleys_core::topology::{Interval, LifetimeStatistics};
 
 /// Flags.
 #[derive(Args, Clone, Debug)]
@@ -54,7 +54,7 @@ impl Document {
     /// # Errors
     /// Names an interval that is none.
     pub fn new(intervals: &[Interval]) -> std::result::Result<Self, valleys_core::topology::Error> {
-        let l = Lifetimes::new(intervals, &mut vec![0.0; intervals.len()])?;
+        let l = LifetimeStatistics::new(intervals, &mut vec![0.0; intervals.len()])?;
         Ok(Self {
             bars: l.bars,
             zero_length: l.zero_length,

@@ -4,13 +4,15 @@ use super::Run;
 use super::job::simplices;
 use super::variant::{FitVariant, variants};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::schema::{Bar, Curve, Fit, FoundMaxLoss, LatticeValues, Minimum, Provenance, Segment, Summary, Trial, VERSION};
-use crate::study::analysis::{self, Study};
+use crate::schema::{
+    Bar, Curve, Fit, FoundMaxLoss, LatticeValues, Minimum, Provenance, Segment, Summary, Trial, VERSION,
+};
 use crate::study;
+use crate::study::analysis::{self, Study};
 use std::collections::BTreeMap;
 use valleys_core::evaluation;
 use valleys_core::simplex::Simplex;
-use valleys_core::topology::{Filtration, Interval, Matrix, reduce_sparse, w_infinity};
+use valleys_core::topology::{Filtration, Interval, ReductionMatrix, reduce_sparse, w_infinity};
 
 impl Run {
     /// What the files of the run say.
@@ -156,11 +158,12 @@ impl Run {
         let filtration =
             Filtration::new(complex).map_err(|e| CliError::new(ErrorKind::Jobs, e.to_string()))?;
         let mut partners = vec![0; filtration.len()];
-        let pairing = reduce_sparse(&filtration, Matrix::Coboundary, self.config.index, &mut partners)
-            .map_err(|e| CliError::new(ErrorKind::Resources, e.to_string()))?;
+        let pairing =
+            reduce_sparse(&filtration, ReductionMatrix::Coboundary, self.config.index, &mut partners)
+                .map_err(|e| CliError::new(ErrorKind::Resources, e.to_string()))?;
         let bars = pairing.sorted();
         let has_index_1 = fixed && self.config.index >= 1 && values.keys().any(|s| s.dimension() == 2);
-        let of_index_1 = bars.iter().filter(|b| b.index == 1);
+        let of_index_1 = bars.iter().filter(|b| b.dim == 1);
         Ok(Fit {
             name: variant.name(),
             sampling: variant.sampling.name().to_owned(),
@@ -179,11 +182,11 @@ impl Run {
             bars: bars
                 .iter()
                 .map(|bar| Bar {
-                    index: bar.index,
+                    index: bar.dim,
                     birth: bar.birth,
                     death: (!bar.is_essential()).then_some(bar.death),
-                    birth_simplex: filtration.vertices(bar.birth_cell).to_vec(),
-                    death_simplex: bar.death_cell.map(|cell| filtration.vertices(cell).to_vec()),
+                    birth_simplex: filtration.vertices(bar.birth_simplex).to_vec(),
+                    death_simplex: bar.death_simplex.map(|simplex| filtration.vertices(simplex).to_vec()),
                 })
                 .collect(),
         })
