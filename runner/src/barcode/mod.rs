@@ -1,4 +1,4 @@
-//! Barcodes of files: which algorithm answers, what is counted, what a second algorithm says.
+//! BarcodeCommand of files: which algorithm answers, what is counted, what a second algorithm says.
 //!
 //! | input | fast road | second road (`verify`) |
 //! |---|---|---|
@@ -11,11 +11,11 @@
 //! Cycles and the list of zero-length pairs come from the explicit complex.
 
 mod cliques;
-mod cloud;
+mod rips;
 mod complex;
 mod grid;
 
-pub use cloud::{Limits, Space, cloud};
+pub use rips::{RipsLimits, MetricSpace, rips};
 pub use complex::complex;
 pub use grid::grid;
 
@@ -26,7 +26,7 @@ use valleys_core::topology::Interval;
 
 /// What to find out, and with how much memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct BarcodeOptions {
     /// List the pairs of length zero.
     pub zero_length: bool,
     /// Show a cycle for every bar.
@@ -37,7 +37,7 @@ pub struct Wanted {
     pub budget: usize,
 }
 
-impl Wanted {
+impl BarcodeOptions {
     /// The bars alone.
     pub const fn bars(budget: usize) -> Self {
         Self { zero_length: false, cycles: false, verify: false, budget }

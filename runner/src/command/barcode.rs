@@ -1,9 +1,9 @@
 //! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
 
 use super::{json, memory, print};
-use crate::barcode::{self, Bar, Barcode, Limits, Space, Wanted};
+use crate::barcode::{self, Bar, Barcode, RipsLimits, MetricSpace, BarcodeOptions};
 use crate::error::{CliError, ErrorKind, Result, disk};
-use crate::formats::{self, Array, Numbers, Points, Segment, Source, diagram_csv, from_core};
+use crate::formats::{self, Array, Numbers, Points, Segment, Input, diagram_csv, topology_error};
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use valleys_core::topology::{Cosine, Euclidean, Interval, Rips};
 
 /// Of what.
 #[derive(Subcommand, Clone, Debug)]
-pub enum Barcodes {
+pub enum BarcodeCommand {
     /// Vietoris-Rips barcode of points: CSV, one point a line, or a 2-D .npy; `-` is standard input.
     Points {
         /// The points.
@@ -126,39 +126,39 @@ pub struct Output {
 ///
 /// # Errors
 /// Exit code 4 for an input that is malformed, 2 for a flag that is out of range, 8 for what does not fit.
-pub fn run(what: &Barcodes) -> Result<()> {
+pub fn run(what: &BarcodeCommand) -> Result<()> {
     match what {
-        Barcodes::Points { file, metric, limits, output } => {
+        BarcodeCommand::Points { file, metric, limits, output } => {
             let limits = limits.checked()?;
-            let Source { name, bytes } = Source::read(file)?;
+            let Input { name, bytes } = Input::read(file)?;
             let points = Points::parse(&name, &bytes)?;
             drop(bytes);
-            let barcode = of_points(&name, &points, *metric, limits, &output.wanted()?)?;
+            let barcode = of_points(&name, &points, *metric, limits, &output.options()?)?;
             output.show(&barcode)
         }
-        Barcodes::Distances { file, limits, output } => {
+        BarcodeCommand::Distances { file, limits, output } => {
             let limits = limits.checked()?;
-            let Source { name, bytes } = Source::read(file)?;
+            let Input { name, bytes } = Input::read(file)?;
             let formats::Distances { points, lower } = formats::distances(&name, &bytes)?;
             drop(bytes);
             let space =
-                valleys_core::topology::Distances::new(&lower, points).map_err(|e| from_core(&name, e))?;
-            output.show(&barcode::cloud(&name, "distances", &space, limits, &output.wanted()?)?)
+                valleys_core::topology::Distances::new(&lower, points).map_err(|e| topology_error(&name, e))?;
+            output.show(&barcode::rips(&name, "distances", &space, limits, &output.options()?)?)
         }
-        Barcodes::Complex { file, output } => {
-            let Source { name, bytes } = Source::read(file)?;
+        BarcodeCommand::Complex { file, output } => {
+            let Input { name, bytes } = Input::read(file)?;
             let filtration = formats::complex(&name, &bytes)?;
             drop(bytes);
-            output.show(&barcode::complex(&name, &filtration, &output.wanted()?)?)
+            output.show(&barcode::complex(&name, &filtration, &output.options()?)?)
         }
-        Barcodes::Grid { file, output } => {
-            let Source { name, bytes } = Source::read(file)?;
+        BarcodeCommand::Grid { file, output } => {
+            let Input { name, bytes } = Input::read(file)?;
             let array = Array::parse(&name, &bytes)?;
             drop(bytes);
-            output.show(&barcode::grid(&name, &array, &output.wanted()?)?)
+            output.show(&barcode::grid(&name, &array, &output.options()?)?)
         }
-        Barcodes::Triangle { file, column, json: as_json, svg } => {
-            let Source { name, bytes } = Source::read(file)?;
+        BarcodeCommand::Triangle { file, column, json: as_json, svg } => {
+            let Input { name, bytes } = Input::read(file)?;
             let segment = formats::lattice(&name, &bytes, column)?;
             let Segment { h12, h13, h23, birth, death } = segment;
             draw(svg.as_deref(), &[Bar { dim: 1, birth, death: Some(death), ..Bar::default() }])?;
@@ -180,11 +180,11 @@ pub fn of_points(
     name: &str,
     points: &Points,
     metric: Distance,
-    limits: Limits,
-    wanted: &Wanted,
+    limits: RipsLimits,
+    options: &BarcodeOptions,
 ) -> Result<Barcode> {
-    let error = |e| from_core(name, e);
-    let cloud = |space: &dyn Space| barcode::cloud(name, "points", space, limits, wanted);
+    let error = |e| topology_error(name, e);
+    let cloud = |space: &dyn MetricSpace| barcode::rips(name, "points", space, limits, options);
     let mut norms = vec![0.0; if metric == Distance::Cosine { points.len() } else { 0 }];
     match (&points.coordinates, metric) {
         (Numbers::F32(x), Distance::Euclidean) => cloud(&Euclidean::new(x, points.dim).map_err(error)?),
@@ -195,21 +195,21 @@ pub fn of_points(
 }
 
 impl LimitArgs {
-    fn checked(self) -> Result<Limits> {
+    fn checked(self) -> Result<RipsLimits> {
         let Self { max_dim, threshold } = self;
         let wrong = if max_dim > Rips::MAX_DIM {
             format!("--max-index is {max_dim}, but must be 0 to {}", Rips::MAX_DIM)
         } else if threshold.is_nan() || threshold < 0.0 {
             format!("--threshold is {threshold}, but must be 0 or more")
         } else {
-            return Ok(Limits { max_dim, threshold });
+            return Ok(RipsLimits { max_dim, threshold });
         };
         Err(CliError::new(ErrorKind::Usage, wrong))
     }
 }
 
 impl Output {
-    fn wanted(&self) -> Result<Wanted> {
+    fn options(&self) -> Result<BarcodeOptions> {
         let budget = match self.memory {
             None => memory::available(),
             Some(gigabytes) if gigabytes >= 0.0 => (gigabytes * 1e9) as usize,
@@ -220,7 +220,7 @@ impl Output {
                 ));
             }
         };
-        Ok(Wanted {
+        Ok(BarcodeOptions {
             zero_length: self.zero_length,
             cycles: self.representatives,
             verify: self.verify,

@@ -2,7 +2,7 @@
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::formats::{Diagram, Source, diagram, from_core};
+use crate::formats::{Diagram, Input, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -158,12 +158,12 @@ pub fn run(args: &Distance) -> Result<()> {
         return usage(format!("--ground is {}, but must be inf, or 1 or more", args.ground));
     };
     let read = |path: &Path| -> Result<Diagram> {
-        let Source { name, bytes } = Source::read(path)?;
+        let Input { name, bytes } = Input::read(path)?;
         diagram(&name, &bytes)
     };
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     let document = Document::new(&a, &b, args.index, (args.q, ground), args.matching);
-    let document = document.map_err(|e| from_core("distance", e))?;
+    let document = document.map_err(|e| topology_error("distance", e))?;
     if args.json {
         return print(&json(&document));
     }

@@ -2,7 +2,7 @@
 
 use super::{json, print};
 use crate::error::Result;
-use crate::formats::{Source, diagram, from_core};
+use crate::formats::{Input, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -76,12 +76,12 @@ impl Document {
 /// # Errors
 /// Exit code 4 for a diagram that is malformed.
 pub fn run(args: &Summary) -> Result<()> {
-    let Source { name, bytes } = Source::read(&args.diagram)?;
+    let Input { name, bytes } = Input::read(&args.diagram)?;
     let bars = diagram(&name, &bytes)?;
     let wanted = |index: usize| args.index.is_none_or(|wanted| wanted == index);
     let intervals: Vec<Interval> =
         bars.into_iter().filter(|(index, _)| wanted(*index)).map(|(_, i)| i).collect();
-    let document = Document::new(&intervals).map_err(|e| from_core(&name, e))?;
+    let document = Document::new(&intervals).map_err(|e| topology_error(&name, e))?;
     if args.json {
         return print(&json(&document));
     }

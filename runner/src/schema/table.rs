@@ -1,7 +1,7 @@
 //! CSV files with a header, by column.
 
 use crate::error::{CliError, ErrorKind, Result};
-use crate::formats::table::Rows;
+use crate::formats::csv_reader::CsvReader;
 use std::path::Path;
 
 /// The fields of a file.
@@ -19,8 +19,8 @@ impl Table {
     /// A line with more or fewer fields than the header.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let name = path.display().to_string();
-        let mut rows = Rows::new(&name, bytes);
-        let fields = |rows: &Rows| rows.record.iter().map(str::to_owned).collect::<Vec<_>>();
+        let mut rows = CsvReader::new(&name, bytes);
+        let fields = |rows: &CsvReader| rows.record.iter().map(str::to_owned).collect::<Vec<_>>();
         let header = if rows.advance()? { fields(&rows) } else { Vec::new() };
         let mut all = Vec::new();
         while rows.advance()? {
@@ -34,7 +34,7 @@ impl Table {
         Ok(Self { name, header, rows: all })
     }
 
-    /// Rows below the header.
+    /// CsvReader below the header.
     pub fn len(&self) -> usize {
         self.rows.len()
     }

@@ -144,7 +144,7 @@ fn measure<T: Narrow>(
     wanted: &Wanted,
     number: u32,
 ) -> Result<std::result::Result<Layer, String>> {
-    let wrong = |e| crate::formats::from_core(&format!("{file}: tensor {}", tensor.name), e);
+    let wrong = |e| crate::formats::topology_error(&format!("{file}: tensor {}", tensor.name), e);
     let (neurons, inputs) = (tensor.shape[0], tensor.shape[1..].iter().product::<usize>());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let how = StatisticsOptions { metric: wanted.metric, threads, spectrum: true };
