@@ -14,13 +14,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut points: Vec<f64> = (0..16).flat_map(|i| [angle(i).cos(), angle(i).sin()]).collect();
     points.extend([5.0, 0.0]);
 
-    let rips = Rips { max_index: 1, threshold: f64::INFINITY, budget: 1 << 20 };
+    let rips = Rips { max_dim: 1, threshold: f64::INFINITY, budget: 1 << 20 };
     let bars = rips.bars(&Euclidean::new(&points, 2)?)?;
     for bar in &bars {
-        println!("H{}  [{:.4}, {:.4})", bar.index, bar.birth, bar.death);
+        println!("H{}  [{:.4}, {:.4})", bar.dim, bar.birth, bar.death);
     }
 
-    let loops: Vec<&Bar> = bars.iter().filter(|bar| bar.index == 1).collect();
+    let loops: Vec<&Bar> = bars.iter().filter(|bar| bar.dim == 1).collect();
     assert_eq!(loops.len(), 1);
     assert!((loops[0].birth - 2.0 * (PI / 16.0).sin()).abs() < 1e-12);
     assert!((loops[0].death - 2.0 * (6.0 * PI / 16.0).sin()).abs() < 1e-12);

@@ -1,13 +1,13 @@
 //! Representative cycles: they are cycles, begin with their birth, are filled by their death and not before.
 
 use proptest::prelude::*;
-use valleys_core::topology::{Bar, Error, Filtration, Matrix, cycles, cycles_len, reduce_sparse};
+use valleys_core::topology::{Bar, Error, Filtration, ReductionMatrix, cycles, cycles_len, reduce_sparse};
 use valleys_tests::complexes::{self, Simplices, lower_closure};
 
 /// All cycles, with the bars they stand for.
 fn all(f: &Filtration<'_>) -> Vec<(Bar, Vec<usize>)> {
     let mut partner = vec![0; f.len()];
-    let pairing = reduce_sparse(f, Matrix::Coboundary, usize::MAX, &mut partner).unwrap();
+    let pairing = reduce_sparse(f, ReductionMatrix::Coboundary, usize::MAX, &mut partner).unwrap();
     let mut found = Vec::new();
     for index in 0..=f.dim().map_or(0, |dim| dim + 1) {
         let mut scratch = vec![u32::MAX; cycles_len(&pairing, index)];
@@ -41,11 +41,11 @@ fn is_boundary(f: &Filtration<'_>, chain: u128, end: usize) -> bool {
 
 fn check(f: &Filtration<'_>) {
     for (bar, cells) in all(f) {
-        assert!(cells.is_sorted_by(|a, b| a < b) && cells.iter().all(|&c| f.dimension(c) == bar.index));
-        assert_eq!(cells.last(), Some(&bar.birth_cell));
+        assert!(cells.is_sorted_by(|a, b| a < b) && cells.iter().all(|&c| f.dimension(c) == bar.dim));
+        assert_eq!(cells.last(), Some(&bar.birth_simplex));
         assert_eq!(boundary(f, cells.iter().copied()), 0, "{bar:?}: {cells:?}");
         let chain = cells.iter().fold(0, |bits, &cell| bits ^ (1u128 << cell));
-        match bar.death_cell {
+        match bar.death_simplex {
             Some(death) => {
                 assert!(
                     is_boundary(f, chain, death + 1) && !is_boundary(f, chain, death),
@@ -71,7 +71,7 @@ fn known_spaces() {
 fn indices_that_were_not_asked_for() -> Result<(), Error> {
     let f = Filtration::new(complexes::torus())?;
     let mut partner = vec![0; f.len()];
-    let pairing = reduce_sparse(&f, Matrix::Coboundary, 0, &mut partner)?;
+    let pairing = reduce_sparse(&f, ReductionMatrix::Coboundary, 0, &mut partner)?;
     assert_eq!(cycles_len(&pairing, 1), 0);
     cycles(&pairing, 1, &mut [], |bar, _| panic!("{bar:?}"))?;
     let needed = cycles_len(&pairing, 0);

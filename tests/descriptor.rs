@@ -1,11 +1,13 @@
 //! Descriptors of diagrams against their definitions.
 
 use proptest::prelude::*;
-use valleys_core::topology::{Error, Image, Interval, Lifetimes, betti_curve, landscape};
+use valleys_core::topology::{
+    Error, Interval, LifetimeStatistics, PersistenceImage, betti_curve, persistence_landscape,
+};
 
-fn lifetimes(ends: &[(f64, f64)]) -> Lifetimes {
+fn lifetimes(ends: &[(f64, f64)]) -> LifetimeStatistics {
     let diagram: Vec<Interval> = ends.iter().map(|&(b, d)| Interval::new(b, d)).collect();
-    Lifetimes::new(&diagram, &mut vec![0.0; diagram.len()]).unwrap()
+    LifetimeStatistics::new(&diagram, &mut vec![0.0; diagram.len()]).unwrap()
 }
 
 #[test]
@@ -40,13 +42,13 @@ fn numbers_of_a_small_diagram() {
 fn errors_name_the_element() {
     let bad = [Interval::new(0.0, 1.0), Interval::new(2.0, 1.0)];
     let interval = Error::Interval { diagram: 0, number: 1, birth: 2.0, death: 1.0 };
-    assert_eq!(Lifetimes::new(&bad, &mut [0.0; 2]).unwrap_err(), interval);
+    assert_eq!(LifetimeStatistics::new(&bad, &mut [0.0; 2]).unwrap_err(), interval);
     assert_eq!(betti_curve(&bad, &[0.0], &mut [0]).unwrap_err(), interval);
-    assert_eq!(landscape(&bad, &[0.0], 1, &mut [0.0]).unwrap_err(), interval);
-    let image = Image { births: (0.0, 1.0), lengths: (0.0, 1.0), columns: 2, rows: 2, sigma: 0.5 };
-    assert_eq!(image.draw(&bad, |l| l, &mut [0.0; 4]).unwrap_err(), interval);
+    assert_eq!(persistence_landscape(&bad, &[0.0], 1, &mut [0.0]).unwrap_err(), interval);
+    let image = PersistenceImage { births: (0.0, 1.0), lengths: (0.0, 1.0), columns: 2, rows: 2, sigma: 0.5 };
+    assert_eq!(image.write_pixels(&bad, |l| l, &mut [0.0; 4]).unwrap_err(), interval);
     assert_eq!(
-        image.draw(&[], |l| l, &mut [0.0; 3]).unwrap_err(),
+        image.write_pixels(&[], |l| l, &mut [0.0; 3]).unwrap_err(),
         Error::Short { what: "pixels", needed: 4, given: 3 }
     );
     let unordered = betti_curve(&[], &[0.0, 1.0, 0.5], &mut [0; 3]).unwrap_err();
@@ -70,7 +72,7 @@ proptest! {
         let mut alive = vec![9; at.len()];
         betti_curve(&diagram, &at, &mut alive).unwrap();
         let mut heights = vec![9.0; layers * at.len()];
-        landscape(&diagram, &at, layers, &mut heights).unwrap();
+        persistence_landscape(&diagram, &at, layers, &mut heights).unwrap();
         for (i, &t) in at.iter().enumerate() {
             let count = diagram.iter().filter(|x| x.birth <= t && t < x.death).count();
             prop_assert_eq!(alive[i] as usize, count);
@@ -85,10 +87,10 @@ proptest! {
     /// A pixel is the integral: compared with a midpoint sum over a fine grid.
     #[test]
     fn image_pixels_are_integrals(birth in -1.0..1.0f64, length in 0.1..2.0f64, sigma in 0.3..1.0f64) {
-        let image = Image { births: (-1.0, 2.0), lengths: (0.0, 2.0), columns: 3, rows: 2, sigma };
+        let image = PersistenceImage { births: (-1.0, 2.0), lengths: (0.0, 2.0), columns: 3, rows: 2, sigma };
         let diagram = [Interval::new(birth, birth + length), Interval::new(0.0, f64::INFINITY)];
         let mut pixels = [0.0; 6];
-        image.draw(&diagram, |l| l / 2.0, &mut pixels).unwrap();
+        image.write_pixels(&diagram, |l| l / 2.0, &mut pixels).unwrap();
         let fine = 64;
         for (i, &pixel) in pixels.iter().enumerate() {
             let (x0, y0) = (-1.0 + (i % 3) as f64, (i / 3) as f64);

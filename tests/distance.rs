@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use valleys_core::topology::{
-    Error, Ground, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein,
+    Error, GroundMetric, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein,
     wasserstein_matching,
 };
 
@@ -12,11 +12,11 @@ fn diagram(ends: &[(f64, f64)]) -> Vec<Interval> {
     ends.iter().map(|&(birth, death)| Interval::new(birth, death)).collect()
 }
 
-fn w_max(a: &[Interval], b: &[Interval], ground: Ground) -> f64 {
+fn w_max(a: &[Interval], b: &[Interval], ground: GroundMetric) -> f64 {
     bottleneck(a, b, ground, &mut vec![0; bottleneck_len(a.len(), b.len())]).unwrap()
 }
 
-fn w(q: f64, a: &[Interval], b: &[Interval], ground: Ground) -> f64 {
+fn w(q: f64, a: &[Interval], b: &[Interval], ground: GroundMetric) -> f64 {
     wasserstein(a, b, q, ground).unwrap()
 }
 
@@ -67,36 +67,40 @@ fn ground_cost(p: f64) -> impl Fn(Option<Interval>, Option<Interval>) -> f64 {
 #[test]
 fn classic_pitfalls() {
     let a = diagram(&[(0.0, 4.0), (0.0, 4.0), (1.0, 3.0), (2.0, 2.0), (0.0, INFINITY)]);
-    assert_eq!(w_max(&a, &a, Ground::MAX), 0.0, "a diagram and itself");
+    assert_eq!(w_max(&a, &a, GroundMetric::L_INFINITY), 0.0, "a diagram and itself");
     let point = diagram(&[(1.0, 4.0)]);
-    assert_eq!(w_max(&point, &[], Ground::MAX), 1.5, "a point and nothing");
-    assert_eq!(w_max(&[], &[], Ground::MAX), 0.0);
+    assert_eq!(w_max(&point, &[], GroundMetric::L_INFINITY), 1.5, "a point and nothing");
+    assert_eq!(w_max(&[], &[], GroundMetric::L_INFINITY), 0.0);
     let twice = diagram(&[(0.0, 4.0), (0.0, 4.0)]);
-    assert_eq!(w_max(&twice, &twice[..1], Ground::MAX), 2.0, "repeated bars are matched once each");
+    assert_eq!(
+        w_max(&twice, &twice[..1], GroundMetric::L_INFINITY),
+        2.0,
+        "repeated bars are matched once each"
+    );
     let diagonal = diagram(&[(1.0, 1.0), (100.0, 100.0), (-7.0, -7.0)]);
-    assert_eq!(w_max(&diagonal, &[], Ground::MAX), 0.0, "points on the diagonal cost nothing");
-    assert_eq!(w_max(&diagonal, &point, Ground::MAX), 1.5);
+    assert_eq!(w_max(&diagonal, &[], GroundMetric::L_INFINITY), 0.0, "points on the diagonal cost nothing");
+    assert_eq!(w_max(&diagonal, &point, GroundMetric::L_INFINITY), 1.5);
     let essential = diagram(&[(0.0, INFINITY)]);
     for q in [1.0, 2.0, 2.5] {
-        assert_eq!(w(q, &a, &a, Ground::MAX), 0.0);
-        assert_eq!(w(q, &point, &[], Ground::MAX), 1.5);
-        assert_eq!(w(q, &[], &[], Ground::MAX), 0.0);
-        assert_eq!(w(q, &twice, &twice[..1], Ground::MAX), 2.0);
-        assert_eq!(w(q, &diagonal, &[], Ground::MAX), 0.0);
-        assert_eq!(w(q, &diagonal, &point, Ground::MAX), 1.5);
-        assert_eq!(w(q, &essential, &[], Ground::MAX), INFINITY);
-        assert_eq!(w(q, &essential, &point, Ground::MAX), INFINITY);
+        assert_eq!(w(q, &a, &a, GroundMetric::L_INFINITY), 0.0);
+        assert_eq!(w(q, &point, &[], GroundMetric::L_INFINITY), 1.5);
+        assert_eq!(w(q, &[], &[], GroundMetric::L_INFINITY), 0.0);
+        assert_eq!(w(q, &twice, &twice[..1], GroundMetric::L_INFINITY), 2.0);
+        assert_eq!(w(q, &diagonal, &[], GroundMetric::L_INFINITY), 0.0);
+        assert_eq!(w(q, &diagonal, &point, GroundMetric::L_INFINITY), 1.5);
+        assert_eq!(w(q, &essential, &[], GroundMetric::L_INFINITY), INFINITY);
+        assert_eq!(w(q, &essential, &point, GroundMetric::L_INFINITY), INFINITY);
     }
-    assert_eq!(w_max(&essential, &[], Ground::MAX), INFINITY, "essential against none");
-    assert_eq!(w_max(&essential, &point, Ground::MAX), INFINITY);
+    assert_eq!(w_max(&essential, &[], GroundMetric::L_INFINITY), INFINITY, "essential against none");
+    assert_eq!(w_max(&essential, &point, GroundMetric::L_INFINITY), INFINITY);
 }
 
 #[test]
 fn essential_classes_go_in_order_of_birth() {
     let a = diagram(&[(5.0, INFINITY), (0.0, INFINITY), (0.0, 1.0)]);
     let b = diagram(&[(1.0, INFINITY), (7.0, INFINITY)]);
-    assert_eq!(w_max(&a, &b, Ground::MAX), 2.0);
-    assert_eq!(w_max(&b, &a, Ground::MAX), 2.0);
+    assert_eq!(w_max(&a, &b, GroundMetric::L_INFINITY), 2.0);
+    assert_eq!(w_max(&b, &a, GroundMetric::L_INFINITY), 2.0);
 }
 
 #[test]
@@ -104,15 +108,15 @@ fn extreme_values() {
     for scale in [1e-300, 1e-200, 1e16, 1e200, 1e300] {
         let a = diagram(&[(0.0, 4.0 * scale), (scale, 2.0 * scale)]);
         let b = diagram(&[(0.5 * scale, 4.25 * scale)]);
-        assert_eq!(w_max(&a, &b, Ground::MAX), 0.5 * scale);
-        assert!((w(1.0, &a, &b, Ground::MAX) / scale - 1.0).abs() < 1e-15);
-        assert!((w(2.0, &a, &b, Ground::MAX) / scale - 0.5f64.sqrt()).abs() < 1e-15);
-        assert!((w(200.0, &a, &b, Ground::MAX) / scale - 0.5 * 2f64.powf(0.005)).abs() < 1e-15);
+        assert_eq!(w_max(&a, &b, GroundMetric::L_INFINITY), 0.5 * scale);
+        assert!((w(1.0, &a, &b, GroundMetric::L_INFINITY) / scale - 1.0).abs() < 1e-15);
+        assert!((w(2.0, &a, &b, GroundMetric::L_INFINITY) / scale - 0.5f64.sqrt()).abs() < 1e-15);
+        assert!((w(200.0, &a, &b, GroundMetric::L_INFINITY) / scale - 0.5 * 2f64.powf(0.005)).abs() < 1e-15);
     }
     // Thousands of halvings between a subnormal number and a large one would not end in time.
     let a = diagram(&[(0.0, 1e300), (0.0, 1e-300)]);
     let b = diagram(&[(0.0, 1e300)]);
-    assert_eq!(w_max(&a, &b, Ground::MAX), 5e-301);
+    assert_eq!(w_max(&a, &b, GroundMetric::L_INFINITY), 5e-301);
 }
 
 #[test]
@@ -121,18 +125,19 @@ fn errors_name_the_interval() {
         [(0.0, f64::NAN), (f64::NAN, 1.0), (1.0, 0.0), (-INFINITY, 0.0), (0.0, -INFINITY), (-1e308, 1e308)]
     {
         let b = diagram(&[(0.0, 1.0), bad]);
-        let error = bottleneck(&[], &b, Ground::MAX, &mut [0; bottleneck_len(0, 2)]).unwrap_err();
+        let error =
+            bottleneck(&[], &b, GroundMetric::L_INFINITY, &mut [0; bottleneck_len(0, 2)]).unwrap_err();
         assert!(matches!(error, Error::Interval { diagram: 1, number: 1, .. }), "{bad:?}: {error}");
     }
-    let error = bottleneck(&[], &diagram(&[(0.0, 1.0)]), Ground::MAX, &mut [0; 3]).unwrap_err();
+    let error = bottleneck(&[], &diagram(&[(0.0, 1.0)]), GroundMetric::L_INFINITY, &mut [0; 3]).unwrap_err();
     assert_eq!(error, Error::Short { what: "scratch of the distance", needed: 4, given: 3 });
-    assert_eq!(Ground::new(0.5).unwrap_err(), Error::Exponent { what: "ground norm", value: 0.5 });
-    assert!(Ground::new(f64::NAN).is_err());
+    assert_eq!(GroundMetric::new(0.5).unwrap_err(), Error::Exponent { what: "ground norm", value: 0.5 });
+    assert!(GroundMetric::new(f64::NAN).is_err());
     for q in [0.5, INFINITY, f64::NAN] {
-        assert!(matches!(wasserstein(&[], &[], q, Ground::MAX), Err(Error::Exponent { .. })));
+        assert!(matches!(wasserstein(&[], &[], q, GroundMetric::L_INFINITY), Err(Error::Exponent { .. })));
     }
     assert!(matches!(
-        wasserstein(&diagram(&[(1.0, 0.0)]), &[], 1.0, Ground::MAX),
+        wasserstein(&diagram(&[(1.0, 0.0)]), &[], 1.0, GroundMetric::L_INFINITY),
         Err(Error::Interval { .. })
     ));
 }
@@ -151,7 +156,7 @@ fn random_diagram(points: usize) -> impl Strategy<Value = Vec<Interval>> {
 fn check_matching(
     a: &[Interval],
     b: &[Interval],
-    ground: Ground,
+    ground: GroundMetric,
     matches: &[Match],
 ) -> Result<(), TestCaseError> {
     for (side, intervals) in [(0, a), (1, b)] {
@@ -188,7 +193,7 @@ proptest! {
         let at = |lives: &[i32]| -> Vec<Interval> {
             lives.iter().map(|&life| Interval::new(birth.into(), (birth + life).into())).collect()
         };
-        let (a, b, ground) = (at(&a), at(&b), Ground::new(p).unwrap());
+        let (a, b, ground) = (at(&a), at(&b), GroundMetric::new(p).unwrap());
         let least = all_matchings(&a, &b, &ground_cost(p), &|x, y| (x.powf(q) + y.powf(q)).powf(1.0 / q));
         let (distance, matches) = wasserstein_matching(&a, &b, q, ground).unwrap();
         prop_assert!((distance - least).abs() <= 1e-13 * least, "{distance} for {least}");
@@ -200,7 +205,7 @@ proptest! {
     fn bottleneck_is_the_least_of_all_matchings(
         a in random_diagram(6), b in random_diagram(6), p in prop::sample::select(vec![INFINITY, 1.0, 2.0, 3.5])
     ) {
-        let ground = Ground::new(p).unwrap();
+        let ground = GroundMetric::new(p).unwrap();
         let expected = all_matchings(&a, &b, &ground_cost(p), &f64::max);
         let found = w_max(&a, &b, ground);
         prop_assert!(found == expected || (found - expected).abs() < 1e-13 * expected, "{found} for {expected}");
@@ -219,13 +224,13 @@ proptest! {
     fn bottleneck_is_a_metric(a in random_diagram(40), b in random_diagram(40), c in random_diagram(40)) {
         let finite = |d: &[Interval]| -> Vec<Interval> { d.iter().copied().filter(|x| !x.is_essential()).collect() };
         let (a, b, c) = (finite(&a), finite(&b), finite(&c));
-        let [ab, bc, ac] = [(&a, &b), (&b, &c), (&a, &c)].map(|(x, y)| w_max(x, y, Ground::MAX));
+        let [ab, bc, ac] = [(&a, &b), (&b, &c), (&a, &c)].map(|(x, y)| w_max(x, y, GroundMetric::L_INFINITY));
         prop_assert!(ac <= ab + bc);
-        prop_assert_eq!(ab.to_bits(), w_max(&b, &a, Ground::MAX).to_bits());
+        prop_assert_eq!(ab.to_bits(), w_max(&b, &a, GroundMetric::L_INFINITY).to_bits());
         let mut reversed = a.clone();
         reversed.reverse();
-        prop_assert_eq!(w_max(&reversed, &b, Ground::MAX).to_bits(), ab.to_bits());
-        prop_assert_eq!(w_max(&a, &reversed, Ground::MAX), 0.0);
+        prop_assert_eq!(w_max(&reversed, &b, GroundMetric::L_INFINITY).to_bits(), ab.to_bits());
+        prop_assert_eq!(w_max(&a, &reversed, GroundMetric::L_INFINITY), 0.0);
     }
 
     #[test]
@@ -233,7 +238,7 @@ proptest! {
         a in random_diagram(6), b in random_diagram(6),
         p in prop::sample::select(vec![INFINITY, 1.0, 2.0, 3.5]), q in prop::sample::select(vec![1.0, 2.0, 3.0, 1.7])
     ) {
-        let ground = Ground::new(p).unwrap();
+        let ground = GroundMetric::new(p).unwrap();
         let cost = ground_cost(p);
         let expected = all_matchings(&a, &b, &|x, y| cost(x, y).powf(q), &|x, y| x + y).powf(1.0 / q);
         let found = w(q, &a, &b, ground);
@@ -255,12 +260,12 @@ proptest! {
     ) {
         let finite = |d: &[Interval]| -> Vec<Interval> { d.iter().copied().filter(|x| !x.is_essential()).collect() };
         let (a, b, c) = (finite(&a), finite(&b), finite(&c));
-        let [ab, bc, ac] = [(&a, &b), (&b, &c), (&a, &c)].map(|(x, y)| w(q, x, y, Ground::MAX));
+        let [ab, bc, ac] = [(&a, &b), (&b, &c), (&a, &c)].map(|(x, y)| w(q, x, y, GroundMetric::L_INFINITY));
         prop_assert!(ac <= (ab + bc) * (1.0 + 1e-13));
-        prop_assert!(w_max(&a, &b, Ground::MAX) <= ab * (1.0 + 1e-13), "W_q falls to the bottleneck distance");
+        prop_assert!(w_max(&a, &b, GroundMetric::L_INFINITY) <= ab * (1.0 + 1e-13), "W_q falls to the bottleneck distance");
         let mut reversed = a.clone();
         reversed.reverse();
-        prop_assert_eq!(w(q, &b, &reversed, Ground::MAX).to_bits(), ab.to_bits());
-        prop_assert_eq!(w(q, &a, &reversed, Ground::MAX), 0.0);
+        prop_assert_eq!(w(q, &b, &reversed, GroundMetric::L_INFINITY).to_bits(), ab.to_bits());
+        prop_assert_eq!(w(q, &a, &reversed, GroundMetric::L_INFINITY), 0.0);
     }
 }

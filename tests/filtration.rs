@@ -1,11 +1,11 @@
 //! Filtrations: the order, the checks, what the errors name.
 
 use valleys_core::simplex::Simplex;
-use valleys_core::topology::{Error, Filtration, Name, filtration_len};
+use valleys_core::topology::{Error, Filtration, SimplexName, filtration_len};
 use valleys_tests::complexes::{self, Simplices};
 
-fn name(vertices: &[u32]) -> Name {
-    Name::new(vertices.iter().copied())
+fn name(vertices: &[u32]) -> SimplexName {
+    SimplexName::new(vertices.iter().copied())
 }
 
 fn error(cells: &[(&[u32], f64)]) -> Error {

@@ -6,7 +6,7 @@ use valleys_core::topology::{Bar, Error, Filtration, Grid, barcode};
 type Ends = (usize, f64, f64);
 
 fn ends(bars: &[Bar]) -> Vec<Ends> {
-    bars.iter().map(|b| (b.index, b.birth, b.death)).collect()
+    bars.iter().map(|b| (b.dim, b.birth, b.death)).collect()
 }
 
 /// The plane, written out: right, down, and the diagonal down-right.
@@ -37,7 +37,7 @@ fn errors_name_the_element() {
     let huge = Grid::new(&[], &[usize::MAX, 2]).unwrap_err();
     assert_eq!(huge, Error::Shape { axes: 2, points: usize::MAX, given: 0 });
     let grid = Grid::new(&[0.0; 4], &[4]).unwrap();
-    let short = grid.extreme_bars(&mut [0; 4], &mut [0; 4], |_| ()).unwrap_err();
+    let short = grid.merge_tree_bars(&mut [0; 4], &mut [0; 4], |_| ()).unwrap_err();
     assert_eq!(short, Error::Short { what: "parents of the grid", needed: 10, given: 4 });
 }
 
@@ -60,7 +60,7 @@ fn memory_may_be_used_again() -> Result<(), Error> {
     let (mut order, mut parent) = ([u64::MAX; 30], [7; 62]);
     let mut bars = [vec![], vec![]];
     for bars in &mut bars {
-        grid.extreme_bars(&mut order, &mut parent, |bar| bars.push(bar))?;
+        grid.merge_tree_bars(&mut order, &mut parent, |bar| bars.push(bar))?;
     }
     assert_eq!(bars[0], bars[1]);
     Ok(())
@@ -71,8 +71,8 @@ fn cells_carry_the_values() -> Result<(), Error> {
     let values: Vec<f64> = (0..125u32).map(|i| f64::from(i * i * 37 % 101)).collect();
     for axes in [&[125][..], &[5, 25], &[5, 5, 5]] {
         for bar in Grid::new(&values, axes)?.bars()? {
-            assert_eq!(values[bar.birth_cell], bar.birth);
-            assert_eq!(bar.death_cell.map_or(f64::INFINITY, |cell| values[cell]), bar.death);
+            assert_eq!(values[bar.birth_simplex], bar.birth);
+            assert_eq!(bar.death_simplex.map_or(f64::INFINITY, |cell| values[cell]), bar.death);
         }
     }
     Ok(())

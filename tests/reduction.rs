@@ -2,33 +2,33 @@
 
 use proptest::prelude::*;
 use valleys_core::topology::{
-    Bar, Error, Filtration, Interval, Matrix, Pairing, barcode, reduce, reduce_len, reduce_sparse,
+    Bar, Error, Filtration, Interval, Pairing, ReductionMatrix, barcode, reduce, reduce_len, reduce_sparse,
     union_find, w_infinity,
 };
 use valleys_tests::complexes::{self, Simplices, lower_closure};
 use valleys_tests::rank::{self, Pairs};
 
-const MATRICES: [Matrix; 2] = [Matrix::Boundary, Matrix::Coboundary];
+const MATRICES: [ReductionMatrix; 2] = [ReductionMatrix::Boundary, ReductionMatrix::Coboundary];
 
 fn pairs(pairing: &Pairing<'_>) -> Pairs {
     let mut all = Pairs::default();
     for class in pairing.classes() {
-        match class.death_cell {
-            Some(death) => all.pairs.push((class.birth_cell, death)),
-            None => all.essential.push(class.birth_cell),
+        match class.death_simplex {
+            Some(death) => all.pairs.push((class.birth_simplex, death)),
+            None => all.essential.push(class.birth_simplex),
         }
     }
     all
 }
 
 /// The pairing by every road: dense and sparse, boundary and coboundary. They must agree.
-fn all_roads(f: &Filtration<'_>, max_index: usize) -> Pairs {
+fn all_roads(f: &Filtration<'_>, max_dim: usize) -> Pairs {
     let mut results = Vec::new();
     for matrix in MATRICES {
-        let mut scratch = vec![u32::MAX; reduce_len(f, matrix, max_index)];
+        let mut scratch = vec![u32::MAX; reduce_len(f, matrix, max_dim)];
         let mut partner = vec![3; f.len()];
-        results.push(pairs(&reduce(f, matrix, max_index, &mut scratch, &mut partner).unwrap()));
-        results.push(pairs(&reduce_sparse(f, matrix, max_index, &mut partner).unwrap()));
+        results.push(pairs(&reduce(f, matrix, max_dim, &mut scratch, &mut partner).unwrap()));
+        results.push(pairs(&reduce_sparse(f, matrix, max_dim, &mut partner).unwrap()));
     }
     assert!(results.iter().all(|r| *r == results[0]), "the roads disagree: {results:?}");
     results.swap_remove(0)
@@ -72,18 +72,18 @@ fn bars_carry_values_and_cells() -> Result<(), Error> {
     ];
     let f = Filtration::new(cells)?;
     let mut partner = vec![0; f.len()];
-    let pairing = reduce_sparse(&f, Matrix::Coboundary, 2, &mut partner)?;
+    let pairing = reduce_sparse(&f, ReductionMatrix::Coboundary, 2, &mut partner)?;
     let bars = pairing.sorted();
-    let seen: Vec<(usize, f64, f64)> = bars.iter().map(|b| (b.index, b.birth, b.death)).collect();
+    let seen: Vec<(usize, f64, f64)> = bars.iter().map(|b| (b.dim, b.birth, b.death)).collect();
     let inf = f64::INFINITY;
     assert_eq!(seen, [(0, 0.0, 1.0), (0, 0.0, inf), (0, 1.0, 2.0), (1, 4.0, 7.5)]);
     assert_eq!(bars, barcode(&f));
-    assert_eq!(f.vertices(bars[3].birth_cell), [0, 3]);
-    assert_eq!(bars[3].death_cell.map(|c| f.vertices(c)), Some(&[0, 2, 3][..]));
-    let zero: Vec<(usize, f64)> = pairing.zero_length().map(|b| (b.index, b.birth)).collect();
+    assert_eq!(f.vertices(bars[3].birth_simplex), [0, 3]);
+    assert_eq!(bars[3].death_simplex.map(|c| f.vertices(c)), Some(&[0, 2, 3][..]));
+    let zero: Vec<(usize, f64)> = pairing.zero_length().map(|b| (b.dim, b.birth)).collect();
     assert_eq!(zero, [(0, 3.0), (1, 5.0)]);
 
-    let unset = Bar { index: 9, birth: 0.0, death: 0.0, birth_cell: 0, death_cell: None };
+    let unset = Bar { dim: 9, birth: 0.0, death: 0.0, birth_simplex: 0, death_simplex: None };
     assert_eq!(pairing.write_bars(&mut [unset; 6])?, bars);
     let short = pairing.write_bars(&mut [unset; 3]).unwrap_err();
     assert_eq!(short, Error::Short { what: "bars", needed: 4, given: 3 });
@@ -94,10 +94,10 @@ fn bars_carry_values_and_cells() -> Result<(), Error> {
 fn asked_for_low_indices_only() -> Result<(), Error> {
     let f = Filtration::new(complexes::ball(5))?;
     let full = all_roads(&f, 4);
-    for max_index in 0..4 {
-        let part = all_roads(&f, max_index);
+    for max_dim in 0..4 {
+        let part = all_roads(&f, max_dim);
         assert!(part.essential == full.essential);
-        let low = full.pairs.iter().filter(|(birth, _)| f.dimension(*birth) <= max_index);
+        let low = full.pairs.iter().filter(|(birth, _)| f.dimension(*birth) <= max_dim);
         assert!(part.pairs.iter().eq(low));
     }
     Ok(())
@@ -110,7 +110,7 @@ fn empty_and_point() -> Result<(), Error> {
     assert_eq!(all_roads(&empty, 3), Pairs::default());
     assert_eq!(union_find(&empty, &mut [], &mut [])?.bars().count(), 0);
     let point = Filtration::new([([8], -2.5)])?;
-    let bar = Bar { index: 0, birth: -2.5, death: f64::INFINITY, birth_cell: 0, death_cell: None };
+    let bar = Bar { dim: 0, birth: -2.5, death: f64::INFINITY, birth_simplex: 0, death_simplex: None };
     assert_eq!(barcode(&point), [bar]);
     assert_eq!(all_roads(&point, 0).essential, [0]);
     Ok(())
@@ -179,9 +179,9 @@ proptest! {
         prop_assert_eq!(cells_sum, classes_sum);
 
         // Bars and zero-length classes are all classes, the bars in order.
-        let reduced = reduce_sparse(&f, Matrix::Boundary, usize::MAX, &mut partner).unwrap();
+        let reduced = reduce_sparse(&f, ReductionMatrix::Boundary, usize::MAX, &mut partner).unwrap();
         let bars = reduced.sorted();
-        prop_assert!(bars.is_sorted_by(|a, b| (a.index, a.birth, a.death) <= (b.index, b.birth, b.death)));
+        prop_assert!(bars.is_sorted_by(|a, b| (a.dim, a.birth, a.death) <= (b.dim, b.birth, b.death)));
         prop_assert_eq!(bars.len() + reduced.zero_length().count(), found.pairs.len() + found.essential.len());
     }
 }

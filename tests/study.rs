@@ -144,7 +144,7 @@ fn measurements_are_of_the_stored_weights() {
     assert_eq!(study.layers, ["fc1.weight", "fc2.weight", "fc3.weight"]);
     assert_eq!((study.networks.len(), study.comparisons), (6, 8 * 4 * 2 * 3));
     let file = out.join("networks/150-0/theta.safetensors");
-    let weights = valleys::weights::read(&file, &valleys::weights::Wanted::default()).unwrap();
+    let weights = valleys::weights::read(&file, &valleys::weights::WeightsOptions::default()).unwrap();
     let text = std::fs::read_to_string(out.join("networks/150-0/measured.csv")).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     let column = |name: &str| rows[0].iter().position(|c| *c == name).unwrap();

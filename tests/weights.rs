@@ -5,12 +5,12 @@ use serde_json::Value;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use valleys::error::ErrorKind;
-use valleys::weights::choice::Choice;
-use valleys::weights::file::Header;
+use valleys::weights::layer_filter::LayerFilter;
+use valleys::weights::safetensors_file::Header;
 use valleys::weights::statistics::{Baseline, Metric, lifetimes};
-use valleys::weights::{Layer, Wanted, Weights, read};
+use valleys::weights::{Layer, Weights, WeightsOptions, read};
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_core::topology::Bipartite;
+use valleys_core::topology::NeuralPersistence;
 use valleys_tests::tolerance::{BRUTE_F64, PEER_F64};
 
 fn fixture(name: &str) -> PathBuf {
@@ -21,7 +21,7 @@ fn recorded() -> Value {
     serde_json::from_slice(&std::fs::read(fixture("weights.json")).unwrap()).unwrap()
 }
 
-fn weights(wanted: &Wanted) -> Weights {
+fn weights(wanted: &WeightsOptions) -> Weights {
     read(&fixture("weights.safetensors"), wanted).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn assert_layer(layer: &Layer, expected: &Value) {
 
 #[test]
 fn statistics_are_those_of_scipy() {
-    let (recorded, found) = (recorded(), weights(&Wanted::default()));
+    let (recorded, found) = (recorded(), weights(&WeightsOptions::default()));
     let expected = recorded["layers"].as_object().unwrap();
     assert_eq!(found.layers.len(), expected.len());
     for layer in &found.layers {
@@ -51,29 +51,29 @@ fn statistics_are_those_of_scipy() {
 #[test]
 fn options_are_those_of_scipy() {
     let recorded = recorded();
-    let choice = Choice { layers: vec!["fc*".into()], ..Choice::default() };
-    let real = weights(&Wanted { choice: choice.clone(), ..Wanted::default() });
+    let filter = LayerFilter { layers: vec!["fc*".into()], ..LayerFilter::default() };
+    let real = weights(&WeightsOptions { filter: filter.clone(), ..WeightsOptions::default() });
     let names: Vec<_> = real.layers.iter().map(|l| l.name.as_str()).collect();
     assert_eq!(names, ["fc1.weight", "fc2.weight", "fc10.weight"], "by name, numbers as numbers");
     for layer in &real.layers {
         assert_layer(layer, &recorded["real"][&layer.name]);
     }
-    let cosine = weights(&Wanted { choice, metric: Metric::Cosine, ..Wanted::default() });
+    let cosine = weights(&WeightsOptions { filter, metric: Metric::Cosine, ..WeightsOptions::default() });
     for layer in &cosine.layers {
         let expected = recorded["cosine"][&layer.name].as_object().unwrap();
         let of_lifetimes = ["mean_lifetime", "max_lifetime", "entropy", "entropy_norm_log_n"];
         let expected = of_lifetimes.iter().map(|&key| (key.to_owned(), expected[key].clone())).collect();
         assert_layer(layer, &Value::Object(expected));
     }
-    let choice = Choice { layers: vec!["fc1.weight".into()], ..Choice::default() };
-    let bias = weights(&Wanted { choice, bias: true, ..Wanted::default() });
+    let filter = LayerFilter { layers: vec!["fc1.weight".into()], ..LayerFilter::default() };
+    let bias = weights(&WeightsOptions { filter, bias: true, ..WeightsOptions::default() });
     assert_eq!(bias.layers[0].bias.as_deref(), Some("fc1.bias"));
     assert_layer(&bias.layers[0], &recorded["bias"]["fc1.weight"]);
 }
 
 #[test]
 fn what_is_no_layer_is_told_with_the_reason() {
-    let found = weights(&Wanted::default());
+    let found = weights(&WeightsOptions::default());
     let reason = |name: &str| found.skipped.iter().find(|s| s.name == name).map(|s| s.reason.as_str());
     for (name, part) in [
         ("embedding.weight", "embedding"),
@@ -86,11 +86,11 @@ fn what_is_no_layer_is_told_with_the_reason() {
     ] {
         assert!(reason(name).unwrap_or("not skipped").contains(part), "{name}: {:?}", reason(name));
     }
-    let all = Choice { embeddings: true, ..Choice::default() };
-    let all = weights(&Wanted { choice: all, ..Wanted::default() });
+    let all = LayerFilter { embeddings: true, ..LayerFilter::default() };
+    let all = weights(&WeightsOptions { filter: all, ..WeightsOptions::default() });
     assert!(all.layers.iter().any(|l| l.name == "embedding.weight"));
     // Rows of zeros have no direction.
-    let cosine = weights(&Wanted { metric: Metric::Cosine, ..Wanted::default() });
+    let cosine = weights(&WeightsOptions { metric: Metric::Cosine, ..WeightsOptions::default() });
     let zeros = cosine.skipped.iter().find(|s| s.name == "hostile.zeros.weight").unwrap();
     assert!(zeros.reason.contains("no direction"), "{}", zeros.reason);
 }
@@ -98,7 +98,7 @@ fn what_is_no_layer_is_told_with_the_reason() {
 #[test]
 fn baselines_keep_what_they_promise() {
     let both = vec![Baseline::Shuffle, Baseline::Gaussian];
-    let wanted = Wanted { baselines: both, seed: 5, ..Wanted::default() };
+    let wanted = WeightsOptions { baselines: both, seed: 5, ..WeightsOptions::default() };
     let found = weights(&wanted);
     for layer in &found.layers {
         let [shuffled, gaussian] = &layer.baselines[..] else { panic!("two baselines") };
@@ -108,7 +108,7 @@ fn baselines_keep_what_they_promise() {
         assert!(own.kurtosis.is_none_or(|k| (k - s.kurtosis.unwrap()).abs() < 1e-9), "the same entries");
     }
     assert_eq!(found, weights(&wanted), "the same seed, the same baselines");
-    assert_ne!(found, weights(&Wanted { seed: 6, ..wanted }));
+    assert_ne!(found, weights(&WeightsOptions { seed: 6, ..wanted }));
 }
 
 /// Kruskal's algorithm over all distances, in f64: another road to the lifetimes.
@@ -169,7 +169,7 @@ proptest! {
                 expected += w[e].abs();
             }
         }
-        let tree = Bipartite::new(&w, inputs, &mut vec![0.0; out + inputs]).unwrap();
+        let tree = NeuralPersistence::new(&w, inputs, &mut vec![0.0; out + inputs]).unwrap();
         prop_assert!((tree.sum - expected).abs() <= BRUTE_F64 * expected.max(1.0));
         prop_assert_eq!(tree.largest, w.iter().fold(0.0f64, |a, x| a.max(x.abs())));
     }
@@ -235,7 +235,7 @@ fn numbers_that_are_not_finite_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
     std::fs::write(&path, bytes).unwrap();
-    let failure = read(&path, &Wanted::default()).unwrap_err();
+    let failure = read(&path, &WeightsOptions::default()).unwrap_err();
     assert_eq!(failure.kind, ErrorKind::Data);
     assert!(failure.message.ends_with("tensor a: element 3 is NaN, but must be finite"), "{failure}");
 }

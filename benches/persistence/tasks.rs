@@ -2,8 +2,8 @@
 
 use crate::inputs;
 use valleys_core::topology::{
-    Bar, Edge, Error, Euclidean, Filtration, Grid, Ground, Matrix, Rips, bottleneck, bottleneck_len,
-    reduce_sparse, spanning_tree, wasserstein,
+    Bar, Edge, Error, Euclidean, Filtration, Grid, GroundMetric, ReductionMatrix, Rips, bottleneck,
+    bottleneck_len, reduce_sparse, spanning_tree, wasserstein,
 };
 use valleys_simd::spanning_tree::{Distance, spanning_tree as host_tree};
 
@@ -42,18 +42,18 @@ pub fn cloud(points: usize, dim: usize, host: bool, peers: &'static [&'static st
 pub fn rips(
     name: &str,
     (cloud, dim): (Vec<f64>, usize),
-    max_index: usize,
+    max_dim: usize,
     threshold: f64,
     peers: &'static [&'static str],
 ) -> Task {
     let input = (cloud.clone(), dim);
     let run = move || {
-        let rips = Rips { max_index, threshold, budget: 4 << 30 };
+        let rips = Rips { max_dim, threshold, budget: 4 << 30 };
         Ok(lengths(rips.bars(&Euclidean::new(&cloud, dim)?)?))
     };
     let limit = if threshold.is_finite() { format!(", up to {threshold}") } else { String::new() };
-    let numbers = vec![max_index as f64, threshold];
-    Task { name: format!("Rips {name}, H{max_index}{limit}"), input, numbers, peers, run: Box::new(run) }
+    let numbers = vec![max_dim as f64, threshold];
+    Task { name: format!("Rips {name}, H{max_dim}{limit}"), input, numbers, peers, run: Box::new(run) }
 }
 
 /// Sublevel bars of noise on a square.
@@ -63,7 +63,7 @@ pub fn grid(side: usize, peers: &'static [&'static str]) -> Task {
     let run = move || {
         let (mut order, mut parent) = (vec![0; values.len()], vec![0; 2 * values.len() + 2]);
         let mut sum = 0.0;
-        Grid::new(&values, &[side, side])?.extreme_bars(&mut order, &mut parent, |bar| {
+        Grid::new(&values, &[side, side])?.merge_tree_bars(&mut order, &mut parent, |bar| {
             if !bar.is_essential() {
                 sum += bar.length();
             }
@@ -85,7 +85,7 @@ pub fn skeleton(vertices: u32, peers: &'static [&'static str]) -> Result<Task, E
     let filtration = Filtration::new(cells)?;
     let mut partner = vec![0; filtration.len()];
     let run = move || {
-        let pairing = reduce_sparse(&filtration, Matrix::Coboundary, 3, &mut partner)?;
+        let pairing = reduce_sparse(&filtration, ReductionMatrix::Coboundary, 3, &mut partner)?;
         Ok(lengths(pairing.bars()))
     };
     Ok(Task {
@@ -114,12 +114,12 @@ pub fn distance(points: usize, between: Between, peers: &'static [&'static str])
     let of_lifetimes = matches!(between, Between::Lifetimes);
     let [a, b] = if of_lifetimes { inputs::lifetimes(points) } else { inputs::diagrams(points) };
     let rows = a.iter().chain(&b).flat_map(|i| [i.birth, i.death]).collect();
-    let euclidean = Ground::new(2.0)?;
+    let euclidean = GroundMetric::new(2.0)?;
     let run = move || match between {
         Between::Bottleneck => {
-            bottleneck(&a, &b, Ground::MAX, &mut vec![0; bottleneck_len(a.len(), b.len())])
+            bottleneck(&a, &b, GroundMetric::L_INFINITY, &mut vec![0; bottleneck_len(a.len(), b.len())])
         }
-        Between::W1 => wasserstein(&a, &b, 1.0, Ground::MAX),
+        Between::W1 => wasserstein(&a, &b, 1.0, GroundMetric::L_INFINITY),
         Between::W2 | Between::Lifetimes => wasserstein(&a, &b, 2.0, euclidean),
     };
     let name = match between {

@@ -1,6 +1,6 @@
 //! θ and the statistics of batch norms as a safetensors file with the names of a PyTorch `state_dict`.
 
-mod names;
+mod tensor_names;
 
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::{NamedTensor, State};
@@ -58,7 +58,7 @@ pub fn read(path: &Path, state: &State, by_order: bool) -> Result<Checkpoint> {
 pub fn decode(path: &Path, bytes: &[u8], state: &State, by_order: bool) -> Result<Checkpoint> {
     let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
     let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(format!("not a safetensors file: {e}")))?;
-    let pairs = names::pair(&file, state, by_order).map_err(wrong)?;
+    let pairs = tensor_names::pair(&file, state, by_order).map_err(wrong)?;
     let has_statistics = state.statistics.iter().all(|t| pairs.contains_key(t.name.as_str()));
     let read = |tensors: &[NamedTensor]| -> Result<Vec<f32>> {
         let mut values = vec![0.0; tensors.last().map_or(0, |t| t.range.end)];

@@ -38,7 +38,7 @@ enum Command {
     },
     /// Compute the persistence barcode of points, distances, a complex or a grid, or the segment of a triangle.
     #[command(subcommand)]
-    Barcode(barcode::Barcodes),
+    Barcode(barcode::BarcodeCommand),
     /// Compute lifetimes and entropies of a persistence diagram.
     Summary(summary::Summary),
     /// Compute the bottleneck or Wasserstein distance of two persistence diagrams.

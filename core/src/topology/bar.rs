@@ -1,4 +1,4 @@
-//! Intervals of a diagram, and bars: intervals that know their index and their simplices.
+//! Intervals of a diagram, and bars: intervals that know their dim and their simplices.
 
 use core::cmp::Ordering;
 
@@ -40,19 +40,19 @@ impl Interval {
     }
 }
 
-/// A class of a filtration: its homology index, its interval, the cells that open and close it.
+/// A class of a filtration: its homology dim, its interval, the cells that open and close it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Bar {
     /// Index (degree) of the homology group.
-    pub index: usize,
+    pub dim: usize,
     /// Value at which the class appears.
     pub birth: f64,
     /// Value at which it vanishes; `f64::INFINITY` if never.
     pub death: f64,
     /// The cell that opens it: for a complex a position in its [`Filtration`](super::Filtration).
-    pub birth_cell: usize,
+    pub birth_simplex: usize,
     /// The cell that closes it, none for an essential class.
-    pub death_cell: Option<usize>,
+    pub death_simplex: Option<usize>,
 }
 
 impl Bar {
@@ -71,12 +71,12 @@ impl Bar {
         self.interval().is_essential()
     }
 
-    /// The order of a barcode: index, birth, death; equal bars by their birth cells.
+    /// The order of a barcode: dim, birth, death; equal bars by their birth cells.
     pub fn order(&self, other: &Self) -> Ordering {
-        (self.index.cmp(&other.index))
+        (self.dim.cmp(&other.dim))
             .then_with(|| self.birth.total_cmp(&other.birth))
             .then_with(|| self.death.total_cmp(&other.death))
-            .then_with(|| self.birth_cell.cmp(&other.birth_cell))
+            .then_with(|| self.birth_simplex.cmp(&other.birth_simplex))
     }
 }
 

@@ -4,12 +4,12 @@ use core::fmt;
 
 /// Up to eight vertices of a simplex, enough to name it in a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Name {
+pub struct SimplexName {
     vertices: [u32; 8],
     len: usize,
 }
 
-impl Name {
+impl SimplexName {
     /// The name of the simplex with these vertices.
     pub fn new(vertices: impl IntoIterator<Item = u32>) -> Self {
         let mut name = Self { vertices: [0; 8], len: 0 };
@@ -28,7 +28,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for SimplexName {
     /// Vertices joined by `-`: `0-1-2`; past the eighth, their number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, v) in self.vertices().iter().enumerate() {
@@ -53,35 +53,35 @@ pub enum Error {
     /// A value that is infinite or not a number.
     NotFinite {
         /// The simplex.
-        simplex: Name,
+        simplex: SimplexName,
         /// Its value.
         value: f64,
     },
     /// A vertex that occurs twice in one simplex.
     RepeatedVertex {
         /// The simplex.
-        simplex: Name,
+        simplex: SimplexName,
     },
     /// A simplex that is entered twice.
     Duplicate {
         /// The simplex.
-        simplex: Name,
+        simplex: SimplexName,
     },
     /// A face that is not in the complex.
     MissingFace {
         /// The simplex.
-        simplex: Name,
+        simplex: SimplexName,
         /// Its absent face.
-        face: Name,
+        face: SimplexName,
     },
     /// A face with a larger value than its coface.
     FaceLater {
         /// The simplex.
-        simplex: Name,
+        simplex: SimplexName,
         /// Its value.
         value: f64,
         /// The face that comes after it.
-        face: Name,
+        face: SimplexName,
         /// The face's value.
         face_value: f64,
     },
@@ -169,8 +169,8 @@ pub enum Error {
         needed: usize,
         /// Bytes allowed.
         given: usize,
-        /// The index that was being computed.
-        index: usize,
+        /// The dim that was being computed.
+        dim: usize,
     },
     /// A slice of the caller's that is too short.
     Short {
@@ -219,8 +219,8 @@ impl fmt::Display for Error {
                 write!(f, "{given} values for a grid of {axes} axes and {points} points")
             }
             Self::TooMany { what, given } => write!(f, "{given} {what} are more than indices can name"),
-            Self::Memory { needed, given, index } => {
-                write!(f, "index {index} needs {needed} bytes or more, {given} are allowed")
+            Self::Memory { needed, given, dim } => {
+                write!(f, "dim {dim} needs {needed} bytes or more, {given} are allowed")
             }
             Self::Short { what, needed, given } => {
                 write!(f, "{what}: {needed} elements needed, {given} given")

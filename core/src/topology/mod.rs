@@ -5,16 +5,16 @@
 //! order. A reduction finds the [`Pairing`] of its simplices: each one opens a class, closes one, or
 //! opens one that never closes. Pairs of different value are [`Bar`]s.
 //!
-//! Two roads lead to every pairing, the [`Matrix::Boundary`] and the [`Matrix::Coboundary`]; for index 0
+//! Two roads lead to every pairing, the [`ReductionMatrix::Boundary`] and the [`ReductionMatrix::Coboundary`]; for dim 0
 //! there is a third, [`union_find`]. [`cycles`] shows what a bar is a bar of. Coefficients are Z/2 throughout.
 //!
-//! Other roads to bars: [`spanning_tree`] for index 0 of clouds and distance matrices, [`Grid`] for sublevel sets
+//! Other roads to bars: [`spanning_tree`] for dim 0 of clouds and distance matrices, [`Grid`] for sublevel sets
 //! of functions on arrays, `Rips` (feature `alloc`) for higher indices of clouds. What is done with bars:
-//! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`Lifetimes`], [`betti_curve`],
-//! [`landscape`], [`Image`]. The weights of a layer: [`Lifetimes::of_space`], [`Bipartite`].
+//! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`LifetimeStatistics`], [`betti_curve`],
+//! [`persistence_landscape`], [`PersistenceImage`]. The weights of a layer: [`LifetimeStatistics::of_space`], [`NeuralPersistence`].
 //!
 //! ```
-//! use valleys_core::topology::{Filtration, Matrix, Pairing, filtration_len, reduce, reduce_len};
+//! use valleys_core::topology::{Filtration, ReductionMatrix, Pairing, filtration_len, reduce, reduce_len};
 //!
 //! // The hollow triangle, entered in any order, without an allocator.
 //! let cells: [(&[u32], f64); 6] =
@@ -24,47 +24,49 @@
 //! let filtration = Filtration::build(cells, &mut values, &mut words)?;
 //!
 //! let (mut scratch, mut partner) = ([0; 64], [0; 6]);
-//! assert!(reduce_len(&filtration, Matrix::Boundary, 1) <= scratch.len());
-//! let pairing = reduce(&filtration, Matrix::Boundary, 1, &mut scratch, &mut partner)?;
+//! assert!(reduce_len(&filtration, ReductionMatrix::Boundary, 1) <= scratch.len());
+//! let pairing = reduce(&filtration, ReductionMatrix::Boundary, 1, &mut scratch, &mut partner)?;
 //!
-//! let mut bars = pairing.bars().filter(|bar| bar.index == 1);
+//! let mut bars = pairing.bars().filter(|bar| bar.dim == 1);
 //! let circle = bars.next().unwrap();
 //! assert_eq!((circle.birth, circle.death), (3.0, f64::INFINITY));
-//! assert_eq!(filtration.vertices(circle.birth_cell), [0, 2]);
+//! assert_eq!(filtration.vertices(circle.birth_simplex), [0, 2]);
 //! # Ok::<(), valleys_core::topology::Error>(())
 //! ```
 
 mod bar;
-mod cloud;
 mod descriptor;
 mod distance;
 mod error;
 mod filtration;
 mod grid;
-mod neural;
+mod metric;
+mod neural_persistence;
 mod pairing;
 mod reduce;
 #[cfg(feature = "alloc")]
 mod rips;
+mod spanning_tree;
 mod sum;
 mod union_find;
 
 pub use bar::{Bar, Interval, w_infinity};
-pub use cloud::{Coordinate, Cosine, Distances, Edge, Euclidean, Metric, spanning_tree};
-pub use descriptor::{Image, Lifetimes, betti_curve, landscape};
-pub use distance::{Ground, Match, bottleneck, bottleneck_len};
+pub use descriptor::{LifetimeStatistics, PersistenceImage, betti_curve, persistence_landscape};
+pub use distance::{GroundMetric, Match, bottleneck, bottleneck_len};
 #[cfg(feature = "alloc")]
 pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};
-pub use error::{Error, Name};
+pub use error::{Error, SimplexName};
 pub use filtration::{Filtration, filtration_len};
 pub use grid::Grid;
-pub use neural::Bipartite;
+pub use metric::{Coordinate, Cosine, Distances, Euclidean, Metric};
+pub use neural_persistence::NeuralPersistence;
 pub use pairing::Pairing;
-pub use reduce::{Matrix, cycles, cycles_len, reduce, reduce_len};
+pub use reduce::{ReductionMatrix, cycles, cycles_len, reduce, reduce_len};
 #[cfg(feature = "alloc")]
 pub use reduce::{barcode, reduce_sparse};
 #[cfg(feature = "alloc")]
-pub use rips::{MAX_INDEX, Rips};
+pub use rips::Rips;
+pub use spanning_tree::{Edge, spanning_tree};
 pub use union_find::{find as find_root, union_find};
 
 /// No simplex: the partner of an essential one.

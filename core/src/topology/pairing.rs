@@ -8,12 +8,12 @@ use super::{Bar, Error, Filtration, NONE};
 pub struct Pairing<'a> {
     filtration: &'a Filtration<'a>,
     partner: &'a [u32],
-    max_index: usize,
+    max_dim: usize,
 }
 
 impl<'a> Pairing<'a> {
-    pub(super) fn new(filtration: &'a Filtration<'a>, partner: &'a [u32], max_index: usize) -> Self {
-        Self { filtration, partner, max_index }
+    pub(super) fn new(filtration: &'a Filtration<'a>, partner: &'a [u32], max_dim: usize) -> Self {
+        Self { filtration, partner, max_dim }
     }
 
     /// The cells that are paired.
@@ -21,12 +21,12 @@ impl<'a> Pairing<'a> {
         self.filtration
     }
 
-    /// The largest index asked for.
-    pub(super) fn max_index(&self) -> usize {
-        self.max_index
+    /// The largest dim asked for.
+    pub(super) fn max_dim(&self) -> usize {
+        self.max_dim
     }
 
-    /// The cell paired with this one; `None` where it is essential, or closes a class of an index that was
+    /// The cell paired with this one; `None` where it is essential, or closes a class of an dim that was
     /// not asked for.
     pub fn partner(&self, cell: usize) -> Option<usize> {
         let other = self.partner[cell];
@@ -35,16 +35,16 @@ impl<'a> Pairing<'a> {
 
     /// All classes, those of length zero included, in the order of their birth cells.
     pub fn classes(&self) -> impl Iterator<Item = Bar> + Clone + 'a {
-        let Self { filtration, partner, max_index } = *self;
+        let Self { filtration, partner, max_dim } = *self;
         partner.iter().enumerate().filter_map(move |(cell, &other)| {
-            let index = filtration.dimension(cell);
+            let dim = filtration.dimension(cell);
             let birth = filtration.value(cell);
-            if index > max_index || (other != NONE && (other as usize) < cell) {
+            if dim > max_dim || (other != NONE && (other as usize) < cell) {
                 return None;
             }
-            let death_cell = (other != NONE).then_some(other as usize);
-            let death = death_cell.map_or(f64::INFINITY, |d| filtration.value(d));
-            Some(Bar { index, birth, death, birth_cell: cell, death_cell })
+            let death_simplex = (other != NONE).then_some(other as usize);
+            let death = death_simplex.map_or(f64::INFINITY, |d| filtration.value(d));
+            Some(Bar { dim, birth, death, birth_simplex: cell, death_simplex })
         })
     }
 
@@ -59,7 +59,7 @@ impl<'a> Pairing<'a> {
         self.classes().filter(|bar| bar.birth == bar.death)
     }
 
-    /// Writes the bars to the front of `out`, ordered by index, birth, death, and returns that part.
+    /// Writes the bars to the front of `out`, ordered by dim, birth, death, and returns that part.
     ///
     /// # Errors
     /// [`Error::Short`] with the number of bars.
@@ -72,7 +72,7 @@ impl<'a> Pairing<'a> {
         Ok(out)
     }
 
-    /// The bars ordered by index, birth, death.
+    /// The bars ordered by dim, birth, death.
     #[cfg(feature = "alloc")]
     pub fn sorted(&self) -> alloc::vec::Vec<Bar> {
         let mut bars: alloc::vec::Vec<Bar> = self.bars().collect();

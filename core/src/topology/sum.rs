@@ -1,7 +1,7 @@
 //! Sums that lose next to nothing.
 
 /// Σ x with compensation (Neumaier 1974): the error is about one rounding of the result.
-pub(super) fn sum(numbers: impl IntoIterator<Item = f64>) -> f64 {
+pub(super) fn compensated_sum(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let (mut sum, mut lost) = (0.0f64, 0.0);
     for x in numbers {
         let next = sum + x;

@@ -1,39 +1,41 @@
 //! Explicit complexes, whatever they are of.
 
-use super::{Bar, Barcode, Wanted, fits};
+use super::{Bar, Barcode, BarcodeOptions, fits};
 use crate::error::Result;
-use crate::formats::from_core;
-use valleys_core::topology::{self, Filtration, Matrix, Pairing, cycles, cycles_len, reduce_sparse};
+use crate::formats::topology_error;
+use valleys_core::topology::{self, Filtration, Pairing, ReductionMatrix, cycles, cycles_len, reduce_sparse};
 
-/// The barcode of a filtered complex, all indices.
+/// The barcode of a filtered complex, all dims.
 ///
 /// # Errors
 /// Cycles that would not fit into memory.
 ///
 /// # Panics
 /// If two algorithms disagree, where that was asked for.
-pub fn complex(name: &str, filtration: &Filtration<'_>, wanted: &Wanted) -> Result<Barcode> {
+pub fn complex(name: &str, filtration: &Filtration<'_>, options: &BarcodeOptions) -> Result<Barcode> {
     let simplex = |cell: usize, closes: bool, bar: &mut Bar| {
         let slot = if closes { &mut bar.death_simplex } else { &mut bar.birth_simplex };
         *slot = Some(filtration.vertices(cell).to_vec());
     };
-    reduced(name, filtration, usize::MAX, wanted, simplex)
+    reduce_complex(name, filtration, usize::MAX, options, simplex)
 }
 
 /// The barcode of a complex by reduction; `place` says where a cell is.
-pub(super) fn reduced(
+pub(super) fn reduce_complex(
     name: &str,
     filtration: &Filtration<'_>,
-    max_index: usize,
-    wanted: &Wanted,
+    max_dim: usize,
+    options: &BarcodeOptions,
     place: impl Fn(usize, bool, &mut Bar),
 ) -> Result<Barcode> {
-    let error = |e| from_core(name, e);
+    let error = |e| topology_error(name, e);
     let mut partner = vec![0; filtration.len()];
-    let pairing = reduce_sparse(filtration, Matrix::Coboundary, max_index, &mut partner).map_err(error)?;
-    if wanted.verify {
+    let pairing =
+        reduce_sparse(filtration, ReductionMatrix::Coboundary, max_dim, &mut partner).map_err(error)?;
+    if options.verify {
         let mut other = vec![0; filtration.len()];
-        let other = reduce_sparse(filtration, Matrix::Boundary, max_index, &mut other).map_err(error)?;
+        let other =
+            reduce_sparse(filtration, ReductionMatrix::Boundary, max_dim, &mut other).map_err(error)?;
         let differs = (0..filtration.len()).find(|&cell| pairing.partner(cell) != other.partner(cell));
         if let Some(cell) = differs {
             let vertices = filtration.vertices(cell);
@@ -41,16 +43,16 @@ pub(super) fn reduced(
         }
     }
     let to_bar = |bar: topology::Bar| {
-        let death = bar.death_cell.map(|_| bar.death);
-        let mut row = Bar { index: bar.index, birth: bar.birth, death, ..Bar::default() };
-        place(bar.birth_cell, false, &mut row);
-        if let Some(cell) = bar.death_cell {
+        let death = bar.death_simplex.map(|_| bar.death);
+        let mut row = Bar { dim: bar.dim, birth: bar.birth, death, ..Bar::default() };
+        place(bar.birth_simplex, false, &mut row);
+        if let Some(cell) = bar.death_simplex {
             place(cell, true, &mut row);
         }
         row
     };
-    let bars = if wanted.cycles {
-        with_cycles(name, &pairing, max_index, wanted, to_bar)?
+    let bars = if options.cycles {
+        with_cycles(name, &pairing, max_dim, options, to_bar)?
     } else {
         pairing.bars().map(to_bar).collect()
     };
@@ -59,8 +61,8 @@ pub(super) fn reduced(
         elements: filtration.len(),
         bars,
         zero_length: pairing.zero_length().count() as u64,
-        zero_length_bars: wanted.zero_length.then(|| pairing.zero_length().map(to_bar).collect()),
-        verified: wanted.verify,
+        zero_length_bars: options.zero_length.then(|| pairing.zero_length().map(to_bar).collect()),
+        verified: options.verify,
     };
     barcode.sort();
     Ok(barcode)
@@ -69,24 +71,24 @@ pub(super) fn reduced(
 fn with_cycles(
     name: &str,
     pairing: &Pairing<'_>,
-    max_index: usize,
-    wanted: &Wanted,
+    max_dim: usize,
+    options: &BarcodeOptions,
     to_bar: impl Fn(topology::Bar) -> Bar,
 ) -> Result<Vec<Bar>> {
     let filtration = pairing.filtration();
     let Some(dim) = filtration.dim() else { return Ok(Vec::new()) };
-    let indices = 0..=dim.min(max_index);
-    let words = indices.clone().map(|index| cycles_len(pairing, index)).max().unwrap_or(0);
-    fits(name, "cycles", 4 * words as u64, wanted.budget)?;
+    let dims = 0..=dim.min(max_dim);
+    let words = dims.clone().map(|dim| cycles_len(pairing, dim)).max().unwrap_or(0);
+    fits(name, "cycles", 4 * words as u64, options.budget)?;
     let mut scratch = vec![0; words];
     let mut bars = Vec::new();
-    for index in indices {
+    for dim in dims {
         let show = |bar: topology::Bar, cells: &mut dyn Iterator<Item = usize>| {
             let mut cycle: Vec<_> = cells.map(|cell| filtration.vertices(cell).to_vec()).collect();
             cycle.sort_unstable();
             bars.push(Bar { cycle: Some(cycle), ..to_bar(bar) });
         };
-        cycles(pairing, index, &mut scratch, show).map_err(|e| from_core(name, e))?;
+        cycles(pairing, dim, &mut scratch, show).map_err(|e| topology_error(name, e))?;
     }
     Ok(bars)
 }

@@ -1,9 +1,9 @@
 //! Sublevel barcodes of functions on grids.
 
-use super::complex::reduced;
-use super::{Bar, Barcode, Wanted, explicit_fits, zero_length};
+use super::complex::reduce_complex;
+use super::{Bar, Barcode, BarcodeOptions, explicit_fits, zero_length};
 use crate::error::Result;
-use crate::formats::{Array, from_core};
+use crate::formats::{Array, topology_error};
 use valleys_core::topology::Grid;
 
 /// The sublevel barcode of a function on a grid: Freudenthal triangulation, lower star.
@@ -13,23 +13,23 @@ use valleys_core::topology::Grid;
 ///
 /// # Panics
 /// If two algorithms disagree, where that was asked for.
-pub fn grid(name: &str, array: &Array, wanted: &Wanted) -> Result<Barcode> {
+pub fn grid(name: &str, array: &Array, options: &BarcodeOptions) -> Result<Barcode> {
     let Array { shape, values } = array;
-    let grid = Grid::new(values, shape).map_err(|e| from_core(name, e))?;
+    let grid = Grid::new(values, shape).map_err(|e| topology_error(name, e))?;
     let dim = grid.dim();
     let counts: Vec<u64> = (0..=dim).map(|dimension| simplices(shape, dimension)).collect();
     let all: u64 = counts.iter().sum();
     let fast = || -> Result<Barcode> {
         if dim == 3 {
-            explicit_fits(name, all, wanted.budget)?;
+            explicit_fits(name, all, options.budget)?;
         }
-        let bars = grid.bars().map_err(|e| from_core(name, e))?;
+        let bars = grid.bars().map_err(|e| topology_error(name, e))?;
         let bars = bars.into_iter().map(|bar| Bar {
-            index: bar.index,
+            dim: bar.dim,
             birth: bar.birth,
-            death: bar.death_cell.map(|_| bar.death),
-            birth_point: Some(coordinates(bar.birth_cell, shape)),
-            death_point: bar.death_cell.map(|point| coordinates(point, shape)),
+            death: bar.death_simplex.map(|_| bar.death),
+            birth_point: Some(coordinates(bar.birth_simplex, shape)),
+            death_point: bar.death_simplex.map(|point| coordinates(point, shape)),
             ..Bar::default()
         });
         let bars: Vec<Bar> = bars.collect();
@@ -45,11 +45,11 @@ pub fn grid(name: &str, array: &Array, wanted: &Wanted) -> Result<Barcode> {
         barcode.sort();
         Ok(barcode)
     };
-    if !wanted.listing() && !wanted.verify {
+    if !options.listing() && !options.verify {
         return fast();
     }
-    explicit_fits(name, all, wanted.budget)?;
-    let filtration = grid.filtration(dim).map_err(|e| from_core(name, e))?;
+    explicit_fits(name, all, options.budget)?;
+    let filtration = grid.filtration(dim).map_err(|e| topology_error(name, e))?;
     // A simplex stands for the vertex whose value it has; of several, the last.
     let point = |cell: usize, closes: bool, bar: &mut Bar| {
         let vertices = filtration.vertices(cell).iter().map(|&v| v as usize);
@@ -57,8 +57,8 @@ pub fn grid(name: &str, array: &Array, wanted: &Wanted) -> Result<Barcode> {
         let slot = if closes { &mut bar.death_point } else { &mut bar.birth_point };
         *slot = highest.map(|v| coordinates(v, shape));
     };
-    let explicit = reduced(name, &filtration, usize::MAX, wanted, point)?;
-    if wanted.verify {
+    let explicit = reduce_complex(name, &filtration, usize::MAX, options, point)?;
+    if options.verify {
         fast()?.assert_same(&explicit);
     }
     Ok(Barcode { input: "grid", elements: values.len(), ..explicit })

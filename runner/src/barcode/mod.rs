@@ -11,13 +11,13 @@
 //! Cycles and the list of zero-length pairs come from the explicit complex.
 
 mod cliques;
-mod cloud;
 mod complex;
 mod grid;
+mod rips;
 
-pub use cloud::{Limits, Space, cloud};
 pub use complex::complex;
 pub use grid::grid;
+pub use rips::{MetricSpace, RipsLimits, rips};
 
 use crate::error::{CliError, ErrorKind, Result};
 use serde::Serialize;
@@ -26,7 +26,7 @@ use valleys_core::topology::Interval;
 
 /// What to find out, and with how much memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct BarcodeOptions {
     /// List the pairs of length zero.
     pub zero_length: bool,
     /// Show a cycle for every bar.
@@ -37,7 +37,7 @@ pub struct Wanted {
     pub budget: usize,
 }
 
-impl Wanted {
+impl BarcodeOptions {
     /// The bars alone.
     pub const fn bars(budget: usize) -> Self {
         Self { zero_length: false, cycles: false, verify: false, budget }
@@ -52,7 +52,8 @@ impl Wanted {
 #[derive(Clone, PartialEq, Serialize, Debug, Default)]
 pub struct Bar {
     /// Index (degree) of the homology group.
-    pub index: usize,
+    #[serde(rename = "index")]
+    pub dim: usize,
     /// Value at which the class appears.
     pub birth: f64,
     /// Value at which it vanishes, `None` if never.
@@ -83,7 +84,7 @@ impl Bar {
     /// By index, then birth, then death.
     fn order(&self, other: &Self) -> Ordering {
         let (a, b) = (self.interval(), other.interval());
-        (self.index.cmp(&other.index))
+        (self.dim.cmp(&other.dim))
             .then(a.birth.total_cmp(&b.birth))
             .then(a.death.total_cmp(&b.death))
             .then_with(|| self.birth_simplex.cmp(&other.birth_simplex))
@@ -100,7 +101,7 @@ pub struct Barcode {
     pub elements: usize,
     /// Bars of positive length by index, then birth, then death.
     pub bars: Vec<Bar>,
-    /// Pairs of simplices of equal value, of the indices asked for.
+    /// Pairs of simplices of equal value, of the dims asked for.
     pub zero_length: u64,
     /// These pairs, on request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +119,7 @@ impl Barcode {
     /// # Panics
     /// If the two differ in an interval or a count: one of two algorithms is wrong.
     fn assert_same(&self, other: &Self) {
-        let bits = |bar: &Bar| (bar.index, bar.birth.to_bits(), bar.death.map(f64::to_bits));
+        let bits = |bar: &Bar| (bar.dim, bar.birth.to_bits(), bar.death.map(f64::to_bits));
         let (mine, others) = (self.bars.iter().map(bits), other.bars.iter().map(bits));
         assert!(mine.eq(others), "--verify: two algorithms give different bars; please report the input");
         let (mine, others) = (self.zero_length, other.zero_length);
@@ -129,14 +130,14 @@ impl Barcode {
     }
 }
 
-/// Pairs of equal value among the indices 0 to `counts.len()` − 1, from the number of simplices of each of these
+/// Pairs of equal value among the dims 0 to `counts.len()` − 1, from the number of simplices of each of these
 /// dimensions: a simplex that does not close a class opens one.
 fn zero_length(counts: &[u64], bars: &[Bar]) -> u64 {
     let (mut closing, mut zero) = (0, 0);
-    for (index, &count) in counts.iter().enumerate() {
-        let of_index = bars.iter().filter(|bar| bar.index == index);
-        let essential = of_index.clone().filter(|bar| bar.death.is_none()).count() as u64;
-        let finite = of_index.count() as u64 - essential;
+    for (dim, &count) in counts.iter().enumerate() {
+        let of_dim = bars.iter().filter(|bar| bar.dim == dim);
+        let essential = of_dim.clone().filter(|bar| bar.death.is_none()).count() as u64;
+        let finite = of_dim.count() as u64 - essential;
         closing = count - closing - essential;
         zero += closing - finite;
     }

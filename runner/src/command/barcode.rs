@@ -1,18 +1,18 @@
 //! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
 
 use super::{json, memory, print};
-use crate::barcode::{self, Bar, Barcode, Limits, Space, Wanted};
+use crate::barcode::{self, Bar, Barcode, BarcodeOptions, MetricSpace, RipsLimits};
 use crate::error::{CliError, ErrorKind, Result, io_error};
-use crate::formats::{self, Array, Numbers, Points, Segment, Source, diagram_csv, from_core};
+use crate::formats::{self, Array, Input, Numbers, Points, Segment, diagram_csv, topology_error};
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use valleys_core::topology::{Cosine, Euclidean, Interval, MAX_INDEX};
+use valleys_core::topology::{Cosine, Euclidean, Interval, Rips};
 
 /// Of what.
 #[derive(Subcommand, Clone, Debug)]
-pub enum Barcodes {
+pub enum BarcodeCommand {
     /// Vietoris-Rips barcode of points: CSV, one point a line, or a 2-D .npy; `-` is standard input.
     Points {
         /// The points.
@@ -83,8 +83,14 @@ pub enum Distance {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {
     /// Largest index: 0 components, 1 loops, 2 voids. Index 0 alone needs no distance matrix.
-    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true)]
-    pub max_index: usize,
+    #[arg(
+        long = "max-index",
+        visible_alias = "max-dim",
+        value_name = "K",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
+    pub max_dim: usize,
     /// Largest diameter of a simplex, inclusive; what lives longer is essential.
     #[arg(long, value_name = "T", default_value_t = f64::INFINITY, allow_negative_numbers = true)]
     pub threshold: f64,
@@ -120,42 +126,42 @@ pub struct Output {
 ///
 /// # Errors
 /// Exit code 4 for an input that is malformed, 2 for a flag that is out of range, 8 for what does not fit.
-pub fn run(what: &Barcodes) -> Result<()> {
+pub fn run(what: &BarcodeCommand) -> Result<()> {
     match what {
-        Barcodes::Points { file, metric, limits, output } => {
+        BarcodeCommand::Points { file, metric, limits, output } => {
             let limits = limits.checked()?;
-            let Source { name, bytes } = Source::read(file)?;
+            let Input { name, bytes } = Input::read(file)?;
             let points = Points::parse(&name, &bytes)?;
             drop(bytes);
-            let barcode = of_points(&name, &points, *metric, limits, &output.wanted()?)?;
+            let barcode = of_points(&name, &points, *metric, limits, &output.options()?)?;
             output.show(&barcode)
         }
-        Barcodes::Distances { file, limits, output } => {
+        BarcodeCommand::Distances { file, limits, output } => {
             let limits = limits.checked()?;
-            let Source { name, bytes } = Source::read(file)?;
+            let Input { name, bytes } = Input::read(file)?;
             let formats::Distances { points, lower } = formats::distances(&name, &bytes)?;
             drop(bytes);
-            let space =
-                valleys_core::topology::Distances::new(&lower, points).map_err(|e| from_core(&name, e))?;
-            output.show(&barcode::cloud(&name, "distances", &space, limits, &output.wanted()?)?)
+            let space = valleys_core::topology::Distances::new(&lower, points)
+                .map_err(|e| topology_error(&name, e))?;
+            output.show(&barcode::rips(&name, "distances", &space, limits, &output.options()?)?)
         }
-        Barcodes::Complex { file, output } => {
-            let Source { name, bytes } = Source::read(file)?;
+        BarcodeCommand::Complex { file, output } => {
+            let Input { name, bytes } = Input::read(file)?;
             let filtration = formats::complex(&name, &bytes)?;
             drop(bytes);
-            output.show(&barcode::complex(&name, &filtration, &output.wanted()?)?)
+            output.show(&barcode::complex(&name, &filtration, &output.options()?)?)
         }
-        Barcodes::Grid { file, output } => {
-            let Source { name, bytes } = Source::read(file)?;
+        BarcodeCommand::Grid { file, output } => {
+            let Input { name, bytes } = Input::read(file)?;
             let array = Array::parse(&name, &bytes)?;
             drop(bytes);
-            output.show(&barcode::grid(&name, &array, &output.wanted()?)?)
+            output.show(&barcode::grid(&name, &array, &output.options()?)?)
         }
-        Barcodes::Triangle { file, column, json: as_json, svg } => {
-            let Source { name, bytes } = Source::read(file)?;
+        BarcodeCommand::Triangle { file, column, json: as_json, svg } => {
+            let Input { name, bytes } = Input::read(file)?;
             let segment = formats::lattice(&name, &bytes, column)?;
             let Segment { h12, h13, h23, birth, death } = segment;
-            draw(svg.as_deref(), &[Bar { index: 1, birth, death: Some(death), ..Bar::default() }])?;
+            draw(svg.as_deref(), &[Bar { dim: 1, birth, death: Some(death), ..Bar::default() }])?;
             if *as_json {
                 return print(&json(&segment));
             }
@@ -174,11 +180,11 @@ pub fn of_points(
     name: &str,
     points: &Points,
     metric: Distance,
-    limits: Limits,
-    wanted: &Wanted,
+    limits: RipsLimits,
+    options: &BarcodeOptions,
 ) -> Result<Barcode> {
-    let error = |e| from_core(name, e);
-    let cloud = |space: &dyn Space| barcode::cloud(name, "points", space, limits, wanted);
+    let error = |e| topology_error(name, e);
+    let cloud = |space: &dyn MetricSpace| barcode::rips(name, "points", space, limits, options);
     let mut norms = vec![0.0; if metric == Distance::Cosine { points.len() } else { 0 }];
     match (&points.coordinates, metric) {
         (Numbers::F32(x), Distance::Euclidean) => cloud(&Euclidean::new(x, points.dim).map_err(error)?),
@@ -189,21 +195,21 @@ pub fn of_points(
 }
 
 impl LimitArgs {
-    fn checked(self) -> Result<Limits> {
-        let Self { max_index, threshold } = self;
-        let wrong = if max_index > MAX_INDEX {
-            format!("--max-index is {max_index}, but must be 0 to {MAX_INDEX}")
+    fn checked(self) -> Result<RipsLimits> {
+        let Self { max_dim, threshold } = self;
+        let wrong = if max_dim > Rips::MAX_DIM {
+            format!("--max-index is {max_dim}, but must be 0 to {}", Rips::MAX_DIM)
         } else if threshold.is_nan() || threshold < 0.0 {
             format!("--threshold is {threshold}, but must be 0 or more")
         } else {
-            return Ok(Limits { max_index, threshold });
+            return Ok(RipsLimits { max_dim, threshold });
         };
         Err(CliError::new(ErrorKind::Usage, wrong))
     }
 }
 
 impl Output {
-    fn wanted(&self) -> Result<Wanted> {
+    fn options(&self) -> Result<BarcodeOptions> {
         let budget = match self.memory {
             None => memory::available(),
             Some(gigabytes) if gigabytes >= 0.0 => (gigabytes * 1e9) as usize,
@@ -214,7 +220,7 @@ impl Output {
                 ));
             }
         };
-        Ok(Wanted {
+        Ok(BarcodeOptions {
             zero_length: self.zero_length,
             cycles: self.representatives,
             verify: self.verify,
@@ -228,7 +234,7 @@ impl Output {
             print(&json(barcode))
         } else if self.csv {
             let extra = barcode.zero_length_bars.iter().flatten();
-            print(&diagram_csv(barcode.bars.iter().chain(extra).map(|bar| (bar.index, bar.interval()))))
+            print(&diagram_csv(barcode.bars.iter().chain(extra).map(|bar| (bar.dim, bar.interval()))))
         } else {
             print(&table(barcode))
         }
@@ -240,12 +246,12 @@ const ROWS: usize = 12;
 
 fn table(barcode: &Barcode) -> String {
     let mut out = "index        birth        death       length   opened by, closed by\n".to_owned();
-    for same in barcode.bars.chunk_by(|a, b| a.index == b.index) {
+    for same in barcode.bars.chunk_by(|a, b| a.dim == b.dim) {
         let mut longest: Vec<&Bar> = same.iter().collect();
         longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
         longest.iter().take(ROWS).for_each(|bar| row(&mut out, bar));
         if same.len() > ROWS {
-            let (more, index) = (same.len() - ROWS, same[0].index);
+            let (more, index) = (same.len() - ROWS, same[0].dim);
             let _ = writeln!(out, "{index:<5} ... {more} shorter ones: --json, --csv and --svg have all");
         }
     }
@@ -266,7 +272,7 @@ fn table(barcode: &Barcode) -> String {
 fn row(out: &mut String, bar: &Bar) {
     let Interval { birth, death } = bar.interval();
     let (birth, death, length) = (short(birth), short(death), short(death - birth));
-    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.index, place(bar));
+    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.dim, place(bar));
     if let Some(cycle) = &bar.cycle {
         let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices)).collect();
         let _ = writeln!(out, "      cycle: {}", cells.join(" + "));
@@ -308,6 +314,6 @@ fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
         longest.truncate(DRAWN);
         eprintln!("valleys: {} bars, of which the {DRAWN} longest are drawn", bars.len());
     }
-    let bars: Vec<_> = longest.into_iter().map(|bar| (bar.index, bar.interval())).collect();
+    let bars: Vec<_> = longest.into_iter().map(|bar| (bar.dim, bar.interval())).collect();
     std::fs::write(path, report::bars_svg(&bars)).map_err(|e| io_error("write", path, &e))
 }

@@ -2,14 +2,14 @@
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::formats::{Diagram, Source, diagram, from_core};
+use crate::formats::{Diagram, Input, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use valleys_core::topology::{
-    Ground, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein_matching,
+    GroundMetric, Interval, Match, bottleneck, bottleneck_len, bottleneck_matching, wasserstein_matching,
 };
 
 /// Flags.
@@ -81,7 +81,7 @@ impl Document {
         a: &Diagram,
         b: &Diagram,
         only: Option<usize>,
-        (q, ground): (f64, Ground),
+        (q, ground): (f64, GroundMetric),
         matching: bool,
     ) -> std::result::Result<Self, valleys_core::topology::Error> {
         let indices = a.iter().chain(b).map(|(index, _)| *index);
@@ -119,7 +119,7 @@ fn one(
     a: &[Interval],
     b: &[Interval],
     q: f64,
-    ground: Ground,
+    ground: GroundMetric,
     matching: bool,
 ) -> std::result::Result<(f64, Vec<Match>), valleys_core::topology::Error> {
     if q < f64::INFINITY {
@@ -154,16 +154,16 @@ pub fn run(args: &Distance) -> Result<()> {
     if args.a == Path::new("-") && args.b == Path::new("-") {
         return usage("standard input is one diagram, not two".to_owned());
     }
-    let Ok(ground) = Ground::new(args.ground) else {
+    let Ok(ground) = GroundMetric::new(args.ground) else {
         return usage(format!("--ground is {}, but must be inf, or 1 or more", args.ground));
     };
     let read = |path: &Path| -> Result<Diagram> {
-        let Source { name, bytes } = Source::read(path)?;
+        let Input { name, bytes } = Input::read(path)?;
         diagram(&name, &bytes)
     };
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     let document = Document::new(&a, &b, args.index, (args.q, ground), args.matching);
-    let document = document.map_err(|e| from_core("distance", e))?;
+    let document = document.map_err(|e| topology_error("distance", e))?;
     if args.json {
         return print(&json(&document));
     }

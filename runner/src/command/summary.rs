@@ -2,11 +2,11 @@
 
 use super::{json, print};
 use crate::error::Result;
-use crate::formats::{Source, diagram, from_core};
+use crate::formats::{Input, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
-use valleys_core::topology::{Interval, Lifetimes};
+use valleys_core::topology::{Interval, LifetimeStatistics};
 
 /// Flags.
 #[derive(Args, Clone, Debug)]
@@ -54,7 +54,7 @@ impl Document {
     /// # Errors
     /// Names an interval that is none.
     pub fn new(intervals: &[Interval]) -> std::result::Result<Self, valleys_core::topology::Error> {
-        let l = Lifetimes::new(intervals, &mut vec![0.0; intervals.len()])?;
+        let l = LifetimeStatistics::new(intervals, &mut vec![0.0; intervals.len()])?;
         Ok(Self {
             bars: l.bars,
             zero_length: l.zero_length,
@@ -76,12 +76,12 @@ impl Document {
 /// # Errors
 /// Exit code 4 for a diagram that is malformed.
 pub fn run(args: &Summary) -> Result<()> {
-    let Source { name, bytes } = Source::read(&args.diagram)?;
+    let Input { name, bytes } = Input::read(&args.diagram)?;
     let bars = diagram(&name, &bytes)?;
     let wanted = |index: usize| args.index.is_none_or(|wanted| wanted == index);
     let intervals: Vec<Interval> =
         bars.into_iter().filter(|(index, _)| wanted(*index)).map(|(_, i)| i).collect();
-    let document = Document::new(&intervals).map_err(|e| from_core(&name, e))?;
+    let document = Document::new(&intervals).map_err(|e| topology_error(&name, e))?;
     if args.json {
         return print(&json(&document));
     }

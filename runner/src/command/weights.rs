@@ -3,10 +3,10 @@
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::report;
-use crate::weights::choice::Choice;
-use crate::weights::file::natural;
+use crate::weights::layer_filter::LayerFilter;
+use crate::weights::safetensors_file::natural;
 use crate::weights::statistics::{Baseline, Metric, Statistics};
-use crate::weights::{self, Wanted};
+use crate::weights::{self, WeightsOptions};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -67,8 +67,8 @@ pub fn run(args: &Weights) -> Result<()> {
     }
     // Shuffling keeps the entries, so it comes first.
     baselines.sort_by_key(|b| *b != Baseline::Shuffle);
-    let wanted = Wanted {
-        choice: Choice { layers: args.layers.clone(), embeddings: args.embeddings },
+    let wanted = WeightsOptions {
+        filter: LayerFilter { layers: args.layers.clone(), embeddings: args.embeddings },
         bias: args.bias,
         metric: args.metric,
         baselines,

@@ -1,7 +1,7 @@
 //! Values on a grid.
 
-use super::table::rectangle;
-use super::{Npy, data};
+use super::csv_reader::rectangle;
+use super::{Npy, data_error};
 use crate::error::Result;
 
 /// Numbers on a grid of one to three axes, the last one contiguous.
@@ -22,7 +22,10 @@ impl Array {
         if Npy::is_npy(bytes) {
             let Npy { shape, numbers } = Npy::parse(name, bytes)?;
             if !(1..=3).contains(&shape.len()) {
-                return Err(data(name, format_args!("an array of shape {shape:?}; grids have 1 to 3 axes")));
+                return Err(data_error(
+                    name,
+                    format_args!("an array of shape {shape:?}; grids have 1 to 3 axes"),
+                ));
             }
             return Ok(Self { shape, values: numbers.into_f64() });
         }

@@ -1,6 +1,6 @@
 //! Filtered simplicial complexes.
 
-use super::{data, from_core};
+use super::{data_error, topology_error};
 use crate::error::Result;
 use serde::Deserialize;
 use valleys_core::topology::Filtration;
@@ -25,7 +25,7 @@ struct Simplex {
 pub fn complex(name: &str, bytes: &[u8]) -> Result<Filtration<'static>> {
     let document: Document = json(name, bytes)?;
     let cells = document.simplices.iter().map(|s| (s.vertices.iter().copied(), s.value));
-    Filtration::new(cells).map_err(|e| from_core(name, e))
+    Filtration::new(cells).map_err(|e| topology_error(name, e))
 }
 
 /// Reads JSON and says where it is wrong.
@@ -44,11 +44,11 @@ pub(super) fn json<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Resul
         let place = if path == "." { String::new() } else { format!("{path}: ") };
         match word {
             Some(word) if inner.is_syntax() => {
-                data(name, format_args!("{place}{word} is not finite, line {}", inner.line()))
+                data_error(name, format_args!("{place}{word} is not finite, line {}", inner.line()))
             }
-            _ => data(name, format_args!("{place}{inner}")),
+            _ => data_error(name, format_args!("{place}{inner}")),
         }
     })?;
-    deserializer.end().map_err(|e| data(name, format_args!("after the document: {e}")))?;
+    deserializer.end().map_err(|e| data_error(name, format_args!("after the document: {e}")))?;
     Ok(value)
 }

@@ -1,8 +1,8 @@
 //! Persistence diagrams.
 
 use super::complex::json;
-use super::data;
-use super::table::{Rows, shown};
+use super::csv_reader::{CsvReader, shown};
+use super::data_error;
 use crate::error::Result;
 use serde::Deserialize;
 use std::fmt::Write;
@@ -58,7 +58,7 @@ fn from_json(name: &str, bytes: &[u8]) -> Result<Diagram> {
             death: f64,
         }
         if !document.contains_key("birth") {
-            return Err(data(name, "neither `bars` nor `birth` and `death` are there"));
+            return Err(data_error(name, "neither `bars` nor `birth` and `death` are there"));
         }
         let Segment { birth, death } = json(name, bytes)?;
         vec![Bar { index: 1, birth, death: Some(death) }]
@@ -66,7 +66,7 @@ fn from_json(name: &str, bytes: &[u8]) -> Result<Diagram> {
     let interval = |(number, Bar { index, birth, death }): (usize, Bar)| {
         let interval = Interval::new(birth, death.unwrap_or(f64::INFINITY));
         match fault(interval) {
-            Some(fault) => Err(data(name, format_args!("bars[{number}]: {fault}"))),
+            Some(fault) => Err(data_error(name, format_args!("bars[{number}]: {fault}"))),
             None => Ok((index, interval)),
         }
     };
@@ -74,7 +74,7 @@ fn from_json(name: &str, bytes: &[u8]) -> Result<Diagram> {
 }
 
 fn from_csv(name: &str, bytes: &[u8]) -> Result<Diagram> {
-    let mut rows = Rows::new(name, bytes);
+    let mut rows = CsvReader::new(name, bytes);
     rows.advance()?;
     let header = rows.record.clone();
     let column = |title: &str| {

@@ -1,7 +1,7 @@
 //! Distance matrices.
 
-use super::table::{Rows, rectangle};
-use super::{Npy, data};
+use super::csv_reader::{CsvReader, rectangle};
+use super::{Npy, data_error};
 use crate::error::Result;
 
 /// Distances of points: d(1,0), d(2,0), d(2,1), d(3,0), …
@@ -30,10 +30,12 @@ pub fn distances(name: &str, bytes: &[u8]) -> Result<Distances> {
         let Npy { shape, numbers } = Npy::parse(name, bytes)?;
         return match *shape {
             [n, m] if n == m => square(name, &numbers.into_f64(), n),
-            _ => Err(data(name, format_args!("an array of shape {shape:?}, not a square of distances"))),
+            _ => {
+                Err(data_error(name, format_args!("an array of shape {shape:?}, not a square of distances")))
+            }
         };
     }
-    let mut rows = Rows::new(name, bytes);
+    let mut rows = CsvReader::new(name, bytes);
     if !rows.advance()? {
         // Nothing at all is no point; an empty line is the row of the first point.
         return Ok(Distances { points: usize::from(!bytes.is_empty()), lower: Vec::new() });
@@ -44,7 +46,7 @@ pub fn distances(name: &str, bytes: &[u8]) -> Result<Distances> {
             let what = format!(
                 "{rows} lines of {columns} distances; a square has as many, a lower triangle begins with one"
             );
-            return Err(data(name, what));
+            return Err(data_error(name, what));
         }
         return square(name, &matrix, rows);
     }
@@ -80,17 +82,17 @@ fn square(name: &str, matrix: &[f64], n: usize) -> Result<Distances> {
     let mut lower = Vec::with_capacity(n * n.saturating_sub(1) / 2);
     for (i, row) in matrix.chunks_exact(n.max(1)).enumerate() {
         if row[i].abs() > tolerance {
-            return Err(data(name, format_args!("point {i} is at distance {} from itself", row[i])));
+            return Err(data_error(name, format_args!("point {i} is at distance {} from itself", row[i])));
         }
         for (j, &distance) in row[..i].iter().enumerate() {
             let other = matrix[j * n + i];
             if distance < 0.0 {
-                return Err(data(name, format_args!("points {i} and {j} are at distance {distance}")));
+                return Err(data_error(name, format_args!("points {i} and {j} are at distance {distance}")));
             }
             if (distance - other).abs() > tolerance {
                 let what =
                     format!("not symmetric: points {i} and {j} are at distance {distance} and {other}");
-                return Err(data(name, what));
+                return Err(data_error(name, what));
             }
             lower.push(distance);
         }

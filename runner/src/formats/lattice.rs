@@ -1,7 +1,7 @@
 //! Losses on the lattice of a triangle.
 
-use super::table::Rows;
-use super::{at_line, data};
+use super::csv_reader::CsvReader;
+use super::{data_error, line_error};
 use crate::error::Result;
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ pub fn lattice(name: &str, bytes: &[u8], column: &str) -> Result<Segment> {
     let n = (1..).take_while(|n| n * n <= 2 * rows).find(|n| (n + 1) * (n + 2) / 2 == rows);
     let Some(n) = n else {
         let what = format!("{rows} points are no lattice of a triangle: (n + 1)(n + 2)/2 are");
-        return Err(data(name, what));
+        return Err(data_error(name, what));
     };
     let mut seen = vec![0u64; (n + 1) * (n + 1)];
     let mut largest = [f64::NEG_INFINITY; 4];
@@ -53,12 +53,12 @@ pub fn lattice(name: &str, bytes: &[u8], column: &str) -> Result<Segment> {
         if !near || whole.iter().sum::<f64>() != n as f64 {
             let what =
                 format!("({t1}, {t2}, {t3}) is no point of the lattice n = {n} that {rows} points make");
-            return Err(at_line(name, line, what));
+            return Err(line_error(name, line, what));
         }
         let [a, b, c] = whole.map(|k| k as usize);
         let first = &mut seen[a * (n + 1) + b];
         if *first != 0 {
-            return Err(at_line(name, line, format_args!("the point of line {first} a second time")));
+            return Err(line_error(name, line, format_args!("the point of line {first} a second time")));
         }
         *first = line;
         let regions = [c == 0, b == 0, a == 0, true];
@@ -71,7 +71,7 @@ pub fn lattice(name: &str, bytes: &[u8], column: &str) -> Result<Segment> {
 
 /// Line, t1, t2, t3 and the loss of every point.
 fn points(name: &str, bytes: &[u8], column: &str) -> Result<Vec<(u64, [f64; 4])>> {
-    let mut rows = Rows::new(name, bytes);
+    let mut rows = CsvReader::new(name, bytes);
     let (mut columns, mut width, mut points) = ([0, 1, 2, 3], 4, Vec::new());
     let mut first = true;
     while rows.advance()? {

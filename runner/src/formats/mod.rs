@@ -12,12 +12,12 @@
 
 mod array;
 mod complex;
+pub(crate) mod csv_reader;
 mod diagram;
 mod distances;
 mod lattice;
 mod npy;
 mod points;
-pub(crate) mod table;
 
 pub use array::Array;
 pub use complex::complex;
@@ -34,14 +34,14 @@ use valleys_core::topology;
 
 /// A file that was read, or standard input.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct Input {
     /// What messages call it.
     pub name: String,
     /// All of it.
     pub bytes: Vec<u8>,
 }
 
-impl Source {
+impl Input {
     /// Reads a file; `-` is standard input.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Source {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut bytes);
-            read.map_err(|e| data("standard input", format_args!("cannot be read: {e}")))?;
+            read.map_err(|e| data_error("standard input", format_args!("cannot be read: {e}")))?;
             return Ok(Self { name: "standard input".to_owned(), bytes });
         }
         let name = path.display().to_string();
@@ -61,17 +61,17 @@ impl Source {
 }
 
 /// What is wrong with a file.
-fn data(name: &str, what: impl std::fmt::Display) -> CliError {
+fn data_error(name: &str, what: impl std::fmt::Display) -> CliError {
     CliError::new(ErrorKind::Data, format!("{name}: {what}"))
 }
 
 /// The same about one of its lines, numbered from 1.
-fn at_line(name: &str, line: u64, what: impl std::fmt::Display) -> CliError {
+fn line_error(name: &str, line: u64, what: impl std::fmt::Display) -> CliError {
     CliError::new(ErrorKind::Data, format!("{name}, line {line}: {what}"))
 }
 
 /// What the library says about the contents of a file, under the exit code of its kind.
-pub fn from_core(name: &str, error: topology::Error) -> CliError {
+pub fn topology_error(name: &str, error: topology::Error) -> CliError {
     let kind = match error {
         topology::Error::Memory { .. } | topology::Error::TooMany { .. } => ErrorKind::Resources,
         topology::Error::Exponent { .. } => ErrorKind::Usage,

@@ -3,8 +3,8 @@
 //! The header is a Python literal with three keys that are always the same; a reader of any literal would bring a
 //! parser generator along. The length of the data is checked against the file before anything is allocated.
 
-use super::data;
-use super::table::shown;
+use super::csv_reader::shown;
+use super::data_error;
 use crate::error::{CliError, Result};
 
 /// Numbers in one of two widths.
@@ -76,7 +76,7 @@ impl Npy {
                 "the header promises {shape:?} numbers of {size} bytes, {} bytes are there",
                 body.len()
             );
-            return Err(data(name, what));
+            return Err(data_error(name, what));
         }
         let mut numbers = if double {
             let of = if big_endian { f64::from_be_bytes } else { f64::from_le_bytes };
@@ -93,7 +93,7 @@ impl Npy {
         }
         if let Some(i) = (0..numbers.len()).find(|&i| !numbers.get(i).is_finite()) {
             let what = format!("element {:?} is {}", place(i, &shape), numbers.get(i));
-            return Err(data(name, what));
+            return Err(data_error(name, what));
         }
         Ok(Self { shape, numbers })
     }
@@ -103,8 +103,8 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// Header and data.
 fn split<'a>(name: &str, bytes: &'a [u8]) -> Result<(&'a str, &'a [u8])> {
-    let short = || data(name, "the file ends within its header");
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| data(name, "not an .npy file"))?;
+    let short = || data_error(name, "the file ends within its header");
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| data_error(name, "not an .npy file"))?;
     let (&[major, _minor], rest) = rest.split_first_chunk::<2>().ok_or_else(short)?;
     let (len, rest) = match major {
         1 => {
@@ -115,10 +115,10 @@ fn split<'a>(name: &str, bytes: &'a [u8]) -> Result<(&'a str, &'a [u8])> {
             let (len, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
             (u32::from_le_bytes(*len) as usize, rest)
         }
-        _ => return Err(data(name, format_args!("version {major} of the .npy format is unknown"))),
+        _ => return Err(data_error(name, format_args!("version {major} of the .npy format is unknown"))),
     };
     let (header, body) = rest.split_at_checked(len).ok_or_else(short)?;
-    let header = std::str::from_utf8(header).map_err(|_| data(name, "the header is not a text"))?;
+    let header = std::str::from_utf8(header).map_err(|_| data_error(name, "the header is not a text"))?;
     Ok((header, body))
 }
 
@@ -132,7 +132,8 @@ struct Header {
 impl Header {
     /// `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`, keys in any order.
     fn parse(name: &str, text: &str) -> Result<Self> {
-        let wrong = || data(name, format_args!("the header `{}` is not understood", shown(text.trim())));
+        let wrong =
+            || data_error(name, format_args!("the header `{}` is not understood", shown(text.trim())));
         let inner = text.trim().strip_prefix('{').and_then(|t| t.strip_suffix('}')).ok_or_else(wrong)?;
         let (mut descr, mut fortran, mut shape) = (None, None, None);
         let mut rest = inner.trim();
@@ -176,7 +177,7 @@ impl Header {
 fn kind(name: &str, descr: &str) -> CliError {
     let what =
         format!("numbers of the type `{}`; f4 and f8 can be read (NumPy: .astype('f8'))", shown(descr));
-    data(name, what)
+    data_error(name, what)
 }
 
 /// A text in quotes, and what follows.

@@ -1,7 +1,7 @@
 //! Point clouds.
 
-use super::table::rectangle;
-use super::{Npy, Numbers, data};
+use super::csv_reader::rectangle;
+use super::{Npy, Numbers, data_error};
 use crate::error::Result;
 
 /// Points of R^d, one after the other.
@@ -30,10 +30,13 @@ impl Points {
         let (dim, coordinates) = if Npy::is_npy(bytes) {
             let Npy { shape, numbers } = Npy::parse(name, bytes)?;
             let [_, dim] = *shape else {
-                return Err(data(name, format_args!("an array of shape {shape:?}; points have 2 axes")));
+                return Err(data_error(
+                    name,
+                    format_args!("an array of shape {shape:?}; points have 2 axes"),
+                ));
             };
             if dim == 0 && shape[0] > 0 {
-                return Err(data(name, format_args!("{} points without coordinates", shape[0])));
+                return Err(data_error(name, format_args!("{} points without coordinates", shape[0])));
             }
             (dim, numbers)
         } else {

@@ -9,7 +9,7 @@ use crate::schema::{Bar, Curve, Fit, Minimum, Segment};
 use std::collections::BTreeMap;
 use valleys_core::evaluation;
 use valleys_core::simplex::Simplex;
-use valleys_core::topology::{Filtration, Interval, Matrix, reduce_sparse, w_infinity};
+use valleys_core::topology::{Filtration, Interval, ReductionMatrix, reduce_sparse, w_infinity};
 
 impl Run {
     /// The result of a fit, from the lattice values and the searches of its simplices.
@@ -103,14 +103,15 @@ impl Run {
         let filtration =
             Filtration::new(complex).map_err(|e| CliError::new(ErrorKind::Jobs, e.to_string()))?;
         let mut partners = vec![0; filtration.len()];
-        let pairing = reduce_sparse(&filtration, Matrix::Coboundary, self.config.index, &mut partners)
-            .map_err(|e| CliError::new(ErrorKind::Resources, e.to_string()))?;
+        let pairing =
+            reduce_sparse(&filtration, ReductionMatrix::Coboundary, self.config.index, &mut partners)
+                .map_err(|e| CliError::new(ErrorKind::Resources, e.to_string()))?;
         let bars = pairing.sorted().into_iter().map(|bar| Bar {
-            index: bar.index,
+            index: bar.dim,
             birth: bar.birth,
             death: (!bar.is_essential()).then_some(bar.death),
-            birth_simplex: filtration.vertices(bar.birth_cell).to_vec(),
-            death_simplex: bar.death_cell.map(|cell| filtration.vertices(cell).to_vec()),
+            birth_simplex: filtration.vertices(bar.birth_simplex).to_vec(),
+            death_simplex: bar.death_simplex.map(|simplex| filtration.vertices(simplex).to_vec()),
         });
         Ok((bars.collect(), pairing.zero_length().count()))
     }

@@ -1,18 +1,18 @@
 //! Topology of weights: the neurons of a layer are points, one for each row of its weight matrix.
 //!
-//! The tour: [`file`](mod@file) (safetensors, tensor after tensor), [`choice`] (which tensors are layers),
-//! [`statistics`] (what is computed of one matrix), `moments`, `spectrum` (its largest singular value). [`read`] does all of it for
+//! The tour: [`safetensors_file`] (safetensors, tensor after tensor), [`layer_filter`] (which tensors are layers),
+//! [`statistics`] (what is computed of one matrix), `moments`, `spectral_norm` (its largest singular value). [`read`] does all of it for
 //! a file, with the memory of its largest layer.
 
-pub mod choice;
-pub mod file;
+pub mod layer_filter;
 mod moments;
-mod spectrum;
+pub mod safetensors_file;
+mod spectral_norm;
 pub mod statistics;
 
 use crate::error::{CliError, ErrorKind, Result};
-use choice::Choice;
-use file::{Header, Numbers, Tensor};
+use layer_filter::LayerFilter;
+use safetensors_file::{Header, Numbers, Tensor};
 use serde::Serialize;
 use statistics::{Baseline, Matrix, Metric, Statistics, StatisticsOptions};
 use std::path::Path;
@@ -21,9 +21,9 @@ use valleys_simd::spanning_tree::Scalar;
 
 /// What is wanted of a file.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct WeightsOptions {
     /// Which tensors.
-    pub choice: Choice,
+    pub filter: LayerFilter,
     /// Whether a neuron's bias is one more coordinate.
     pub bias: bool,
     /// Distance of two neurons.
@@ -55,12 +55,12 @@ pub struct Layer {
     pub statistics: Statistics,
     /// Of matrices to set them against.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub baselines: Vec<Compared>,
+    pub baselines: Vec<BaselineStatistics>,
 }
 
 /// The statistics of another matrix of the same shape.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Compared {
+pub struct BaselineStatistics {
     /// Which.
     pub kind: Baseline,
     /// Its statistics; none where two neurons have no distance.
@@ -92,17 +92,17 @@ pub struct Weights {
 ///
 /// # Errors
 /// The file is malformed; a weight that is not finite, by tensor and element; memory.
-pub fn read(path: &Path, wanted: &Wanted) -> Result<Weights> {
+pub fn read(path: &Path, wanted: &WeightsOptions) -> Result<Weights> {
     let mut header = Header::open(path)?;
     let name = header.name().to_owned();
     let mut weights = Weights { file: name.clone(), layers: Vec::new(), skipped: Vec::new() };
     let tensors = header.tensors().to_vec();
     for (number, tensor) in (0..).zip(&tensors) {
-        if let Some(reason) = wanted.choice.reason(tensor, &tensors) {
+        if let Some(reason) = wanted.filter.reason(tensor, &tensors) {
             weights.skipped.push(Skipped { name: tensor.name.clone(), reason });
             continue;
         }
-        let bias = tensors.iter().find(|other| wanted.bias && choice::is_bias_of(other, tensor));
+        let bias = tensors.iter().find(|other| wanted.bias && layer_filter::is_bias_of(other, tensor));
         let layer = match header.read(tensor)? {
             Numbers::F32(rows) => {
                 let bias = bias.map(|b| header.read(b).map(Numbers::single)).transpose()?;
@@ -120,8 +120,8 @@ pub fn read(path: &Path, wanted: &Wanted) -> Result<Weights> {
             Err(reason) => weights.skipped.push(Skipped { name: tensor.name.clone(), reason }),
         }
     }
-    if weights.layers.is_empty() && wanted.choice.is_given() {
-        let what = format!("{name}: no layer matches --layers {}", wanted.choice.layers.join(", "));
+    if weights.layers.is_empty() && wanted.filter.is_given() {
+        let what = format!("{name}: no layer matches --layers {}", wanted.filter.layers.join(", "));
         return Err(CliError::new(ErrorKind::Usage, what));
     }
     // Neural persistence is relative to the largest weight of all layers.
@@ -141,10 +141,10 @@ fn measure<T: Scalar>(
     file: &str,
     tensor: &Tensor,
     mut matrix: Matrix<T>,
-    wanted: &Wanted,
+    wanted: &WeightsOptions,
     number: u32,
 ) -> Result<std::result::Result<Layer, String>> {
-    let wrong = |e| crate::formats::from_core(&format!("{file}: tensor {}", tensor.name), e);
+    let wrong = |e| crate::formats::topology_error(&format!("{file}: tensor {}", tensor.name), e);
     let (neurons, inputs) = (tensor.shape[0], tensor.shape[1..].iter().product::<usize>());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let how = StatisticsOptions { metric: wanted.metric, threads, spectrum: true };
@@ -159,7 +159,7 @@ fn measure<T: Scalar>(
             Err(Error::NoDirection { .. }) => None,
             other => Some(other.map_err(wrong)?),
         };
-        baselines.push(Compared { kind, statistics });
+        baselines.push(BaselineStatistics { kind, statistics });
     }
     Ok(Ok(Layer {
         name: tensor.name.clone(),

@@ -1,11 +1,11 @@
 //! What is computed of one matrix of weights.
 
 use super::moments::moments;
-use super::spectrum::spectral_norm;
+use super::spectral_norm::spectral_norm;
 use clap::ValueEnum;
 use serde::Serialize;
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_core::topology::{Bipartite, Error, Lifetimes};
+use valleys_core::topology::{Error, LifetimeStatistics, NeuralPersistence};
 use valleys_simd::spanning_tree::{Distance, Scalar, spanning_tree};
 
 /// Distance of two neurons.
@@ -72,7 +72,7 @@ pub struct Statistics {
     /// Fourth standardised moment of the entries, less 3.
     pub kurtosis: Option<f64>,
     #[serde(skip)]
-    tree: Bipartite,
+    tree: NeuralPersistence,
 }
 
 impl Statistics {
@@ -99,7 +99,7 @@ pub struct StatisticsOptions {
     pub spectrum: bool,
 }
 
-/// Lifetimes of index 0 of a cloud of neurons with `dim` coordinates each.
+/// LifetimeStatistics of index 0 of a cloud of neurons with `dim` coordinates each.
 ///
 /// # Errors
 /// A neuron without direction; distances that overflow.
@@ -108,13 +108,13 @@ pub fn lifetimes<T: Scalar>(
     dim: usize,
     metric: Metric,
     threads: usize,
-) -> Result<Lifetimes, Error> {
+) -> Result<LifetimeStatistics, Error> {
     let distance = match metric {
         Metric::Euclidean => Distance::Euclidean,
         Metric::Cosine => Distance::Cosine,
     };
     let tree = spanning_tree(neurons, dim, distance, threads)?;
-    Lifetimes::of_tree(&tree, &mut vec![0.0; tree.len()])
+    LifetimeStatistics::of_tree(&tree, &mut vec![0.0; tree.len()])
 }
 
 impl<T: Scalar> Matrix<T> {
@@ -126,7 +126,7 @@ impl<T: Scalar> Matrix<T> {
     pub fn statistics(&self, inputs: usize, how: StatisticsOptions) -> Result<Statistics, Error> {
         let rows = self.rows.as_slice();
         let neurons = rows.len().checked_div(inputs).unwrap_or(0);
-        let tree = Bipartite::new(rows, inputs, &mut vec![0.0; inputs + neurons])?;
+        let tree = NeuralPersistence::new(rows, inputs, &mut vec![0.0; inputs + neurons])?;
         let l = match &self.bias {
             None => lifetimes(rows, inputs, how.metric, how.threads)?,
             Some(bias) => {

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
-use valleys_core::topology::{Filtration, Matrix, cycles, cycles_len, reduce, reduce_len, reduce_sparse};
+use valleys_core::topology::{Filtration, ReductionMatrix, cycles, cycles_len, reduce, reduce_len, reduce_sparse};
 
 // Pairs of bytes: the vertices of a simplex as bits, its value. All faces enter with it, at its value or less.
 fuzz_target!(|bytes: &[u8]| {
@@ -19,8 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
     let filtration = Filtration::new(cells).unwrap();
     let n = filtration.len();
     let mut fast = vec![0; n];
-    let pairing = reduce_sparse(&filtration, Matrix::Coboundary, usize::MAX, &mut fast).unwrap();
-    for matrix in [Matrix::Boundary, Matrix::Coboundary] {
+    let pairing = reduce_sparse(&filtration, ReductionMatrix::Coboundary, usize::MAX, &mut fast).unwrap();
+    for matrix in [ReductionMatrix::Boundary, ReductionMatrix::Coboundary] {
         let mut scratch = vec![u32::MAX; reduce_len(&filtration, matrix, usize::MAX)];
         let (mut dense, mut sparse) = (vec![0; n], vec![0; n]);
         let dense = reduce(&filtration, matrix, usize::MAX, &mut scratch, &mut dense).unwrap();
@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
                 filtration.facets(cell).iter().for_each(|&facet| open[facet as usize] ^= true);
                 last = cell;
             }
-            assert!(last == bar.birth_cell && open.iter().all(|open| !open));
+            assert!(last == bar.birth_simplex && open.iter().all(|open| !open));
             shown += 1;
         };
         cycles(&pairing, index, &mut scratch, check).unwrap();

@@ -1,14 +1,14 @@
-//! Lifetimes and their entropy.
+//! LifetimeStatistics and their entropy.
 
 use super::super::error::enough;
-use super::super::sum;
+use super::super::sum::compensated_sum;
 use super::super::{Edge, Error, Interval, Metric, spanning_tree};
 use crate::math;
 
 /// Statistics of the m finite intervals of positive length l_i; essential ones and those of length 0 are counted
 /// and otherwise left out. A field is `None` where it is undefined.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Lifetimes {
+pub struct LifetimeStatistics {
     /// m, the intervals that count.
     pub bars: usize,
     /// Intervals of length 0.
@@ -33,13 +33,13 @@ pub struct Lifetimes {
     pub entropy_norm_log_sum: Option<f64>,
 }
 
-impl Lifetimes {
+impl LifetimeStatistics {
     /// The statistics of a diagram; `scratch` holds one number an interval.
     ///
     /// ```
-    /// use valleys_core::topology::{Interval, Lifetimes};
+    /// use valleys_core::topology::{Interval, LifetimeStatistics};
     /// let diagram = [(0.0, 1.0), (0.0, 3.0), (2.0, 2.0), (0.0, f64::INFINITY)].map(|(b, d)| Interval::new(b, d));
-    /// let lifetimes = Lifetimes::new(&diagram, &mut [0.0; 4])?;
+    /// let lifetimes = LifetimeStatistics::new(&diagram, &mut [0.0; 4])?;
     /// assert_eq!((lifetimes.bars, lifetimes.zero_length, lifetimes.essential), (2, 1, 1));
     /// assert_eq!((lifetimes.mean, lifetimes.median, lifetimes.std), (Some(2.0), Some(2.0), Some(1.0)));
     /// # Ok::<(), valleys_core::topology::Error>(())
@@ -74,12 +74,12 @@ impl Lifetimes {
     /// *Structure of neural-network weights on small data sets*), cheap enough for a monitor inside a training loop:
     ///
     /// ```
-    /// use valleys_core::topology::{Edge, Euclidean, Lifetimes};
+    /// use valleys_core::topology::{Edge, Euclidean, LifetimeStatistics};
     /// let (mut tree, mut scratch) = ([Edge::default(); 2], [0.0; 2]);
     /// let mut weights = [0.0f32, 0.0, 3.0, 4.0, 0.0, 2.0]; // (3, 2): three neurons of two inputs
     /// for epoch in 1..=3 {
     ///     weights.iter_mut().for_each(|w| *w *= 2.0); // ... training ...
-    ///     let layer = Lifetimes::of_space(&Euclidean::new(&weights, 2)?, &mut tree, &mut scratch)?;
+    ///     let layer = LifetimeStatistics::of_space(&Euclidean::new(&weights, 2)?, &mut tree, &mut scratch)?;
     ///     let scale = f64::from(1 << epoch);
     ///     assert!((layer.mean.unwrap() - scale * (2.0 + 13f64.sqrt()) / 2.0).abs() < 1e-12);
     ///     assert!((layer.entropy_norm_log_n.unwrap() - 0.939986).abs() < 1e-6); // does not depend on the scale
@@ -119,7 +119,7 @@ impl Lifetimes {
         let bars = lengths.len();
         lengths.sort_unstable_by(f64::total_cmp);
         let all = || lengths.iter().copied();
-        let (count, total) = (bars as f64, sum::sum(all()));
+        let (count, total) = (bars as f64, compensated_sum(all()));
         let some = bars > 0;
         let mean = total / count;
         let entropy = entropy(all(), total);
@@ -132,7 +132,7 @@ impl Lifetimes {
             mean: some.then_some(mean),
             max: lengths.last().copied(),
             median: some.then(|| lengths[(bars - 1) / 2].midpoint(lengths[bars / 2])),
-            std: some.then(|| math::sqrt(sum::sum(all().map(|l| (l - mean) * (l - mean))) / count)),
+            std: some.then(|| math::sqrt(compensated_sum(all().map(|l| (l - mean) * (l - mean))) / count)),
             entropy: some.then_some(entropy),
             entropy_norm_log_n: (bars > 1).then(|| entropy / math::ln(count)),
             entropy_norm_log_sum: (some && log_sum != 0.0).then(|| entropy / log_sum + 0.0),
@@ -143,5 +143,5 @@ impl Lifetimes {
 fn entropy(lengths: impl Iterator<Item = f64>, total: f64) -> f64 {
     let terms = lengths.map(|l| l / total).filter(|&p| p > 0.0).map(|p| p * math::ln(p));
     // 0 and not −0 for a single bar.
-    0.0 - sum::sum(terms)
+    0.0 - compensated_sum(terms)
 }

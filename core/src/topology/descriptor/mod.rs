@@ -1,11 +1,11 @@
-//! Diagrams as numbers and vectors.
+//! Descriptors of diagrams: numbers, curves and images.
 
-mod betti;
-mod image;
-mod landscape;
+mod betti_curve;
 mod lifetimes;
+mod persistence_image;
+mod persistence_landscape;
 
-pub use betti::betti_curve;
-pub use image::Image;
-pub use landscape::landscape;
-pub use lifetimes::Lifetimes;
+pub use betti_curve::betti_curve;
+pub use lifetimes::LifetimeStatistics;
+pub use persistence_image::PersistenceImage;
+pub use persistence_landscape::persistence_landscape;

@@ -2,8 +2,8 @@
 
 use super::super::error::enough;
 use super::super::{Error, Interval};
-use super::cover::Cover;
-use super::{Ground, split};
+use super::hopcroft_karp::Matching;
+use super::{GroundMetric, split};
 
 /// Words of `u32` that [`bottleneck`] needs for diagrams of so many intervals.
 pub const fn bottleneck_len(a: usize, b: usize) -> usize {
@@ -17,10 +17,10 @@ pub const fn bottleneck_len(a: usize, b: usize) -> usize {
 /// the bit when the diagrams are exchanged. Infinite if the numbers of essential classes differ.
 ///
 /// ```
-/// use valleys_core::topology::{Ground, Interval, bottleneck, bottleneck_len};
+/// use valleys_core::topology::{GroundMetric, Interval, bottleneck, bottleneck_len};
 /// let (a, b) = ([Interval::new(0.0, 4.0), Interval::new(1.0, 2.0)], [Interval::new(0.5, 4.25)]);
 /// let mut scratch = [0; bottleneck_len(2, 1)];
-/// assert_eq!(bottleneck(&a, &b, Ground::MAX, &mut scratch)?, 0.5);
+/// assert_eq!(bottleneck(&a, &b, GroundMetric::L_INFINITY, &mut scratch)?, 0.5);
 /// # Ok::<(), valleys_core::topology::Error>(())
 /// ```
 ///
@@ -32,7 +32,12 @@ pub const fn bottleneck_len(a: usize, b: usize) -> usize {
 /// A matching that covers the far points of both diagrams exists where one exists for each (Mendelsohn, Dulmage
 /// 1958), so each is covered on its own: at most 64 radii, for each some sweeps of augmenting paths of
 /// O(n log n), by a k-d tree with deletion (Efrat, Itai, Katz 2001). 16 bytes a point.
-pub fn bottleneck(a: &[Interval], b: &[Interval], ground: Ground, scratch: &mut [u32]) -> Result<f64, Error> {
+pub fn bottleneck(
+    a: &[Interval],
+    b: &[Interval],
+    ground: GroundMetric,
+    scratch: &mut [u32],
+) -> Result<f64, Error> {
     enough("scratch of the distance", bottleneck_len(a.len(), b.len()), scratch.len())?;
     let (order_a, scratch) = scratch.split_at_mut(a.len());
     let (order_b, scratch) = scratch.split_at_mut(b.len());
@@ -46,8 +51,8 @@ pub fn bottleneck(a: &[Interval], b: &[Interval], ground: Ground, scratch: &mut 
     let radius = essential.map(moved).fold(0.0, f64::max);
 
     let (points_a, points_b) = (&mut order_a[..finite_a], &mut order_b[..finite_b]);
-    let radius = Cover::new((a, points_a), (b, points_b), ground, scratch).least_radius(radius);
-    Ok(Cover::new((b, points_b), (a, points_a), ground, scratch).least_radius(radius))
+    let radius = Matching::new((a, points_a), (b, points_b), ground, scratch).least_radius(radius);
+    Ok(Matching::new((b, points_b), (a, points_a), ground, scratch).least_radius(radius))
 }
 
 /// [`bottleneck`] with a matching that attains it, in the order of the first diagram, then points of the second
@@ -60,7 +65,7 @@ pub fn bottleneck(a: &[Interval], b: &[Interval], ground: Ground, scratch: &mut 
 pub fn bottleneck_matching(
     a: &[Interval],
     b: &[Interval],
-    ground: Ground,
+    ground: GroundMetric,
 ) -> Result<(f64, alloc::vec::Vec<super::Match>), Error> {
     use alloc::{vec, vec::Vec};
 
@@ -78,7 +83,7 @@ pub fn bottleneck_matching(
     // Mates of each diagram's points, by the numbers of intervals, from the side that has to be covered.
     let mut mates = |from, points: &[u32], to, others: &[u32]| {
         let mut others = others.to_vec();
-        let mut cover = Cover::new((from, points), (to, &mut others), ground, &mut scratch);
+        let mut cover = Matching::new((from, points), (to, &mut others), ground, &mut scratch);
         let covered = cover.try_radius(radius);
         debug_assert!(covered.is_ok(), "the distance is a radius that covers");
         let mut mate = vec![NONE; from.len()];

@@ -1,14 +1,14 @@
 //! Powers of distances, as an assignment adds them up.
 
 use super::super::Interval;
-use super::Ground;
+use super::GroundMetric;
 use crate::math;
 
 /// ‖·‖_p^q of a difference of births and one of deaths.
 #[derive(Clone, Copy)]
 pub(super) struct Cost {
     q: f64,
-    ground: Ground,
+    ground: GroundMetric,
     kind: Kind,
 }
 
@@ -23,7 +23,7 @@ enum Kind {
 }
 
 impl Cost {
-    pub(super) fn new(q: f64, ground: Ground) -> Self {
+    pub(super) fn new(q: f64, ground: GroundMetric) -> Self {
         let kind = match ground.0 {
             f64::INFINITY => Kind::Larger,
             2.0 if q == 2.0 => Kind::Squares,

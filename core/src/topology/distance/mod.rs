@@ -3,25 +3,25 @@
 //! Points are matched to each other or to the diagonal; essential classes among themselves, in order of birth,
 //! and unequal numbers of them are infinitely far apart.
 
-#[cfg(feature = "alloc")]
-mod align;
-#[cfg(feature = "alloc")]
-mod assign;
 mod bottleneck;
 #[cfg(feature = "alloc")]
 mod cost;
-mod cover;
-mod ground;
-mod near;
+#[cfg(feature = "alloc")]
+mod dynamic_programme;
+mod ground_metric;
+mod hopcroft_karp;
+mod kd_tree;
+#[cfg(feature = "alloc")]
+mod shortest_paths;
 #[cfg(feature = "alloc")]
 mod wasserstein;
 #[cfg(feature = "alloc")]
-mod weighted;
+mod weighted_kd_tree;
 
 #[cfg(feature = "alloc")]
 pub use bottleneck::bottleneck_matching;
 pub use bottleneck::{bottleneck, bottleneck_len};
-pub use ground::Ground;
+pub use ground_metric::GroundMetric;
 #[cfg(feature = "alloc")]
 pub use wasserstein::{wasserstein, wasserstein_matching};
 

@@ -2,12 +2,12 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::super::sum::sum;
+use super::super::sum::compensated_sum;
 use super::super::{Error, Interval};
-use super::align::{align, together};
-use super::assign::Assignment;
 use super::cost::Cost;
-use super::{Ground, Match, split};
+use super::dynamic_programme::{have_equal_births, optimal_alignment};
+use super::shortest_paths::Assignment;
+use super::{GroundMetric, Match, split};
 use crate::math;
 
 /// q-Wasserstein distance W_q of two diagrams: (Σ cost^q)^(1/q) over the matching of their points with each
@@ -17,9 +17,9 @@ use crate::math;
 /// of essential classes differ.
 ///
 /// ```
-/// use valleys_core::topology::{Ground, Interval, wasserstein};
+/// use valleys_core::topology::{GroundMetric, Interval, wasserstein};
 /// let (a, b) = ([Interval::new(0.0, 4.0), Interval::new(1.0, 2.0)], [Interval::new(0.5, 4.25)]);
-/// assert_eq!(wasserstein(&a, &b, 1.0, Ground::MAX)?, 1.0);
+/// assert_eq!(wasserstein(&a, &b, 1.0, GroundMetric::L_INFINITY)?, 1.0);
 /// # Ok::<(), valleys_core::topology::Error>(())
 /// ```
 ///
@@ -32,7 +32,7 @@ use crate::math;
 /// k-d tree weighted with the dual variables; the matching is optimal up to rounding in its costs. n paths, each
 /// local because the diagonal is never far. 200 bytes a point. Where all births are equal (index 0 of clouds), a
 /// one-dimensional alignment by dynamic programming: |a| |b| steps, a quarter as many bytes.
-pub fn wasserstein(a: &[Interval], b: &[Interval], q: f64, ground: Ground) -> Result<f64, Error> {
+pub fn wasserstein(a: &[Interval], b: &[Interval], q: f64, ground: GroundMetric) -> Result<f64, Error> {
     Ok(wasserstein_matching(a, b, q, ground)?.0)
 }
 
@@ -46,7 +46,7 @@ pub fn wasserstein_matching(
     a: &[Interval],
     b: &[Interval],
     q: f64,
-    ground: Ground,
+    ground: GroundMetric,
 ) -> Result<(f64, Vec<Match>), Error> {
     if !(1.0..f64::INFINITY).contains(&q) {
         return Err(Error::Exponent { what: "Wasserstein distance", value: q });
@@ -69,7 +69,11 @@ pub fn wasserstein_matching(
     let exchanged = ends(&points_a).partial_cmp(&ends(&points_b)) == Some(core::cmp::Ordering::Greater);
     let cost = Cost::new(q, ground);
     let (from, to) = if exchanged { (&points_b, &points_a) } else { (&points_a, &points_b) };
-    let mate = if together(from, to) { align(from, to, cost) } else { Assignment::solve(from, to, cost) };
+    let mate = if have_equal_births(from, to) {
+        optimal_alignment(from, to, cost)
+    } else {
+        Assignment::solve(from, to, cost)
+    };
     let (from_order, to_order) = if exchanged { (&order_b, &order_a) } else { (&order_a, &order_b) };
     let mut alone = vec![true; to.len()];
     let mut push = |x: Option<usize>, y: Option<usize>, cost| {
@@ -111,6 +115,6 @@ fn norm(q: f64, numbers: impl Iterator<Item = f64> + Clone) -> f64 {
         return largest;
     }
     let powers = numbers.map(|x| if q == 1.0 { x / largest } else { math::pow(x / largest, q) });
-    let sum = sum(powers);
+    let sum = compensated_sum(powers);
     largest * if q == 1.0 { sum } else { math::pow(sum, 1.0 / q) }
 }

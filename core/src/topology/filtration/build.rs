@@ -2,7 +2,7 @@
 
 use core::cmp::Ordering;
 
-use super::super::{Error, NONE, Name};
+use super::super::{Error, NONE, SimplexName};
 
 /// Simplices and their vertices altogether.
 pub(super) fn count<V: IntoIterator<Item = u32>>(
@@ -45,7 +45,7 @@ pub(super) fn fill<V: IntoIterator<Item = u32>>(
     };
     numbered(lexicographic).sort_unstable_by(by_vertices);
     if let Some(twins) = lexicographic.windows(2).find(|w| of(w[0]) == of(w[1])) {
-        return Err(Error::Duplicate { simplex: Name::new(of(twins[0]).iter().copied()) });
+        return Err(Error::Duplicate { simplex: SimplexName::new(of(twins[0]).iter().copied()) });
     }
     numbered(source).sort_unstable_by(|&a, &b| {
         values[a as usize].total_cmp(&values[b as usize]).then_with(|| by_vertices(&a, &b))
@@ -94,10 +94,10 @@ fn enter<V: IntoIterator<Item = u32>>(
             return Err(Error::NoVertices { entry });
         }
         if !value.is_finite() {
-            return Err(Error::NotFinite { simplex: Name::new(simplex.iter().copied()), value });
+            return Err(Error::NotFinite { simplex: SimplexName::new(simplex.iter().copied()), value });
         }
         if simplex.windows(2).any(|w| w[0] == w[1]) {
-            return Err(Error::RepeatedVertex { simplex: Name::new(simplex.iter().copied()) });
+            return Err(Error::RepeatedVertex { simplex: SimplexName::new(simplex.iter().copied()) });
         }
         end[entry] = filled as u32;
         // Adding 0 turns -0 into 0: the two are one value.
@@ -134,7 +134,7 @@ fn close(
                 let hint = &mut hints[omitted.min(31)];
                 let Some(at) = gallop(below, *hint, |&face| without(of(face), simplex, omitted)) else {
                     return Err(Error::MissingFace {
-                        simplex: Name::new(simplex.iter().copied()),
+                        simplex: SimplexName::new(simplex.iter().copied()),
                         face: face_name(simplex, omitted),
                     });
                 };
@@ -142,7 +142,7 @@ fn close(
                 let (face, value) = (below[at], values[entry as usize]);
                 if values[face as usize] > value {
                     return Err(Error::FaceLater {
-                        simplex: Name::new(simplex.iter().copied()),
+                        simplex: SimplexName::new(simplex.iter().copied()),
                         value,
                         face: face_name(simplex, omitted),
                         face_value: values[face as usize],
@@ -173,8 +173,8 @@ fn grade(end: &[u32], graded: &mut [u32]) {
     }
 }
 
-fn face_name(simplex: &[u32], omitted: usize) -> Name {
-    Name::new(simplex[..omitted].iter().chain(&simplex[omitted + 1..]).copied())
+fn face_name(simplex: &[u32], omitted: usize) -> SimplexName {
+    SimplexName::new(simplex[..omitted].iter().chain(&simplex[omitted + 1..]).copied())
 }
 
 /// Compares vertices with those of a simplex of one more, one of them omitted.

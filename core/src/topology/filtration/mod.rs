@@ -152,7 +152,7 @@ impl<'a> Filtration<'a> {
     }
 
     /// The cells of one dimension, in the order of the filtration.
-    pub fn cells_of(&self, dimension: usize) -> &[u32] {
+    pub fn simplices_of(&self, dimension: usize) -> &[u32] {
         let graded = self.part(4);
         let below = |d| graded.partition_point(|&cell| self.dimension(cell as usize) < d);
         &graded[below(dimension)..below(dimension.saturating_add(1))]

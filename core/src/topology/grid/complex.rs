@@ -2,7 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::super::{Bar, Error, Filtration, Matrix, reduce_sparse};
+use super::super::{Bar, Error, Filtration, ReductionMatrix, reduce_sparse};
 use super::Grid;
 
 impl Grid<'_> {
@@ -21,9 +21,9 @@ impl Grid<'_> {
         Filtration::new(cells.iter().map(|&(chain, value)| (chain.points(), value)))
     }
 
-    /// All bars of positive length, ordered by index, birth, death; their cells are grid points.
+    /// All bars of positive length, ordered by dim, birth, death; their cells are grid points.
     ///
-    /// In the plane these are the bars of [`Grid::extreme_bars`]; in space those of index 1 come from a reduction
+    /// In the plane these are the bars of [`Grid::merge_tree_bars`]; in space those of dim 1 come from a reduction
     /// of the complex up to triangles.
     ///
     /// # Errors
@@ -31,20 +31,20 @@ impl Grid<'_> {
     pub fn bars(&self) -> Result<Vec<Bar>, Error> {
         let mut bars = Vec::new();
         let (mut order, mut parent) = (vec![0; self.points()], vec![0; 2 * self.points() + 2]);
-        self.extreme_bars(&mut order, &mut parent, |bar| bars.push(bar))?;
+        self.merge_tree_bars(&mut order, &mut parent, |bar| bars.push(bar))?;
         drop((order, parent));
         if self.dim() == 3 {
             let filtration = self.filtration(2)?;
             let mut partner = vec![0; filtration.len()];
-            let pairing = reduce_sparse(&filtration, Matrix::Coboundary, 1, &mut partner)?;
+            let pairing = reduce_sparse(&filtration, ReductionMatrix::Coboundary, 1, &mut partner)?;
             // A simplex stands for the vertex whose value it has; of several, the last.
             let point = |cell: usize| {
                 let vertices = filtration.vertices(cell).iter().map(|&v| v as usize);
                 vertices.max_by(|&a, &b| self.values[a].total_cmp(&self.values[b])).unwrap_or(0)
             };
-            bars.extend(pairing.bars().filter(|bar| bar.index == 1).map(|bar| Bar {
-                birth_cell: point(bar.birth_cell),
-                death_cell: bar.death_cell.map(point),
+            bars.extend(pairing.bars().filter(|bar| bar.dim == 1).map(|bar| Bar {
+                birth_simplex: point(bar.birth_simplex),
+                death_simplex: bar.death_simplex.map(point),
                 ..bar
             }));
         }

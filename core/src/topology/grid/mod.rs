@@ -6,12 +6,12 @@
 
 #[cfg(feature = "alloc")]
 mod complex;
+mod merge_tree;
 mod neighbours;
-mod sweep;
 
 use super::error::enough;
 use super::{Bar, Error};
-use sweep::{Way, sweep};
+use merge_tree::{Direction, merge_tree};
 
 /// Values on a grid of one, two or three axes.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl<'a> Grid<'a> {
         self.values.len()
     }
 
-    /// Bars of positive length of index 0 and, on a grid of two or three dimensions, of the top index, which is 1
+    /// Bars of positive length of dim 0 and, on a grid of two or three dimensions, of the top dim, which is 1
     /// or 2: in the plane these are all bars. They come in no particular order; their cells are grid points,
     /// those whose values are birth and death.
     ///
@@ -67,7 +67,7 @@ impl<'a> Grid<'a> {
     /// let grid = Grid::new(&values, &[3, 3])?;
     /// let (mut order, mut parent) = ([0; 9], [0; 20]);
     /// let mut circles = Vec::new();
-    /// grid.extreme_bars(&mut order, &mut parent, |bar| if bar.index == 1 { circles.push((bar.birth, bar.death)) })?;
+    /// grid.merge_tree_bars(&mut order, &mut parent, |bar| if bar.dim == 1 { circles.push((bar.birth, bar.death)) })?;
     /// assert_eq!(circles, [(3.0, 5.0)]);
     /// # Ok::<(), valleys_core::topology::Error>(())
     /// ```
@@ -82,7 +82,7 @@ impl<'a> Grid<'a> {
     /// Two passes over the grid, each followed by a few over the points where components meet, and a sort of those
     /// that are left: O(n log n). Holes of the top dimension are components of what is above, with one more point
     /// outside that touches the border and is above all (Alexander duality); they die in its order.
-    pub fn extreme_bars(
+    pub fn merge_tree_bars(
         &self,
         order: &mut [u64],
         parent: &mut [u32],
@@ -92,9 +92,9 @@ impl<'a> Grid<'a> {
         enough("order of the grid", points, order.len())?;
         enough("parents of the grid", 2 * points + 2, parent.len())?;
         let (parent, first) = parent[..2 * points + 2].split_at_mut(points + 1);
-        sweep(self, Way::Up, &mut order[..points], parent, first, &mut emit);
+        merge_tree(self, Direction::Up, &mut order[..points], parent, first, &mut emit);
         if self.dim() > 1 {
-            sweep(self, Way::Down, &mut order[..points], parent, first, &mut emit);
+            merge_tree(self, Direction::Down, &mut order[..points], parent, first, &mut emit);
         }
         Ok(())
     }

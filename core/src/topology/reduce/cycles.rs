@@ -4,29 +4,29 @@ use super::super::error::enough;
 use super::super::{Bar, Error, Filtration, NONE, Pairing};
 use super::rank;
 
-/// Words that [`cycles`] needs for the classes of one index.
-pub fn cycles_len(pairing: &Pairing<'_>, index: usize) -> usize {
-    let (filled, open) = (filled(pairing, index).count(), open(pairing, index).count());
-    let rows = |dimension| pairing.filtration().cells_of(dimension).len();
-    let below = if index > 0 && open > 0 { rows(index - 1) } else { 0 };
+/// Words that [`cycles`] needs for the classes of one dim.
+pub fn cycles_len(pairing: &Pairing<'_>, dim: usize) -> usize {
+    let (filled, open) = (filled(pairing, dim).count(), open(pairing, dim).count());
+    let rows = |dimension| pairing.filtration().simplices_of(dimension).len();
+    let below = if dim > 0 && open > 0 { rows(dim - 1) } else { 0 };
     let essential = if below > 0 { block_len(open, below, open) } else { 0 };
-    block_len(filled, rows(index), 0).max(essential)
+    block_len(filled, rows(dim), 0).max(essential)
 }
 
-/// Shows a cycle for every bar of one index, in the order of their ends, then the essential ones by birth: the
+/// Shows a cycle for every bar of one dim, in the order of their ends, then the essential ones by birth: the
 /// cells whose sum it is, ascending.
 ///
 /// The last cell of a cycle is the one that opens the class; the cycle of a finite bar is the boundary of a chain
 /// whose last cell is the one that closes it. A vertex stands for its component.
 ///
 /// ```
-/// use valleys_core::topology::{Filtration, Matrix, cycles, cycles_len, filtration_len, reduce};
+/// use valleys_core::topology::{Filtration, ReductionMatrix, cycles, cycles_len, filtration_len, reduce};
 /// let circle = [(&[0][..], 0.0), (&[1], 0.0), (&[2], 0.0), (&[0, 1], 1.0), (&[1, 2], 1.0), (&[0, 2], 2.0)];
 /// let circle = circle.map(|(vertices, value)| (vertices.iter().copied(), value));
 /// let (mut values, mut words) = ([0.0; 6], [0; filtration_len(6, 9)]);
 /// let filtration = Filtration::build(circle, &mut values, &mut words)?;
 /// let (mut scratch, mut partner) = ([0; 64], [0; 6]);
-/// let pairing = reduce(&filtration, Matrix::Coboundary, 1, &mut scratch, &mut partner)?;
+/// let pairing = reduce(&filtration, ReductionMatrix::Coboundary, 1, &mut scratch, &mut partner)?;
 /// let mut scratch = vec![0; cycles_len(&pairing, 1)];
 /// let mut edges = Vec::new();
 /// cycles(&pairing, 1, &mut scratch, |_, cells| edges.extend(cells.map(|c| filtration.vertices(c).to_vec())))?;
@@ -42,20 +42,20 @@ pub fn cycles_len(pairing: &Pairing<'_>, index: usize) -> usize {
 /// once, for c classes and r cells.
 pub fn cycles(
     pairing: &Pairing<'_>,
-    index: usize,
+    dim: usize,
     scratch: &mut [u32],
     mut show: impl FnMut(Bar, &mut dyn Iterator<Item = usize>),
 ) -> Result<(), Error> {
-    enough("scratch of the cycles", cycles_len(pairing, index), scratch.len())?;
+    enough("scratch of the cycles", cycles_len(pairing, dim), scratch.len())?;
     let filtration = pairing.filtration();
     let bar_of = |cell: usize| {
-        let death_cell = pairing.partner(cell);
-        let death = death_cell.map_or(f64::INFINITY, |d| filtration.value(d));
-        Bar { index, birth: filtration.value(cell), death, birth_cell: cell, death_cell }
+        let death_simplex = pairing.partner(cell);
+        let death = death_simplex.map_or(f64::INFINITY, |d| filtration.value(d));
+        Bar { dim, birth: filtration.value(cell), death, birth_simplex: cell, death_simplex }
     };
 
-    let rows = filtration.cells_of(index);
-    let mut block = Block::new(filled(pairing, index), rows, false, scratch);
+    let rows = filtration.simplices_of(dim);
+    let mut block = Block::new(filled(pairing, dim), rows, false, scratch);
     for column in 0..block.columns.len() {
         block.reduce(filtration, pairing, column);
         let birth = pairing.partner(block.columns[column] as usize);
@@ -65,16 +65,16 @@ pub fn cycles(
         }
     }
 
-    if index == 0 {
+    if dim == 0 {
         for &vertex in open(pairing, 0).filter(|&&v| pairing.partner(v as usize).is_none()) {
             show(bar_of(vertex as usize), &mut core::iter::once(vertex as usize));
         }
         return Ok(());
     }
-    if open(pairing, index).next().is_none() {
+    if open(pairing, dim).next().is_none() {
         return Ok(());
     }
-    let mut block = Block::new(open(pairing, index), filtration.cells_of(index - 1), true, scratch);
+    let mut block = Block::new(open(pairing, dim), filtration.simplices_of(dim - 1), true, scratch);
     for column in 0..block.columns.len() {
         block.reduce(filtration, pairing, column);
         let cell = block.columns[column] as usize;
@@ -85,20 +85,20 @@ pub fn cycles(
     Ok(())
 }
 
-/// The cells that close classes of an index, ascending.
-fn filled<'a>(pairing: &Pairing<'a>, index: usize) -> impl Iterator<Item = &'a u32> + use<'a> {
+/// The cells that close classes of an dim, ascending.
+fn filled<'a>(pairing: &Pairing<'a>, dim: usize) -> impl Iterator<Item = &'a u32> + use<'a> {
     let pairing = *pairing;
-    let cells = if index <= pairing.max_index() { pairing.filtration().cells_of(index + 1) } else { &[] };
+    let cells = if dim <= pairing.max_dim() { pairing.filtration().simplices_of(dim + 1) } else { &[] };
     cells
         .iter()
         .filter(move |&&cell| pairing.partner(cell as usize).is_some_and(|other| other < cell as usize))
 }
 
-/// The cells of an index that close classes of the one below or open essential ones, ascending; none if there are
+/// The cells of an dim that close classes of the one below or open essential ones, ascending; none if there are
 /// none of the latter.
-fn open<'a>(pairing: &Pairing<'a>, index: usize) -> impl Iterator<Item = &'a u32> + use<'a> {
+fn open<'a>(pairing: &Pairing<'a>, dim: usize) -> impl Iterator<Item = &'a u32> + use<'a> {
     let pairing = *pairing;
-    let cells = if index <= pairing.max_index() { pairing.filtration().cells_of(index) } else { &[] };
+    let cells = if dim <= pairing.max_dim() { pairing.filtration().simplices_of(dim) } else { &[] };
     let essential = cells.iter().any(|&cell| pairing.partner(cell as usize).is_none());
     let cells = if essential { cells } else { &[] };
     cells

@@ -2,19 +2,19 @@
 
 use super::super::error::enough;
 use super::super::{Error, Filtration, NONE, Pairing};
-use super::{Matrix, rank};
+use super::{ReductionMatrix, rank};
 
 /// Words that [`reduce`] needs: the bits of the largest block.
-pub fn reduce_len(filtration: &Filtration<'_>, matrix: Matrix, max_index: usize) -> usize {
-    let count = |k| filtration.cells_of(k).len();
-    let bits = matrix.blocks(filtration, max_index).map(|k| match matrix {
-        Matrix::Boundary => count(k + 1) * count(k).div_ceil(32),
-        Matrix::Coboundary => count(k) * count(k + 1).div_ceil(32),
+pub fn reduce_len(filtration: &Filtration<'_>, matrix: ReductionMatrix, max_dim: usize) -> usize {
+    let count = |k| filtration.simplices_of(k).len();
+    let bits = matrix.blocks(filtration, max_dim).map(|k| match matrix {
+        ReductionMatrix::Boundary => count(k + 1) * count(k).div_ceil(32),
+        ReductionMatrix::Coboundary => count(k) * count(k + 1).div_ceil(32),
     });
     bits.max().unwrap_or(0)
 }
 
-/// Pairs the cells of a filtration for the indices 0 to `max_index`, in memory of the caller:
+/// Pairs the cells of a filtration for the indices 0 to `max_dim`, in memory of the caller:
 /// [`reduce_len`] words of `scratch`, and one word a cell for the partners.
 ///
 /// For complexes of up to some thousand cells, where an allocator is missing; else
@@ -27,25 +27,29 @@ pub fn reduce_len(filtration: &Filtration<'_>, matrix: Matrix, max_index: usize)
 /// O(c² r) bit operations for each block of c columns and r rows, 32 at once.
 pub fn reduce<'a>(
     filtration: &'a Filtration<'a>,
-    matrix: Matrix,
-    max_index: usize,
+    matrix: ReductionMatrix,
+    max_dim: usize,
     scratch: &mut [u32],
     partner: &'a mut [u32],
 ) -> Result<Pairing<'a>, Error> {
     let n = filtration.len();
-    enough("scratch of the reduction", reduce_len(filtration, matrix, max_index), scratch.len())?;
+    enough("scratch of the reduction", reduce_len(filtration, matrix, max_dim), scratch.len())?;
     enough("partners", n, partner.len())?;
     let partner = &mut partner[..n];
     partner.fill(NONE);
 
-    for k in matrix.blocks(filtration, max_index) {
-        let (lower, higher) = (filtration.cells_of(k), filtration.cells_of(k + 1));
+    for k in matrix.blocks(filtration, max_dim) {
+        let (lower, higher) = (filtration.simplices_of(k), filtration.simplices_of(k + 1));
         match matrix {
-            Matrix::Boundary => Block::new(higher, lower, scratch).reduce_boundary(filtration, partner),
-            Matrix::Coboundary => Block::new(lower, higher, scratch).reduce_coboundary(filtration, partner),
+            ReductionMatrix::Boundary => {
+                Block::new(higher, lower, scratch).reduce_boundary(filtration, partner)
+            }
+            ReductionMatrix::Coboundary => {
+                Block::new(lower, higher, scratch).reduce_coboundary(filtration, partner)
+            }
         }
     }
-    Ok(Pairing::new(filtration, partner, max_index))
+    Ok(Pairing::new(filtration, partner, max_dim))
 }
 
 /// One block of the matrix, column by column; cells stand for columns and rows, ascending.

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use super::super::error::enough;
 use super::super::union_find::merge_components;
 use super::super::{Bar, Error, Filtration, NONE, Pairing};
-use super::Matrix;
-use super::tree::BitTree;
+use super::ReductionMatrix;
+use super::bit_tree::BitTree;
 
-/// The bars of a filtration of all indices, ordered by index, birth, death, by the fast road.
+/// The bars of a filtration of all indices, ordered by dim, birth, death, by the fast road.
 ///
 /// ```
 /// use valleys_core::topology::{Filtration, barcode};
@@ -19,16 +19,16 @@ use super::tree::BitTree;
 /// ```
 pub fn barcode(filtration: &Filtration<'_>) -> Vec<Bar> {
     let mut partner = alloc::vec![NONE; filtration.len()];
-    pair(filtration, Matrix::Coboundary, usize::MAX, &mut partner);
+    pair(filtration, ReductionMatrix::Coboundary, usize::MAX, &mut partner);
     Pairing::new(filtration, &partner, usize::MAX).sorted()
 }
 
 /// Rows of a column that are added up at first.
 const WINDOW: usize = 8;
 
-/// Pairs the cells of a filtration for the indices 0 to `max_index`; one word a cell for the partners.
+/// Pairs the cells of a filtration for the indices 0 to `max_dim`; one word a cell for the partners.
 ///
-/// [`Matrix::Coboundary`] is the fast road, with index 0 by union-find; [`Matrix::Boundary`] is the check.
+/// [`ReductionMatrix::Coboundary`] is the fast road, with dim 0 by union-find; [`ReductionMatrix::Boundary`] is the check.
 ///
 /// # Errors
 /// [`Error::Short`] for a short slice.
@@ -38,35 +38,36 @@ const WINDOW: usize = 8;
 /// dimensions at work, and the additions of the columns, which cannot be bounded beforehand.
 pub fn reduce_sparse<'a>(
     filtration: &'a Filtration<'a>,
-    matrix: Matrix,
-    max_index: usize,
+    matrix: ReductionMatrix,
+    max_dim: usize,
     partner: &'a mut [u32],
 ) -> Result<Pairing<'a>, Error> {
     enough("partners", filtration.len(), partner.len())?;
     let partner = &mut partner[..filtration.len()];
     partner.fill(NONE);
-    pair(filtration, matrix, max_index, partner);
-    Ok(Pairing::new(filtration, partner, max_index))
+    pair(filtration, matrix, max_dim, partner);
+    Ok(Pairing::new(filtration, partner, max_dim))
 }
 
-fn pair(filtration: &Filtration<'_>, matrix: Matrix, max_index: usize, partner: &mut [u32]) {
+fn pair(filtration: &Filtration<'_>, matrix: ReductionMatrix, max_dim: usize, partner: &mut [u32]) {
     let n = filtration.len();
     let mut rank = alloc::vec![0; n];
-    for k in matrix.blocks(filtration, max_index) {
-        if matrix == Matrix::Coboundary && k == 0 {
+    for k in matrix.blocks(filtration, max_dim) {
+        if matrix == ReductionMatrix::Coboundary && k == 0 {
             merge_components(filtration, &mut rank, partner);
             continue;
         }
         // Columns in the order of their reduction, rows in the order of pivots.
-        let (mut lower, higher) = (filtration.cells_of(k).to_vec(), filtration.cells_of(k + 1).to_vec());
+        let (mut lower, higher) =
+            (filtration.simplices_of(k).to_vec(), filtration.simplices_of(k + 1).to_vec());
         lower.reverse();
         number(&lower, &mut rank);
         let (columns, rows, block) = match matrix {
-            Matrix::Boundary => {
+            ReductionMatrix::Boundary => {
                 let block = Block::boundary(filtration, &higher, &rank);
                 (higher, lower, block)
             }
-            Matrix::Coboundary => {
+            ReductionMatrix::Coboundary => {
                 let block = Block::coboundary(filtration, lower.len(), &higher, &rank);
                 (lower, higher, block)
             }

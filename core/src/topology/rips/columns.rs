@@ -1,12 +1,12 @@
-//! Reduction of the coboundary columns of one index.
+//! Reduction of the coboundary columns of one dim.
 
 use alloc::vec::Vec;
 
 use super::super::{Bar, Error};
 use super::bar;
-use super::queue::Queue;
-use super::simplices::{Cell, Simplices};
-use super::table::Table;
+use super::pivot_table::PivotTable;
+use super::radix_heap::RadixHeap;
+use super::simplices::{SimplexKey, Simplices};
 
 /// All ranks.
 const EVERY: (u32, u32) = (0, u32::MAX);
@@ -16,28 +16,28 @@ pub(super) struct Columns<'s> {
     simplices: &'s Simplices,
     dimension: usize,
     /// The column of each pivot.
-    pivots: Table,
+    pivots: PivotTable,
     /// The sum of simplices whose coboundary a reduced column is, without its own; the sum of column i begins at
     /// `starts[i]`.
-    terms: Vec<Cell>,
+    terms: Vec<SimplexKey>,
     starts: Vec<usize>,
 }
 
 impl<'s> Columns<'s> {
     pub(super) fn new(simplices: &'s Simplices, dimension: usize) -> Self {
-        Self { simplices, dimension, pivots: Table::new(), terms: Vec::new(), starts: Vec::new() }
+        Self { simplices, dimension, pivots: PivotTable::new(), terms: Vec::new(), starts: Vec::new() }
     }
 
     fn bytes(&self) -> usize {
         self.pivots.bytes()
-            + self.terms.capacity() * size_of::<Cell>()
+            + self.terms.capacity() * size_of::<SimplexKey>()
             + self.starts.capacity() * size_of::<usize>()
     }
 
     /// Reduces the columns, which come in descending order, and adds the bars they show.
     pub(super) fn reduce(
         &mut self,
-        columns: &[Cell],
+        columns: &[SimplexKey],
         bars: &mut Vec<Bar>,
         check: impl Fn(usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
@@ -52,14 +52,14 @@ impl<'s> Columns<'s> {
                 sum.start(column);
                 pivot = sum.first();
             }
-            while let Some(cell) = pivot {
-                if let Some(other) = self.pivots.get(cell) {
+            while let Some(key) = pivot {
+                if let Some(other) = self.pivots.get(key) {
                     let other = other as usize;
                     let end = self.starts.get(other + 1).copied().unwrap_or(self.terms.len());
-                    sum.add(columns[other], cell);
-                    self.terms[self.starts[other]..end].iter().for_each(|&term| sum.add(term, cell));
-                } else if let Some(facet) = self.simplices.apparent_facet(cell, self.dimension + 1) {
-                    sum.add(facet, cell);
+                    sum.add(columns[other], key);
+                    self.terms[self.starts[other]..end].iter().for_each(|&term| sum.add(term, key));
+                } else if let Some(facet) = self.simplices.apparent_facet(key, self.dimension + 1) {
+                    sum.add(facet, key);
                 } else {
                     break;
                 }
@@ -70,8 +70,8 @@ impl<'s> Columns<'s> {
                 let birth = (self.simplices.diameter(column), vertices.number());
                 bars.push(bar(self.simplices, self.dimension, birth, pivot));
             }
-            if let Some(cell) = pivot {
-                self.pivots.insert(cell, i as u32);
+            if let Some(key) = pivot {
+                self.pivots.insert(key, i as u32);
                 sum.keep_terms(column, &mut self.terms);
             }
             sum.clear();
@@ -81,27 +81,27 @@ impl<'s> Columns<'s> {
 
     /// An emergent pair is seen before anything is added up: the first cofacet of the same diameter, where it is
     /// nobody's pivot.
-    fn emergent(&self, column: Cell) -> Option<Cell> {
+    fn emergent(&self, column: SimplexKey) -> Option<SimplexKey> {
         let first = self.simplices.first_cofacet(column, self.dimension)?;
         let free = self.pivots.get(first).is_none();
         (free && self.simplices.apparent_facet(first, self.dimension + 1).is_none()).then_some(first)
     }
 
     /// The simplices of the next dimension, unless they are not needed any more, and those among them that are
-    /// columns, descending: neither pivots of this index nor in an apparent pair.
+    /// columns, descending: neither pivots of this dim nor in an apparent pair.
     pub(super) fn next(
         &self,
-        lower: &[Cell],
+        lower: &[SimplexKey],
         last: bool,
         check: impl Fn(usize) -> Result<(), Error>,
-    ) -> Result<(Vec<Cell>, Vec<Cell>), Error> {
+    ) -> Result<(Vec<SimplexKey>, Vec<SimplexKey>), Error> {
         let (mut all, mut columns) = (Vec::new(), Vec::new());
         let dimension = self.dimension + 1;
-        for (i, &cell) in lower.iter().enumerate() {
+        for (i, &key) in lower.iter().enumerate() {
             if i % 256 == 0 {
-                check(self.bytes() + (all.capacity() + columns.capacity()) * size_of::<Cell>())?;
+                check(self.bytes() + (all.capacity() + columns.capacity()) * size_of::<SimplexKey>())?;
             }
-            self.simplices.cofacets(cell, self.dimension, true, EVERY, |cofacet| {
+            self.simplices.cofacets(key, self.dimension, true, EVERY, |cofacet| {
                 if !last {
                     all.push(cofacet);
                 }
@@ -127,11 +127,11 @@ struct Sum<'s> {
     simplices: &'s Simplices,
     dimension: usize,
     /// The simplices whose coboundaries are added, some of them more than once.
-    terms: Vec<Cell>,
+    terms: Vec<SimplexKey>,
     /// The largest rank of what has been added up.
     bound: u32,
     width: u32,
-    queue: Queue,
+    heap: RadixHeap,
     ranks: Vec<u32>,
 }
 
@@ -140,11 +140,11 @@ const WINDOW: usize = 4;
 
 impl<'s> Sum<'s> {
     fn new(simplices: &'s Simplices, dimension: usize) -> Self {
-        let (terms, queue, ranks) = (Vec::new(), Queue::new(), Vec::new());
-        Self { simplices, dimension, terms, bound: 0, width: 0, queue, ranks }
+        let (terms, heap, ranks) = (Vec::new(), RadixHeap::new(), Vec::new());
+        Self { simplices, dimension, terms, bound: 0, width: 0, heap, ranks }
     }
 
-    fn start(&mut self, column: Cell) {
+    fn start(&mut self, column: SimplexKey) {
         self.ranks.clear();
         self.simplices.cofacets(column, self.dimension, false, EVERY, |cofacet| {
             self.ranks.push(cofacet.rank());
@@ -156,25 +156,25 @@ impl<'s> Sum<'s> {
             self.bound = *self.ranks.select_nth_unstable(WINDOW).1;
         }
         self.width = (self.bound - column.rank()).max((last - column.rank()) / 1024);
-        self.add(column, Cell::FIRST);
+        self.add(column, SimplexKey::FIRST);
     }
 
     /// Adds the coboundary of a simplex to a sum whose pivot has been taken out. Of a column with the same pivot,
     /// cofacets before it cancel among themselves, and it does with the one taken out.
-    fn add(&mut self, cell: Cell, pivot: Cell) {
-        self.terms.push(cell);
-        self.simplices.cofacets(cell, self.dimension, false, (pivot.rank(), self.bound), |cofacet| {
+    fn add(&mut self, key: SimplexKey, pivot: SimplexKey) {
+        self.terms.push(key);
+        self.simplices.cofacets(key, self.dimension, false, (pivot.rank(), self.bound), |cofacet| {
             if cofacet > pivot {
-                self.queue.push(cofacet);
+                self.heap.push(cofacet);
             }
             true
         });
     }
 
     /// Takes out the pivot: the first cofacet that does not cancel.
-    fn first(&mut self) -> Option<Cell> {
+    fn first(&mut self) -> Option<SimplexKey> {
         loop {
-            let first = self.queue.pop();
+            let first = self.heap.pop();
             let last = self.simplices.last_rank();
             if first.is_some() || self.bound >= last {
                 return first;
@@ -184,7 +184,7 @@ impl<'s> Sum<'s> {
             self.bound = self.bound.saturating_add(self.width).min(last);
             for &term in &self.terms {
                 self.simplices.cofacets(term, self.dimension, false, (from, self.bound), |cofacet| {
-                    self.queue.push(cofacet);
+                    self.heap.push(cofacet);
                     true
                 });
             }
@@ -192,7 +192,7 @@ impl<'s> Sum<'s> {
     }
 
     /// Appends the terms that occur an odd number of times to `kept`, but for the column itself.
-    fn keep_terms(&mut self, column: Cell, kept: &mut Vec<Cell>) {
+    fn keep_terms(&mut self, column: SimplexKey, kept: &mut Vec<SimplexKey>) {
         self.terms.sort_unstable();
         for same in self.terms.chunk_by(|a, b| a == b).filter(|same| same.len() % 2 == 1) {
             if same[0] != column {
@@ -202,7 +202,7 @@ impl<'s> Sum<'s> {
     }
 
     fn clear(&mut self) {
-        self.queue.clear();
+        self.heap.clear();
         self.terms.clear();
     }
 }

@@ -5,24 +5,22 @@
 //! enclosing radius as threshold.
 
 mod columns;
-mod queue;
+mod pivot_table;
+mod radix_heap;
 mod simplices;
-mod table;
 
 use alloc::vec::Vec;
 
 use super::union_find::find;
 use super::{Bar, Error, Metric};
 use columns::Columns;
-use simplices::{Cell, Simplices};
-
-pub use simplices::MAX_INDEX;
+use simplices::{MAX_DIM, SimplexKey, Simplices};
 
 /// What to compute of a Vietoris–Rips complex, and with how much memory.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Rips {
-    /// The largest index wanted, 5 at most.
-    pub max_index: usize,
+    /// The largest dim wanted, 5 at most.
+    pub max_dim: usize,
     /// The largest diameter of a simplex, inclusive; infinite for none.
     pub threshold: f64,
     /// Bytes of working memory that may be used.
@@ -30,30 +28,33 @@ pub struct Rips {
 }
 
 impl Rips {
+    /// The largest homology dimension that can be computed.
+    pub const MAX_DIM: usize = MAX_DIM;
+
     /// Bytes needed at least for so many points: the distances, and the edges if all are short enough. Columns of
     /// the reduction come on top, which cannot be bounded beforehand: they are counted as they grow.
     pub const fn least_budget(points: usize) -> usize {
         let edges = points.saturating_mul(points.saturating_sub(1)) / 2;
-        Simplices::bytes(points).saturating_add(edges.saturating_mul(size_of::<Cell>()))
+        Simplices::bytes(points).saturating_add(edges.saturating_mul(size_of::<SimplexKey>()))
     }
 
-    /// The bars of positive length of index 0 to `max_index`, ordered by index, birth, death. The value of a simplex
+    /// The bars of positive length of dim 0 to `max_dim`, ordered by dim, birth, death. The value of a simplex
     /// is its diameter; classes alive beyond the threshold are essential.
     ///
-    /// A cell of a bar is the number Σ C(v_i, i + 1) of a simplex with vertices v_0 < v_1 < … among those of its
+    /// A key of a bar is the number Σ C(v_i, i + 1) of a simplex with vertices v_0 < v_1 < … among those of its
     /// dimension (combinatorial number system); [`Rips::vertices`] reads it.
     ///
     /// ```
     /// use valleys_core::topology::{Euclidean, Rips};
     /// let square = Euclidean::new(&[0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0], 2)?;
-    /// let bars = Rips { max_index: 1, threshold: f64::INFINITY, budget: 1 << 20 }.bars(&square)?;
-    /// assert_eq!((bars[4].index, bars[4].birth, bars[4].death), (1, 1.0, 2f64.sqrt()));
+    /// let bars = Rips { max_dim: 1, threshold: f64::INFINITY, budget: 1 << 20 }.bars(&square)?;
+    /// assert_eq!((bars[4].dim, bars[4].birth, bars[4].death), (1, 1.0, 2f64.sqrt()));
     /// # Ok::<(), valleys_core::topology::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Error::Distance`] names a distance that is negative or not finite; [`Error::Memory`] says how much is
-    /// missing, and at which index; [`Error::TooMany`] where simplices outgrow their numbers.
+    /// missing, and at which dim; [`Error::TooMany`] where simplices outgrow their numbers.
     ///
     /// # Cost
     /// n² distances; then in the worst case the cube of the number of simplices, in practice near linear in the
@@ -62,37 +63,37 @@ impl Rips {
         let points = space.points();
         let least = Self::least_budget(points);
         self.check(least, 0)?;
-        let (simplices, edges) = Simplices::new(space, self.max_index, self.threshold)?;
+        let (simplices, edges) = Simplices::new(space, self.max_dim, self.threshold)?;
         let mut bars = Vec::new();
         let mut columns = components(&simplices, &edges, &mut bars);
         let mut lower = edges;
-        for index in 1..=self.max_index {
-            let mut reduction = Columns::new(&simplices, index);
-            reduction.reduce(&columns, &mut bars, |bytes| self.check(least.saturating_add(bytes), index))?;
-            if index == self.max_index {
+        for dim in 1..=self.max_dim {
+            let mut reduction = Columns::new(&simplices, dim);
+            reduction.reduce(&columns, &mut bars, |bytes| self.check(least.saturating_add(bytes), dim))?;
+            if dim == self.max_dim {
                 break;
             }
-            let last = index + 1 == self.max_index;
+            let last = dim + 1 == self.max_dim;
             (lower, columns) =
-                reduction.next(&lower, last, |bytes| self.check(least.saturating_add(bytes), index + 1))?;
+                reduction.next(&lower, last, |bytes| self.check(least.saturating_add(bytes), dim + 1))?;
         }
         bars.sort_unstable_by(Bar::order);
         Ok(bars)
     }
 
-    /// The vertices of a cell of the given dimension, ascending.
-    pub fn vertices(cell: usize, dimension: usize) -> Vec<u32> {
-        simplices::vertices(cell as u64, dimension)
+    /// The vertices of a key of the given dimension, ascending.
+    pub fn vertices(simplex: usize, dimension: usize) -> Vec<u32> {
+        simplices::vertices(simplex as u64, dimension)
     }
 
-    fn check(&self, needed: usize, index: usize) -> Result<(), Error> {
-        if needed > self.budget { Err(Error::Memory { needed, given: self.budget, index }) } else { Ok(()) }
+    fn check(&self, needed: usize, dim: usize) -> Result<(), Error> {
+        if needed > self.budget { Err(Error::Memory { needed, given: self.budget, dim }) } else { Ok(()) }
     }
 }
 
-/// Index 0 by union-find over the edges, ascending; what is left are the columns of index 1, descending, but for
+/// Index 0 by union-find over the edges, ascending; what is left are the columns of dim 1, descending, but for
 /// apparent pairs.
-fn components(simplices: &Simplices, edges: &[Cell], bars: &mut Vec<Bar>) -> Vec<Cell> {
+fn components(simplices: &Simplices, edges: &[SimplexKey], bars: &mut Vec<Bar>) -> Vec<SimplexKey> {
     let points = simplices.points() as u32;
     let mut parent: Vec<u32> = (0..points).collect();
     let mut columns = Vec::new();
@@ -117,12 +118,17 @@ fn components(simplices: &Simplices, edges: &[Cell], bars: &mut Vec<Bar>) -> Vec
     columns
 }
 
-fn bar(simplices: &Simplices, index: usize, (birth, birth_cell): (f64, usize), death: Option<Cell>) -> Bar {
+fn bar(
+    simplices: &Simplices,
+    dim: usize,
+    (birth, birth_simplex): (f64, usize),
+    death: Option<SimplexKey>,
+) -> Bar {
     Bar {
-        index,
+        dim,
         birth,
-        death: death.map_or(f64::INFINITY, |cell| simplices.diameter(cell)),
-        birth_cell,
-        death_cell: death.map(|cell| simplices.vertices(cell, index + 1).number()),
+        death: death.map_or(f64::INFINITY, |key| simplices.diameter(key)),
+        birth_simplex,
+        death_simplex: death.map(|key| simplices.vertices(key, dim + 1).number()),
     }
 }

@@ -4,18 +4,18 @@ use alloc::{vec, vec::Vec};
 
 use super::super::{Error, Metric};
 
-/// The largest index that can be asked for.
-pub const MAX_INDEX: usize = 5;
+/// The largest homology dimension.
+pub(super) const MAX_DIM: usize = 5;
 
-/// Bits of a cell that hold its vertices.
+/// Bits of a key that hold its vertices.
 const VERTEX_BITS: u32 = 96;
 
 /// A simplex as one number, whose order is the order of the filtration: the rank of its diameter among all distances;
 /// then, complemented, its vertices from the largest to the smallest, so that larger ones come first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Cell(pub(super) u128);
+pub(super) struct SimplexKey(pub(super) u128);
 
-impl Cell {
+impl SimplexKey {
     /// Before every other.
     pub(super) const FIRST: Self = Self(0);
 
@@ -40,7 +40,7 @@ impl Cell {
 /// Up to seven vertices, descending.
 #[derive(Clone, Copy)]
 pub(super) struct Vertices {
-    list: [u32; MAX_INDEX + 2],
+    list: [u32; MAX_DIM + 2],
     len: usize,
 }
 
@@ -62,7 +62,7 @@ const LEVELS: usize = 8;
 /// The simplices of a metric space up to a diameter.
 pub(super) struct Simplices {
     points: usize,
-    /// Bits of a vertex in a cell.
+    /// Bits of a vertex in a key.
     bits: u32,
     /// Distances up to the threshold, each once, ascending.
     values: Vec<f64>,
@@ -77,7 +77,7 @@ impl Simplices {
     /// Bytes for so many points, with the edges in order.
     pub(super) const fn bytes(points: usize) -> usize {
         let pairs = points.saturating_mul(points.saturating_sub(1)) / 2;
-        let edge = size_of::<Cell>() + size_of::<f64>();
+        let edge = size_of::<SimplexKey>() + size_of::<f64>();
         let near = points.saturating_mul(points.div_ceil(64)).saturating_mul(LEVELS * size_of::<u64>());
         let ranks = points.saturating_mul(points).saturating_mul(size_of::<u32>());
         pairs.saturating_mul(edge).saturating_add(near).saturating_add(ranks)
@@ -86,27 +86,29 @@ impl Simplices {
     /// The simplices, and all edges among them in the order of the filtration.
     pub(super) fn new<M: Metric + ?Sized>(
         space: &M,
-        max_index: usize,
+        max_dim: usize,
         threshold: f64,
-    ) -> Result<(Self, Vec<Cell>), Error> {
+    ) -> Result<(Self, Vec<SimplexKey>), Error> {
         let points = space.points();
-        if max_index > MAX_INDEX {
-            return Err(Error::TooMany { what: "indices", given: max_index });
+        if max_dim > MAX_DIM {
+            return Err(Error::TooMany { what: "indices", given: max_dim });
         }
         let bits = usize::BITS - points.saturating_sub(1).leading_zeros();
-        let largest = max_index + 2;
+        let largest = max_dim + 2;
         if bits * largest as u32 > VERTEX_BITS
             || points > 1 << 16
             || usize::try_from(binomial(points as u64, largest as u32)).is_err()
         {
-            return Err(Error::TooMany { what: "points for this index", given: points });
+            return Err(Error::TooMany { what: "points for this dim", given: points });
         }
         let (distances, threshold) = distances(space, threshold)?;
         let pairs = (0..points as u128).flat_map(|a| (0..a).map(move |b| a << bits | b));
         let mut edges = Vec::with_capacity(distances.iter().filter(|&&d| d <= threshold).count());
         // Bits of a number that is not negative are in the order of the numbers. They are replaced by their ranks.
         let keyed = distances.iter().zip(pairs).filter(|&(&d, _)| d <= threshold);
-        edges.extend(keyed.map(|(d, pair)| Cell(u128::from(d.to_bits()) << 64 | u128::from(!(pair as u64)))));
+        edges.extend(
+            keyed.map(|(d, pair)| SimplexKey(u128::from(d.to_bits()) << 64 | u128::from(!(pair as u64)))),
+        );
         drop(distances);
         edges.sort_unstable();
         let words = points.div_ceil(64);
@@ -117,13 +119,13 @@ impl Simplices {
     }
 
     /// Puts ranks for the distances of sorted edges, here and there.
-    fn rank(&mut self, edges: &mut [Cell]) {
+    fn rank(&mut self, edges: &mut [SimplexKey]) {
         for edge in &mut *edges {
             let value = f64::from_bits((edge.0 >> 64) as u64);
             if self.values.last() != Some(&value) {
                 self.values.push(value);
             }
-            *edge = Cell::new(self.values.len() as u32 - 1, u128::from(!(edge.0 as u64)));
+            *edge = SimplexKey::new(self.values.len() as u32 - 1, u128::from(!(edge.0 as u64)));
         }
         for &edge in &*edges {
             let [a, b] = self.ends(edge).map(|v| v as usize);
@@ -147,9 +149,9 @@ impl Simplices {
         self.points
     }
 
-    /// The diameter of a cell.
-    pub(super) fn diameter(&self, cell: Cell) -> f64 {
-        self.values[cell.rank() as usize]
+    /// The diameter of a key.
+    pub(super) fn diameter(&self, key: SimplexKey) -> f64 {
+        self.values[key.rank() as usize]
     }
 
     /// The largest rank.
@@ -163,17 +165,17 @@ impl Simplices {
     }
 
     /// The ends of an edge.
-    pub(super) fn ends(&self, edge: Cell) -> [u32; 2] {
+    pub(super) fn ends(&self, edge: SimplexKey) -> [u32; 2] {
         let vertices = self.vertices(edge, 1);
         [vertices.list[0], vertices.list[1]]
     }
 
     /// The vertices of a simplex, descending.
-    pub(super) fn vertices(&self, cell: Cell, dimension: usize) -> Vertices {
-        let mut vertices = Vertices { list: [0; MAX_INDEX + 2], len: dimension + 1 };
-        let mut rest = cell.vertices();
+    pub(super) fn vertices(&self, key: SimplexKey, dimension: usize) -> Vertices {
+        let mut vertices = Vertices { list: [0; MAX_DIM + 2], len: dimension + 1 };
+        let mut rest = key.vertices();
         for v in vertices.list[..=dimension].iter_mut().rev() {
-            *v = (rest & Cell::mask(self.bits)) as u32;
+            *v = (rest & SimplexKey::mask(self.bits)) as u32;
             rest >>= self.bits;
         }
         vertices
@@ -183,38 +185,38 @@ impl Simplices {
     /// `show` returns true; those alone whose new vertex comes after all others, if `above`.
     pub(super) fn cofacets(
         &self,
-        cell: Cell,
+        key: SimplexKey,
         dimension: usize,
         above: bool,
         (from, to): (u32, u32),
-        show: impl FnMut(Cell) -> bool,
+        show: impl FnMut(SimplexKey) -> bool,
     ) {
         if self.values.is_empty() {
             return;
         }
         let to = to.min(self.last_rank());
-        match *self.vertices(cell, dimension).as_slice() {
-            [a, b] => self.cofacets_of(cell, [a, b], above, (from, to), show),
-            [a, b, c] => self.cofacets_of(cell, [a, b, c], above, (from, to), show),
-            [a, b, c, d] => self.cofacets_of(cell, [a, b, c, d], above, (from, to), show),
-            [a, b, c, d, e] => self.cofacets_of(cell, [a, b, c, d, e], above, (from, to), show),
-            [a, b, c, d, e, f] => self.cofacets_of(cell, [a, b, c, d, e, f], above, (from, to), show),
-            _ => unreachable!("cofacets are taken of edges up to simplices of dimension MAX_INDEX"),
+        match *self.vertices(key, dimension).as_slice() {
+            [a, b] => self.cofacets_of(key, [a, b], above, (from, to), show),
+            [a, b, c] => self.cofacets_of(key, [a, b, c], above, (from, to), show),
+            [a, b, c, d] => self.cofacets_of(key, [a, b, c, d], above, (from, to), show),
+            [a, b, c, d, e] => self.cofacets_of(key, [a, b, c, d, e], above, (from, to), show),
+            [a, b, c, d, e, f] => self.cofacets_of(key, [a, b, c, d, e, f], above, (from, to), show),
+            _ => unreachable!("cofacets are taken of edges up to simplices of dimension MAX_DIM"),
         }
     }
 
     fn cofacets_of<const N: usize>(
         &self,
-        cell: Cell,
+        key: SimplexKey,
         old: [u32; N],
         above: bool,
         (from, to): (u32, u32),
-        mut show: impl FnMut(Cell) -> bool,
+        mut show: impl FnMut(SimplexKey) -> bool,
     ) {
         let rows = old.map(|v| self.row(v));
         let level = self.level(to) * self.points;
         let near = old.map(|v| &self.near[(level + v as usize) * self.words..][..self.words]);
-        let packed = cell.vertices();
+        let packed = key.vertices();
         let first = if above { old[0] as usize / 64 } else { 0 };
         for word in (first..self.words).rev() {
             let mut common = near.iter().fold(u64::MAX, |common, near| common & near[word]);
@@ -222,7 +224,7 @@ impl Simplices {
                 let bit = 63 - common.leading_zeros();
                 common ^= 1 << bit;
                 let v = word as u32 * 64 + bit;
-                let rank = rows.iter().fold(cell.rank(), |most, row| most.max(row[v as usize]));
+                let rank = rows.iter().fold(key.rank(), |most, row| most.max(row[v as usize]));
                 if rank < from || rank > to {
                     continue;
                 }
@@ -231,9 +233,9 @@ impl Simplices {
                     return;
                 }
                 let shift = smaller * self.bits;
-                let low = packed & Cell::mask(shift);
+                let low = packed & SimplexKey::mask(shift);
                 let vertices = ((packed >> shift) << self.bits | u128::from(v)) << shift | low;
-                if !show(Cell::new(rank, vertices)) {
+                if !show(SimplexKey::new(rank, vertices)) {
                     return;
                 }
             }
@@ -241,9 +243,9 @@ impl Simplices {
     }
 
     /// The first cofacet of the same diameter.
-    pub(super) fn first_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
+    pub(super) fn first_cofacet(&self, key: SimplexKey, dimension: usize) -> Option<SimplexKey> {
         let mut first = None;
-        self.cofacets(cell, dimension, false, (cell.rank(), cell.rank()), |cofacet| {
+        self.cofacets(key, dimension, false, (key.rank(), key.rank()), |cofacet| {
             first = Some(cofacet);
             false
         });
@@ -252,34 +254,34 @@ impl Simplices {
 
     /// The cofacet that makes an apparent pair of length 0 with the simplex: the first of its cofacets, it is the
     /// last facet of.
-    pub(super) fn apparent_cofacet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
-        let first = self.first_cofacet(cell, dimension)?;
-        let (old, new) = (self.vertices(cell, dimension), self.vertices(first, dimension + 1));
+    pub(super) fn apparent_cofacet(&self, key: SimplexKey, dimension: usize) -> Option<SimplexKey> {
+        let first = self.first_cofacet(key, dimension)?;
+        let (old, new) = (self.vertices(key, dimension), self.vertices(first, dimension + 1));
         let (old, new) = (old.as_slice(), new.as_slice());
         let place = (0..old.len()).find(|&i| old[i] != new[i]).unwrap_or(old.len());
         // Facets after this one lack a larger vertex.
-        let last = (0..place).all(|i| self.edge_of_rank(cell.rank(), new, i).is_none());
+        let last = (0..place).all(|i| self.edge_of_rank(key.rank(), new, i).is_none());
         last.then_some(first)
     }
 
     /// The facet that makes an apparent pair of length 0 with the simplex.
-    pub(super) fn apparent_facet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
-        let facet = self.last_facet(cell, dimension)?;
-        (self.first_cofacet(facet, dimension - 1) == Some(cell)).then_some(facet)
+    pub(super) fn apparent_facet(&self, key: SimplexKey, dimension: usize) -> Option<SimplexKey> {
+        let facet = self.last_facet(key, dimension)?;
+        (self.first_cofacet(facet, dimension - 1) == Some(key)).then_some(facet)
     }
 
     /// The last facet in the order of the filtration, if it has the same diameter: the one without the largest
     /// possible vertex that leaves a longest edge.
-    fn last_facet(&self, cell: Cell, dimension: usize) -> Option<Cell> {
-        let vertices = self.vertices(cell, dimension);
+    fn last_facet(&self, key: SimplexKey, dimension: usize) -> Option<SimplexKey> {
+        let vertices = self.vertices(key, dimension);
         let all = vertices.as_slice();
-        let edge = self.edge_of_rank(cell.rank(), all, usize::MAX)?;
+        let edge = self.edge_of_rank(key.rank(), all, usize::MAX)?;
         let without = (0..all.len())
-            .find(|&i| !edge.contains(&i) || self.edge_of_rank(cell.rank(), all, i).is_some())?;
+            .find(|&i| !edge.contains(&i) || self.edge_of_rank(key.rank(), all, i).is_some())?;
         let shift = (dimension - without) as u32 * self.bits;
-        let packed = cell.vertices();
-        let vertices = packed >> (shift + self.bits) << shift | (packed & Cell::mask(shift));
-        Some(Cell::new(cell.rank(), vertices))
+        let packed = key.vertices();
+        let vertices = packed >> (shift + self.bits) << shift | (packed & SimplexKey::mask(shift));
+        Some(SimplexKey::new(key.rank(), vertices))
     }
 
     /// The places of the ends of an edge of this rank, of a simplex without its vertex at a place.

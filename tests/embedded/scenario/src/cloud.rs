@@ -2,7 +2,7 @@
 
 use crate::{Error, Record};
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_core::topology::{Cosine, Edge, Euclidean, Interval, Lifetimes, Metric, spanning_tree};
+use valleys_core::topology::{Cosine, Edge, Euclidean, Interval, LifetimeStatistics, Metric, spanning_tree};
 
 const POINTS: usize = 40;
 const DIM: usize = 3;
@@ -61,7 +61,7 @@ fn tell(
         record.put("length", edge.length);
         *bar = edge.interval();
     }
-    let lifetimes = Lifetimes::new(&bars[..tree.len()], scratch)?;
+    let lifetimes = LifetimeStatistics::new(&bars[..tree.len()], scratch)?;
     record.put("bars", lifetimes.bars);
     record.put("duplicates", lifetimes.zero_length);
     for (what, value) in [

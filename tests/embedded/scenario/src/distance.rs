@@ -2,7 +2,7 @@
 
 use crate::{Error, Record};
 use valleys_core::rng::{Key, Purpose, Stream};
-use valleys_core::topology::{Ground, Interval, bottleneck, bottleneck_len};
+use valleys_core::topology::{GroundMetric, Interval, bottleneck, bottleneck_len};
 
 const BARS: usize = 40;
 
@@ -34,7 +34,7 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     let [a, b] = &memory.diagrams;
     record.of("bottleneck");
     for (what, a, b) in [("two", &a[..], &b[..]), ("same", a, a), ("none", a, &[])] {
-        record.put(what, bottleneck(a, b, Ground::MAX, &mut memory.scratch)?);
+        record.put(what, bottleneck(a, b, GroundMetric::L_INFINITY, &mut memory.scratch)?);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{
     ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, Mix, Simplex, control_points_len,
 };
-use valleys_core::topology::{Filtration, Matrix, filtration_len, reduce};
+use valleys_core::topology::{Filtration, ReductionMatrix, filtration_len, reduce};
 
 const FUNCTION: Function = Function::ThreeWellRing;
 const DIM: usize = 3;
@@ -115,7 +115,10 @@ fn barcode(
     let cells = (1..=FACES as u64).filter_map(Simplex::new);
     let cells = cells.map(|simplex| (simplex.vertices(), peaks[simplex.mask() as usize - 1]));
     let filtration = Filtration::build(cells, &mut memory.lattice, &mut memory.words)?;
-    tell(&reduce(&filtration, Matrix::Boundary, 1, &mut memory.scratch, &mut memory.partner)?, record);
+    tell(
+        &reduce(&filtration, ReductionMatrix::Boundary, 1, &mut memory.scratch, &mut memory.partner)?,
+        record,
+    );
     Ok(())
 }
 

@@ -33,10 +33,14 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         *value = Function::ThreeWellRing.gradient(&[at(i / SIDE), at(i % SIDE)], &mut [0.0; 2]);
     }
     record.of("grid");
-    Grid::new(&memory.values, &[SIDE, SIDE])?.extreme_bars(&mut memory.order, &mut memory.parent, |bar| {
-        record.put("index", bar.index);
-        record.put("birth", bar.birth);
-        record.put("death", bar.death);
-    })?;
+    Grid::new(&memory.values, &[SIDE, SIDE])?.merge_tree_bars(
+        &mut memory.order,
+        &mut memory.parent,
+        |bar| {
+            record.put("index", bar.dim);
+            record.put("birth", bar.birth);
+            record.put("death", bar.death);
+        },
+    )?;
     Ok(())
 }

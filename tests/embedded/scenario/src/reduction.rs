@@ -3,7 +3,7 @@
 use crate::surfaces::{MAX_CELLS, MAX_SPAN, PROJECTIVE_PLANE, TORUS};
 use crate::union_find::tell;
 use crate::{Error, Record};
-use valleys_core::topology::{Filtration, Matrix, filtration_len, reduce};
+use valleys_core::topology::{Filtration, ReductionMatrix, filtration_len, reduce};
 
 /// Cells, and the bits of the largest block: 21 edges by 14 triangles, a word a column either way.
 const SCRATCH_LEN: usize = MAX_CELLS + 21;
@@ -38,7 +38,9 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     for surface in [TORUS, PROJECTIVE_PLANE] {
         record.of(surface.name);
         let filtration = Filtration::build(surface.cells(), &mut memory.values, &mut memory.words)?;
-        for (name, matrix) in [("boundary", Matrix::Boundary), ("coboundary", Matrix::Coboundary)] {
+        for (name, matrix) in
+            [("boundary", ReductionMatrix::Boundary), ("coboundary", ReductionMatrix::Coboundary)]
+        {
             record.put(name, filtration.len());
             tell(&reduce(&filtration, matrix, 2, &mut memory.scratch, &mut memory.partner)?, record);
         }

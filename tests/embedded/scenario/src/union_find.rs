@@ -42,9 +42,9 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
 /// Every class, those of length zero included.
 pub(crate) fn tell(pairing: &Pairing<'_>, record: &mut Record<'_>) {
     for bar in pairing.classes() {
-        record.put("index", bar.index);
+        record.put("index", bar.dim);
         record.put("birth", bar.birth);
         record.put("death", bar.death);
-        record.put("cell", bar.birth_cell);
+        record.put("cell", bar.birth_simplex);
     }
 }

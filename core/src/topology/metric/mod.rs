@@ -1,7 +1,7 @@
 //! Where distances come from.
 
-use super::super::Error;
-use super::super::error::enough;
+use super::Error;
+use super::error::enough;
 use crate::math;
 
 /// A finite metric space: points numbered from 0.

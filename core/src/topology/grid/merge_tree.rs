@@ -5,18 +5,18 @@ use super::super::{Bar, NONE};
 use super::Grid;
 use super::neighbours::{BEHIND, Neighbours, bits};
 
-/// Which way the threshold goes.
+/// Which direction the threshold goes.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Way {
-    /// Upwards, for index 0: components of what is below.
+pub(super) enum Direction {
+    /// Upwards, for dim 0: components of what is below.
     Up,
-    /// Downwards, for the top index: components of what is above, with one more point outside that touches the
+    /// Downwards, for the top dim: components of what is above, with one more point outside that touches the
     /// border and comes first of all. Each of the others is a hole that is filled where it began and was closed
     /// off where it ends.
     Down,
 }
 
-/// Passes over the meetings as they lie, before the rest of them is sorted.
+/// Passes over the candidates as they lie, before the rest of them is sorted.
 const PASSES: usize = 4;
 
 /// A threshold that goes over all points.
@@ -24,71 +24,71 @@ const PASSES: usize = 4;
 /// A point at which its neighbours that came before are connected among themselves joins their component at once, so
 /// two components can only meet at the other points, few of all. Nor need these be sorted: where the first meeting of
 /// a component is one with an elder, it ends there, whatever happens elsewhere. So most bars are found in passes over
-/// the meetings as they lie, and what is looked at lies together.
-struct Sweep<'a> {
+/// the candidates as they lie, and what is looked at lies together.
+struct MergeTree<'a> {
     grid: &'a Grid<'a>,
     neighbours: Neighbours,
-    way: Way,
+    direction: Direction,
 }
 
 /// Reports components that end: the younger one at each meeting.
 ///
 /// # Layout
 /// `order` has one entry a point; `parent` and `first` have one more, for the point outside.
-pub(super) fn sweep(
+pub(super) fn merge_tree(
     grid: &Grid<'_>,
-    way: Way,
+    direction: Direction,
     order: &mut [u64],
     parent: &mut [u32],
     first: &mut [u32],
     emit: &mut impl FnMut(Bar),
 ) {
-    let sweep = Sweep { grid, neighbours: Neighbours::new(grid), way };
-    let mut meetings = sweep.descend(order, parent);
+    let merge_tree = MergeTree { grid, neighbours: Neighbours::new(grid), direction };
+    let mut candidates = merge_tree.descend(order, parent);
     for _ in 0..PASSES {
-        meetings = sweep.first_meetings(&mut order[..meetings], parent, first);
+        candidates = merge_tree.first_candidates(&mut order[..candidates], parent, first);
         for young in 0..grid.points() {
             if first[young] != NONE {
                 let entry = order[first[young] as usize];
-                let around = bits((entry >> 32) as u16).map(|i| sweep.neighbours.of(place(entry), i));
-                sweep.end(young as u32, place(entry), around, parent, emit);
+                let around = bits((entry >> 32) as u16).map(|i| merge_tree.neighbours.of(place(entry), i));
+                merge_tree.end(young as u32, place(entry), around, parent, emit);
             }
         }
     }
-    let order = &mut order[..meetings];
+    let order = &mut order[..candidates];
     for entry in order.iter_mut() {
         let point = place(*entry);
-        *entry = sweep.time(point).0 >> 32 << 32 | point as u64;
+        *entry = merge_tree.time(point).0 >> 32 << 32 | point as u64;
     }
     // The upper half of the time decides nearly always, and sorts without looking anything up.
     order.sort_unstable();
     for same in order.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
-        let time = |entry: &u64| sweep.time(place(*entry));
+        let time = |entry: &u64| merge_tree.time(place(*entry));
         if !same.is_sorted_by_key(time) {
             same.sort_unstable_by_key(time);
         }
     }
     for point in order.iter().copied().map(place) {
-        let (before, _) = sweep.before(point, grid.coordinates(point));
-        for i in bits(sweep.neighbours.representatives(before)) {
-            let [a, b] = [point, sweep.neighbours.of(point, i)].map(|x| find(parent, x as u32));
+        let (before, _) = merge_tree.before(point, grid.coordinates(point));
+        for i in bits(merge_tree.neighbours.representatives(before)) {
+            let [a, b] = [point, merge_tree.neighbours.of(point, i)].map(|x| find(parent, x as u32));
             if a != b {
-                let (old, young) = if sweep.earlier(a, b) { (a, b) } else { (b, a) };
-                sweep.join(young, old, point, parent, emit);
+                let (old, young) = if merge_tree.earlier(a, b) { (a, b) } else { (b, a) };
+                merge_tree.join(young, old, point, parent, emit);
             }
         }
     }
-    if way == Way::Up && grid.points() > 0 {
+    if direction == Direction::Up && grid.points() > 0 {
         let eldest = find(parent, 0) as usize;
         let (birth, death) = (grid.values[eldest], f64::INFINITY);
-        emit(Bar { index: 0, birth, death, birth_cell: eldest, death_cell: None });
+        emit(Bar { dim: 0, birth, death, birth_simplex: eldest, death_simplex: None });
     }
 }
 
-impl Sweep<'_> {
+impl MergeTree<'_> {
     /// When the threshold comes to a point: earlier is less.
     fn time(&self, point: usize) -> (u64, u32) {
-        let later = if self.way == Way::Up { 0 } else { u64::MAX };
+        let later = if self.direction == Direction::Up { 0 } else { u64::MAX };
         let value = self.grid.values.get(point);
         value.map_or((0, 0), |&x| (key(x) ^ later, point as u32 ^ later as u32))
     }
@@ -97,9 +97,9 @@ impl Sweep<'_> {
     fn before(&self, point: usize, at: [usize; 3]) -> (u16, bool) {
         let (inside, border) = self.neighbours.inside(self.grid, at);
         let lower = self.neighbours.lower(self.grid.values, point, inside);
-        match self.way {
-            Way::Up => (lower, false),
-            Way::Down => (inside & !lower, border),
+        match self.direction {
+            Direction::Up => (lower, false),
+            Direction::Down => (inside & !lower, border),
         }
     }
 
@@ -108,7 +108,7 @@ impl Sweep<'_> {
     fn descend(&self, order: &mut [u64], parent: &mut [u32]) -> usize {
         let outside = self.grid.points();
         parent[outside] = outside as u32;
-        let mut meetings = 0;
+        let mut candidates = 0;
         let mut at = [0; 3];
         for point in 0..outside {
             let (before, touches) = self.before(point, at);
@@ -126,18 +126,18 @@ impl Sweep<'_> {
                 let next = self.neighbours.of(point, chosen as usize);
                 if behind == 0 { next as u32 } else { parent[next] }
             };
-            order[meetings] = u64::from(others) << 32 | point as u64;
-            meetings += usize::from(others != 0);
+            order[candidates] = u64::from(others) << 32 | point as u64;
+            candidates += usize::from(others != 0);
         }
-        // The way to the first of a component is short from here on.
+        // The direction to the first of a component is short from here on.
         for point in (0..outside).rev() {
             parent[point] = parent[parent[point] as usize];
         }
-        meetings
+        candidates
     }
 
     /// Finds the first meeting of each component, as its position in `order`, and drops those that are none any more.
-    fn first_meetings(&self, order: &mut [u64], parent: &mut [u32], first: &mut [u32]) -> usize {
+    fn first_candidates(&self, order: &mut [u64], parent: &mut [u32], first: &mut [u32]) -> usize {
         first.fill(NONE);
         let mut kept = 0;
         for i in 0..order.len() {
@@ -187,22 +187,22 @@ impl Sweep<'_> {
     /// Joins a component to an elder one, and reports that it ends.
     fn join(&self, young: u32, old: u32, point: usize, parent: &mut [u32], emit: &mut impl FnMut(Bar)) {
         parent[young as usize] = old;
-        let (index, birth_cell, death_cell) = match self.way {
-            Way::Up => (0, young as usize, point),
-            Way::Down => (self.grid.dim() - 1, point, young as usize),
+        let (dim, birth_simplex, death_simplex) = match self.direction {
+            Direction::Up => (0, young as usize, point),
+            Direction::Down => (self.grid.dim() - 1, point, young as usize),
         };
-        let (birth, death) = (self.grid.values[birth_cell], self.grid.values[death_cell]);
+        let (birth, death) = (self.grid.values[birth_simplex], self.grid.values[death_simplex]);
         if birth < death {
-            emit(Bar { index, birth, death, birth_cell, death_cell: Some(death_cell) });
+            emit(Bar { dim, birth, death, birth_simplex, death_simplex: Some(death_simplex) });
         }
     }
 
     /// Whether the threshold comes to one point before another.
     fn earlier(&self, a: u32, b: u32) -> bool {
         let values = self.grid.values;
-        match (self.way, values.get(a as usize), values.get(b as usize)) {
-            (Way::Up, Some(x), Some(y)) => x < y || (x == y && a < b),
-            (Way::Down, Some(x), Some(y)) => x > y || (x == y && a > b),
+        match (self.direction, values.get(a as usize), values.get(b as usize)) {
+            (Direction::Up, Some(x), Some(y)) => x < y || (x == y && a < b),
+            (Direction::Down, Some(x), Some(y)) => x > y || (x == y && a > b),
             (_, x, _) => x.is_none(),
         }
     }

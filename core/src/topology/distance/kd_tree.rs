@@ -1,14 +1,14 @@
 //! Points of the plane in a tree that finds those nearby, and forgets the ones it is told to.
 
 use super::super::Interval;
-use super::Ground;
+use super::GroundMetric;
 
 /// A balanced k-d tree on some of the intervals of a diagram, in two words a point.
 ///
 /// A node is a range of `order` with its median in the middle; even depths split by birth, odd by death.
-pub(super) struct Near<'a> {
+pub(super) struct KdTree<'a> {
     pub(super) intervals: &'a [Interval],
-    pub(super) ground: Ground,
+    pub(super) ground: GroundMetric,
     /// Numbers of intervals; the tree speaks of their places here.
     pub(super) order: &'a mut [u32],
     /// Points left in the node whose median is here.
@@ -19,10 +19,10 @@ fn coordinate(x: Interval, depth: u32) -> f64 {
     if depth.is_multiple_of(2) { x.birth } else { x.death }
 }
 
-impl<'a> Near<'a> {
+impl<'a> KdTree<'a> {
     pub(super) fn new(
         intervals: &'a [Interval],
-        ground: Ground,
+        ground: GroundMetric,
         order: &'a mut [u32],
         left: &'a mut [u32],
     ) -> Self {

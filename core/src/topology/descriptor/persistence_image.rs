@@ -10,7 +10,7 @@ use crate::math;
 /// # Layout
 /// Pixels are (rows, columns): row 0 holds the shortest lengths, column 0 the earliest births.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Image {
+pub struct PersistenceImage {
     /// Least and largest birth of the picture.
     pub births: (f64, f64),
     /// Least and largest length of the picture.
@@ -23,15 +23,15 @@ pub struct Image {
     pub sigma: f64,
 }
 
-impl Image {
+impl PersistenceImage {
     /// Writes the pixels of a diagram. A weight that is continuous and 0 at length 0 makes the image stable;
     /// the usual one is the length itself, divided by some constant. Essential intervals are left out.
     ///
     /// ```
-    /// use valleys_core::topology::{Image, Interval};
-    /// let image = Image { births: (-9.0, 9.0), lengths: (-8.0, 10.0), columns: 3, rows: 2, sigma: 1.0 };
+    /// use valleys_core::topology::{PersistenceImage, Interval};
+    /// let image = PersistenceImage { births: (-9.0, 9.0), lengths: (-8.0, 10.0), columns: 3, rows: 2, sigma: 1.0 };
     /// let mut pixels = [0.0; 6];
-    /// image.draw(&[Interval::new(0.0, 1.0)], |length| length, &mut pixels)?;
+    /// image.write_pixels(&[Interval::new(0.0, 1.0)], |length| length, &mut pixels)?;
     /// assert!((pixels.iter().sum::<f64>() - 1.0).abs() < 1e-12);
     /// # Ok::<(), valleys_core::topology::Error>(())
     /// ```
@@ -41,7 +41,7 @@ impl Image {
     ///
     /// # Cost
     /// O(rows · columns) error functions an interval.
-    pub fn draw(
+    pub fn write_pixels(
         &self,
         intervals: &[Interval],
         weight: impl Fn(f64) -> f64,

@@ -2,29 +2,29 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::simplices::Cell;
+use super::simplices::SimplexKey;
 
 /// A map from pivots to the numbers of their columns, by open addressing.
-pub(super) struct Table {
+pub(super) struct PivotTable {
     /// Places in `pivots`.
     slots: Vec<u32>,
-    pivots: Vec<(Cell, u32)>,
+    pivots: Vec<(SimplexKey, u32)>,
 }
 
 const FREE: u32 = u32::MAX;
 
-impl Table {
+impl PivotTable {
     pub(super) fn new() -> Self {
         Self { slots: vec![FREE; 64], pivots: Vec::new() }
     }
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.slots.as_slice()) + self.pivots.capacity() * size_of::<(Cell, u32)>()
+        size_of_val(self.slots.as_slice()) + self.pivots.capacity() * size_of::<(SimplexKey, u32)>()
     }
 
     /// Where a pivot is, or belongs.
-    fn slot(&self, pivot: Cell) -> usize {
+    fn slot(&self, pivot: SimplexKey) -> usize {
         // Multiplication by 2^64 / golden ratio spreads neighbours; the upper bits are the best.
         let folded = (pivot.0 >> 64) as u64 ^ (pivot.0 as u64).rotate_left(32);
         let shift = 64 - self.slots.len().trailing_zeros();
@@ -35,12 +35,12 @@ impl Table {
         at
     }
 
-    pub(super) fn get(&self, pivot: Cell) -> Option<u32> {
+    pub(super) fn get(&self, pivot: SimplexKey) -> Option<u32> {
         let place = self.slots[self.slot(pivot)];
         (place != FREE).then(|| self.pivots[place as usize].1)
     }
 
-    pub(super) fn insert(&mut self, pivot: Cell, column: u32) {
+    pub(super) fn insert(&mut self, pivot: SimplexKey, column: u32) {
         if 2 * (self.pivots.len() + 1) > self.slots.len() {
             self.slots = vec![FREE; 2 * self.slots.len()];
             for (place, &(pivot, _)) in (0..).zip(&self.pivots) {

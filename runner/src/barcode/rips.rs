@@ -1,39 +1,39 @@
 //! Vietoris–Rips barcodes of metric spaces.
 
 use super::cliques::{self, Cliques};
-use super::complex::reduced;
-use super::{Bar, Barcode, Wanted, explicit_fits, fits, zero_length};
+use super::complex::reduce_complex;
+use super::{Bar, Barcode, BarcodeOptions, explicit_fits, fits, zero_length};
 use crate::error::{CliError, Result};
-use crate::formats::from_core;
+use crate::formats::topology_error;
 use std::thread::available_parallelism;
 use valleys_core::topology::{
-    self, Cosine, Distances, Edge, Euclidean, Filtration, Metric, Rips, spanning_tree,
+    self, Cosine, Distances, Edge, Euclidean, Filtration, Metric, Rips, find_root, spanning_tree,
 };
 use valleys_simd::spanning_tree::{self as host, Distance, Scalar};
 
 /// A metric space of a file.
-pub trait Space: Metric {
+pub trait MetricSpace: Metric {
     /// Its minimum spanning tree by the host's algorithm, if there is one for such spaces: another than the core's.
-    fn host_tree(&self) -> Option<Tree>;
+    fn fast_spanning_tree(&self) -> Option<Tree>;
 }
 
 /// Edges ascending by length.
 type Tree = std::result::Result<Vec<Edge>, topology::Error>;
 
-impl<T: Scalar> Space for Euclidean<'_, T> {
-    fn host_tree(&self) -> Option<Tree> {
+impl<T: Scalar> MetricSpace for Euclidean<'_, T> {
+    fn fast_spanning_tree(&self) -> Option<Tree> {
         Some(host::spanning_tree(self.coordinates(), self.dim(), Distance::Euclidean, threads()))
     }
 }
 
-impl<T: Scalar> Space for Cosine<'_, T> {
-    fn host_tree(&self) -> Option<Tree> {
+impl<T: Scalar> MetricSpace for Cosine<'_, T> {
+    fn fast_spanning_tree(&self) -> Option<Tree> {
         Some(host::spanning_tree(self.coordinates(), self.dim(), Distance::Cosine, threads()))
     }
 }
 
-impl Space for Distances<'_> {
-    fn host_tree(&self) -> Option<Tree> {
+impl MetricSpace for Distances<'_> {
+    fn fast_spanning_tree(&self) -> Option<Tree> {
         None
     }
 }
@@ -44,9 +44,9 @@ fn threads() -> usize {
 
 /// Which part of the complex.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Limits {
-    /// The largest index wanted.
-    pub max_index: usize,
+pub struct RipsLimits {
+    /// The largest index of a bar.
+    pub max_dim: usize,
     /// The largest diameter of a simplex, inclusive; infinite for none.
     pub threshold: f64,
 }
@@ -58,24 +58,24 @@ pub struct Limits {
 ///
 /// # Panics
 /// If two algorithms disagree, where that was asked for.
-pub fn cloud(
+pub fn rips(
     name: &str,
     input: &'static str,
-    space: &dyn Space,
-    limits: Limits,
-    wanted: &Wanted,
+    space: &dyn MetricSpace,
+    limits: RipsLimits,
+    options: &BarcodeOptions,
 ) -> Result<Barcode> {
-    let Limits { max_index, threshold } = limits;
+    let RipsLimits { max_dim, threshold } = limits;
     let points = space.points();
-    if max_index > 0 {
-        let what = format!("{points} points at index {max_index}, that is their distances and edges,");
+    if max_dim > 0 {
+        let what = format!("{points} points at index {max_dim}, that is their distances and edges,");
         let least = Rips::least_budget(points) as u64;
-        fits(name, &what, least, wanted.budget)
+        fits(name, &what, least, options.budget)
             .map_err(|f| CliError::new(f.kind, format!("{f}; --max-index 0 needs no distance matrix")))?;
     }
-    let counts = cliques::counts(space, max_index, threshold);
+    let counts = cliques::counts(space, max_dim, threshold);
     let barcode = |bars: std::result::Result<Vec<Bar>, topology::Error>| -> Result<Barcode> {
-        let bars = bars.map_err(|e| from_core(name, e))?;
+        let bars = bars.map_err(|e| topology_error(name, e))?;
         let zero_length = zero_length(&counts, &bars);
         let mut barcode =
             Barcode { input, elements: points, bars, zero_length, zero_length_bars: None, verified: false };
@@ -83,43 +83,43 @@ pub fn cloud(
         Ok(barcode)
     };
     let by_core = || Ok(bars_of(points, &core_tree(space)?, threshold));
-    let bars_alone = wanted.verify || !wanted.listing();
-    let host = if max_index == 0 && bars_alone { space.host_tree() } else { None };
+    let bars_alone = options.verify || !options.listing();
+    let host = if max_dim == 0 && bars_alone { space.fast_spanning_tree() } else { None };
     let has_second_tree = host.is_some();
     let fast = || {
         barcode(match host {
             Some(tree) => tree.map(|tree| bars_of(points, &tree, threshold)),
-            None if max_index == 0 => by_core(),
-            None => rips(space, limits, wanted.budget),
+            None if max_dim == 0 => by_core(),
+            None => rips_bars(space, limits, options.budget),
         })
     };
-    if !wanted.listing() && !wanted.verify {
+    if !options.listing() && !options.verify {
         return fast();
     }
-    if !wanted.listing() && has_second_tree {
+    if !options.listing() && has_second_tree {
         let fast = fast()?;
         fast.assert_same(&barcode(by_core())?);
         return Ok(Barcode { verified: true, ..fast });
     }
     // The top dimension may be far larger than the others: counted before it is made.
-    let simplices = cliques::counts(space, max_index + 1, threshold);
-    explicit_fits(name, simplices.iter().fold(0, |sum, &n| sum.saturating_add(n)), wanted.budget)?;
-    let cliques = Cliques::new(space, max_index + 1, threshold);
-    let filtration = Filtration::new(cliques.cells()).map_err(|e| from_core(name, e))?;
+    let simplices = cliques::counts(space, max_dim + 1, threshold);
+    explicit_fits(name, simplices.iter().fold(0, |sum, &n| sum.saturating_add(n)), options.budget)?;
+    let cliques = Cliques::new(space, max_dim + 1, threshold);
+    let filtration = Filtration::new(cliques.cells()).map_err(|e| topology_error(name, e))?;
     drop(cliques);
     let simplex = |cell: usize, closes: bool, bar: &mut Bar| {
         let slot = if closes { &mut bar.death_simplex } else { &mut bar.birth_simplex };
         *slot = Some(filtration.vertices(cell).to_vec());
     };
-    let explicit = reduced(name, &filtration, max_index, wanted, simplex)?;
-    if wanted.verify {
+    let explicit = reduce_complex(name, &filtration, max_dim, options, simplex)?;
+    if options.verify {
         fast()?.assert_same(&explicit);
     }
     Ok(Barcode { input, elements: points, ..explicit })
 }
 
 /// The spanning tree of any metric space.
-fn core_tree(space: &dyn Space) -> Tree {
+fn core_tree(space: &dyn MetricSpace) -> Tree {
     let mut edges = vec![Edge::default(); space.points().saturating_sub(1)];
     spanning_tree(space, &mut edges)?;
     Ok(edges)
@@ -138,7 +138,7 @@ fn bars_of(points: usize, edges: &[Edge], threshold: f64) -> Vec<Bar> {
         ..Bar::default()
     };
     for edge in edges.iter().take_while(|edge| edge.length <= threshold) {
-        let (a, b) = (root(&mut first, edge.a), root(&mut first, edge.b));
+        let (a, b) = (find_root(&mut first, edge.a), find_root(&mut first, edge.b));
         first[a.max(b) as usize] = a.min(b);
         if edge.length > 0.0 {
             bars.push(bar(a.max(b), Some(edge)));
@@ -148,26 +148,18 @@ fn bars_of(points: usize, edges: &[Edge], threshold: f64) -> Vec<Bar> {
     bars
 }
 
-fn root(first: &mut [u32], mut v: u32) -> u32 {
-    while first[v as usize] != v {
-        first[v as usize] = first[first[v as usize] as usize];
-        v = first[v as usize];
-    }
-    v
-}
-
-fn rips(
+fn rips_bars(
     space: &dyn Metric,
-    Limits { max_index, threshold }: Limits,
+    RipsLimits { max_dim, threshold }: RipsLimits,
     budget: usize,
 ) -> std::result::Result<Vec<Bar>, topology::Error> {
-    let bars = Rips { max_index, threshold, budget }.bars(space)?;
+    let bars = Rips { max_dim, threshold, budget }.bars(space)?;
     let bar = |bar: topology::Bar| Bar {
-        index: bar.index,
+        dim: bar.dim,
         birth: bar.birth,
-        death: bar.death_cell.map(|_| bar.death),
-        birth_simplex: Some(Rips::vertices(bar.birth_cell, bar.index)),
-        death_simplex: bar.death_cell.map(|cell| Rips::vertices(cell, bar.index + 1)),
+        death: bar.death_simplex.map(|_| bar.death),
+        birth_simplex: Some(Rips::vertices(bar.birth_simplex, bar.dim)),
+        death_simplex: bar.death_simplex.map(|cell| Rips::vertices(cell, bar.dim + 1)),
         ..Bar::default()
     };
     Ok(bars.into_iter().map(bar).collect())

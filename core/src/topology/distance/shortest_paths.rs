@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 
 use super::super::{Interval, NONE};
 use super::cost::Cost;
-use super::weighted::Weighted;
+use super::weighted_kd_tree::WeightedKdTree;
 
 /// Where a shortest path ends: a place without mate, or a point that goes to the diagonal.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl Ord for Reached {
 pub(super) struct Assignment {
     cost: Cost,
     points: Vec<Interval>,
-    places: Weighted,
+    places: WeightedKdTree,
     u: Vec<f64>,
     /// Place of each point's mate, point of each place's mate.
     mate: Vec<u32>,
@@ -67,7 +67,7 @@ impl Assignment {
         let scale = f64::from_bits((2046 - (longest.to_bits() >> 52).clamp(1, 2045)) << 52);
         let scaled = |x: &Interval| Interval::new(x.birth * scale, x.death * scale);
         let points: Vec<Interval> = points.iter().map(scaled).collect();
-        let places = Weighted::new(places.iter().map(scaled), |x| cost.to_diagonal(x));
+        let places = WeightedKdTree::new(places.iter().map(scaled), |x| cost.to_diagonal(x));
         let (n, m) = (points.len(), places.len());
         let mut assignment = Self {
             cost,

@@ -7,7 +7,7 @@ use crate::math;
 /// The maximum spanning tree of the complete bipartite graph of a layer, whose edge between input and output has the
 /// length |w|: all that neural persistence needs (Rieck et al., *Neural Persistence*, ICLR 2019, definition 2).
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Bipartite {
+pub struct NeuralPersistence {
     /// Inputs and outputs.
     pub vertices: usize,
     /// Σ |w| over the tree.
@@ -18,12 +18,12 @@ pub struct Bipartite {
     pub largest: f64,
 }
 
-impl Bipartite {
+impl NeuralPersistence {
     /// The tree of a weight matrix (out, in), row by row; `keys` holds a number for each input and output.
     ///
     /// ```
-    /// use valleys_core::topology::Bipartite;
-    /// let tree = Bipartite::new(&[1.0f32, -0.5, 0.25, 0.0], 2, &mut [0.0; 4])?;
+    /// use valleys_core::topology::NeuralPersistence;
+    /// let tree = NeuralPersistence::new(&[1.0f32, -0.5, 0.25, 0.0], 2, &mut [0.0; 4])?;
     /// assert_eq!((tree.vertices, tree.sum, tree.largest), (4, 1.75, 1.0));
     /// // Bars [1, 1], [1, 0.5], [1, 0.25] and the last class, counted as [1, 0].
     /// assert_eq!(tree.persistence(1.0), Some((0.25f64 + 0.5625 + 1.0).sqrt()));

@@ -1,6 +1,6 @@
 //! Which tensors of a file are layers of neurons, and why the others are not.
 
-use super::file::Tensor;
+use super::safetensors_file::Tensor;
 use safetensors::Dtype;
 
 /// Words in the names of tables that are looked up: their rows stand for tokens or places, not for neurons.
@@ -8,14 +8,14 @@ const TABLES: [&str; 4] = ["embed", "wte", "wpe", "pos_emb"];
 
 /// Which tensors are taken.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct LayerFilter {
     /// Patterns of names with `*` and `?`; none takes all.
     pub layers: Vec<String>,
     /// Whether tables of embeddings are taken, too.
     pub embeddings: bool,
 }
 
-impl Choice {
+impl LayerFilter {
     /// Whether there are patterns.
     pub fn is_given(&self) -> bool {
         !self.layers.is_empty()

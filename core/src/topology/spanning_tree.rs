@@ -3,12 +3,8 @@
 //! The Vietoris–Rips filtration gives a simplex its diameter, and vertices 0. Its classes of index 0 die at the
 //! lengths of a minimum spanning tree, so that tree is all there is to compute.
 
-mod metric;
-
-pub use metric::{Coordinate, Cosine, Distances, Euclidean, Metric};
-
 use super::error::enough;
-use super::{Error, Interval};
+use super::{Error, Interval, Metric};
 
 /// An edge of a minimum spanning tree: the class that dies at `length`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]

@@ -1,16 +1,16 @@
 //! Matching all far points of one diagram into the other, within a radius.
 
 use super::super::{Interval, NONE};
-use super::Ground;
-use super::near::Near;
+use super::GroundMetric;
+use super::kd_tree::KdTree;
 
 /// The points of one diagram, to be matched to those of another that are `near`; a point within the radius of
 /// the diagonal need not be.
-pub(super) struct Cover<'a> {
+pub(super) struct Matching<'a> {
     pub(super) intervals: &'a [Interval],
     /// Numbers of the intervals to match.
     pub(super) points: &'a [u32],
-    pub(super) near: Near<'a>,
+    pub(super) near: KdTree<'a>,
     /// The place in `near` of each point's mate.
     pub(super) mate: &'a mut [u32],
     /// The point whose mate is at each place of `near`.
@@ -20,12 +20,12 @@ pub(super) struct Cover<'a> {
     steps: &'a mut [u32],
 }
 
-impl<'a> Cover<'a> {
+impl<'a> Matching<'a> {
     /// 3 words a point, 3 words a place.
     pub(super) fn new(
         (intervals, points): (&'a [Interval], &'a [u32]),
         (others, order): (&'a [Interval], &'a mut [u32]),
-        ground: Ground,
+        ground: GroundMetric,
         words: &'a mut [u32],
     ) -> Self {
         let (mate, words) = words.split_at_mut(points.len());
@@ -35,7 +35,7 @@ impl<'a> Cover<'a> {
         let (left, _) = words.split_at_mut(order.len());
         mate.fill(NONE);
         mate_of.fill(NONE);
-        Self { intervals, points, near: Near::new(others, ground, order, left), mate, mate_of, path, steps }
+        Self { intervals, points, near: KdTree::new(others, ground, order, left), mate, mate_of, path, steps }
     }
 
     fn interval(&self, point: usize) -> Interval {

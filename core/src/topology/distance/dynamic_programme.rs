@@ -1,4 +1,4 @@
-//! Assignment of points that were all born together: one-dimensional.
+//! Assignment of points that were all born have_equal_births: one-dimensional.
 
 use alloc::{vec, vec::Vec};
 
@@ -17,7 +17,7 @@ enum Step {
 }
 
 /// Whether all points of two diagrams have one birth.
-pub(super) fn together(a: &[Interval], b: &[Interval]) -> bool {
+pub(super) fn have_equal_births(a: &[Interval], b: &[Interval]) -> bool {
     let mut births = a.iter().chain(b).map(|x| x.birth);
     let first = births.next();
     births.all(|birth| Some(birth) == first)
@@ -26,7 +26,7 @@ pub(super) fn together(a: &[Interval], b: &[Interval]) -> bool {
 /// An optimal partner of each of `a`, none for the diagonal. Both are ascending by death, and the cost grows at least
 /// linearly with the difference of deaths: so no two pairs need to cross, and the best alignment of all beginnings
 /// follows from shorter ones, in |a| |b| steps and a quarter as many bytes.
-pub(super) fn align(a: &[Interval], b: &[Interval], cost: Cost) -> Vec<Option<usize>> {
+pub(super) fn optimal_alignment(a: &[Interval], b: &[Interval], cost: Cost) -> Vec<Option<usize>> {
     let width = b.len().div_ceil(4);
     let mut steps = vec![0u8; a.len() * width];
     let alone: Vec<f64> = b.iter().map(|&y| cost.to_diagonal(y)).collect();

@@ -1,10 +1,10 @@
 //! CSV files of numbers, line by line: no more is kept than what a reader asks for.
 
-use super::{at_line, data};
+use super::{data_error, line_error};
 use crate::error::Result;
 
 /// The lines of a file; empty ones are left out.
-pub(crate) struct Rows<'a> {
+pub(crate) struct CsvReader<'a> {
     name: &'a str,
     bytes: &'a [u8],
     reader: csv::Reader<&'a [u8]>,
@@ -16,7 +16,7 @@ pub(crate) struct Rows<'a> {
     counted: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> CsvReader<'a> {
     pub(crate) fn new(name: &'a str, bytes: &'a [u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut builder = csv::ReaderBuilder::new();
@@ -35,7 +35,7 @@ impl<'a> Rows<'a> {
             self.counted = start;
             let more = read.map_err(|e| match e.kind() {
                 csv::ErrorKind::Utf8 { .. } => self.fault("not a text in UTF-8"),
-                _ => data(self.name, e),
+                _ => data_error(self.name, e),
             })?;
             // Blanks alone are an empty line too.
             if !more || self.record.len() > 1 || !self.record[0].is_empty() {
@@ -46,7 +46,7 @@ impl<'a> Rows<'a> {
 
     /// What is wrong with the current line.
     pub(crate) fn fault(&self, what: impl std::fmt::Display) -> crate::error::CliError {
-        at_line(self.name, self.line, what)
+        line_error(self.name, self.line, what)
     }
 
     /// The finite number in a field.
@@ -63,7 +63,7 @@ impl<'a> Rows<'a> {
 
 /// A rectangle of numbers: all of them, row after row, and how many rows and columns there are.
 pub(crate) fn rectangle(name: &str, bytes: &[u8]) -> Result<(Vec<f64>, usize, usize)> {
-    let mut rows = Rows::new(name, bytes);
+    let mut rows = CsvReader::new(name, bytes);
     let (mut numbers, mut count, mut width, mut first) = (Vec::new(), 0, 0, 0);
     while rows.advance()? {
         let fields = rows.record.len();

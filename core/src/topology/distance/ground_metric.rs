@@ -5,11 +5,11 @@ use crate::math;
 
 /// The norm L_p of the plane, p from 1 to infinity, in which points of diagrams are compared.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Ground(pub(super) f64);
+pub struct GroundMetric(pub(super) f64);
 
-impl Ground {
+impl GroundMetric {
     /// L∞, the usual one.
-    pub const MAX: Self = Self(f64::INFINITY);
+    pub const L_INFINITY: Self = Self(f64::INFINITY);
 
     /// L_p.
     ///

@@ -17,11 +17,11 @@ struct Node {
 
 /// A balanced k-d tree: a node is a range of the slice with its median in the middle; even depths split by
 /// birth, odd by death.
-pub(super) struct Weighted {
+pub(super) struct WeightedKdTree {
     nodes: Vec<Node>,
 }
 
-impl Weighted {
+impl WeightedKdTree {
     pub(super) fn new(points: impl Iterator<Item = Interval>, weight: impl Fn(Interval) -> f64) -> Self {
         let node = |(number, at)| {
             let weight = weight(at);

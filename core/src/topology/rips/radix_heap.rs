@@ -1,49 +1,49 @@
-//! A queue of cells that only ever grows from its end.
+//! A heap of keys that only ever grows from its end.
 
 use alloc::vec::Vec;
 
-use super::simplices::Cell;
+use super::simplices::SimplexKey;
 
 /// Cells not before the last one taken out, in buckets by the highest bit in which they differ from it (radix heap;
 /// Ahuja, Mehlhorn, Orlin, Tarjan, *Faster algorithms for the shortest path problem*, 1990). Each is moved a few times
 /// at most, and equal ones meet: over Z/2 two of them are none.
-pub(super) struct Queue {
-    last: Cell,
-    buckets: Vec<Vec<Cell>>,
+pub(super) struct RadixHeap {
+    last: SimplexKey,
+    buckets: Vec<Vec<SimplexKey>>,
     /// Bit i − 1: bucket i may hold something.
     used: u128,
 }
 
-impl Queue {
+impl RadixHeap {
     pub(super) fn new() -> Self {
-        Self { last: Cell::FIRST, buckets: (0..=128).map(|_| Vec::new()).collect(), used: 0 }
+        Self { last: SimplexKey::FIRST, buckets: (0..=128).map(|_| Vec::new()).collect(), used: 0 }
     }
 
-    /// Adds a cell that is after the last one taken out.
-    pub(super) fn push(&mut self, cell: Cell) {
-        let bucket = 128 - (cell.0 ^ self.last.0).leading_zeros() as usize;
-        self.buckets[bucket].push(cell);
+    /// Adds a key that is after the last one taken out.
+    pub(super) fn push(&mut self, key: SimplexKey) {
+        let bucket = 128 - (key.0 ^ self.last.0).leading_zeros() as usize;
+        self.buckets[bucket].push(key);
         self.used |= (1 << bucket) >> 1;
     }
 
-    /// Takes out the first cell of those that are there an odd number of times.
-    pub(super) fn pop(&mut self) -> Option<Cell> {
+    /// Takes out the first key of those that are there an odd number of times.
+    pub(super) fn pop(&mut self) -> Option<SimplexKey> {
         while self.used != 0 {
             let bucket = self.used.trailing_zeros() as usize + 1;
             self.used &= self.used - 1;
-            let mut cells = core::mem::take(&mut self.buckets[bucket]);
-            let first = cells.iter().copied().min().unwrap_or(Cell::FIRST);
+            let mut keys = core::mem::take(&mut self.buckets[bucket]);
+            let first = keys.iter().copied().min().unwrap_or(SimplexKey::FIRST);
             self.last = first;
             let mut odd = false;
-            for &cell in &cells {
-                if cell == first {
+            for &key in &keys {
+                if key == first {
                     odd = !odd;
                 } else {
-                    self.push(cell);
+                    self.push(key);
                 }
             }
-            cells.clear();
-            self.buckets[bucket] = cells;
+            keys.clear();
+            self.buckets[bucket] = keys;
             if odd {
                 return Some(first);
             }
@@ -56,6 +56,6 @@ impl Queue {
             self.buckets[self.used.trailing_zeros() as usize + 1].clear();
             self.used &= self.used - 1;
         }
-        self.last = Cell::FIRST;
+        self.last = SimplexKey::FIRST;
     }
 }

@@ -10,10 +10,10 @@ use super::super::{Error, Interval};
 /// `out` is (layers, at), layer by layer.
 ///
 /// ```
-/// use valleys_core::topology::{Interval, landscape};
+/// use valleys_core::topology::{Interval, persistence_landscape};
 /// let diagram = [Interval::new(0.0, 4.0), Interval::new(1.0, 3.0)];
 /// let mut out = [0.0; 6];
-/// landscape(&diagram, &[1.0, 2.0, 3.5], 2, &mut out)?;
+/// persistence_landscape(&diagram, &[1.0, 2.0, 3.5], 2, &mut out)?;
 /// assert_eq!(out, [1.0, 2.0, 0.5, 0.0, 1.0, 0.0]);
 /// # Ok::<(), valleys_core::topology::Error>(())
 /// ```
@@ -23,7 +23,12 @@ use super::super::{Error, Interval};
 ///
 /// # Cost
 /// O(n k layers) for n intervals and k values.
-pub fn landscape(intervals: &[Interval], at: &[f64], layers: usize, out: &mut [f64]) -> Result<(), Error> {
+pub fn persistence_landscape(
+    intervals: &[Interval],
+    at: &[f64],
+    layers: usize,
+    out: &mut [f64],
+) -> Result<(), Error> {
     enough("landscape", layers.saturating_mul(at.len()), out.len())?;
     out[..layers * at.len()].fill(0.0);
     for (number, interval) in intervals.iter().enumerate() {
