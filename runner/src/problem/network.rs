@@ -92,7 +92,7 @@ impl NetworkProblem {
 
     /// Returns an error with the reason if the backend `cpu` does not support the network.
     fn check_cpu(&self, name: &str) -> Result<()> {
-        match self.cpu(0, self.augmentation()) {
+        match CpuEngine::supports(&self.model.network()) {
             Err(Error::Unsupported { what }) => {
                 let message = format!(
                     "backend = \"cpu\" does not support network {name:?}: {what}; \

@@ -1,7 +1,7 @@
 //! The engine.
 
-use super::cnn::CnnExecutor;
-use super::mlp::MlpExecutor;
+use super::cnn::{CnnExecutor, CnnPlan};
+use super::mlp::{MlpExecutor, MlpPlan};
 use super::samples::{Augmentation, SampleReader, check_augmentation, check_data, choose, samples_of};
 use super::sgd::{Sgd, stride};
 use super::tangent::remove_tangent;
@@ -97,6 +97,18 @@ impl CpuEngine {
         })
     }
 
+    /// Checks that the engine supports a network, without the memory of an engine.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], with what it does not support; layers that do not fit together.
+    pub fn supports(network: &Network) -> Result<(), Error> {
+        let graph = Graph::of(network)?;
+        match graph.ops() {
+            [first, ..] if first.kind != OpKind::Linear => CnnPlan::new(&graph).map(drop),
+            ops => MlpPlan::new(ops, 0).map(drop),
+        }
+    }
+
     /// The statistics of the batch norms at θ, by a pass over the training samples in order, in batches: for each batch
     /// norm the means, then the unbiased variances. Empty for a network without batch norm.
     ///
@@ -158,6 +170,9 @@ impl CpuEngine {
         let order = &order[..samples.labels.len()];
         let chosen = &order[step.batch as usize * *batch..];
         let chosen = &chosen[..chosen.len().min(*batch)];
+        if step.batch == 0 {
+            slots.flush_all(level);
+        }
         slots.flush(level, mix);
         slots.mix(level, mix, theta.get_mut());
         let augmentation = augment.as_ref().map(|crop_flip| Augmentation { crop_flip, params });
@@ -193,8 +208,7 @@ impl Engine for CpuEngine {
     }
 
     fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
-        self.slots.flush_all(self.level);
-        self.slots.get(slot, theta)
+        self.slots.get(self.level, slot, theta)
     }
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
@@ -219,7 +233,6 @@ impl Engine for CpuEngine {
         check_len("values of the points", points.len(), values.len())?;
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
         let count = choose(split, &*self.data, &mut self.order)?;
-        self.slots.flush_all(self.level);
         let Self { level, data, batch, slots, order, theta, executor, .. } = self;
         let (level, chosen) = (*level, &order[..count]);
         let [train, reader] = [data.train(), samples_of(split, &**data)].map(SampleReader::plain);
@@ -227,7 +240,10 @@ impl Engine for CpuEngine {
             let [loss, error] = [sum.loss, sum.wrong as f64].map(|sum| sum / count as f64);
             Value { loss, error: Some(error) }
         };
-        match executor {
+        let mut mixed: Vec<usize> = points.iter().flatten().map(|&(slot, _)| slot as usize).collect();
+        mixed.sort_unstable();
+        mixed.dedup();
+        slots.with_applied(level, mixed, |slots| match executor {
             Executor::Mlp(mlp) => mlp.scores_of_mixes(level, &reader, chosen, slots, points, |i, sum| {
                 values[i] = mean(sum);
             }),
@@ -240,7 +256,7 @@ impl Engine for CpuEngine {
                     *value = mean(cnn.scores(level, &reader, chosen, theta, &statistics));
                 }
             }
-        }
+        });
         Ok(())
     }
 

@@ -4,6 +4,10 @@
 //! k of them are applied at once by v ← μᵏ v, θ ← θ − rate · (μ + … + μᵏ) · v when the control point is needed. So a step
 //! touches only the few control points that it mixes, and a fit with 97 trainable ones (depth 3) costs hardly more than
 //! one with a single one.
+//!
+//! Applying k steps at once rounds differently from applying them in two parts. So when they are applied depends on the
+//! steps alone: when a step mixes the control point, when momentum or rate change, and at the first batch of an epoch.
+//! Reading a control point and measuring losses work on a copy.
 
 use crate::floats::AlignedFloats;
 use fearless_simd::{Level, dispatch, prelude::*};
@@ -64,12 +68,40 @@ impl Sgd {
         Ok(())
     }
 
-    /// Reads a control point without pending steps.
-    pub fn get(&self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
+    /// Reads a control point, pending steps included.
+    pub fn get(&mut self, level: Level, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
         self.check(slot, theta.len())?;
-        debug_assert_eq!(self.pending[slot as usize], 0);
-        theta.copy_from_slice(&self.point(slot as usize)[..self.dim]);
+        let slot = slot as usize;
+        self.with_applied(level, slot..slot + 1, |slots| {
+            theta.copy_from_slice(&slots.point(slot)[..slots.dim])
+        });
         Ok(())
+    }
+
+    /// What `read` finds where the pending steps of some slots are applied. Afterwards they are pending again.
+    ///
+    /// # Cost
+    /// A copy of the slots that have pending steps.
+    pub fn with_applied<T>(
+        &mut self,
+        level: Level,
+        slots: impl IntoIterator<Item = usize>,
+        read: impl FnOnce(&Self) -> T,
+    ) -> T {
+        let mut copies: Vec<(usize, u32, Vec<f32>)> = Vec::new();
+        for slot in slots {
+            let steps = self.pending[slot];
+            if steps > 0 {
+                copies.push((slot, steps, self.slot(slot).to_vec()));
+                self.apply_pending(level, slot);
+            }
+        }
+        let found = read(self);
+        for (slot, steps, copy) in copies {
+            self.slot(slot).copy_from_slice(&copy);
+            self.pending[slot] = steps;
+        }
+        found
     }
 
     /// Checks that a mix names at least one slot, slots that exist, and none twice.
@@ -218,10 +250,17 @@ impl Sgd {
         &self.memory.get()[2 * slot * stride..][..stride]
     }
 
+    /// A control point and its momentum.
+    #[inline(always)]
+    fn slot(&mut self, slot: usize) -> &mut [f32] {
+        let stride = stride(self.dim);
+        &mut self.memory.get_mut()[2 * slot * stride..][..2 * stride]
+    }
+
     #[inline(always)]
     fn pair(&mut self, slot: usize) -> (&mut [f32], &mut [f32]) {
         let stride = stride(self.dim);
-        self.memory.get_mut()[2 * slot * stride..][..2 * stride].split_at_mut(stride)
+        self.slot(slot).split_at_mut(stride)
     }
 }
 

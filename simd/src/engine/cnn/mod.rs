@@ -25,3 +25,4 @@ mod weight_gradient;
 mod winograd;
 
 pub use executor::CnnExecutor;
+pub use plan::CnnPlan;

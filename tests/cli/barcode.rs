@@ -1,15 +1,8 @@
 //! Barcodes on the command line: formats, known answers, what other libraries say.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-mod npy;
-mod recorded;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod tolerance;
-
-use binary::{json, json_in, refused, run};
-use npy::{le, npy};
-use recorded::{csv, recorded};
+use crate::binary::{json, json_in, refused, run};
+use crate::npy::{le, npy};
+use crate::recorded::{csv, recorded};
 use serde_json::Value;
 use tempfile::TempDir;
 use valleys::formats;
@@ -198,7 +191,7 @@ fn himmelblau_and_muller_brown() {
         (0, 0.0, f64::INFINITY),
         (1, 178.337239, 181.616522),
     ];
-    near(&found, &known, tolerance::GRID);
+    near(&found, &known, crate::tolerance::GRID);
 
     let wells: [[f64; 6]; 4] = [
         [-200.0, -1.0, 0.0, -10.0, 1.0, 0.0],
@@ -215,7 +208,7 @@ fn himmelblau_and_muller_brown() {
     };
     let found = sampled(muller_brown, [-1.7, 1.2], [-0.6, 2.1], 601, 1.0);
     let known = [(0, -146.699517, f64::INFINITY), (0, -108.166724, -40.664844), (0, -80.767818, -72.248940)];
-    near(&found, &known, tolerance::GRID);
+    near(&found, &known, crate::tolerance::GRID);
 }
 
 fn numbers(value: &Value, out: &mut Vec<f64>) {
@@ -255,7 +248,9 @@ fn bars_are_those_of_gudhi_and_ripser() {
         let document = json(&arguments, "input", &bytes);
         assert_eq!(document["verified"], true);
         let found = bars(&document);
-        for (library, tolerance) in [("gudhi", tolerance::PEER_F64), ("ripser", tolerance::PEER_F32)] {
+        for (library, tolerance) in
+            [("gudhi", crate::tolerance::PEER_F64), ("ripser", crate::tolerance::PEER_F32)]
+        {
             let Some(rows) = case[library].as_array() else { continue };
             let end = |x: &Value| x.as_f64().unwrap_or(f64::INFINITY);
             let known: Bars = rows.iter().map(|r| (r[0].as_u64().unwrap(), end(&r[1]), end(&r[2]))).collect();

@@ -1,11 +1,7 @@
 //! Wrong input of the commands of one answer: one sentence and an exit code, by hand and by the thousand.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-mod npy;
-
-use binary::refused;
-use npy::{le, npy};
+use crate::binary::refused;
+use crate::npy::{le, npy};
 use tempfile::TempDir;
 use valleys::formats::{self, Array, Npy, Points};
 use valleys_core::rng::{Key, Purpose, Stream};

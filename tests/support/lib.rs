@@ -1,4 +1,4 @@
-//! GpuDataset by the tests.
+//! Shared by the tests of all crates: complexes, networks, engines, tolerances, and the conformance suite of engines.
 
 pub mod complexes;
 pub mod conformance;

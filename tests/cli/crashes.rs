@@ -3,13 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod directory;
-
-use binary::{command, said, valleys};
-use directory::{files, same_files};
+use crate::binary::{command, said, valleys};
+use crate::directory::{files, same_files};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
@@ -366,7 +361,7 @@ fn no_network_access() {
     let log = folder.path().join("log");
     let mut strace = Command::new("strace");
     strace
-        .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=%network", binary::VALLEYS])
+        .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=%network", crate::binary::VALLEYS])
         .args(RING);
     let output = strace.args(["--out", folder.path().join("run").to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));

@@ -1,9 +1,6 @@
 //! `valleys devices` and `valleys bench`, as a user types them.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-
-use binary::{said, valleys};
+use crate::binary::{said, valleys};
 use std::process::Output;
 
 fn document(output: &Output) -> serde_json::Value {

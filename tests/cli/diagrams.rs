@@ -1,13 +1,7 @@
 //! Distances and summaries of diagrams on the command line: pitfalls, matchings, what other libraries say.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-mod recorded;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod tolerance;
-
-use binary::{json, json_in};
-use recorded::{csv, recorded};
+use crate::binary::{json, json_in};
+use crate::recorded::{csv, recorded};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -107,7 +101,7 @@ fn distances_are_those_of_gudhi() {
         let text = |rows: &Value| String::from_utf8(csv(rows)).unwrap();
         let (a, b) = (text(&case["a"]), text(&case["b"]));
         let of = |flags: &[&str]| distance(&a, &b, flags)["distance"].as_f64().unwrap();
-        let close = |x: f64, y: &Value| (x - y.as_f64().unwrap()).abs() <= tolerance::PEER_F64;
+        let close = |x: f64, y: &Value| (x - y.as_f64().unwrap()).abs() <= crate::tolerance::PEER_F64;
         assert!(close(of(&[]), &case["bottleneck"]), "{}", case["name"]);
         for row in case["wasserstein"].as_array().unwrap() {
             let (q, p) =

@@ -1,12 +1,7 @@
 //! The same run by Snakemake and by make, killed on the way: the end has the same bytes.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod directory;
-
-use binary::{VALLEYS, command, valleys};
-use directory::same_files;
+use crate::binary::{VALLEYS, command, valleys};
+use crate::directory::same_files;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,7 +60,7 @@ fn killed(mut start: impl FnMut() -> Command, mut after: impl FnMut()) {
 fn workflow(folder: &Path, format: &str, what: &[&str], chunk: &str, out: &Path) -> PathBuf {
     let out = out.to_str().unwrap();
     let plan = valleys(&[&["plan", "--format", format, "--chunk", chunk, "--out", out], what].concat());
-    assert!(plan.status.success(), "{}", binary::said(&plan));
+    assert!(plan.status.success(), "{}", crate::binary::said(&plan));
     let file = folder.join(format!("workflow-{format}"));
     std::fs::write(&file, plan.stdout).unwrap();
     file
@@ -124,7 +119,7 @@ fn snakemake() -> Option<PathBuf> {
     }
     println!(
         "SKIPPED the workflow of Snakemake: python3-venv and PyPI are needed: {}",
-        binary::said(&output).trim()
+        crate::binary::said(&output).trim()
     );
     None
 }

@@ -10,8 +10,8 @@ use valleys_core::network::{
 };
 use valleys_tests::{official_data, tolerance};
 
-const RECORDED: &str = include_str!("torch/vectors.json");
-const ON_IMAGES: &str = include_str!("torch/images.json");
+const RECORDED: &str = include_str!("../torch/vectors.json");
+const ON_IMAGES: &str = include_str!("../torch/images.json");
 
 /// The formulas of `record.py`.
 fn unit(seed: u32, i: u32) -> f64 {

@@ -1,11 +1,6 @@
 //! Topology of weights on the command line: what scipy says, every form of output, series, wrong input.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod tolerance;
-
-use binary::{json_in, refused, said};
+use crate::binary::{json_in, refused, said};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -15,7 +10,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn text(folder: &Path, arguments: &[&str]) -> String {
-    let output = binary::run(folder, &[&["weights"], arguments].concat(), b"");
+    let output = crate::binary::run(folder, &[&["weights"], arguments].concat(), b"");
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -46,7 +41,10 @@ fn json_has_the_numbers_of_scipy() {
             let given = &layer[key];
             match (given.as_f64(), expected.as_f64()) {
                 (Some(a), Some(b)) => {
-                    assert!((a - b).abs() <= tolerance::PEER_F64 * b.abs(), "{name} {key}: {a}, not {b}");
+                    assert!(
+                        (a - b).abs() <= crate::tolerance::PEER_F64 * b.abs(),
+                        "{name} {key}: {a}, not {b}"
+                    );
                 }
                 _ => assert_eq!(given, expected, "{name} {key}"),
             }

@@ -1,12 +1,7 @@
 //! The command line as a user meets it: wrong input, resuming, threads, kills.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod directory;
-
-use binary::{command, valleys};
-use directory::{files, same_files};
+use crate::binary::{command, valleys};
+use crate::directory::{files, same_files};
 use std::path::Path;
 
 /// Exit code, the words that the one sentence on stderr must hold, the arguments after `run`.

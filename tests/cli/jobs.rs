@@ -1,12 +1,7 @@
 //! A run as jobs: by name, in any order, stopped and gone on with, diverging, planned.
 
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod binary;
-#[allow(dead_code, reason = "each test uses a part of it")]
-mod directory;
-
-use binary::{command, said, valleys};
-use directory::{files, same_files};
+use crate::binary::{command, said, valleys};
+use crate::directory::{files, same_files};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -53,7 +48,7 @@ const STUDY: &[&str] = &[
     "--set",
     "study.seeds=2",
     "--set",
-    "minima.epochs=200",
+    "minima.epochs=800",
     "--set",
     "network=mlp:64-48-32-10",
 ];
@@ -298,8 +293,10 @@ fn a_plan_is_honest() {
         let shell = r#""$@" -j 2 > /dev/null 2>&1 & while kill -0 $! 2> /dev/null; do
             awk '/VmHWM/ { print $2 }' /proc/$!/status 2> /dev/null; sleep 0.02; done | sort -n | tail -1"#;
         let run = [&["run"], what, &["--out", out.to_str().unwrap()]].concat();
-        let output =
-            std::process::Command::new("bash").args(["-c", shell, "-", binary::VALLEYS]).args(run).output();
+        let output = std::process::Command::new("bash")
+            .args(["-c", shell, "-", crate::binary::VALLEYS])
+            .args(run)
+            .output();
         let text = String::from_utf8(output.unwrap().stdout).unwrap();
         let peak = 1024.0 * text.trim().parse::<f64>().unwrap();
         let disk: usize = files(&out).values().map(|bytes| bytes.len().next_multiple_of(4096)).sum();

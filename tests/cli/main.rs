@@ -1,0 +1,22 @@
+//! Tests of the command line: they call the binary as a user does.
+
+mod barcode;
+mod binary;
+mod crashes;
+mod diagrams;
+mod directory;
+mod gpu;
+mod jobs;
+mod run;
+mod weights;
+mod workflows;
+mod wrong_input;
+
+// Shared with the tests of the libraries, which this package cannot depend on.
+#[path = "../support/npy.rs"]
+mod npy;
+#[path = "../support/recorded.rs"]
+mod recorded;
+#[allow(dead_code, reason = "the command line needs a part of it")]
+#[path = "../support/tolerance.rs"]
+mod tolerance;

@@ -1,0 +1,17 @@
+//! Tests of `valleys-core`.
+
+mod cycles;
+mod descent;
+mod descriptor;
+mod distance;
+mod embedded;
+mod filtration;
+mod gradients;
+mod grid;
+mod landscapes;
+mod layers;
+mod maps;
+mod networks;
+mod reduction;
+mod rips;
+mod statistics;

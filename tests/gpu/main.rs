@@ -1,0 +1,6 @@
+//! Tests of `valleys-gpu`. Without an adapter they print SKIPPED, or fail where CI=true.
+
+mod engine;
+mod kernels;
+mod paths;
+mod shaders;

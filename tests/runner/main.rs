@@ -1,0 +1,15 @@
+//! Tests of the library of the runner, and of the engines through it.
+
+mod browser;
+mod checkpoint;
+mod contour;
+mod contract;
+mod data;
+mod digits;
+mod gpu;
+mod hostile;
+mod known_answers;
+mod report;
+mod study;
+mod torch_vectors;
+mod weights;
