@@ -122,6 +122,22 @@ features() {
     cargo check --locked -p valleys-core --features images
 }
 
+# Every example, built and run. Those that write get a directory.
+examples() {
+    local out
+    out=$(mktemp -d)
+    cargo build --locked -p valleys-examples --bins
+    for file in examples/*.rs; do
+        name=$(basename "$file" .rs)
+        echo "--- $name"
+        cargo run --quiet --locked -p valleys-examples --bin "$name" -- "$out/$name"
+    done
+    # Again: the run is resumed from its directory.
+    cargo run --quiet --locked -p valleys-examples --bin own_loss -- "$out/own_loss"
+    test -s "$out/own_loss/report.html" && test -s "$out/own_loss/summary.json"
+    rm -r "$out"
+}
+
 # The core alone, not optimised: does it build where there is neither std nor 64 bits? (Cortex-M4F: see below.)
 machines() {
     for target in riscv32imac-unknown-none-elf wasm32-unknown-unknown; do
@@ -160,6 +176,7 @@ stage lints lints
 stage documentation documentation
 stage features features
 stage tests cargo test --locked --workspace
+stage examples examples
 stage machines machines
 stage vendoring vendoring
 stage firmwares firmwares

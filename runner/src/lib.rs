@@ -61,3 +61,8 @@ pub mod store;
 pub mod study;
 pub mod table;
 pub mod weights;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

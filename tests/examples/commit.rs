@@ -1,4 +1,4 @@
-//! One commit of each sort on the main thread, for the tests of `tests/crashes.rs`, which run it under strace.
+//! One commit of each sort on the main thread, for the tests of `tests/cli/crashes.rs`, which run it under strace.
 //!
 //!     commit DIR          as jobs do it
 //!     commit DIR plain    a plain overwrite: what they do not do

@@ -3,13 +3,16 @@
 use super::memory::available;
 use super::{json, print};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu;
 use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
 use crate::run;
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use std::path::PathBuf;
+use valleys_core::kernels::Window;
+use valleys_core::network::graph::{Graph, Op, OpKind};
 
 /// Flags that choose a configuration.
 #[derive(Args, Clone, Debug, Default)]
@@ -68,6 +71,9 @@ pub struct PlanArgs {
     /// Jobs of a task of the workflow.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     chunk: u32,
+    /// Print the graph of fused operations of the network instead, as a table or as JSON.
+    #[arg(long)]
+    graph: bool,
 }
 
 /// What is printed.
@@ -86,6 +92,16 @@ enum Format {
 pub fn run(args: &PlanArgs) -> Result<()> {
     let (config, name) = args.config.load()?;
     let (problem, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
+    if args.graph {
+        let wrong = |what: &str| CliError::new(ErrorKind::Usage, format!("--graph: {what}"));
+        let graph = problem.graph().ok_or_else(|| wrong("a function has no network"))?;
+        let operations = operations(&graph);
+        return match args.format {
+            Format::Table => print(&graph_table(&graph, &operations)),
+            Format::Json => print(&json(&operations)),
+            Format::Snakemake | Format::Make => Err(wrong("--format is table or json")),
+        };
+    }
     let levels = run::levels(&config);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.unwrap_or(cores).max(1);
@@ -125,6 +141,88 @@ fn table(estimate: &Estimate) -> String {
         gigabytes(estimate.disk_bytes),
         estimate.basis,
         estimate.directory
+    )
+}
+
+/// A fused operation as it is printed. Value 0 is the samples, value i + 1 the output of operation i.
+#[derive(Serialize)]
+struct Operation {
+    /// Its number, from 0.
+    operation: usize,
+    /// Its kind, what is fused with it, and the size of a window.
+    kind: String,
+    /// The value that it reads.
+    input: usize,
+    /// The value that it adds.
+    residual: Option<usize>,
+    /// Channels, height and width of a sample of its output.
+    output: [usize; 3],
+    /// The last operation that reads its output; none for the last operation.
+    needed_until: Option<usize>,
+    /// Number of parameters.
+    parameters: usize,
+    /// Floating-point operations of a forward pass of a sample.
+    flops: usize,
+    /// Bytes of a sample and of the parameters that a forward pass reads and writes.
+    bytes: usize,
+}
+
+fn operations(graph: &Graph<Vec<Op>>) -> Vec<Operation> {
+    let operation = |(number, op): (usize, &Op)| {
+        let mut kind = op.kind.name().to_owned();
+        if let OpKind::Convolution(window) | OpKind::MaxPool(window) = op.kind {
+            let Window { kernel, stride, padding, .. } = window;
+            kind += &format!(" {kernel}x{kernel}");
+            kind += &if stride > 1 { format!(" stride {stride}") } else { String::new() };
+            kind += &if padding > 0 { format!(" padding {padding}") } else { String::new() };
+        }
+        kind += if op.residual.is_some() { " + add" } else { "" };
+        kind += if op.relu { " + relu" } else { "" };
+        let shape = op.output_shape;
+        Operation {
+            operation: number,
+            kind,
+            input: op.input,
+            residual: op.residual,
+            output: [shape.channels, shape.height, shape.width],
+            needed_until: graph.readers(number + 1).next_back(),
+            parameters: op.parameters().len(),
+            flops: op.flops(),
+            bytes: 4 * op.floats(1),
+        }
+    };
+    graph.ops().iter().enumerate().map(operation).collect()
+}
+
+fn graph_table(graph: &Graph<Vec<Op>>, operations: &[Operation]) -> String {
+    let mut text = format!(
+        "{:>4} {:<40} {:>5} {:>8} {:>14} {:>6} {:>10} {:>12} {:>12}\n",
+        "op", "kind", "reads", "residual", "output", "until", "parameters", "flops", "bytes"
+    );
+    let optional = |number: Option<usize>| number.map_or("-".to_owned(), |number| number.to_string());
+    for op in operations {
+        text += &format!(
+            "{:>4} {:<40} {:>5} {:>8} {:>14} {:>6} {:>10} {:>12} {:>12}\n",
+            op.operation,
+            op.kind,
+            op.input,
+            optional(op.residual),
+            op.output.map(|len| len.to_string()).join("x"),
+            optional(op.needed_until),
+            op.parameters,
+            op.flops,
+            op.bytes
+        );
+    }
+    text + &format!(
+        "{} operations, {} parameters, {} FLOPs of a forward pass of a sample\n\
+         activations of a sample: {} bytes for training, {} bytes at a time for a forward pass\n\
+         Value 0 is the samples, value i + 1 the output of operation i; \"until\" is the last operation that reads it.\n",
+        operations.len(),
+        graph.parameter_len(),
+        graph.flops(),
+        4 * graph.activation_len(),
+        4 * graph.live_len()
     )
 }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use valleys_core::engine::{Function, Split, StepParams};
 use valleys_core::error::Error;
 use valleys_core::fit::PeakSampling;
+use valleys_core::network::graph::{Graph, Op};
 use valleys_gpu::DeviceProvider;
 
 pub use function::FunctionProblem;
@@ -103,6 +104,11 @@ pub trait Problem: Send + Sync + Debug {
     /// does not [support](Self::supports_gpu) GPUs.
     fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         let _ = (provider, models);
+        None
+    }
+
+    /// The graph of fused operations. `None` if the problem is not a network.
+    fn graph(&self) -> Option<Graph<Vec<Op>>> {
         None
     }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
+use valleys_core::network::graph::{Graph, Op};
 use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
@@ -239,6 +240,10 @@ impl Problem for NetworkProblem {
 
     fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         Some(Box::new(Self { backend: self.gpu(provider, models), ..self.clone() }))
+    }
+
+    fn graph(&self) -> Option<Graph<Vec<Op>>> {
+        Graph::of(&self.model.network()).ok()
     }
 
     fn diverging_layer(&self, params: &StepParams, batch: u32, theta: &[f32]) -> Option<String> {
