@@ -1,4 +1,4 @@
-//! GpuDataset by the tests.
+//! Shared by the tests.
 
 pub mod complexes;
 pub mod conformance;
