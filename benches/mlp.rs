@@ -31,7 +31,7 @@ fn main() -> Result<(), CliError> {
         Job::new("tiny", TINY, 32, [1, 0], |_| Mix::from_iter([(0, 1.0)]))?,
         // Half of the way on either side of the bend, slot 2.
         Job::new("tiny_curve", TINY, 32, [3, 2], curve)?,
-        // A vertex, an edge's centre and the triangle's: four of seven centres move.
+        // The control points of a vertex, an edge and the triangle: four of seven move.
         Job::new("tiny_triangle", TINY, 32, [7, 3], |t| {
             let which = (3.0 * t) as u32;
             Mix::from_iter([(which, 0.4 * t), (3 + which, 0.6 * t), (6, 1.0 - t)])

@@ -1,4 +1,4 @@
-//! Topology of loss surfaces, in caller's memory: no `std`, no allocator (but for the feature `alloc`).
+//! Topology of loss surfaces, in the caller's memory: no `std`, and no allocator without the feature `alloc`.
 //! The feature `images` adds the layers of convolutional networks.
 //!
 //! The tour, in the order of a run:
@@ -7,7 +7,7 @@
 //! - [`network`]: networks as data, their memory layout, forward and backward with the reference [`kernels`];
 //! - [`engine`]: the contract between topology and training; analytic functions; a network on data;
 //! - [`fit`]: fitting minima, curves, triangles and higher simplices (Algorithm 1);
-//! - [`peak`]: losses on lattices and their maxima (Algorithm 2);
+//! - [`evaluation`]: losses on lattices and their maxima (Algorithm 2);
 //! - [`topology`]: filtrations, their reduction over Z/2, bars;
 //! - [`rng`], [`math`], [`error`]: counter-based random numbers, the door to libm, what can be wrong.
 #![no_std]

@@ -1,4 +1,4 @@
-//! A fit's way over a landscape: points, rates and batches that it draws, where it ends, pauses.
+//! A fit over an engine: points, rates and batches that it draws, where it ends, pauses.
 
 use std::ops::Range;
 use valleys_core::engine::{
@@ -12,7 +12,7 @@ use valleys_core::fit::{
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, EdgewiseSubdivision, control_points_len};
 
-/// A landscape that keeps what it is asked, with loss Σθ at points and `heights` of steps.
+/// An engine that records its calls, with loss Σθ at points and `heights` of steps.
 struct Plain {
     centres: Vec<f64>,
     momenta: Vec<f64>,
@@ -182,7 +182,7 @@ fn peaks_do_not_depend_on_the_size_of_a_call() {
     assert!(asked(1) == all && asked(3) == all);
 }
 
-/// A landscape in which every step makes things worse: a fit with peak sampling gives back what it started from.
+/// An engine in which every step increases the loss: a fit with peak sampling gives back what it started from.
 #[test]
 fn a_fit_never_ends_above_its_start() {
     struct Worse(Plain);
@@ -279,7 +279,8 @@ fn surveys_name_what_is_not_finite() {
     assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: 1 });
 }
 
-/// A fit that pauses after every call, and goes on in a landscape that holds nothing but the saved state, is the same fit.
+/// A fit that pauses after every call, and resumes in an engine that holds nothing but the saved state, is the same
+/// fit.
 #[test]
 fn pauses_do_not_change_a_bit() {
     let mut memory = Vec::new();

@@ -184,7 +184,7 @@ fn check_matching(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Diagrams of index 0 of clouds have a road of their own.
+    /// Diagrams of index 0 of clouds have an algorithm of their own.
     #[test]
     fn equal_births_are_matched_at_least_cost(
         a in prop::collection::vec(0..9i32, 0..7), b in prop::collection::vec(0..9i32, 0..7), birth in -1..2i32,

@@ -127,8 +127,8 @@ fn whole_networks() {
     }
 }
 
-/// One step with rate 1 from rest moves centre S by −weight·∇L(ψ(t)): compared with differences of L(ψ(t)) in every
-/// number of every control point.
+/// One step with rate 1 from rest moves control point S by −weight·∇L(ψ(t)): compared with differences of L(ψ(t)) in
+/// every number of every control point.
 #[test]
 fn every_control_point() {
     let mut stream = Stream::new(Key::new(5, 0), Purpose::Init, 0, 0);
@@ -179,7 +179,7 @@ fn every_control_point() {
             for i in 0..dim {
                 let numeric = difference(&wide, i, |centre| at(slot, centre));
                 let analytic = wide[i] - f64::from(moved[i]);
-                // f32: the sums of a pass, and the subtraction from a centre of size up to 4.
+                // f32: the sums of a pass, and the subtraction from a control point of size up to 4.
                 let allowed = tolerance::sum_f32(64) * (1.0 + numeric.abs() + wide[i].abs());
                 assert!(
                     (analytic - numeric).abs() < allowed,

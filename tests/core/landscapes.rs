@@ -7,7 +7,7 @@ use valleys_core::evaluation::segment;
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Lattice};
 
-/// The part of a gradient along a cell is removed, what is across it stays.
+/// The part of a gradient along a cell is removed, the rest stays.
 #[test]
 fn gradients_across_a_simplex() {
     let dim = 5;

@@ -1,4 +1,4 @@
-//! Reductions: known homology by all roads, random complexes against ranks.
+//! Reductions: known homology by all algorithms, random complexes against ranks.
 
 use proptest::prelude::*;
 use valleys_core::topology::{
@@ -21,7 +21,7 @@ fn pairs(pairing: &Pairing<'_>) -> Pairs {
     all
 }
 
-/// The pairing by every road: dense and sparse, boundary and coboundary. They must agree.
+/// The pairing by every algorithm: dense and sparse, boundary and coboundary. They must agree.
 fn all_roads(f: &Filtration<'_>, max_dim: usize) -> Pairs {
     let mut results = Vec::new();
     for matrix in MATRICES {
@@ -166,7 +166,7 @@ proptest! {
         let found = all_roads(&f, usize::MAX);
         prop_assert_eq!(&found, &rank::pairs(&cells));
 
-        // Index 0 by the third road.
+        // Dimension 0 by the third algorithm.
         let (mut parent, mut partner) = (vec![0; f.len()], vec![0; f.len()]);
         let third = pairs(&union_find(&f, &mut parent, &mut partner).unwrap());
         prop_assert!(third.pairs.iter().eq(found.pairs.iter().filter(|(birth, _)| f.dimension(*birth) == 0)));

@@ -1,4 +1,4 @@
-//! Batch norm in a landscape: the batch's statistics while fitting, statistics recomputed wherever a loss is told.
+//! Batch norm in an engine: the batch's statistics in a fit, recomputed statistics wherever a loss is measured.
 
 use valleys_core::engine::{
     Direct, Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Value, epoch_order,
@@ -145,7 +145,7 @@ fn losses_are_told_with_statistics_recomputed() {
     });
 }
 
-/// One step with rate 1 from rest moves a centre by −weight·∇L at θ(t), L with the batch's own statistics.
+/// One step with rate 1 from rest moves a control point by −weight·∇L at θ(t), L with the batch's own statistics.
 fn step_is_the_gradient_s(augment: Option<CropFlip<Vec<f32>>>) {
     let mix = points()[2].clone();
     let course = StepParams {

@@ -90,7 +90,7 @@ fn augmented_and_projected_steps_are_the_reference_s() {
     let case = cases().swap_remove(3);
     let augment = CropFlip { shape: case.input, padding: 4, border: vec![0.5, -0.25] };
     let Some(mut gpu) = gpu(&case, 4, Some(augment.clone())) else { return };
-    // Two trainable centres, one of which is not in every mix; steps across the simplex.
+    // Two trainable control points, one of which is not in every mix; steps across the simplex.
     fn steps<L: Engine<Error: std::fmt::Debug> + ?Sized>(engine: &mut L) -> [Vec<f32>; 3] {
         let mut losses = vec![0.0; 3];
         let step = |terms: &[(u32, f32)], batch| Step { mix: mix(terms), rate: 0.01, batch };
@@ -144,7 +144,7 @@ fn drawn_samples_are_the_reference_s() {
     }
 }
 
-/// What a landscape's calls gave: centres and losses of two epochs, then the loss of a mix.
+/// Results of an engine: control points and losses of two epochs, then the loss of a mix.
 fn everything(gpu: &mut GpuEngine) -> (Vec<f32>, Vec<f32>, Value) {
     let (theta, losses) = train(gpu, 0.01);
     let mut value = [Value::default()];

@@ -41,7 +41,7 @@ proptest! {
         prop_assert!((signed_area(&field.superlevel_set(level)) / WHOLE - share(c, level)).abs() < tolerance);
     }
 
-    /// Against the sum of the analytic areas of the cells: another road to the same set.
+    /// Against the sum of the analytic areas of the cells: another algorithm for the same set.
     #[test]
     fn areas_of_rough_functions(n in 1..9usize, values in prop::collection::vec(-4..5i32, 45), level in -5.0..5.0f64, hole in 0..90usize) {
         let count = (n + 1) * (n + 2) / 2;

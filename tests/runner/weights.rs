@@ -111,7 +111,7 @@ fn baselines_keep_what_they_promise() {
     assert_ne!(found, weights(&WeightsOptions { seed: 6, ..wanted }));
 }
 
-/// Kruskal's algorithm over all distances, in f64: another road to the lifetimes.
+/// Kruskal's algorithm over all distances, in f64: another algorithm for the lifetimes.
 fn brute_force(points: &[f64], dim: usize) -> Vec<f64> {
     let n = points.len() / dim;
     let distance = |a: usize, b: usize| {

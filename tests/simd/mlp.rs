@@ -14,8 +14,8 @@ use valleys_tests::engines::{
 };
 use valleys_tests::tolerance;
 
-/// Widths, batch, training samples: odd sizes around the vector widths, more than one panel, a last batch of one; the last so
-/// large that threads share a step.
+/// Widths, batch, training samples: odd sizes around the vector widths, more than one sample tile, a last batch of one;
+/// the last so large that threads share a step.
 const CASES: &[(&[usize], usize, usize)] = &[
     (&[64, 32, 32, 10], 32, 93),
     (&[1, 1], 1, 3),
@@ -304,7 +304,7 @@ fn centres_of_weight_nought_go_on_with_their_momentum() {
         assert!(((coasted - pushed) - 0.9 * (pushed - before)).abs() <= tolerance);
     }
     assert_ne!(before, pushed);
-    // Setting a centre stops it.
+    // `put` sets the momentum to 0.
     cpu.put(1, &pushed).unwrap();
     before = centre(&mut cpu, 0);
     cpu.advance(&course(1, 0), &[step(2, 1)], &mut loss).unwrap();

@@ -55,7 +55,7 @@ pub fn train<L: Engine<Error: Debug> + ?Sized>(engine: &mut L, rate: f32) -> (Ve
     (centre(engine, 2), all)
 }
 
-/// What was trained goes on, in a landscape that knows nothing but the saved state, with the same bits.
+/// Training resumes in an engine that has nothing but the saved state, with the same bits.
 pub fn assert_resumes<L: Engine<Error: Debug> + ?Sized>(trained: &mut L, other: &mut L) {
     train(trained, 0.01);
     let mut state = vec![0.0; trained.state_len()];
@@ -80,7 +80,7 @@ pub fn reference<R>(
     f(&mut engine)
 }
 
-/// Loss and gradient of a batch of epoch 0 at θ, by a landscape of two slots: slot 1 is 0, so that a step of rate 2 at
+/// Loss and gradient of a batch of epoch 0 at θ, by an engine of two slots: slot 1 is 0, so that a step of rate 2 at
 /// half of slot 0 leaves −∇L in it, with no rounding.
 pub fn gradient_at<L: Engine<Error: Debug> + ?Sized>(
     engine: &mut L,

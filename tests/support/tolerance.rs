@@ -35,9 +35,9 @@ pub fn torch_f32(depth: usize) -> f64 {
     1e-5 * depth as f64
 }
 
-/// Gradients of a network with millions of rectified units, relative to their norm, in f32 with convolutions by minimal
-/// filtering (some 1e-6 of the largest output): a dozen units lie so near to 0 that they are on in one precision and off
-/// in the other, and each of n moves a gradient by some 1/√n of its size. The kernels themselves are held to 3e-5.
+/// Gradients of a network with millions of rectified units, relative to their norm, in f32 with Winograd convolutions
+/// (some 1e-6 of the largest output): a dozen units lie so near to 0 that they are on in one precision and off in the
+/// other, and each of n moves a gradient by some 1/√n of its size. The kernels themselves are held to 3e-5.
 pub const KINKS: f64 = 5e-3;
 
 /// A loss where activations are rounded to f16 between layers: one rounding, for those of many numbers cancel.

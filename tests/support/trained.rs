@@ -100,7 +100,8 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
     ]
 }
 
-/// Batch and training samples: a batch of one, half panels, full ones, a lane more; a last batch of another size.
+/// Batch and training samples: a batch of one, sample tiles that are half full, full, one sample more than a tile; a
+/// last batch of another size.
 pub const SIZES: &[[usize; 2]] = &[[1, 2], [15, 31], [31, 62], [33, 67], [64, 65]];
 
 /// A network, its data, and points of its parameter space.

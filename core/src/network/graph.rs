@@ -1,15 +1,15 @@
 //! The graph of fused operations of a network: computed once, read by every engine.
 //!
-//! An engine gains by doing in one pass over memory what consecutive layers ask for. Which layers go together is the
-//! same everywhere, so it is decided here:
+//! An engine gains by computing consecutive layers in one pass over memory. Which layers are fused is the same
+//! everywhere, so it is decided here:
 //!
 //! - a convolution or a linear layer, with the ReLU behind it;
 //! - a batch norm, with the addition of a residual behind it, and the ReLU behind that;
 //! - an addition, with the ReLU behind it;
 //! - what is left: pooling, a ReLU of its own.
 //!
-//! Two layers are fused only where nobody else reads the output of the first. The reference kernels go through the
-//! layers one by one, without the graph: they are the oracle of those who use it.
+//! Two layers are fused only where no other layer reads the output of the first. The reference kernels go through the
+//! layers one by one, without the graph: they are the oracle of the engines that use it.
 
 use super::{Layer, Network, Row, Shape};
 use crate::error::{Error, enough};
@@ -231,7 +231,7 @@ impl<M: Deref<Target = [Op]>> Graph<M> {
         self.ops().iter().enumerate().filter(move |(_, op)| reads(op)).map(|(number, _)| number)
     }
 
-    /// Floats of all values of one sample: what a training step keeps for its way back.
+    /// Floats of all values of one sample: what a training step keeps for its backward pass.
     pub fn activation_len(&self) -> usize {
         self.ops().iter().map(|op| op.output_shape.len()).sum::<usize>() + self.input.len()
     }

@@ -91,7 +91,7 @@ pub enum Layer {
 /// A parameter tensor of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// Its name within the module, as PyTorch has it: `weight`, `bias`.
+    /// Its name within the module, as in PyTorch: `weight`, `bias`.
     pub name: &'static str,
     /// Its shape.
     pub shape: heapless::Vec<usize, 4>,

@@ -1,4 +1,4 @@
-//! Intervals of a diagram, and bars: intervals that know their dim and their simplices.
+//! Intervals of a diagram, and bars: intervals with their dimension and their simplices.
 
 use core::cmp::Ordering;
 
@@ -40,18 +40,20 @@ impl Interval {
     }
 }
 
-/// A class of a filtration: its homology dim, its interval, the cells that open and close it.
+/// A class of a filtration: its homology dimension, its interval, and the simplices at which it is born and dies.
+///
+/// For a [`Grid`](super::Grid), grid points stand for the simplices.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Bar {
-    /// Index (degree) of the homology group.
+    /// Dimension (degree) of the homology group.
     pub dim: usize,
     /// Value at which the class appears.
     pub birth: f64,
     /// Value at which it vanishes; `f64::INFINITY` if never.
     pub death: f64,
-    /// The cell that opens it: for a complex a position in its [`Filtration`](super::Filtration).
+    /// The simplex that opens it: for a complex a position in its [`Filtration`](super::Filtration).
     pub birth_simplex: usize,
-    /// The cell that closes it, none for an essential class.
+    /// The simplex that closes it, none for an essential class.
     pub death_simplex: Option<usize>,
 }
 
@@ -71,7 +73,7 @@ impl Bar {
         self.interval().is_essential()
     }
 
-    /// The order of a barcode: dim, birth, death; equal bars by their birth cells.
+    /// The order of a barcode: dimension, birth, death; equal bars by their birth simplices.
     pub fn order(&self, other: &Self) -> Ordering {
         (self.dim.cmp(&other.dim))
             .then_with(|| self.birth.total_cmp(&other.birth))

@@ -169,7 +169,7 @@ pub enum Error {
         needed: usize,
         /// Bytes allowed.
         given: usize,
-        /// The dim that was being computed.
+        /// The dimension that was being computed.
         dim: usize,
     },
     /// A slice of the caller's that is too short.

@@ -5,13 +5,15 @@
 //! order. A reduction finds the [`Pairing`] of its simplices: each one opens a class, closes one, or
 //! opens one that never closes. Pairs of different value are [`Bar`]s.
 //!
-//! Two roads lead to every pairing, the [`ReductionMatrix::Boundary`] and the [`ReductionMatrix::Coboundary`]; for dim 0
-//! there is a third, [`union_find`]. [`cycles`] shows what a bar is a bar of. Coefficients are Z/2 throughout.
+//! Two algorithms compute every pairing: the reduction of the [`ReductionMatrix::Boundary`] and that of the
+//! [`ReductionMatrix::Coboundary`]. For dimension 0 there is a third, [`union_find`]. [`cycles`] gives a cycle for each
+//! bar. Coefficients are Z/2 throughout.
 //!
-//! Other roads to bars: [`spanning_tree`] for dim 0 of clouds and distance matrices, [`Grid`] for sublevel sets
-//! of functions on arrays, `Rips` (feature `alloc`) for higher indices of clouds. What is done with bars:
+//! Bars without a filtration: [`spanning_tree`] for dimension 0 of clouds and distance matrices, [`Grid`] for sublevel
+//! sets of functions on arrays, `Rips` (feature `alloc`) for higher dimensions of clouds. What is done with bars:
 //! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`LifetimeStatistics`], [`betti_curve`],
-//! [`persistence_landscape`], [`PersistenceImage`]. The weights of a layer: [`LifetimeStatistics::of_space`], [`NeuralPersistence`].
+//! [`persistence_landscape`], [`PersistenceImage`]. The weights of a layer: [`LifetimeStatistics::of_space`],
+//! [`NeuralPersistence`].
 //!
 //! ```
 //! use valleys_core::topology::{Filtration, ReductionMatrix, Pairing, filtration_len, reduce, reduce_len};

@@ -1,4 +1,4 @@
-//! Which simplex closes the class of which.
+//! Which simplex closes the class that another one opens.
 
 use super::error::enough;
 use super::{Bar, Error, Filtration, NONE};
@@ -16,24 +16,24 @@ impl<'a> Pairing<'a> {
         Self { filtration, partner, max_dim }
     }
 
-    /// The cells that are paired.
+    /// The simplices that are paired.
     pub fn filtration(&self) -> &'a Filtration<'a> {
         self.filtration
     }
 
-    /// The largest dim asked for.
+    /// The largest dimension asked for.
     pub(super) fn max_dim(&self) -> usize {
         self.max_dim
     }
 
-    /// The cell paired with this one; `None` where it is essential, or closes a class of an dim that was
+    /// The simplex paired with this one; `None` where it is essential, or closes a class of a dimension that was
     /// not asked for.
     pub fn partner(&self, cell: usize) -> Option<usize> {
         let other = self.partner[cell];
         (other != NONE).then_some(other as usize)
     }
 
-    /// All classes, those of length zero included, in the order of their birth cells.
+    /// All classes, those of length zero included, in the order of their birth simplices.
     pub fn classes(&self) -> impl Iterator<Item = Bar> + Clone + 'a {
         let Self { filtration, partner, max_dim } = *self;
         partner.iter().enumerate().filter_map(move |(cell, &other)| {
@@ -49,7 +49,7 @@ impl<'a> Pairing<'a> {
     }
 
     /// The bars, that is the classes of positive length, essential ones among them, in the order of their
-    /// birth cells. [`Pairing::write_bars`] sorts them as a barcode.
+    /// birth simplices. [`Pairing::write_bars`] sorts them as a barcode.
     pub fn bars(&self) -> impl Iterator<Item = Bar> + Clone + 'a {
         self.classes().filter(|bar| bar.birth < bar.death)
     }
@@ -59,7 +59,7 @@ impl<'a> Pairing<'a> {
         self.classes().filter(|bar| bar.birth == bar.death)
     }
 
-    /// Writes the bars to the front of `out`, ordered by dim, birth, death, and returns that part.
+    /// Writes the bars to the front of `out`, ordered by dimension, birth, death, and returns that part.
     ///
     /// # Errors
     /// [`Error::Short`] with the number of bars.
@@ -72,7 +72,7 @@ impl<'a> Pairing<'a> {
         Ok(out)
     }
 
-    /// The bars ordered by dim, birth, death.
+    /// The bars ordered by dimension, birth, death.
     #[cfg(feature = "alloc")]
     pub fn sorted(&self) -> alloc::vec::Vec<Bar> {
         let mut bars: alloc::vec::Vec<Bar> = self.bars().collect();

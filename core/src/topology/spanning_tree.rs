@@ -1,6 +1,6 @@
-//! Persistence of index 0 of finite metric spaces: point clouds and distance matrices.
+//! Persistence of dimension 0 of finite metric spaces: point clouds and distance matrices.
 //!
-//! The Vietoris–Rips filtration gives a simplex its diameter, and vertices 0. Its classes of index 0 die at the
+//! The Vietoris–Rips filtration gives a simplex its diameter, and vertices 0. Its classes of dimension 0 die at the
 //! lengths of a minimum spanning tree, so that tree is all there is to compute.
 
 use super::error::enough;
@@ -18,7 +18,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// The bar of index 0 that ends with this edge, from 0 to its length.
+    /// The bar of dimension 0 that ends with this edge, from 0 to its length.
     pub fn interval(&self) -> Interval {
         Interval::new(0.0, self.length)
     }
@@ -27,7 +27,7 @@ impl Edge {
 /// A minimum spanning tree of a metric space of n points, ascending by length: n − 1 edges written to `tree`,
 /// which is all the memory it takes, 16 bytes a point. No matrix of distances is made.
 ///
-/// The n − 1 finite bars of index 0 are the edges' [`Edge::interval`]s, those of length 0 are duplicates; one
+/// The n − 1 finite bars of dimension 0 are the edges' [`Edge::interval`]s, those of length 0 are duplicates; one
 /// more class is essential. A threshold t, inclusive, leaves the edges of length t at most, and makes every
 /// other one an essential class.
 ///

@@ -1,4 +1,4 @@
-//! Index 0 without a matrix.
+//! Dimension 0 without a matrix.
 
 use super::error::enough;
 use super::{Error, Filtration, NONE, Pairing};
@@ -29,10 +29,10 @@ pub fn find(parent: &mut [u32], mut x: u32) -> u32 {
     x
 }
 
-/// Pairs vertices with the edges that merge their components: persistence of index 0 by union-find.
+/// Pairs vertices with the edges that merge their components: persistence of dimension 0 by union-find.
 ///
 /// An edge that joins two components closes the younger one (elder rule, in the total order of the
-/// filtration). `parent` and `partner` hold one word a cell.
+/// filtration). `parent` and `partner` hold one word a simplex.
 ///
 /// # Errors
 /// [`Error::Short`] for a short slice.

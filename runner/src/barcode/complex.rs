@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::formats::topology_error;
 use valleys_core::topology::{self, Filtration, Pairing, ReductionMatrix, cycles, cycles_len, reduce_sparse};
 
-/// The barcode of a filtered complex, all dims.
+/// The barcode of a filtered complex, in all dimensions.
 ///
 /// # Errors
 /// Cycles that would not fit into memory.
@@ -20,7 +20,7 @@ pub fn complex(name: &str, filtration: &Filtration<'_>, options: &BarcodeOptions
     reduce_complex(name, filtration, usize::MAX, options, simplex)
 }
 
-/// The barcode of a complex by reduction; `place` says where a cell is.
+/// The barcode of a complex by reduction; `place` says where a simplex is.
 pub(super) fn reduce_complex(
     name: &str,
     filtration: &Filtration<'_>,

@@ -1,9 +1,9 @@
 //! Barcodes of files: which algorithm answers, what is counted, what a second algorithm says.
 //!
-//! | input | fast road | second road (`verify`) |
+//! | input | fast algorithm | second algorithm (`verify`) |
 //! |---|---|---|
 //! | complex | coboundary matrix, index 0 by union-find | boundary matrix |
-//! | points, index 0 | minimum spanning tree by blocked products (`cpu::cloud`) | the core's, by distances alone |
+//! | points, index 0 | minimum spanning tree by blocked products (`valleys_simd::spanning_tree`) | the core's, by distances alone |
 //! | distances, index 0 | minimum spanning tree of the core | explicit complex, boundary matrix |
 //! | either, index 1 to 5 | implicit cohomology | explicit complex, boundary matrix |
 //! | grid | union-find from below and from above, in space reduction between | explicit complex, boundary matrix |
@@ -101,7 +101,7 @@ pub struct Barcode {
     pub elements: usize,
     /// Bars of positive length by index, then birth, then death.
     pub bars: Vec<Bar>,
-    /// Pairs of simplices of equal value, of the dims asked for.
+    /// Pairs of simplices of equal value, of the dimensions asked for.
     pub zero_length: u64,
     /// These pairs, on request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +130,7 @@ impl Barcode {
     }
 }
 
-/// Pairs of equal value among the dims 0 to `counts.len()` − 1, from the number of simplices of each of these
+/// Pairs of equal value among the dimensions 0 to `counts.len()` − 1, from the number of simplices of each of these
 /// dimensions: a simplex that does not close a class opens one.
 fn zero_length(counts: &[u64], bars: &[Bar]) -> u64 {
     let (mut closing, mut zero) = (0, 0);

@@ -48,7 +48,7 @@ pub struct Source {
     pub std: Vec<f64>,
 }
 
-/// A data set as its files have it.
+/// A data set as in its files, before the normalisation.
 #[derive(Debug)]
 struct Raw {
     data: Dataset,
@@ -57,7 +57,7 @@ struct Raw {
     source: Source,
 }
 
-/// A data set with what a network must know of it.
+/// A data set with the shape and the classes that a network needs.
 #[derive(Debug)]
 pub struct Loaded {
     /// The samples, normalised.
@@ -70,7 +70,7 @@ pub struct Loaded {
     pub source: Source,
 }
 
-/// What of a data set is options.
+/// How a data set is loaded: its directory, its subsets, its normalisation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoadOptions<'a> {
     /// The directory of its files, or the one above; not used for embedded data.
@@ -85,7 +85,7 @@ pub struct LoadOptions<'a> {
     pub std: Option<&'a [f64]>,
 }
 
-/// A name, and what loads the files.
+/// A name, and the function that loads the data set.
 type Set = (&'static str, fn(&LoadOptions) -> Result<Raw>);
 
 /// The data sets by name.
@@ -188,7 +188,7 @@ impl Dataset {
         hasher.finalize()
     }
 
-    /// The parts that are options.
+    /// The subsets that the options select.
     fn picked(self, options: &LoadOptions, classes: usize) -> Self {
         let of = |samples: Samples, subset: Subset| match subset {
             Subset::All => samples,

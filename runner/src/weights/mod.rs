@@ -1,8 +1,8 @@
 //! Topology of weights: the neurons of a layer are points, one for each row of its weight matrix.
 //!
-//! The tour: [`safetensors_file`] (safetensors, tensor after tensor), [`layer_filter`] (which tensors are layers),
-//! [`statistics`] (what is computed of one matrix), `moments`, `spectral_norm` (its largest singular value). [`read`] does all of it for
-//! a file, with the memory of its largest layer.
+//! The tour: [`safetensors_file`] (reads a file tensor by tensor), [`layer_filter`] (which tensors are layers),
+//! [`statistics`] (what is computed of one matrix), `moments`, `spectral_norm` (its largest singular value). [`read`]
+//! does all of it for a file, with the memory of its largest layer.
 
 pub mod layer_filter;
 mod moments;
@@ -19,7 +19,7 @@ use std::path::Path;
 use valleys_core::topology::Error;
 use valleys_simd::spanning_tree::Scalar;
 
-/// What is wanted of a file.
+/// What is computed from a file.
 #[derive(Clone, Debug, Default)]
 pub struct WeightsOptions {
     /// Which tensors.
@@ -28,9 +28,9 @@ pub struct WeightsOptions {
     pub bias: bool,
     /// Distance of two neurons.
     pub metric: Metric,
-    /// What else is measured beside the weights.
+    /// Matrices whose statistics are computed beside those of the weights.
     pub baselines: Vec<Baseline>,
-    /// Of the baselines' random numbers.
+    /// Seed of the baselines' random numbers.
     pub seed: u64,
 }
 
@@ -50,10 +50,10 @@ pub struct Layer {
     /// The tensor that was taken as one more coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bias: Option<String>,
-    /// Of its weights.
+    /// Statistics of its weights.
     #[serde(flatten)]
     pub statistics: Statistics,
-    /// Of matrices to set them against.
+    /// Statistics of the baselines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<BaselineStatistics>,
 }

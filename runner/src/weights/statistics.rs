@@ -99,7 +99,7 @@ pub struct StatisticsOptions {
     pub spectrum: bool,
 }
 
-/// LifetimeStatistics of index 0 of a cloud of neurons with `dim` coordinates each.
+/// Statistics of the bars of index 0 of a cloud of neurons with `dim` coordinates each.
 ///
 /// # Errors
 /// A neuron without direction; distances that overflow.

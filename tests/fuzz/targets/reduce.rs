@@ -1,4 +1,4 @@
-//! Reductions: all roads to the pairing of a complex agree, and its cycles are cycles.
+//! Reductions: all algorithms for the pairing of a complex agree, and its cycles are cycles.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

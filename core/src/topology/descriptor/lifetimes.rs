@@ -1,4 +1,4 @@
-//! LifetimeStatistics and their entropy.
+//! Statistics of lifetimes, and their entropy.
 
 use super::super::error::enough;
 use super::super::sum::compensated_sum;
@@ -67,8 +67,9 @@ impl LifetimeStatistics {
         Ok(Self::of_lengths(&mut scratch[..bars], zero_length, essential))
     }
 
-    /// The statistics of index 0 of a finite metric space: the finite intervals are [0, l_i], l_i the edges of a minimum
-    /// spanning tree, and one class is essential. `tree` and `scratch` hold an element a point but one.
+    /// The statistics of dimension 0 of a finite metric space. The finite intervals are [0, l_i], l_i the edges of a
+    /// minimum spanning tree, and one class is essential. `tree` and `scratch` hold one element less than there are
+    /// points.
     ///
     /// With the rows of a layer's weight matrix (out, in) as points this is the layer's topology (Vavilov and Tomilov,
     /// *Structure of neural-network weights on small data sets*), cheap enough for a monitor inside a training loop:

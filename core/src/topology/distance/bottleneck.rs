@@ -30,7 +30,7 @@ pub const fn bottleneck_len(a: usize, b: usize) -> usize {
 ///
 /// # Cost
 /// A matching that covers the far points of both diagrams exists where one exists for each (Mendelsohn, Dulmage
-/// 1958), so each is covered on its own: at most 64 radii, for each some sweeps of augmenting paths of
+/// 1958), so each is covered on its own: at most 64 radii, for each some phases of augmenting paths of
 /// O(n log n), by a k-d tree with deletion (Efrat, Itai, Katz 2001). 16 bytes a point.
 pub fn bottleneck(
     a: &[Interval],

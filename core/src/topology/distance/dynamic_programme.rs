@@ -1,4 +1,4 @@
-//! Assignment of points that were all born have_equal_births: one-dimensional.
+//! Assignment of points with equal births: a problem in one dimension.
 
 use alloc::{vec, vec::Vec};
 

@@ -86,7 +86,7 @@ impl<'a> Matching<'a> {
             }
         }
         loop {
-            // In one sweep no place is looked at twice, so it takes O(n log n) steps or little more.
+            // In one phase no place is looked at twice, so it takes O(n log n) steps or little more.
             self.near.restore();
             let (mut found, mut missed) = (false, false);
             for point in 0..self.points.len() {
@@ -134,7 +134,7 @@ impl<'a> Matching<'a> {
         false
     }
 
-    /// After the first search of a sweep has failed: the points it came by compete for fewer places than there
+    /// After the first search of a phase has failed: the points it came by compete for fewer places than there
     /// are of them. Nothing changes until one of them reaches another place or the diagonal.
     fn next_radius(&self, point: usize) -> f64 {
         let bound = |least: f64, point: usize| {

@@ -30,7 +30,7 @@ use crate::math;
 /// # Cost
 /// An optimal assignment by shortest augmenting paths (Jonker, Volgenant 1987), whose edges are found in a
 /// k-d tree weighted with the dual variables; the matching is optimal up to rounding in its costs. n paths, each
-/// local because the diagonal is never far. 200 bytes a point. Where all births are equal (index 0 of clouds), a
+/// local because the diagonal is never far. 200 bytes a point. Where all births are equal (dimension 0 of clouds), a
 /// one-dimensional alignment by dynamic programming: |a| |b| steps, a quarter as many bytes.
 pub fn wasserstein(a: &[Interval], b: &[Interval], q: f64, ground: GroundMetric) -> Result<f64, Error> {
     Ok(wasserstein_matching(a, b, q, ground)?.0)

@@ -132,7 +132,7 @@ fn summary(nodes: &[Node]) -> ([f64; 4], f64) {
     (bounds, largest)
 }
 
-/// Renews the largest weights on the way to a place.
+/// Updates the largest weights on the path to a place.
 fn settle(nodes: &mut [Node], place: usize) {
     let middle = nodes.len() / 2;
     match place.cmp(&middle) {

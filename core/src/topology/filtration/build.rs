@@ -156,7 +156,7 @@ fn close(
     Ok(())
 }
 
-/// Lists the cells by dimension. A complex of dimension d has 2^(d+1) cells at least, so this takes
+/// Lists the simplices by dimension. A complex of dimension d has 2^(d+1) simplices at least, so this takes
 /// O(n log n) steps.
 fn grade(end: &[u32], graded: &mut [u32]) {
     let (mut filled, mut len) = (0, 1);

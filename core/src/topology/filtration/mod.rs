@@ -15,11 +15,11 @@ pub const fn filtration_len(cells: usize, vertices: usize) -> usize {
 
 /// A filtered simplicial complex: simplices of any dimension on vertices `u32`, each with a finite value.
 ///
-/// Its cells are numbered from 0 in the total order (value, dimension, lexicographic by vertices). Every
-/// face of a cell comes before it; construction checks this. The empty complex is one.
+/// Its simplices are numbered from 0 in the total order (value, dimension, lexicographic by vertices). Every
+/// face of a simplex comes before it; construction checks this. The empty complex is one.
 ///
 /// # Layout
-/// Values 8 n bytes, and n = cells, m = vertices altogether: `position` n, `end` n, `source` n,
+/// Values 8 n bytes, and n = simplices, m = vertices altogether: `position` n, `end` n, `source` n,
 /// `lexicographic` n, `graded` n, `vertices` m, `facets` m words of 4 bytes.
 #[derive(Clone, Debug)]
 pub struct Filtration<'a> {
@@ -29,7 +29,7 @@ pub struct Filtration<'a> {
 }
 
 impl<'a> Filtration<'a> {
-    /// Checks and orders simplices in memory of the caller, who gives one value a cell and
+    /// Checks and orders simplices in memory of the caller, who gives one value a simplex and
     /// [`filtration_len`] words.
     ///
     /// The input is any iterator over (vertices, value), in any order; it is run through three times.
@@ -89,12 +89,12 @@ impl<'a> Filtration<'a> {
         Ok(Filtration { values: Memory::Owned(values), words: Memory::Owned(words), cells: n })
     }
 
-    /// Number of cells.
+    /// Number of simplices.
     pub fn len(&self) -> usize {
         self.cells
     }
 
-    /// Whether there is no cell.
+    /// Whether there is no simplex.
     pub fn is_empty(&self) -> bool {
         self.cells == 0
     }
@@ -104,39 +104,39 @@ impl<'a> Filtration<'a> {
         self.lexicographic().last().map(|&cell| self.dimension(cell as usize))
     }
 
-    /// Value of a cell.
+    /// Value of a simplex.
     pub fn value(&self, cell: usize) -> f64 {
         self.values[cell]
     }
 
-    /// Dimension of a cell.
+    /// Dimension of a simplex.
     pub fn dimension(&self, cell: usize) -> usize {
         self.span(cell).len() - 1
     }
 
-    /// Vertices of a cell, ascending.
+    /// Vertices of a simplex, ascending.
     pub fn vertices(&self, cell: usize) -> &[u32] {
         &self.entries().0[self.span(cell)]
     }
 
-    /// The cells of one dimension less on the boundary of a cell, by omitted vertex ascending; none for a
+    /// The simplices of one dimension less on the boundary of a simplex, by omitted vertex ascending; none for a
     /// vertex.
     pub fn facets(&self, cell: usize) -> &[u32] {
         let span = self.span(cell);
         if span.len() == 1 { &[] } else { &self.entries().1[span] }
     }
 
-    /// The cell of an entry of the input.
+    /// The simplex of an entry of the input.
     pub fn position(&self, entry: usize) -> usize {
         self.part(0)[entry] as usize
     }
 
-    /// The entry of the input that a cell comes from.
+    /// The entry of the input that a simplex comes from.
     pub fn source(&self, cell: usize) -> usize {
         self.part(2)[cell] as usize
     }
 
-    /// The cell with these vertices, ascending.
+    /// The simplex with these vertices, ascending.
     pub fn find(&self, vertices: &[u32]) -> Option<usize> {
         let order = self.lexicographic();
         let found = order.binary_search_by(|&cell| {
@@ -146,19 +146,19 @@ impl<'a> Filtration<'a> {
         found.ok().map(|at| order[at] as usize)
     }
 
-    /// All cells by dimension, then lexicographically by vertices.
+    /// All simplices by dimension, then lexicographically by vertices.
     pub fn lexicographic(&self) -> &[u32] {
         self.part(3)
     }
 
-    /// The cells of one dimension, in the order of the filtration.
+    /// The simplices of one dimension, in the order of the filtration.
     pub fn simplices_of(&self, dimension: usize) -> &[u32] {
         let graded = self.part(4);
         let below = |d| graded.partition_point(|&cell| self.dimension(cell as usize) < d);
         &graded[below(dimension)..below(dimension.saturating_add(1))]
     }
 
-    /// Where the vertices and facets of a cell lie in their arrays.
+    /// Where the vertices and facets of a simplex lie in their arrays.
     fn span(&self, cell: usize) -> core::ops::Range<usize> {
         let end = self.part(1);
         let start = if cell == 0 { 0 } else { end[cell - 1] as usize };

@@ -1,4 +1,4 @@
-//! The triangulated grid as an explicit complex, for the indices between the lowest and the top.
+//! The triangulated grid as an explicit complex, for the dimensions between the lowest and the top.
 
 use alloc::{vec, vec::Vec};
 
@@ -21,10 +21,10 @@ impl Grid<'_> {
         Filtration::new(cells.iter().map(|&(chain, value)| (chain.points(), value)))
     }
 
-    /// All bars of positive length, ordered by dim, birth, death; their cells are grid points.
+    /// All bars of positive length, ordered by dimension, birth, death; grid points stand for their simplices.
     ///
-    /// In the plane these are the bars of [`Grid::merge_tree_bars`]; in space those of dim 1 come from a reduction
-    /// of the complex up to triangles.
+    /// In the plane these are the bars of [`Grid::merge_tree_bars`]; in space those of dimension 1 come from a
+    /// reduction of the complex up to triangles.
     ///
     /// # Errors
     /// [`Error::TooMany`].

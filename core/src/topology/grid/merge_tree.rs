@@ -5,12 +5,12 @@ use super::super::{Bar, NONE};
 use super::Grid;
 use super::neighbours::{BEHIND, Neighbours, bits};
 
-/// Which direction the threshold goes.
+/// In which direction the threshold moves.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Direction {
-    /// Upwards, for dim 0: components of what is below.
+    /// Upwards, for dimension 0: components of what is below.
     Up,
-    /// Downwards, for the top dim: components of what is above, with one more point outside that touches the
+    /// Downwards, for the top dimension: components of what is above, with one more point outside that touches the
     /// border and comes first of all. Each of the others is a hole that is filled where it began and was closed
     /// off where it ends.
     Down,
@@ -129,7 +129,7 @@ impl MergeTree<'_> {
             order[candidates] = u64::from(others) << 32 | point as u64;
             candidates += usize::from(others != 0);
         }
-        // The direction to the first of a component is short from here on.
+        // The path to the first point of a component is short from here on.
         for point in (0..outside).rev() {
             parent[point] = parent[parent[point] as usize];
         }

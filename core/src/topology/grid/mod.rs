@@ -57,9 +57,9 @@ impl<'a> Grid<'a> {
         self.values.len()
     }
 
-    /// Bars of positive length of dim 0 and, on a grid of two or three dimensions, of the top dim, which is 1
-    /// or 2: in the plane these are all bars. They come in no particular order; their cells are grid points,
-    /// those whose values are birth and death.
+    /// Bars of positive length of dimension 0 and, on a grid of two or three axes, of the top dimension, which is 1 or
+    /// 2: in the plane these are all bars. They come in no particular order. The grid points whose values are birth and
+    /// death stand for their simplices.
     ///
     /// ```
     /// use valleys_core::topology::Grid;

@@ -4,7 +4,7 @@ use super::super::error::enough;
 use super::super::{Bar, Error, Filtration, NONE, Pairing};
 use super::rank;
 
-/// Words that [`cycles`] needs for the classes of one dim.
+/// Words that [`cycles`] needs for the classes of one dimension.
 pub fn cycles_len(pairing: &Pairing<'_>, dim: usize) -> usize {
     let (filled, open) = (filled(pairing, dim).count(), open(pairing, dim).count());
     let rows = |dimension| pairing.filtration().simplices_of(dimension).len();
@@ -13,11 +13,11 @@ pub fn cycles_len(pairing: &Pairing<'_>, dim: usize) -> usize {
     block_len(filled, rows(dim), 0).max(essential)
 }
 
-/// Shows a cycle for every bar of one dim, in the order of their ends, then the essential ones by birth: the
-/// cells whose sum it is, ascending.
+/// Shows a cycle for every bar of one dimension, in the order of their ends, then the essential ones by birth: the
+/// simplices whose sum it is, ascending.
 ///
-/// The last cell of a cycle is the one that opens the class; the cycle of a finite bar is the boundary of a chain
-/// whose last cell is the one that closes it. A vertex stands for its component.
+/// The last simplex of a cycle is the one that opens the class; the cycle of a finite bar is the boundary of a chain
+/// whose last simplex is the one that closes it. A vertex stands for its component.
 ///
 /// ```
 /// use valleys_core::topology::{Filtration, ReductionMatrix, cycles, cycles_len, filtration_len, reduce};
@@ -39,7 +39,7 @@ pub fn cycles_len(pairing: &Pairing<'_>, dim: usize) -> usize {
 ///
 /// # Cost
 /// The pairs are known, so the columns that close classes are reduced, and no others: O(c² r) bit operations, 32 at
-/// once, for c classes and r cells.
+/// once, for c classes and r simplices.
 pub fn cycles(
     pairing: &Pairing<'_>,
     dim: usize,
@@ -85,7 +85,7 @@ pub fn cycles(
     Ok(())
 }
 
-/// The cells that close classes of an dim, ascending.
+/// The simplices that close classes of a dimension, ascending.
 fn filled<'a>(pairing: &Pairing<'a>, dim: usize) -> impl Iterator<Item = &'a u32> + use<'a> {
     let pairing = *pairing;
     let cells = if dim <= pairing.max_dim() { pairing.filtration().simplices_of(dim + 1) } else { &[] };
@@ -94,8 +94,8 @@ fn filled<'a>(pairing: &Pairing<'a>, dim: usize) -> impl Iterator<Item = &'a u32
         .filter(move |&&cell| pairing.partner(cell as usize).is_some_and(|other| other < cell as usize))
 }
 
-/// The cells of an dim that close classes of the one below or open essential ones, ascending; none if there are
-/// none of the latter.
+/// The simplices of a dimension that close classes of the one below or open essential ones, ascending; none if there
+/// are none of the latter.
 fn open<'a>(pairing: &Pairing<'a>, dim: usize) -> impl Iterator<Item = &'a u32> + use<'a> {
     let pairing = *pairing;
     let cells = if dim <= pairing.max_dim() { pairing.filtration().simplices_of(dim) } else { &[] };

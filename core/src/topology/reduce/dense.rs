@@ -14,10 +14,10 @@ pub fn reduce_len(filtration: &Filtration<'_>, matrix: ReductionMatrix, max_dim:
     bits.max().unwrap_or(0)
 }
 
-/// Pairs the cells of a filtration for the indices 0 to `max_dim`, in memory of the caller:
-/// [`reduce_len`] words of `scratch`, and one word a cell for the partners.
+/// Pairs the simplices of a filtration for the dimensions 0 to `max_dim`, in memory of the caller:
+/// [`reduce_len`] words of `scratch`, and one word a simplex for the partners.
 ///
-/// For complexes of up to some thousand cells, where an allocator is missing; else
+/// For complexes of up to some thousand simplices, where an allocator is missing; else
 /// `reduce_sparse`.
 ///
 /// # Errors
@@ -52,7 +52,7 @@ pub fn reduce<'a>(
     Ok(Pairing::new(filtration, partner, max_dim))
 }
 
-/// One block of the matrix, column by column; cells stand for columns and rows, ascending.
+/// One block of the matrix, column by column; simplices stand for columns and rows, ascending.
 struct Block<'b> {
     columns: &'b [u32],
     rows: &'b [u32],
@@ -79,7 +79,7 @@ impl<'b> Block<'b> {
             }
         }
         for column in 0..self.columns.len() {
-            // A cell with a partner closes nothing: it is the pivot of the block above.
+            // A simplex with a partner closes nothing: it is the pivot of the block above.
             if partner[self.columns[column] as usize] == NONE {
                 self.reduce_column(column, partner, Self::last);
             }

@@ -1,13 +1,13 @@
 //! Reduction over Z/2 with clearing, of the boundary matrix or its anti-transpose.
 //!
-//! Both matrices have one block for each dim k, between the cells of dimension k and of k + 1, and give the
+//! Both matrices have one block for each dimension k, between the simplices of dimension k and of k + 1, and give the
 //! same pairs (de Silva, Morozov, Vejdemo-Johansson, *Dualities in persistent (co)homology*, 2011). Columns
-//! are reduced from left to right until their pivots differ; a pivot is a cell whose own column is known to
+//! are reduced from left to right until their pivots differ; a pivot is a simplex whose own column is known to
 //! reduce to zero and is skipped (clearing: Chen, Kerber, *Persistent homology computation with a twist*, 2011).
 //!
 //! | | [`ReductionMatrix::Boundary`] | [`ReductionMatrix::Coboundary`] |
 //! |---|---|---|
-//! | columns of block k | cells of dimension k + 1, ascending | cells of dimension k, descending |
+//! | columns of block k | simplices of dimension k + 1, ascending | simplices of dimension k, descending |
 //! | pivot | latest facet | earliest cofacet |
 //! | order of the blocks, for clearing | descending k | ascending k |
 
@@ -28,10 +28,10 @@ use super::Filtration;
 /// Which matrix is reduced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReductionMatrix {
-    /// Boundaries: homology, the textbook road.
+    /// Boundaries: homology, the textbook algorithm.
     Boundary,
     /// Coboundaries, the anti-transpose: cohomology, which clears most columns of a complex that has more
-    /// cells the higher their dimension.
+    /// simplices the higher their dimension.
     Coboundary,
 }
 
@@ -43,7 +43,7 @@ impl ReductionMatrix {
     }
 }
 
-/// The place of a cell among the ascending cells of its dimension.
+/// The place of a simplex among the ascending simplices of its dimension.
 fn rank(cells: &[u32], cell: u32) -> usize {
     cells.partition_point(|&other| other < cell)
 }

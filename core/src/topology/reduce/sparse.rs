@@ -8,7 +8,7 @@ use super::super::{Bar, Error, Filtration, NONE, Pairing};
 use super::ReductionMatrix;
 use super::bit_tree::BitTree;
 
-/// The bars of a filtration of all indices, ordered by dim, birth, death, by the fast road.
+/// The bars of a filtration in all dimensions, ordered by dimension, birth, death, by the fast algorithm.
 ///
 /// ```
 /// use valleys_core::topology::{Filtration, barcode};
@@ -26,15 +26,16 @@ pub fn barcode(filtration: &Filtration<'_>) -> Vec<Bar> {
 /// Rows of a column that are added up at first.
 const WINDOW: usize = 8;
 
-/// Pairs the cells of a filtration for the indices 0 to `max_dim`; one word a cell for the partners.
+/// Pairs the simplices of a filtration for the dimensions 0 to `max_dim`; one word a simplex for the partners.
 ///
-/// [`ReductionMatrix::Coboundary`] is the fast road, with dim 0 by union-find; [`ReductionMatrix::Boundary`] is the check.
+/// [`ReductionMatrix::Coboundary`] is the fast algorithm, with dimension 0 by union-find;
+/// [`ReductionMatrix::Boundary`] is the check.
 ///
 /// # Errors
 /// [`Error::Short`] for a short slice.
 ///
 /// # Cost
-/// Cubic in the worst case, near linear in practice. Working memory: 4 bytes a facet and 12 a cell of the two
+/// Cubic in the worst case, near linear in practice. Working memory: 4 bytes a facet and 12 a simplex of the two
 /// dimensions at work, and the additions of the columns, which cannot be bounded beforehand.
 pub fn reduce_sparse<'a>(
     filtration: &'a Filtration<'a>,

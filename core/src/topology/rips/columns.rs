@@ -1,4 +1,4 @@
-//! Reduction of the coboundary columns of one dim.
+//! Reduction of the coboundary columns of one dimension.
 
 use alloc::vec::Vec;
 
@@ -88,7 +88,7 @@ impl<'s> Columns<'s> {
     }
 
     /// The simplices of the next dimension, unless they are not needed any more, and those among them that are
-    /// columns, descending: neither pivots of this dim nor in an apparent pair.
+    /// columns, descending: neither pivots of this dimension nor in an apparent pair.
     pub(super) fn next(
         &self,
         lower: &[SimplexKey],

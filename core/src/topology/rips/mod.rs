@@ -19,7 +19,7 @@ use simplices::{MAX_DIM, SimplexKey, Simplices};
 /// What to compute of a Vietoris–Rips complex, and with how much memory.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Rips {
-    /// The largest dim wanted, 5 at most.
+    /// The largest dimension wanted, 5 at most.
     pub max_dim: usize,
     /// The largest diameter of a simplex, inclusive; infinite for none.
     pub threshold: f64,
@@ -38,8 +38,8 @@ impl Rips {
         Simplices::bytes(points).saturating_add(edges.saturating_mul(size_of::<SimplexKey>()))
     }
 
-    /// The bars of positive length of dim 0 to `max_dim`, ordered by dim, birth, death. The value of a simplex
-    /// is its diameter; classes alive beyond the threshold are essential.
+    /// The bars of positive length of dimension 0 to `max_dim`, ordered by dimension, birth, death. The value of a
+    /// simplex is its diameter; classes alive beyond the threshold are essential.
     ///
     /// A key of a bar is the number Σ C(v_i, i + 1) of a simplex with vertices v_0 < v_1 < … among those of its
     /// dimension (combinatorial number system); [`Rips::vertices`] reads it.
@@ -54,7 +54,7 @@ impl Rips {
     ///
     /// # Errors
     /// [`Error::Distance`] names a distance that is negative or not finite; [`Error::Memory`] says how much is
-    /// missing, and at which dim; [`Error::TooMany`] where simplices outgrow their numbers.
+    /// missing, and in which dimension; [`Error::TooMany`] where there are more simplices than numbers for them.
     ///
     /// # Cost
     /// n² distances; then in the worst case the cube of the number of simplices, in practice near linear in the
@@ -91,8 +91,8 @@ impl Rips {
     }
 }
 
-/// Index 0 by union-find over the edges, ascending; what is left are the columns of dim 1, descending, but for
-/// apparent pairs.
+/// Dimension 0 by union-find over the edges, ascending; what is left are the columns of dimension 1, descending, but
+/// for apparent pairs.
 fn components(simplices: &Simplices, edges: &[SimplexKey], bars: &mut Vec<Bar>) -> Vec<SimplexKey> {
     let points = simplices.points() as u32;
     let mut parent: Vec<u32> = (0..points).collect();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::simplices::SimplexKey;
 
-/// Cells not before the last one taken out, in buckets by the highest bit in which they differ from it (radix heap;
+/// Keys not before the last one taken out, in buckets by the highest bit in which they differ from it (radix heap;
 /// Ahuja, Mehlhorn, Orlin, Tarjan, *Faster algorithms for the shortest path problem*, 1990). Each is moved a few times
 /// at most, and equal ones meet: over Z/2 two of them are none.
 pub(super) struct RadixHeap {

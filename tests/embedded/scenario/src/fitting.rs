@@ -23,14 +23,14 @@ const N: u32 = 12;
 const POINTS: usize = Lattice::new(3, N).len();
 /// Control points of the triangle, and its faces: the simplices 0b001 to 0b111.
 const FACES: usize = control_points_len(3, 1);
-/// Steps that go to the landscape in one call.
+/// Steps that go to the engine in one call.
 const STEPS: usize = 10;
 const PEAKED: PeakSampling =
     PeakSampling { power: 8, uniform: 0.3, cells: 6, samples: 1, ema_rate: 0.2, tangent_removal: 1.0 };
-/// Cells of the triangle; as many points of a lattice go to the landscape in one call.
+/// Cells of the triangle; as many points of a lattice go to the engine in one call.
 const CELLS: usize = EdgewiseSubdivision::new(3, PEAKED.cells).len();
 
-/// Control points of all faces, the landscape, a simplex at work, the complex.
+/// Control points of all faces, the engine, a simplex at work, the complex.
 #[derive(Debug)]
 pub struct Memory {
     centres: [[f32; DIM]; FACES],
@@ -176,7 +176,7 @@ fn fit(
     Ok(())
 }
 
-/// Where the centre of a simplex starts: a minimum near its well, others at the mean of their vertices.
+/// Where the control point of a simplex starts: a minimum near its well, others at the mean of their vertices.
 fn start(simplex: Simplex, centres: &[[f32; DIM]; FACES], rotation: &[f64]) -> [f32; DIM] {
     let mut theta = [0.0; DIM];
     if simplex.dimension() == 0 {

@@ -7,7 +7,7 @@ use valleys_core::topology::Grid;
 const SIDE: usize = 24;
 const POINTS: usize = SIDE * SIDE;
 
-/// Values, and what a sweep needs.
+/// Values, and the memory of a merge tree.
 #[derive(Debug)]
 pub struct Memory {
     values: [f64; POINTS],

@@ -51,7 +51,7 @@ impl Every {
 /// Why a scenario ended early: the core refused something.
 #[derive(Clone, Copy, Debug)]
 pub enum Error {
-    /// A map, a landscape, a fit.
+    /// A map, an engine, a fit.
     Core(valleys_core::error::Error),
     /// A filtration or its reduction.
     Topology(valleys_core::topology::Error),
