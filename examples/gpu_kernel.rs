@@ -18,16 +18,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     let info = device.info();
-    println!("{}, {:?}, {}", info.name, info.backend, if device.is_hardware() { "hardware" } else { "software" });
+    println!(
+        "{}, {:?}, {}",
+        info.name,
+        info.backend,
+        if device.is_hardware() { "hardware" } else { "software" }
+    );
 
-    let case = check::cases().into_iter().find(|case| case.kernels.contains("row_sums")).ok_or("no such kernel")?;
+    let case =
+        check::cases().into_iter().find(|case| case.kernels.contains("row_sums")).ok_or("no such kernel")?;
     let outcome = case.run(&device)?;
     let allowed = check::tolerance(Paths::default(), outcome.terms);
     println!("{case:?}: relative error {:.1e}, allowed {allowed:.1e}", outcome.error);
     assert!(outcome.error <= allowed);
 
     for row in bench::run(&device, "gemm 256", |_| ())? {
-        println!("{} {}: {:.2} ms, {:.1} GFLOP/s", row.kernel, row.shape, 1e3 * row.median_seconds, row.gflops);
+        println!(
+            "{} {}: {:.2} ms, {:.1} GFLOP/s",
+            row.kernel,
+            row.shape,
+            1e3 * row.median_seconds,
+            row.gflops
+        );
     }
     Ok(())
 }

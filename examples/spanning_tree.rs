@@ -21,7 +21,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tree = spanning_tree(&points, DIM, Distance::Euclidean, threads)?;
     let longest = tree.last().ok_or("a tree of 5,000 points has edges")?;
     let components = |scale: f64| 1 + tree.iter().filter(|edge| edge.length > scale).count();
-    println!("{} edges, the longest {:.3} between points {} and {}", tree.len(), longest.length, longest.a, longest.b);
+    println!(
+        "{} edges, the longest {:.3} between points {} and {}",
+        tree.len(),
+        longest.length,
+        longest.a,
+        longest.b
+    );
     println!("{} components at scale 10, {} at scale 100", components(10.0), components(100.0));
 
     assert_eq!(tree.len(), POINTS - 1);

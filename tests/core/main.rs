@@ -7,6 +7,7 @@ mod distance;
 mod embedded;
 mod filtration;
 mod gradients;
+mod graph;
 mod grid;
 mod landscapes;
 mod layers;

@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+use valleys::config::Config;
 use valleys::report;
+use valleys::schema::{Bar, Curve, Fit, Minimum, Provenance, Segment, Summary, Trial, VERSION};
 use valleys_core::topology::Interval;
 
 const N: usize = 24;
@@ -55,32 +57,97 @@ fn directory(loss: impl Fn([f64; 3]) -> f64, summary: &str, config: &str) -> Tem
     run
 }
 
-fn summary() -> String {
-    let fit = |name: &str, depth: u32, birth: f64, death: f64| {
-        format!(
-            r#"{{"name":"{name}","sampling":"uniform","depth":{depth},"centres":"fixed","colour":"unknown field",
-            "curves":[{{"edge":[0,1],"peak":0.0271,"lower":0.015}},{{"edge":[0,2],"peak":0.0272,"lower":0.015}},
-                      {{"edge":[1,2],"peak":0.0265,"lower":0.012}}],
-            "segments":[{{"triangle":[0,1,2],"birth":{birth:?},"birth_lower":0.015,"death":{death:?},"within_slack":false}}],
-            "bars":[{{"index":0,"birth":0.012,"death":null,"birth_simplex":[1],"death_simplex":null}},
-                    {{"index":0,"birth":0.015,"death":0.0271,"birth_simplex":[0],"death_simplex":[0,1]}},
-                    {{"index":1,"birth":{birth:?},"death":{death:?},"birth_simplex":[0,2],"death_simplex":[0,1,2]}}],
-            "zero_length":3,"w_infinity":0.01234567890123,"w_infinity_segments":0.01345678901234}}"#
-        )
+fn fit(name: &str, depth: usize, birth: f64, death: f64) -> Fit {
+    let curve = |edge, peak, lower| Curve { edge, peak, lower, upper: peak };
+    let bar = |index, birth, death, birth_simplex: &[u32], death_simplex: Option<&[u32]>| Bar {
+        index,
+        birth,
+        death,
+        birth_simplex: birth_simplex.to_vec(),
+        death_simplex: death_simplex.map(<[u32]>::to_vec),
     };
-    format!(
-        r#"{{"minima":[{{"id":0,"train_loss":0.015,"train_error":0.00139178844815588,"test_loss":0.03,"test_error":null}},
-           {{"id":1,"train_loss":0.0120123456789,"train_error":0.0,"test_loss":0.031,"test_error":0.0083}},
-           {{"id":2,"train_loss":0.0125,"train_error":0.0,"test_loss":0.032,"test_error":0.0111}}],
-         "zero_length":3,"config":{{"network":"mlp:64-32-32-10","train":{{"batch":32}}}},
-         "fits":[{},{}],
-         "provenance":{{"version":"0.1.0","dataset":"digits","seed":1}},
-         "convergence":[{{"sampling":"uniform","depth":1,"steps":2250,"seed":1,"birth":0.030,"birth_lower":0.013,"death":0.058}},
-                        {{"sampling":"peak","depth":2,"steps":2250,"seed":1,"birth":0.023,"birth_lower":0.013,"death":0.041}},
-                        {{"sampling":"peak","depth":2,"steps":9000,"seed":2,"birth":0.015,"birth_lower":0.013,"death":0.024}}]}}"#,
-        fit("uniform-1", 1, 0.0272, 0.0578),
-        fit("peak-2", 2, 0.0201, 0.0312345678901)
-    )
+    Fit {
+        name: name.into(),
+        sampling: "uniform".into(),
+        depth,
+        centres: "fixed".into(),
+        curves: vec![
+            curve([0, 1], 0.0271, 0.015),
+            curve([0, 2], 0.0272, 0.015),
+            curve([1, 2], 0.0265, 0.0125),
+        ],
+        segments: vec![segment(birth, death)],
+        bars: vec![
+            bar(0, 0.012, None, &[1], None),
+            bar(0, 0.015, Some(0.0271), &[0], Some(&[0, 1])),
+            bar(1, birth, Some(death), &[0, 2], Some(&[0, 1, 2])),
+        ],
+        zero_length: 3,
+        w_infinity: Some(0.01234567890123),
+        w_infinity_segments: Some(0.01345678901234),
+        steps: 2250,
+        search_evaluations: 0,
+    }
+}
+
+fn segment(birth: f64, death: f64) -> Segment {
+    Segment {
+        triangle: [0, 1, 2],
+        birth,
+        birth_lower: 0.015,
+        birth_upper: birth,
+        death,
+        death_upper: death,
+        within_slack: false,
+    }
+}
+
+fn minimum(id: u32, train_loss: f64, train_error: f64, test_loss: f64, test_error: Option<f64>) -> Minimum {
+    Minimum { id, train_loss, train_error: Some(train_error), test_loss: Some(test_loss), test_error }
+}
+
+fn trial(depth: usize, steps: u64, seed: u32, birth: f64, death: f64) -> Trial {
+    let sampling = if depth == 1 { "uniform" } else { "peak" }.to_owned();
+    Trial { sampling, depth, steps, seed, birth, birth_lower: 0.013, death }
+}
+
+/// Three minima, two fits, a convergence study.
+fn results() -> Summary {
+    let fits = vec![fit("uniform-1", 1, 0.0272, 0.0578), fit("peak-2", 2, 0.0201, 0.0312345678901)];
+    Summary {
+        version: VERSION,
+        minima: vec![
+            minimum(0, 0.015, 0.00139178844815588, 0.03, None),
+            minimum(1, 0.0120123456789, 0.0, 0.031, Some(0.0083)),
+            minimum(2, 0.0125, 0.0, 0.032, Some(0.0111)),
+        ],
+        segments: fits[0].segments.clone(),
+        bars: fits[0].bars.clone(),
+        zero_length: 3,
+        w_infinity: fits[0].w_infinity,
+        w_infinity_segments: fits[0].w_infinity_segments,
+        fits,
+        convergence: vec![
+            trial(1, 2250, 1, 0.030, 0.058),
+            trial(2, 2250, 1, 0.023, 0.041),
+            trial(2, 9000, 2, 0.015, 0.024),
+        ],
+        study: None,
+        config: Config::load(None, Some("digits"), &[]).unwrap(),
+        provenance: Provenance {
+            version: "0.2.0".into(),
+            parameters: 3466,
+            adapter: None,
+            train_samples: Some(1437),
+            test_samples: Some(360),
+            data: Some("a hash".into()),
+            source: None,
+        },
+    }
+}
+
+fn summary() -> String {
+    results().to_json()
 }
 
 /// The SVG elements of a page, each parsed as XML.
@@ -167,8 +234,9 @@ fn numbers_are_those_of_the_summary() {
 
 #[test]
 fn slack_is_said() {
-    let text = summary().replacen("\"within_slack\":false", "\"within_slack\":true", 1);
-    let page = report::render(directory(hill, &text, "").path()).unwrap();
+    let mut slack = results();
+    slack.fits[0].segments[0].within_slack = true;
+    let page = report::render(directory(hill, &slack.to_json(), "").path()).unwrap();
     assert!(page.contains("1 segment is within slack"));
     assert!(page.contains("<td>within slack</td>"));
 }
@@ -176,10 +244,10 @@ fn slack_is_said() {
 #[test]
 fn hostile_text_stays_text() {
     let evil = "</pre><script>alert(1)</script>\u{1}<img src=x onerror='y'>\"&";
-    let text = summary()
-        .replace("mlp:64-32-32-10", "</title><script>1</script>")
-        .replace("\"digits\"", "\"<b>&\\\"' onload=x\\u0001\"");
-    let page = report::render(directory(hill, &text, evil).path()).unwrap();
+    let mut hostile = results();
+    hostile.config.network = "</title><script>1</script>".into();
+    hostile.config.dataset = Some("<b>&\"' onload=x\u{1}".to_owned());
+    let page = report::render(directory(hill, &hostile.to_json(), evil).path()).unwrap();
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<b>"));
     assert!(page.contains("&lt;script&gt;1"));
 }
@@ -216,24 +284,50 @@ fn points_without_a_value_are_counted_and_hatched() {
 fn least_summary_suffices() {
     let run = TempDir::new().unwrap();
     fs::write(run.path().join("config.toml"), "").unwrap();
-    fs::write(run.path().join("summary.json"), "{}").unwrap();
-    check(&report::render(run.path()).unwrap());
-    let text = r#"{"minima":[{"id":0,"train_loss":1.5}],"fits":[{"name":"uniform-1"}]}"#;
-    fs::write(run.path().join("summary.json"), text).unwrap();
-    assert!(report::render(run.path()).unwrap().contains("nothing was fitted"));
-    let text = r#"{"minima":[{"id":0,"train_loss":-146.7}],"segments":[{"triangle":[0,1,2],"birth":1,"death":2}],
-        "bars":[{"index":0,"birth":-146.7,"death":null}],"w_infinity":null,"w_infinity_segments":0.5,"unknown":[1]}"#;
-    fs::write(run.path().join("summary.json"), text).unwrap();
-    let page = report::render(run.path()).unwrap();
-    check(&page);
-    assert!(page.contains("without common edges there is none"));
-    fs::write(run.path().join("summary.json"), text.replace("\"birth\":1", "\"birth\":2")).unwrap();
-    assert!(report::render(run.path()).unwrap().contains("every segment has length 0"));
+    let page = |summary: &Summary| {
+        fs::write(run.path().join("summary.json"), summary.to_json()).unwrap();
+        let page = report::render(run.path()).unwrap();
+        check(&page);
+        page
+    };
+    let nothing = Summary {
+        minima: Vec::new(),
+        segments: Vec::new(),
+        bars: Vec::new(),
+        zero_length: 0,
+        w_infinity: None,
+        w_infinity_segments: None,
+        fits: Vec::new(),
+        convergence: Vec::new(),
+        ..results()
+    };
+    page(&nothing);
+    let (curves, segments, bars) = (Vec::new(), Vec::new(), Vec::new());
+    let bare =
+        Fit { curves, segments, bars, w_infinity: None, w_infinity_segments: None, ..fit("f", 1, 0.0, 0.0) };
+    let minimum = Minimum { train_error: None, test_loss: None, ..minimum(0, -146.7, 0.0, 0.0, None) };
+    let least = Summary { minima: vec![minimum], fits: vec![bare], ..nothing };
+    assert!(page(&least).contains("nothing was fitted"));
+    // Triangles without common edges have segments, and no barcode of index 1.
+    let apart = |segment: Segment| {
+        let mut all = results();
+        all.fits.truncate(1);
+        let fit = &mut all.fits[0];
+        (fit.centres, fit.w_infinity, fit.segments) = ("trainable".into(), None, vec![segment]);
+        report::render(directory(hill, &all.to_json(), "").path()).unwrap()
+    };
+    assert!(apart(segment(1.0, 2.0)).contains("without common edges there is none"));
+    assert!(apart(segment(2.0, 2.0)).contains("every segment has length 0"));
+    // Of another version: one sentence.
+    let old = Summary { version: VERSION - 1, ..least };
+    fs::write(run.path().join("summary.json"), old.to_json()).unwrap();
+    let error = report::render(run.path()).unwrap_err().to_string();
+    assert!(error.contains("has version 1, but this program reads version 2"), "{error}");
 }
 
 #[test]
 fn analytic_objectives_have_no_errors_to_show() {
-    let run = directory(hill, &summary().replace("\"test_loss\":0.03", "\"ignored\":0.03"), "");
+    let run = directory(hill, &summary(), "");
     for entry in walk(run.path()) {
         let text = fs::read_to_string(&entry).unwrap();
         if text.starts_with("t1") {
@@ -260,20 +354,20 @@ fn wrong_files_are_named_with_their_line() {
     /// A file, what to make of its text (`None` removes it), and what the sentence contains.
     type Case = (&'static str, fn(String) -> Option<String>, &'static str);
     let cases: [Case; 9] = [
-        ("summary.json", |_| None, "summary.json cannot be read"),
+        ("summary.json", |_| None, "cannot read"),
         (
             "summary.json",
-            |t| Some(t.replacen("\"death\":0.0578", "\"death\":\"x\"", 1)),
-            "expected f64 at line 8 column",
+            |t| Some(t.replacen("\"death\": 0.0578", "\"death\": \"x\"", 1)),
+            "segments[0].death: invalid type: string \"x\", expected f64 at line",
         ),
-        ("config.toml", |_| None, "config.toml cannot be read"),
-        ("uniform-1/0-1-2.csv", |_| None, "0-1-2.csv cannot be read"),
+        ("config.toml", |_| None, "config.toml: No such file"),
+        ("uniform-1/0-1-2.csv", |_| None, "0-1-2.csv: No such file"),
         (
             "peak-2/0-1.csv",
             |t| Some(t.replace("train_loss", "loss")),
             "0-1.csv, line 1: the header has no column `train_loss`",
         ),
-        ("peak-2/0-1-2.csv", |t| Some(format!("{t}0,0,1,x,0,0,0\n")), "326 rows are no lattice"),
+        ("peak-2/0-1-2.csv", |t| Some(format!("{t}0,0,1,x,0,0,0\n")), "326 rows are not the lattice"),
         (
             "uniform-1/0-2.csv",
             |t| Some(t.replacen("0.5,0.5,", "0.5,0.5,y", 1)),

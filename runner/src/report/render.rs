@@ -5,7 +5,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::schema::simplex_name;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value as TemplateValue;
-use minijinja::{Environment, context};
+use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub fn render_template(template: &str, values: TemplateValue) -> Result<String> 
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
     let mut environment = Environment::new();
     environment.set_syntax(syntax);
+    // A name that a template misspells is an error, not an empty text.
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.add_filter("num", num);
     environment.add_filter("six_digits", six_digits);
     environment.add_filter("two_digits", two_digits);

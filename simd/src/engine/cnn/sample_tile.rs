@@ -93,6 +93,11 @@ impl SampleTile {
         let labels = self.chosen.iter().map(|&sample| input.reader.label(sample));
         let x = self.head.inputs_mut(labels);
         for (i, group) in self.groups.iter().enumerate() {
+            if group.is_empty() {
+                // What an earlier pass left may not be finite, and 0 times that is not 0.
+                x.iter_mut().for_each(|x| group_of(x, i).fill(0.0));
+                continue;
+            }
             let (from, planes) = group.buffer(input.plan.output).view();
             let from = planes.all_rows().flat_map(|row| &from[row]);
             x.iter_mut().zip(from).for_each(|(x, from)| group_of(x, i).copy_from_slice(from));
