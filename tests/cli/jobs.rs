@@ -309,3 +309,28 @@ fn a_plan_is_honest() {
         );
     }
 }
+
+/// The graph of fused operations: what it counts is what the network has.
+#[test]
+fn a_plan_shows_the_graph() {
+    let digits = ["plan", "--preset", "digits", "--graph"];
+    let operations = json(&valleys(&[&digits[..], &["--format", "json"]].concat()));
+    let operations = operations.as_array().unwrap();
+    // 64-32-32-10.
+    assert_eq!(operations.len(), 3);
+    let sum = |key: &str| operations.iter().map(|op| op[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(sum("parameters"), 64 * 32 + 32 + 32 * 32 + 32 + 32 * 10 + 10);
+    assert_eq!(sum("flops"), 2 * (64 * 32 + 32 * 32 + 32 * 10) + 2 * 32);
+    assert_eq!(operations[1]["kind"], "linear + relu");
+    assert_eq!((&operations[1]["input"], &operations[1]["needed_until"]), (&1.into(), &2.into()));
+    let table = valleys(&digits);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("3 operations, 3466 parameters"));
+    for (arguments, sentence) in [
+        (&["plan", "--preset", "himmelblau", "--graph"][..], "a function has no network"),
+        (&["plan", "--graph", "--format", "make"], "--format is table or json"),
+    ] {
+        let output = valleys(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).contains(sentence), "{}", said(&output));
+    }
+}

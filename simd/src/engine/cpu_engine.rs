@@ -170,9 +170,6 @@ impl CpuEngine {
         let order = &order[..samples.labels.len()];
         let chosen = &order[step.batch as usize * *batch..];
         let chosen = &chosen[..chosen.len().min(*batch)];
-        if step.batch == 0 {
-            slots.flush_all(level);
-        }
         slots.flush(level, mix);
         slots.mix(level, mix, theta.get_mut());
         let augmentation = augment.as_ref().map(|crop_flip| Augmentation { crop_flip, params });

@@ -6,8 +6,8 @@
 //! one with a single one.
 //!
 //! Applying k steps at once rounds differently from applying them in two parts. So when they are applied depends on the
-//! steps alone: when a step mixes the control point, when momentum or rate change, and at the first batch of an epoch.
-//! Reading a control point and measuring losses work on a copy.
+//! steps alone: when a step mixes the control point, and when momentum or rate change. Reading a control point and
+//! measuring losses work on a copy.
 
 use crate::floats::AlignedFloats;
 use fearless_simd::{Level, dispatch, prelude::*};
