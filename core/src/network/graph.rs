@@ -378,7 +378,7 @@ impl<M: Deref<Target = [Op]>> fmt::Display for Graph<M> {
         }
         write!(
             f,
-            "a sample: {} flops forward; {} floats kept for the way back, {} at a time without it",
+            "one sample: {} flops forward; {} floats kept for the backward pass, {} at a time without it",
             self.flops(),
             self.activation_len(),
             self.live_len()

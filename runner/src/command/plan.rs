@@ -95,10 +95,9 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     if args.graph {
         let wrong = |what: &str| CliError::new(ErrorKind::Usage, format!("--graph: {what}"));
         let graph = problem.graph().ok_or_else(|| wrong("a function has no network"))?;
-        let operations = operations(&graph);
         return match args.format {
-            Format::Table => print(&graph_table(&graph, &operations)),
-            Format::Json => print(&json(&operations)),
+            Format::Table => print(&format!("{graph}\n")),
+            Format::Json => print(&json(&operations(&graph))),
             Format::Snakemake | Format::Make => Err(wrong("--format is table or json")),
         };
     }
@@ -192,38 +191,6 @@ fn operations(graph: &Graph<Vec<Op>>) -> Vec<Operation> {
         }
     };
     graph.ops().iter().enumerate().map(operation).collect()
-}
-
-fn graph_table(graph: &Graph<Vec<Op>>, operations: &[Operation]) -> String {
-    let mut text = format!(
-        "{:>4} {:<40} {:>5} {:>8} {:>14} {:>6} {:>10} {:>12} {:>12}\n",
-        "op", "kind", "reads", "residual", "output", "until", "parameters", "flops", "bytes"
-    );
-    let optional = |number: Option<usize>| number.map_or("-".to_owned(), |number| number.to_string());
-    for op in operations {
-        text += &format!(
-            "{:>4} {:<40} {:>5} {:>8} {:>14} {:>6} {:>10} {:>12} {:>12}\n",
-            op.operation,
-            op.kind,
-            op.input,
-            optional(op.residual),
-            op.output.map(|len| len.to_string()).join("x"),
-            optional(op.needed_until),
-            op.parameters,
-            op.flops,
-            op.bytes
-        );
-    }
-    text + &format!(
-        "{} operations, {} parameters, {} FLOPs of a forward pass of a sample\n\
-         activations of a sample: {} bytes for training, {} bytes at a time for a forward pass\n\
-         Value 0 is the samples, value i + 1 the output of operation i; \"until\" is the last operation that reads it.\n",
-        operations.len(),
-        graph.parameter_len(),
-        graph.flops(),
-        4 * graph.activation_len(),
-        4 * graph.live_len()
-    )
 }
 
 /// A time as `12.0 s`, `3.4 min` or `5.6 h`.
