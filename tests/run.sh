@@ -138,6 +138,24 @@ examples() {
     rm -r "$out"
 }
 
+# Every fuzz target, built with counters and run for two seconds, or for FUZZ_SECONDS.
+fuzz() {
+    if have g++ g++; then
+        bash tests/fuzz/run.sh "${FUZZ_SECONDS:-2}" 2>&1
+    else
+        skip "the fuzz targets" "apt-get install g++"
+    fi
+}
+
+# Licences and sources of all dependencies. Not installed from here: its build takes longer than all checks.
+licences() {
+    if cargo deny --version >/dev/null 2>&1; then
+        cargo deny --locked --all-features check licenses bans sources
+    else
+        echo "cargo-deny is not installed: cargo install --locked cargo-deny"
+    fi
+}
+
 # The core alone, not optimised: does it build where there is neither std nor 64 bits? (Cortex-M4F: see below.)
 machines() {
     for target in riscv32imac-unknown-none-elf wasm32-unknown-unknown; do
@@ -177,6 +195,8 @@ stage documentation documentation
 stage features features
 stage tests cargo test --locked --workspace
 stage examples examples
+stage fuzz fuzz
+stage licences licences
 stage machines machines
 stage vendoring vendoring
 stage firmwares firmwares
