@@ -324,7 +324,9 @@ fn a_plan_shows_the_graph() {
     assert_eq!(operations[1]["kind"], "linear + relu");
     assert_eq!((&operations[1]["input"], &operations[1]["needed_until"]), (&1.into(), &2.into()));
     let table = valleys(&digits);
-    assert!(String::from_utf8_lossy(&table.stdout).contains("one sample: 6848 flops forward; 138 floats kept"));
+    assert!(
+        String::from_utf8_lossy(&table.stdout).contains("one sample: 6848 flops forward; 138 floats kept")
+    );
     for (arguments, sentence) in [
         (&["plan", "--preset", "himmelblau", "--graph"][..], "a function has no network"),
         (&["plan", "--graph", "--format", "make"], "--format is table or json"),

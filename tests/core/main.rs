@@ -1,5 +1,6 @@
 //! Tests of `valleys-core`.
 
+mod certify;
 mod cycles;
 mod descent;
 mod descriptor;

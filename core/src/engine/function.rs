@@ -19,12 +19,12 @@ pub enum Function {
 }
 
 /// ε of both rings.
-const RIPPLE: f64 = 0.1;
+pub(crate) const RIPPLE: f64 = 0.1;
 /// κ of the liftable ring.
-const QUARTIC: f64 = 0.02;
+pub(crate) const QUARTIC: f64 = 0.02;
 
 /// Müller–Brown: A, a, b, c, x⁰, y⁰ of each of the four terms (Müller and Brown, Theor. Chim. Acta 53, 1979).
-const MULLER_BROWN: [[f64; 6]; 4] = [
+pub(crate) const MULLER_BROWN: [[f64; 6]; 4] = [
     [-200.0, -1.0, 0.0, -10.0, 1.0, 0.0],
     [-100.0, -1.0, 0.0, -10.0, 0.0, 0.5],
     [-170.0, -6.5, 11.0, -6.5, -0.5, 1.5],

@@ -13,6 +13,7 @@ pub use augment::{CropFlip, CropFlipDraw};
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};
 pub use layout::Row;
+pub(crate) use pass::check_labels;
 pub use pass::{LabelledData, Samples, Scores, accumulate, gradient, logits, scores, scratch_len};
 
 /// A feed-forward network that classifies; const-constructible.

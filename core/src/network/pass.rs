@@ -244,7 +244,7 @@ fn check<T>(network: &Network, theta: &[T], inputs: &[T], batch: usize) -> Resul
     length("inputs of the samples", network.input.len() * batch, inputs.len())
 }
 
-fn check_labels<T>(network: &Network, samples: Samples<T>) -> Result<(), Error> {
+pub(crate) fn check_labels<T>(network: &Network, samples: Samples<T>) -> Result<(), Error> {
     network.check()?;
     let classes = network.classes();
     match samples.labels.iter().position(|&label| label as usize >= classes) {

@@ -248,6 +248,17 @@ impl<'a> ControlPoints<'a> {
         self.ids.binary_search(position).ok()
     }
 
+    /// Calls `visit` with the slots of the control points of every cell on which ψ is affine: (v!)^depth cells of v.
+    pub fn pieces(&self, visit: &mut dyn FnMut(&[u32])) {
+        let corners: Vec<ControlPointId, MAX_VERTICES> =
+            (0..self.vertices).map(ControlPointId::vertex).collect();
+        subdivide(&corners, self.depth, &mut |cell| {
+            let slots: Vec<u32, MAX_VERTICES> =
+                cell.iter().map(|id| self.slot(id).expect("a control point of its depth") as u32).collect();
+            visit(&slots);
+        });
+    }
+
     /// ψ at `t`, as slots with their weights.
     ///
     /// # Panics
