@@ -133,7 +133,10 @@ pub fn run_problem(
 pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
     let options = &Options { quiet: true, ..options.clone() };
     let config = load_config(root)?;
-    let problem = problem::from_config(&config)?;
+    let problem = problem::from_config(&config).map_err(|e| {
+        let hint = format!("a run of a loss of your own is resumed by its own program ({})", root.display());
+        CliError::new(e.kind, format!("{}; {hint}", e.message))
+    })?;
     let run = Run::open(problem, config, Some(root), "", options)?;
     let mut levels = levels(&run.config);
     let all: Vec<String> = levels.iter().flat_map(|level| &level.jobs).map(|job| job.name()).collect();
