@@ -162,8 +162,8 @@ fn forward<const V: usize>(
 ) {
     // A tile holds [corner][feature][sample], then the radius [feature][sample].
     let mut width = network.input.len();
-    for k in 0..width {
-        from[k] = core::array::from_fn(|s| inputs.get(s * width + k).map_or(0.0, |&x| f64::from(x)));
+    for (k, column) in from[..width].iter_mut().enumerate() {
+        *column = core::array::from_fn(|s| inputs.get(s * width + k).map_or(0.0, |&x| f64::from(x)));
     }
     // Samples are the same at each corner, and exact, until the first linear layer.
     let mut exact = true;

@@ -175,7 +175,7 @@ pub fn run(what: &BarcodeCommand) -> Result<()> {
 /// The barcode of points under a metric.
 ///
 /// # Errors
-/// As [`barcode::cloud`]; a point without direction under the cosine distance.
+/// As [`barcode::rips`]; a point without direction under the cosine distance.
 pub fn of_points(
     name: &str,
     points: &Points,

@@ -3,7 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
-use valleys_core::topology::{Filtration, ReductionMatrix, cycles, cycles_len, reduce, reduce_len, reduce_sparse};
+use valleys_core::topology::{
+    Filtration, ReductionMatrix, cycles, cycles_len, reduce, reduce_len, reduce_sparse,
+};
 
 // Pairs of bytes: the vertices of a simplex as bits, its value. All faces enter with it, at its value or less.
 fuzz_target!(|bytes: &[u8]| {
