@@ -48,7 +48,7 @@ const STUDY: &[&str] = &[
     "--set",
     "study.seeds=2",
     "--set",
-    "minima.epochs=4000",
+    "minima.epochs=800",
     "--set",
     "network=mlp:64-48-32-10",
 ];

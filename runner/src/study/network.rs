@@ -225,6 +225,13 @@ impl NetworkTraining<'_> {
                 part = 1;
                 (hooks.on_progress)(u64::from(batches));
             }
+            // A call may have ended the epoch: then the loop above wrote no checkpoint.
+            if at.epoch < epochs && hooks.stop.checkpoint_due(last_checkpoint) {
+                if let Err(error) = self.save(engine, [at.epoch, part, at.batch])? {
+                    return Ok(Err(Interruption::Stopped(error)));
+                }
+                last_checkpoint = Instant::now();
+            }
         }
         Ok(Ok(()))
     }
