@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use valleys::command::{barcode, bench, device, distance, exec, plan, print, status, summary, weights};
+use valleys::command::{
+    barcode, bench, certify, device, distance, exec, plan, print, status, summary, weights,
+};
 use valleys::config::preset;
 use valleys::error::Result;
 use valleys::stderr;
@@ -36,6 +38,8 @@ enum Command {
         /// The run directory.
         directory: PathBuf,
     },
+    /// Prove upper bounds of the losses on the fitted curves and triangles of a run: functions, perceptrons.
+    Certify(certify::CertifyArgs),
     /// Compute the persistence barcode of points, distances, a complex or a grid, or the segment of a triangle.
     #[command(subcommand)]
     Barcode(barcode::BarcodeCommand),
@@ -127,6 +131,7 @@ fn main() -> ExitCode {
         Command::Report { directory } => {
             run::report(&directory).and_then(|path| print(&format!("{}\n", path.display())))
         }
+        Command::Certify(args) => certify::run(&args),
         Command::Barcode(what) => barcode::run(&what),
         Command::Summary(args) => summary::run(&args),
         Command::Distance(args) => distance::run(&args),

@@ -1,6 +1,6 @@
 //! The summary of a run as text for a terminal.
 
-use crate::schema::{Fit, LAYER_STATISTICS, StudySummary, Summary, simplex_name};
+use crate::schema::{Fit, IndexDistance, LAYER_STATISTICS, StudySummary, Summary, simplex_name};
 use std::fmt::Write;
 
 /// The summary as tables: minima, and the segments and bars of each fit; or the correlations of a study.
@@ -67,18 +67,21 @@ fn write_fit(out: &mut String, fit: &Fit) {
         fit.name, fit.sampling, fit.depth, fit.centres
     );
     if !fit.segments.is_empty() {
-        let _ = writeln!(out, "triangle    birth h1    death h2      length   birth [lower bound, found]");
+        let _ = writeln!(
+            out,
+            "triangle    birth h1    death h2      length   minima below   against the main fit"
+        );
         for s in &fit.segments {
             let _ = writeln!(
                 out,
-                "{:<8} {:>11} {:>11} {:>11}   [{}, {}]{}",
+                "{:<8} {:>11} {:>11} {:>11} {:>14} {:>22}{}",
                 simplex_name(&s.triangle),
                 number(Some(s.birth)),
                 number(Some(s.death)),
                 number(Some(s.death - s.birth)),
                 number(Some(s.birth_lower)),
-                number(Some(s.birth_upper)),
-                if s.within_slack { "  within slack" } else { "" }
+                s.length_change.map_or("-".to_owned(), |change| format!("{:+.0} %", 100.0 * change)),
+                if s.birth_not_separated { "  birth not separated from the minima" } else { "" }
             );
         }
     }
@@ -102,6 +105,9 @@ fn write_fit(out: &mut String, fit: &Fit) {
         number(fit.w_infinity_segments),
         fit.zero_length
     );
+    for IndexDistance { index, value } in fit.w_infinity_by_index.iter().filter(|of| of.index > 1) {
+        let _ = writeln!(out, "W-infinity: {} of the index-{index} barcode", number(Some(*value)));
+    }
 }
 
 /// Five significant digits; a dash for no value.

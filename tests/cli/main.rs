@@ -2,6 +2,7 @@
 
 mod barcode;
 mod binary;
+mod certify;
 mod crashes;
 mod diagrams;
 mod directory;

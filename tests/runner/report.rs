@@ -6,7 +6,9 @@ use std::path::Path;
 use tempfile::TempDir;
 use valleys::config::Config;
 use valleys::report;
-use valleys::schema::{Bar, Curve, Fit, Minimum, Provenance, Segment, Summary, Trial, VERSION};
+use valleys::schema::{
+    Bar, Curve, Fit, IndexDistance, Minimum, Provenance, Segment, Summary, Trial, VERSION,
+};
 use valleys_core::topology::Interval;
 
 const N: usize = 24;
@@ -58,7 +60,7 @@ fn directory(loss: impl Fn([f64; 3]) -> f64, summary: &str, config: &str) -> Tem
 }
 
 fn fit(name: &str, depth: usize, birth: f64, death: f64) -> Fit {
-    let curve = |edge, peak, lower| Curve { edge, peak, lower, upper: peak };
+    let curve = |edge, peak, lower| Curve { edge, peak, lower };
     let bar = |index, birth, death, birth_simplex: &[u32], death_simplex: Option<&[u32]>| Bar {
         index,
         birth,
@@ -84,6 +86,7 @@ fn fit(name: &str, depth: usize, birth: f64, death: f64) -> Fit {
         ],
         zero_length: 3,
         w_infinity: Some(0.01234567890123),
+        w_infinity_by_index: vec![IndexDistance { index: 1, value: 0.01234567890123 }],
         w_infinity_segments: Some(0.01345678901234),
         steps: 2250,
         search_evaluations: 0,
@@ -95,10 +98,9 @@ fn segment(birth: f64, death: f64) -> Segment {
         triangle: [0, 1, 2],
         birth,
         birth_lower: 0.015,
-        birth_upper: birth,
         death,
-        death_upper: death,
-        within_slack: false,
+        birth_not_separated: false,
+        length_change: None,
     }
 }
 
@@ -125,6 +127,7 @@ fn results() -> Summary {
         bars: fits[0].bars.clone(),
         zero_length: 3,
         w_infinity: fits[0].w_infinity,
+        w_infinity_by_index: fits[0].w_infinity_by_index.clone(),
         w_infinity_segments: fits[0].w_infinity_segments,
         fits,
         convergence: vec![
@@ -132,6 +135,7 @@ fn results() -> Summary {
             trial(2, 2250, 1, 0.023, 0.041),
             trial(2, 9000, 2, 0.015, 0.024),
         ],
+        certified: Vec::new(),
         study: None,
         config: Config::load(None, Some("digits"), &[]).unwrap(),
         provenance: Provenance {
@@ -209,7 +213,7 @@ fn page_has_every_part() {
     assert_eq!(count("Loss and error along the curve"), 3);
     assert_eq!(count("Training of"), 5);
     assert!(page.contains("the finer ones of this fit are not drawn"), "depth 2 is not explained");
-    assert!(!page.contains("within slack"), "no segment is within slack");
+    assert!(!page.contains("not separated"), "every birth is separated");
 }
 
 #[test]
@@ -235,10 +239,12 @@ fn numbers_are_those_of_the_summary() {
 #[test]
 fn slack_is_said() {
     let mut slack = results();
-    slack.fits[0].segments[0].within_slack = true;
+    slack.fits[0].segments[0].birth_not_separated = true;
+    slack.fits[1].segments[0].length_change = Some(-0.47);
     let page = report::render(directory(hill, &slack.to_json(), "").path()).unwrap();
-    assert!(page.contains("1 segment is within slack"));
-    assert!(page.contains("<td>within slack</td>"));
+    assert!(page.contains("1 segment is not longer than the gap"));
+    assert!(page.contains("<td class=\"n\">-47 %</td>"));
+    assert!(page.contains("<td>birth not separated</td>"));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::error::{Error, enough, length, range};
 use crate::simplex::{Barycentric, ControlPoints, Lattice, Mix};
 use heapless::Vec;
 
-/// Points from which the search climbs: the highest lattice points of which no two are neighbours.
+/// Points from which the search climbs: the highest among lattice points and control points of which no two are
+/// neighbours.
 const STARTS: usize = 6;
 
 /// The search ends at steps of this share of the lattice's spacing.
@@ -27,8 +28,9 @@ pub struct MaxLoss {
     pub evaluations: u32,
 }
 
-/// Climbs from the highest lattice points, with steps of half the lattice's spacing at first. When a round changes no
-/// loss by more than `tolerance` times the loss, the step is halved; at 1/32 of the spacing the search ends.
+/// Climbs from the highest points of the lattice and of the control points, where ψ has its bends and which a lattice
+/// may miss. Steps are half the lattice's spacing at first. When a round changes no loss by more than `tolerance` times
+/// the loss, the step is halved; at 1/32 of the spacing the search ends.
 ///
 /// `losses` are those of the lattice with `n` intervals, in its order; `points` and `values` are memory of at least
 /// [`search_max_loss_len`]`(vertices)` elements each. The result is the largest loss *found*: a lower estimate of the
@@ -38,7 +40,8 @@ pub struct MaxLoss {
 /// The engine's; slices of the wrong length; [`Error::NotFinite`] for a loss that is not.
 ///
 /// # Cost
-/// At most a few hundred passes over the split: six starts and r(r + 1) directions a round.
+/// A pass over the split for each control point between lattice points, and at most a few hundred: six starts and
+/// r(r + 1) directions a round.
 #[expect(clippy::too_many_arguments, reason = "the caller owns the memory")]
 pub fn search_max_loss<E: Engine + ?Sized>(
     engine: &mut E,
@@ -59,6 +62,23 @@ pub fn search_max_loss<E: Engine + ?Sized>(
     let mut places = starts(&lattice, losses);
     let mut evaluations = 0;
     let spacing = 1.0 / f64::from(n);
+    let mut missed = (0..).zip(control_points.ids()).filter(|(_, id)| !id.is_on_lattice(n)).peekable();
+    while missed.peek().is_some() {
+        let mut slots: Vec<(u32, Barycentric), { STARTS * 2 }> = Vec::new();
+        for (point, (slot, id)) in points.iter_mut().take(slots.capacity()).zip(missed.by_ref()) {
+            *point = [(slot, 1.0)].into_iter().collect();
+            let _ = slots.push((slot, id.coordinates()[..vertices].iter().copied().collect()));
+        }
+        let values = &mut values[..slots.len()];
+        engine.values(split, &points[..slots.len()], values)?;
+        evaluations += slots.len() as u32;
+        for ((slot, t), value) in slots.into_iter().zip(&*values) {
+            if !value.loss.is_finite() {
+                return Err(Error::NotFinite { what: "the loss at a control point", at: slot.into() }.into());
+            }
+            offer(&mut places, t, value.loss, 1.5 * spacing);
+        }
+    }
     let mut step = spacing / 2.0;
     while vertices > 1 && step >= FINEST * spacing {
         let before = places.clone();
@@ -104,6 +124,22 @@ fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Barycentric, f64), STARTS> 
         let _ = chosen.push((t, *loss));
     }
     chosen
+}
+
+/// Makes a point a start, in the place of a lower one: of its neighbour if it has one, else of the lowest.
+fn offer(starts: &mut Vec<(Barycentric, f64), STARTS>, t: Barycentric, loss: f64, apart: f64) {
+    let near = |(c, _): &(Barycentric, f64)| t.iter().zip(c).all(|(a, b)| (a - b).abs() <= apart);
+    let lowest = (0..starts.len()).reduce(|a, b| if starts[b].1 < starts[a].1 { b } else { a });
+    match starts.iter().position(near) {
+        Some(at) if starts[at].1 < loss => starts[at] = (t, loss),
+        Some(_) => {}
+        None if !starts.is_full() => _ = starts.push((t, loss)),
+        None => {
+            if let Some(at) = lowest.filter(|&at| starts[at].1 < loss) {
+                starts[at] = (t, loss);
+            }
+        }
+    }
 }
 
 /// The points one step away from each place, with the place's number.

@@ -55,6 +55,11 @@ impl ControlPointId {
         self.0.map(|x| f64::from(x) / f64::from(UNIT))
     }
 
+    /// Whether the control point is a point of the lattice with `n` intervals on an edge.
+    pub fn is_on_lattice(&self, n: u32) -> bool {
+        self.0.iter().all(|&x| (u64::from(x) * u64::from(n)).is_multiple_of(u64::from(UNIT)))
+    }
+
     /// The smallest integers in the ratio of the coordinates: (3, 1) three quarters of the way to vertex 0.
     pub fn ratio(&self) -> [u32; MAX_VERTICES] {
         let gcd = self.0.iter().fold(0, |mut a, &(mut b)| {

@@ -61,7 +61,7 @@ pub fn run(args: &ExecArgs) -> Result<()> {
 }
 
 /// Parses a time: `90` or `1.5` (seconds), `50m`, `3h50m10s`.
-fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     let malformed = || format!("expected a time such as 90, 50m or 3h50m, not {text:?}");
     let (mut seconds, mut number) = (0.0, String::new());
     for c in text.chars().chain(std::iter::once('s')) {

@@ -2,6 +2,7 @@
 
 pub mod barcode;
 pub mod bench;
+pub mod certify;
 pub mod device;
 pub mod distance;
 pub mod exec;

@@ -92,8 +92,13 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "lattice.n",
-        "Intervals on an edge of the lattice where losses are evaluated, 1 to 10000; multiples of 6 include all control \
-         points of triangles of depth 1.",
+        "Intervals on an edge of the lattice where losses are evaluated, 1 to 10000. It has all control points of depth d \
+         if n is a multiple of 2^d for curves, 6^d for triangles, 12^d for tetrahedra.",
+    ),
+    (
+        "peaks.search",
+        "Whether the value of a simplex is the largest loss found on it, by the lattice and a search between its points; \
+         false for the lattice alone (Algorithm 2 of the paper).",
     ),
     (
         "fit.sampling",

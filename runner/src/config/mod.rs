@@ -20,8 +20,8 @@ use std::path::Path;
 
 pub use keys::{KEYS, nearest};
 pub use sections::{
-    Augment, Backend, Convergence, Curves, Data, Faces, Fit, Gpu, Lattice, Minima, Sampling, SecondFit,
-    Study, Take, Train, Triangles,
+    Augment, Backend, Convergence, Curves, Data, Faces, Fit, Gpu, Lattice, Minima, Peaks, Sampling,
+    SecondFit, Study, Take, Train, Triangles,
 };
 
 /// A complete configuration. Two runs with the same configuration and data compute the same bytes.
@@ -54,6 +54,8 @@ pub struct Config {
     pub train: Train,
     /// The points where losses are evaluated.
     pub lattice: Lattice,
+    /// The value of a simplex.
+    pub peaks: Peaks,
     /// The main fit.
     pub fit: Fit,
     /// A second fit.

@@ -20,6 +20,7 @@ curves = { epochs = 50 }
 triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, augment = "none" }
 lattice = { n = 60 }
+peaks = { search = true }
 fit = { sampling = "uniform", depth = 1, tangent_removal = 0.0, perturbation = 0.0 }
 second_fit = { depth = 0, epoch_multiplier = 4 }
 convergence = { depth = 0, epoch_multipliers = [] }

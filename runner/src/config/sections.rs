@@ -157,6 +157,15 @@ pub struct Lattice {
     pub n: u32,
 }
 
+/// `[peaks]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peaks {
+    /// Whether the value of a simplex is the largest loss that lattice and search found on it, or else that of its
+    /// lattice alone (Algorithm 2).
+    pub search: bool,
+}
+
 /// `[fit]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,11 @@
 //! Functions with known critical values.
 
-use super::Problem;
+use super::{AnyCertifiedLoss, Problem};
 use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
+use valleys_core::certify::FunctionBounds;
 use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
+use valleys_core::error::Error;
 use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Standard deviation of the initial points of minima around the function's known minima.
@@ -70,6 +72,10 @@ impl Problem for FunctionProblem {
         let mut theta = vec![0.0; self.dim];
         rotate(&self.rotation, &x, &mut theta);
         theta
+    }
+
+    fn certified_loss(&self) -> std::result::Result<Box<dyn AnyCertifiedLoss + '_>, Error> {
+        Ok(Box::new(FunctionBounds::new(self.function, self.dim, &self.rotation)?))
     }
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {

@@ -15,6 +15,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::model::{NamedTensor, State};
 use std::fmt::Debug;
 use std::sync::Arc;
+use valleys_core::certify::CertifiedLoss;
 use valleys_core::engine::{Function, Split, StepParams};
 use valleys_core::error::Error;
 use valleys_core::fit::PeakSampling;
@@ -107,6 +108,14 @@ pub trait Problem: Send + Sync + Debug {
         None
     }
 
+    /// The loss on the training samples with proved bounds, for one thread.
+    ///
+    /// # Errors
+    /// Nothing can be proved of this loss; by default of any.
+    fn certified_loss(&self) -> std::result::Result<Box<dyn AnyCertifiedLoss + '_>, Error> {
+        Err(Error::Unsupported { what: "proved bounds of this loss" })
+    }
+
     /// The graph of fused operations. `None` if the problem is not a network.
     fn graph(&self) -> Option<Graph<Vec<Op>>> {
         None
@@ -118,6 +127,11 @@ pub trait Problem: Send + Sync + Debug {
         None
     }
 }
+
+/// A loss with proved bounds.
+pub trait AnyCertifiedLoss: CertifiedLoss<Error = Error> {}
+
+impl<L: CertifiedLoss<Error = Error>> AnyCertifiedLoss for L {}
 
 /// What the values of a problem are computed from.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,6 @@
 //! A network on data.
 
-use super::{Cost, Problem, Provenance};
+use super::{AnyCertifiedLoss, Cost, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
 use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset};
 use crate::engine_error::{AnyEngine, EngineError, boxed};
@@ -9,10 +9,11 @@ use crate::model::{Model, State};
 use crate::reference;
 use std::path::Path;
 use std::sync::Arc;
+use valleys_core::certify::{Bounds, CertifiedLoss, Corner, NetworkBounds};
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::graph::{Graph, Op};
-use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
+use valleys_core::network::{CropFlip, Network, Samples, Shape, accumulate, initialise};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
 
@@ -119,6 +120,21 @@ impl NetworkProblem {
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> std::result::Result<CpuEngine, Error> {
         CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)
+    }
+}
+
+/// The bounds of a network, with their memory.
+struct CertifiedNetwork<'a> {
+    network: Network<'a>,
+    samples: Samples<'a, f32>,
+    scratch: Vec<f64>,
+}
+
+impl CertifiedLoss for CertifiedNetwork<'_> {
+    type Error = Error;
+
+    fn bounds(&mut self, points: &[&[f32]], corners: &[Corner]) -> std::result::Result<Bounds, Error> {
+        NetworkBounds::new(self.network, self.samples, &mut self.scratch)?.bounds(points, corners)
     }
 }
 
@@ -240,6 +256,16 @@ impl Problem for NetworkProblem {
 
     fn on_gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> Option<Box<dyn Problem>> {
         Some(Box::new(Self { backend: self.gpu(provider, models), ..self.clone() }))
+    }
+
+    fn certified_loss(&self) -> std::result::Result<Box<dyn AnyCertifiedLoss + '_>, Error> {
+        let network = self.model.network();
+        let train = &self.data.train;
+        let samples = Samples { inputs: &train.inputs, labels: &train.labels };
+        let mut scratch = vec![0.0; NetworkBounds::scratch_len(&network)];
+        // Refuses a network that has no bounds.
+        NetworkBounds::new(network, samples, &mut scratch)?;
+        Ok(Box::new(CertifiedNetwork { network, samples, scratch }))
     }
 
     fn graph(&self) -> Option<Graph<Vec<Op>>> {

@@ -49,7 +49,10 @@ fn values(run: &RunFiles) -> TemplateValue {
             test_loss => m.test_loss, test_error => m.test_error,
         }).collect::<Vec<_>>(),
         fits => run.fits.iter().map(|f| fit_values(f, config.seed)).collect::<Vec<_>>(),
-        slack => fits.iter().flat_map(|f| &f.segments).filter(|s| s.within_slack).count(),
+        not_separated => fits.iter().flat_map(|f| &f.segments).filter(|s| s.birth_not_separated).count(),
+        certified => summary.certified.iter().map(|c| context! {
+            fit => c.fit.clone(), simplex => c.simplex.clone(), found => c.found, upper => c.upper, cells => c.cells,
+        }).collect::<Vec<_>>(),
         segments_figure => segments_figure(&fits, loss),
         profiles => profiles(&run.fits, loss),
         training => training_figures(run),
@@ -81,6 +84,8 @@ fn fit_values(files: &FitFiles, seed: u64) -> TemplateValue {
         bars_left_out => bars.len().saturating_sub(MAX_ROWS),
         zero_length => fit.zero_length,
         w_infinity => fit.w_infinity,
+        w_infinity_higher => fit.w_infinity_by_index.iter().filter(|of| of.index > 1)
+            .map(|of| context! { index => of.index, value => of.value }).collect::<Vec<_>>(),
         w_infinity_segments => fit.w_infinity_segments,
         diagram => svg(&diagram::draw_diagram(&intervals, &format!("Persistence diagram, fit {name}"))),
         barcode => svg(&diagram::draw_barcode(&intervals, &format!("Barcode, fit {name}"))),
@@ -105,7 +110,8 @@ fn segment_values(segment: &Segment) -> TemplateValue {
         birth_lower => segment.birth_lower,
         death => segment.death,
         length => segment.length(),
-        within_slack => segment.within_slack,
+        birth_not_separated => segment.birth_not_separated,
+        length_change => segment.length_change.map(|change| format!("{:+.0} %", 100.0 * change)),
     }
 }
 

@@ -105,7 +105,7 @@ impl Run {
     }
 
     /// Reads the values of all control points of a simplex from their files.
-    fn read_points(
+    pub(super) fn read_points(
         &self,
         variant: &FitVariant,
         simplex: Simplex,

@@ -15,6 +15,7 @@
 //! - `results`, `summary`, `fit_summary`: the result of all jobs as `summary.json` and `report.html`.
 //! - `status`, `level_progress`: how many jobs are done.
 
+mod certify;
 mod directory;
 mod divergence;
 mod evaluate;
@@ -47,6 +48,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use valleys_gpu::MAX_MODELS;
 
+pub use certify::{CertifyOptions, certify};
 pub use directory::prepare;
 pub(crate) use divergence::locate_divergence;
 pub use job::{Job, JobKind, Level, levels};
@@ -198,6 +200,9 @@ impl Run {
         }
         if !options.quiet {
             print_data(&*problem);
+            lattice_warnings(&config)
+                .iter()
+                .for_each(|text| stderr::print_line(format_args!("warning: {text}")));
             stderr::print_line(format_args!("run directory {}", root.display()));
         }
         let (config_toml, origin) = (config.to_toml(), origin_json(&*problem, &loaded_minima));
@@ -214,6 +219,42 @@ impl Run {
     fn variant_of(&self, job: Job) -> FitVariant {
         if let Job::Simplex(variant, _) = job { variant } else { self.main_variant() }
     }
+}
+
+/// What the lattice of a configuration leaves out.
+fn lattice_warnings(config: &Config) -> Vec<String> {
+    let n = u64::from(config.lattice.n);
+    // The search also starts from the control points that the lattice misses.
+    if !config.study.is_none() || config.peaks.search {
+        return Vec::new();
+    }
+    if n == 1 {
+        return vec!["lattice.n = 1 and peaks.search = false evaluate the minima alone".to_owned()];
+    }
+    let mut depths: Vec<u32> = variant::variants(config).iter().map(|variant| variant.depth as u32).collect();
+    depths.sort_unstable();
+    depths.dedup();
+    let kinds = depths.iter().flat_map(|&depth| (2..=config.index as u64 + 2).map(move |v| (depth, v)));
+    let warning = |(depth, vertices): (u32, u64)| {
+        // Barycentres of faces have denominators up to the number of vertices, and each subdivision divides again.
+        let denominator = (1..=vertices).fold(1, least_common_multiple).pow(depth);
+        (!n.is_multiple_of(denominator)).then(|| {
+            let next = n.next_multiple_of(denominator);
+            format!(
+                "lattice.n = {n} misses control points of simplices with {vertices} vertices at depth {depth}; the \
+                 next n that has all of them is {next}"
+            )
+        })
+    };
+    kinds.filter_map(warning).collect()
+}
+
+fn least_common_multiple(a: u64, b: u64) -> u64 {
+    let (mut gcd, mut rest) = (a, b);
+    while rest > 0 {
+        (gcd, rest) = (rest, gcd % rest);
+    }
+    a / gcd * b
 }
 
 /// Prints how many samples were read from files. Embedded data are not mentioned.

@@ -19,7 +19,7 @@ pub fn report(root: &Path) -> Result<PathBuf> {
     Ok(root.join("report.html"))
 }
 
-fn write_report(store: &Store) -> Result<()> {
+pub(super) fn write_report(store: &Store) -> Result<()> {
     let page = report::render(store.root())?;
     store.write("report.html", page.as_bytes())
 }

@@ -6,6 +6,7 @@ use super::variant::{FitVariant, variants};
 use crate::error::Result;
 use crate::schema::{
     Fit, FoundMaxLoss, LatticeValues, Minimum, Provenance, Segment, StudySummary, Summary, Trial, VERSION,
+    read_certified,
 };
 use crate::study::analysis;
 use crate::study::{self, read_measurements};
@@ -19,10 +20,11 @@ impl Run {
     pub(super) fn summary(&self) -> Result<Summary> {
         let study = if self.config.study.is_none() { None } else { Some(self.study_summary()?) };
         let minima = self.minima()?;
-        let fits: Vec<Fit> = variants(&self.config)
+        let mut fits: Vec<Fit> = variants(&self.config)
             .iter()
             .map(|variant| self.fit_summary(variant, &minima))
             .collect::<Result<_>>()?;
+        set_length_changes(&mut fits);
         let main = &fits[0];
         let provenance = self.problem.provenance();
         Ok(Summary {
@@ -33,8 +35,10 @@ impl Run {
             bars: main.bars.clone(),
             zero_length: main.zero_length,
             w_infinity: main.w_infinity,
+            w_infinity_by_index: main.w_infinity_by_index.clone(),
             w_infinity_segments: main.w_infinity_segments,
             fits,
+            certified: read_certified(self.store.root())?,
             study,
             config: self.config.clone(),
             provenance: Provenance {
@@ -97,6 +101,16 @@ impl Run {
     }
 }
 
+/// Compares the length of each segment with that of the main fit, the first.
+fn set_length_changes(fits: &mut [Fit]) {
+    let Some((main, others)) = fits.split_first_mut() else { return };
+    for segment in others.iter_mut().flat_map(|fit| &mut fit.segments) {
+        let same = main.segments.iter().find(|of_main| of_main.triangle == segment.triangle);
+        let length = same.map(Segment::length).filter(|&length| length > 0.0);
+        segment.length_change = length.map(|length| segment.length() / length - 1.0);
+    }
+}
+
 /// Every triangle of every fit, for the convergence study.
 fn trials(fits: &[Fit]) -> Vec<Trial> {
     let of_fit = |fit: &Fit| {
@@ -105,9 +119,9 @@ fn trials(fits: &[Fit]) -> Vec<Trial> {
             depth: fit.depth,
             steps: fit.steps,
             seed: s.triangle[0],
-            birth: s.birth_upper,
+            birth: s.birth,
             birth_lower: s.birth_lower,
-            death: s.death_upper,
+            death: s.death,
         };
         fit.segments.iter().map(trial).collect::<Vec<_>>()
     };

@@ -11,6 +11,7 @@
 //! Names of fields and columns are fixed, because other programs read them; new ones may be added. Every finite number is
 //! written so that it reads back to the same bits.
 
+mod certified;
 mod csv_table;
 mod lattice;
 mod max_loss;
@@ -19,6 +20,7 @@ mod study;
 mod summary;
 mod training;
 
+pub use certified::{CERTIFIED, CertifiedMaxLoss, read_certified, write_certified};
 use csv_table::CsvTable;
 pub use lattice::LatticeValues;
 pub use max_loss::FoundMaxLoss;
@@ -26,7 +28,7 @@ pub use measurements::{LAYER_STATISTICS, LayerStatistic, Measurement, SHUFFLED};
 pub use study::{
     ALL_LAYERS, Coefficient, Correlation, MeanStd, NetworkResult, StudySummary, Target, TrainingChange,
 };
-pub use summary::{Bar, Curve, Fit, Minimum, Provenance, Segment, Summary, Trial, VERSION};
+pub use summary::{Bar, Curve, Fit, IndexDistance, Minimum, Provenance, Segment, Summary, Trial, VERSION};
 pub use training::TrainingEpoch;
 
 use crate::error::{Result, read_error};

@@ -1,5 +1,6 @@
 //! `summary.json`: the result of a run.
 
+use super::certified::CertifiedMaxLoss;
 use super::study::StudySummary;
 use crate::config::Config;
 use crate::data::Source;
@@ -12,8 +13,8 @@ pub const VERSION: u32 = 2;
 
 /// `summary.json`. Fields without a value are `null`.
 ///
-/// Largest losses are those of the lattice (Algorithm 2) unless the field says that a search found them. Both are
-/// estimates of min-max values, not bounds (method: section 8).
+/// Births and deaths are the largest losses *found* on fitted simplices, by lattice and search, or by the lattice alone
+/// with `peaks.search = false` (Algorithm 2). They are estimates of min-max values, not bounds (method: section 8).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// [`VERSION`].
@@ -28,10 +29,15 @@ pub struct Summary {
     pub zero_length: usize,
     /// Half of the longest finite bar of index 1; none if the simplices form no complex.
     pub w_infinity: Option<f64>,
+    /// The same for every index up to the key `index` whose simplices form a complex, of the main fit.
+    pub w_infinity_by_index: Vec<IndexDistance>,
     /// Half of the longest segment; none if there is no triangle.
     pub w_infinity_segments: Option<f64>,
     /// The fits, the main fit first.
     pub fits: Vec<Fit>,
+    /// Proved upper bounds, where `valleys certify` computed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certified: Vec<CertifiedMaxLoss>,
     /// Every triangle of every fit, if the run is a convergence study.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub convergence: Vec<Trial>,
@@ -64,18 +70,18 @@ pub struct Minimum {
 pub struct Segment {
     /// The minima.
     pub triangle: [u32; 3],
-    /// h₁: largest loss on the lattices of the edges.
+    /// h₁: largest loss found on the edges.
     pub birth: f64,
-    /// Largest loss of the minima: a lower bound of the true birth.
+    /// Largest loss of the minima. No path between them stays below it.
     pub birth_lower: f64,
-    /// Largest loss that lattice and search found on the edges.
-    pub birth_upper: f64,
-    /// h₂: largest loss on the lattice of the triangle.
+    /// h₂: largest loss found on the triangle.
     pub death: f64,
-    /// Largest loss that lattice and search found on the triangle.
-    pub death_upper: f64,
-    /// Whether `death_upper` − `birth_upper` ≤ `birth_upper` − `birth_lower`. Then the true length may be 0.
-    pub within_slack: bool,
+    /// Whether the segment is not longer than `birth` − `birth_lower`: the birth is not separated from the minima. If not,
+    /// nothing follows.
+    pub birth_not_separated: bool,
+    /// Length of this segment relative to that of the main fit, minus 1; none for the main fit, and where its length is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_change: Option<f64>,
 }
 
 impl Segment {
@@ -107,17 +113,24 @@ impl Bar {
     }
 }
 
-/// The largest loss on a curve.
+/// W∞ of the bars of one index to the empty barcode.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IndexDistance {
+    /// Index of the bars.
+    pub index: usize,
+    /// Half of the longest finite bar; 0 if there is none.
+    pub value: f64,
+}
+
+/// The largest loss found on a curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The minima.
     pub edge: [u32; 2],
-    /// Largest loss on the lattice of the curve.
+    /// Largest loss found on the curve.
     pub peak: f64,
-    /// Larger loss of the two minima: a lower bound of the true barrier.
+    /// Larger loss of the two minima. No path between them stays below it.
     pub lower: f64,
-    /// Largest loss that lattice and search found on the curve.
-    pub upper: f64,
 }
 
 /// The result of one fit of all curves, triangles and higher simplices.
@@ -141,6 +154,8 @@ pub struct Fit {
     pub zero_length: usize,
     /// See [`Summary::w_infinity`].
     pub w_infinity: Option<f64>,
+    /// The same for every index whose simplices form a complex.
+    pub w_infinity_by_index: Vec<IndexDistance>,
     /// See [`Summary::w_infinity_segments`].
     pub w_infinity_segments: Option<f64>,
     /// Optimiser steps of a curve.
@@ -171,11 +186,11 @@ pub struct Trial {
     pub steps: u64,
     /// The replicate: the first minimum of the triangle.
     pub seed: u32,
-    /// See [`Segment::birth_upper`].
+    /// See [`Segment::birth`].
     pub birth: f64,
     /// See [`Segment::birth_lower`].
     pub birth_lower: f64,
-    /// See [`Segment::death_upper`].
+    /// See [`Segment::death`].
     pub death: f64,
 }
 
