@@ -1,6 +1,6 @@
 //! `valleys certify`: bounds that hold, in every file, and what it refuses.
 
-use crate::binary::{json, said, valleys};
+use crate::binary::{json_in, said, valleys};
 use std::path::Path;
 
 fn path(root: &Path) -> &str {
@@ -13,8 +13,8 @@ fn bounds_of_a_function_are_those_of_its_saddles() {
     let root = folder.path().join("run");
     let run = ["run", "--preset", "three-well-ring", "--out", path(&root)];
     assert!(valleys(&run).status.success());
-    let arguments = ["certify", path(&root), "--triangles", "--tolerance", "0.02", "--json"];
-    let all = json(&valleys(&arguments));
+    let all =
+        json_in(folder.path(), &["certify", path(&root), "--triangles", "--tolerance", "0.02", "--json"]);
     let all = all.as_array().unwrap();
     // Three curves and a triangle, in two fits.
     assert_eq!(all.len(), 8);
@@ -45,7 +45,7 @@ fn bounds_of_a_perceptron_are_near_what_was_found() {
     let run =
         ["run", "--preset", "digits", "--set", "minima.count=2", "--set", "index=0", "--out", path(&root)];
     assert!(valleys(&run).status.success());
-    let all = json(&valleys(&["certify", path(&root), "--max-time", "5m", "--json"]));
+    let all = json_in(folder.path(), &["certify", path(&root), "--max-time", "5m", "--json"]);
     let all = all.as_array().unwrap();
     assert_eq!(all.len(), 2);
     for certified in all {

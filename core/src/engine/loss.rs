@@ -6,8 +6,8 @@ use crate::rng::Key;
 /// Which batch of samples a gradient is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Keys the random numbers of the batch: order of the samples, augmentation. A loss without random numbers of its
-    /// own ignores it.
+    /// Keys the random numbers of the batch: order of the samples ([`epoch_order`](super::epoch_order)), augmentation.
+    /// A loss without random numbers of its own ignores it.
     pub key: Key,
     /// Epoch, from 0.
     pub epoch: u32,
@@ -68,7 +68,8 @@ pub trait Loss {
     /// Number of batches of an epoch, at least 1. A loss without data chooses how many steps an epoch has.
     fn batches(&self) -> u32;
 
-    /// Mean loss of a batch at θ, without regulariser; its gradient is written to `gradient`.
+    /// Mean loss of a batch at θ; its gradient is written to `gradient`. Without the weight decay of a fit, which the
+    /// optimiser adds. A term of the loss itself, such as an L2 norm, belongs here and in [`values`](Self::values).
     ///
     /// # Errors
     /// As the implementation states.
@@ -79,7 +80,8 @@ pub trait Loss {
         gradient: &mut [f32],
     ) -> Result<f32, Self::Error>;
 
-    /// Mean losses over all samples of a split, at each θ. A loss without data has the same values on every split.
+    /// Mean losses over all samples of a split, at each θ. A loss without data has the same values on every split. Peak
+    /// sampling asks for a [`Split::Subset`]: the first samples of [`subset_order`](super::subset_order).
     ///
     /// # Errors
     /// A split without samples; what else the implementation states.

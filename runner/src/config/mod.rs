@@ -87,7 +87,8 @@ impl Config {
         Self::from_table(table)
     }
 
-    /// The default configuration of a user-defined problem with this name, then the overrides `key=value`.
+    /// The default configuration of a user-defined problem with this name, then the overrides `key=value`. The defaults
+    /// are those of networks: four minima, and a `train.weight_decay` of 0.001.
     ///
     /// # Errors
     /// Those of [`load`](Self::load).

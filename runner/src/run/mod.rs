@@ -108,8 +108,9 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
     run_problem(problem, config, name, options)
 }
 
-/// [`run`] for a user-defined problem. The key `network` of the configuration is the name of the problem, and keys of
-/// data and network have no effect. [`Config::for_problem`] makes such a configuration.
+/// [`run`] for a user-defined problem. [`Config::for_problem`] makes the configuration: its key `network` is the name of
+/// the problem. `name` is only the first part of the name of the run directory. Keys of data, `train.batch` and
+/// `train.augment` have no effect, nor has `backend` unless the problem [supports GPUs](Problem::supports_gpu).
 ///
 /// # Errors
 /// Those of [`run`].
