@@ -382,7 +382,7 @@ fn wrong_files_are_named_with_their_line() {
         (
             "uniform-1/0-2.csv",
             |t| Some(t.replacen("\n1.0,0.0", "\n0.0,1.0", 1)),
-            "0-2.csv, line 2: t1 is 0, the lattice has 1",
+            "0-2.csv, line 2: t1 is 0, but the lattice point has 1",
         ),
         (
             "minima/1/training.csv",
