@@ -402,7 +402,7 @@ fn wrong_files_are_named_with_their_line() {
     }
     let outside = summary().replace("peak-2", "../peak-2");
     let error = report::render(directory(hill, &outside, "").path()).unwrap_err().to_string();
-    assert!(error.contains("`../peak-2` is no name of a fit"), "{error}");
+    assert!(error.contains("`../peak-2` is not the name of a fit"), "{error}");
 }
 
 #[test]
