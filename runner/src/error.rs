@@ -26,7 +26,9 @@ pub enum ErrorKind {
 }
 
 /// An error message for the user, and the exit code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` text is the message too, because that is what a `main` that returns it prints.
+#[derive(Clone, PartialEq, Eq)]
 pub struct CliError {
     /// The exit code.
     pub kind: ErrorKind,
@@ -43,6 +45,12 @@ impl CliError {
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.kind as u8
+    }
+}
+
+impl fmt::Debug for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

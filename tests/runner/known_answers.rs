@@ -56,6 +56,8 @@ fn critical_values() {
         (Function::MullerBrown, [-0.82, 0.62], -40.664844),
         (Function::ThreeWellRing, [0.47, 0.82], 0.19),
         (Function::ThreeWellRing, [-0.95, 0.0], 0.19),
+        (Function::UnequalRing, [-0.92, 0.0], 0.2775),
+        (Function::UnequalRing, [0.37, 0.88], 0.149535),
     ];
     for &(function, start, value) in cases {
         let found = critical_value(function, start);
@@ -67,7 +69,7 @@ fn critical_values() {
     for function in Function::ALL {
         for well in function.wells() {
             let mut x = vec![0.0; function.least_dim()];
-            x[..2].copy_from_slice(well);
+            x.iter_mut().zip(well).for_each(|(x, &well)| *x = well);
             let mut g = vec![0.0; x.len()];
             function.gradient(&x, &mut g);
             assert!(
@@ -75,6 +77,23 @@ fn critical_values() {
                 "{function:?} has a slope of {g:?} at its well {well:?}"
             );
         }
+    }
+    // On the rays of the sphere's critical points; the hill is its centre.
+    let sphere = |x: [f64; 3]| {
+        let mut slope = [0.0; 3];
+        (Function::Sphere.gradient(&x, &mut slope), slope)
+    };
+    let (edge, corner) = (0.95_f64.sqrt(), (0.9_f64 / 3.0).sqrt());
+    for (x, value) in [
+        ([edge, 0.0, 0.0], 0.0975),
+        ([0.0, -edge, 0.0], 0.0975),
+        ([-corner, corner, corner], 0.19),
+        ([-corner; 3], 0.19),
+        ([0.0; 3], 1.0),
+    ] {
+        let (found, slope) = sphere(x);
+        assert!((found - value).abs() < tolerance::CRITICAL, "{x:?}: {found}, known {value}");
+        assert!(slope.iter().all(|g| g.abs() < 1e-9), "{x:?}: {slope:?}");
     }
     // The hill of the ring is on the axis, whatever the other variables are worth.
     assert_eq!(Function::ThreeWellRing.gradient(&[0.0; 4], &mut [0.0; 4]), 1.0);
@@ -93,6 +112,93 @@ fn three_well_ring() {
         assert_eq!(s.bars.iter().filter(|b| b.index == 1).count(), 1);
         assert_eq!(s.bars.iter().filter(|b| b.index == 0 && b.death.is_none()).count(), 1);
     }
+}
+
+/// Three unequal saddles: the loop is born at the largest.
+#[test]
+fn unequal_ring() {
+    for seed in [1, 2] {
+        let s = result("unequal-ring", &[&format!("seed={seed}")]);
+        let bars: Vec<_> = s.fits[1].bars.iter().filter(|bar| bar.index == 1).collect();
+        assert_eq!(bars.len(), 1);
+        let (birth, death) = (bars[0].birth, bars[0].death.unwrap());
+        assert!((birth - 0.2775).abs() < 0.01 * 0.2775 && (death - 1.0).abs() < 0.01, "[{birth}, {death}]");
+    }
+}
+
+/// Index 2, end to end: the void in a sphere of four minima.
+#[test]
+fn sphere() {
+    for seed in [1, 2] {
+        let s = result("sphere", &[&format!("seed={seed}")]);
+        let fit = &s.fits[1];
+        let ends = |index: usize| -> Vec<(f64, f64)> {
+            let of_index = fit.bars.iter().filter(|bar| bar.index == index);
+            of_index.map(|bar| (bar.birth, bar.death.unwrap_or(f64::INFINITY))).collect()
+        };
+        // Fits stay above the critical values: by less than 1 % for curves, 3 % for triangles, 1 % for the ball.
+        let near =
+            |x: f64, value: f64, share: f64| (value * (1.0 - 1e-4)..value * (1.0 + share)).contains(&x);
+        assert_eq!((ends(1).len(), ends(2).len()), (3, 1));
+        for (birth, death) in ends(1) {
+            assert!(near(birth, 0.0975, 0.01) && near(death, 0.19, 0.03), "[{birth}, {death}]");
+        }
+        let (birth, death) = ends(2)[0];
+        assert!(near(birth, 0.19, 0.03) && near(death, 1.0, 0.01), "[{birth}, {death}]");
+        let by_index: Vec<usize> = fit.w_infinity_by_index.iter().map(|of| of.index).collect();
+        assert_eq!(by_index, [0, 1, 2]);
+        assert_eq!(fit.w_infinity_by_index[2].value, (death - birth) / 2.0);
+    }
+}
+
+/// The matrix of min-max values has the classes of the barcode of index 0: at each level, as many as bars that are open.
+#[test]
+fn minmax_values_are_those_of_the_barcode() {
+    let s = result("himmelblau", &["index=0"]);
+    let minmax: Vec<Vec<f64>> = s
+        .minmax
+        .iter()
+        .map(|row| row.iter().map(|x| x.expect("all minima are connected")).collect())
+        .collect();
+    assert_eq!(minmax.len(), 4);
+    for i in 0..4 {
+        assert_eq!(minmax[i][i], s.minima[i].train_loss);
+        for j in 0..4 {
+            assert_eq!(minmax[i][j], minmax[j][i]);
+            // No chain is better.
+            assert!((0..4).all(|k| minmax[i][j] <= minmax[i][k].max(minmax[k][j])));
+        }
+    }
+    for edge in &s.fits[0].curves {
+        let [a, b] = edge.edge.map(|v| v as usize);
+        assert!(minmax[a][b] <= edge.peak);
+    }
+    let levels = s.bars.iter().filter_map(|bar| bar.death).flat_map(|death| [death, 0.999 * death]);
+    for level in levels {
+        let is_first = |i: usize| (0..i).all(|j| minmax[j][i] > level);
+        let classes = (0..4).filter(|&i| minmax[i][i] <= level && is_first(i)).count();
+        let open = |death: Option<f64>| death.is_none_or(|death| death > level);
+        let bars = s.bars.iter().filter(|bar| bar.birth <= level && open(bar.death)).count();
+        assert_eq!(classes, bars, "at {level}");
+    }
+}
+
+/// With `peaks.search = false` the ends are those of the lattice; with the search they are not lower, and on the ring
+/// the hill in the middle is found.
+#[test]
+fn the_search_finds_what_the_lattice_misses() {
+    let [lattice, found] = ["false", "true"]
+        .map(|search| result("three-well-ring", &[&format!("peaks.search={search}")]).segments[0].clone());
+    assert!(found.birth >= lattice.birth && found.death >= lattice.death);
+    assert!(lattice.death < 1.0 - 1e-4 && found.death > 1.0 - 1e-4, "{} {}", lattice.death, found.death);
+}
+
+/// Triangles with private edges form no complex: they have segments, and the barcode ends with index 0.
+#[test]
+fn trainable_centres_have_no_bars_of_index_1() {
+    let s = result("three-well-ring", &["triangles.centres=trainable", "second_fit.depth=0"]);
+    assert_eq!((s.segments.len(), s.w_infinity), (1, None));
+    assert!(s.bars.iter().all(|bar| bar.index == 0));
 }
 
 /// Births and deaths of eight replicates with peak sampling at a depth.

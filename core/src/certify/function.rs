@@ -97,6 +97,23 @@ fn enclosure(function: Function, dim: usize, mut sides: impl Iterator<Item = Int
             let quartic = |z: Interval| z.square().square() * crate::engine::QUARTIC;
             sides.fold(base * (-z.square()).exp() + quartic(z), |sum, z| sum + quartic(z))
         }
+        Function::UnequalRing => {
+            let (x, y) = (next(), next());
+            let r2 = x.square() + y.square();
+            let unit = Interval { low: -1.0, high: 1.0 };
+            let cosine = unit.meet(x * r2.sqrt().reciprocal());
+            let factor = Interval::point(1.0) - cosine * crate::engine::SKEW;
+            let around = (r2 - Interval::point(1.0)).square();
+            sides.fold(around + (r2 - wave(x, y)) * factor * crate::engine::RIPPLE, square_sum)
+        }
+        Function::Sphere => {
+            let (x, y, z) = (next(), next(), next());
+            let square = x.square() + y.square() + z.square();
+            let wave = x * y * z * crate::engine::CUBIC * square.sqrt().reciprocal();
+            let wave = Interval { low: -square.high, high: square.high }.meet(wave);
+            let around = (square - Interval::point(1.0)).square();
+            sides.fold(around + (square - wave) * crate::engine::RIPPLE, square_sum)
+        }
         Function::Quadratic => {
             let n = Interval::point(dim as f64);
             let terms = sides.enumerate().map(|(i, x)| x.square() * (i + 1) as f64 * 0.5);
@@ -107,10 +124,14 @@ fn enclosure(function: Function, dim: usize, mut sides: impl Iterator<Item = Int
 
 /// (r² − 1)² + ε (1 − cos 3φ) r².
 fn ring(x: Interval, y: Interval) -> Interval {
+    let r2 = x.square() + y.square();
+    (r2 - Interval::point(1.0)).square() + (r2 - wave(x, y)) * crate::engine::RIPPLE
+}
+
+/// r² cos 3φ, which is (x³ − 3xy²)/r and within ±r².
+fn wave(x: Interval, y: Interval) -> Interval {
     let (x2, y2) = (x.square(), y.square());
     let r2 = x2 + y2;
-    // r² cos 3φ, which is (x³ − 3xy²)/r and within ±r².
     let wave = x * (x2 - y2 * 3.0) * r2.sqrt().reciprocal();
-    let wave = Interval { low: -r2.high, high: r2.high }.meet(wave);
-    (r2 - Interval::point(1.0)).square() + (r2 - wave) * crate::engine::RIPPLE
+    Interval { low: -r2.high, high: r2.high }.meet(wave)
 }

@@ -24,7 +24,7 @@ use crate::rng::Key;
 pub use crate::simplex::Mix;
 pub use direct::Direct;
 pub use function::Function;
-pub(crate) use function::{MULLER_BROWN, QUARTIC, RIPPLE};
+pub(crate) use function::{CUBIC, MULLER_BROWN, QUARTIC, RIPPLE, SKEW};
 pub use function_loss::{BATCHES, FunctionLoss};
 pub use loss::{Batch, Loss};
 pub use network_loss::{NetworkLoss, epoch_order, subset_order};

@@ -19,7 +19,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "network",
         "Network to train: mlp:64-32-10 (layer widths, with ReLU), lenet5, resnet20 (any depth 6n + 2) or wrn56-2 (2 times \
          as wide), the last two also with -ns (no shortcuts). Or a function with known critical values: himmelblau, \
-         muller-brown, three-well-ring, liftable-ring, quadratic, each also with :DIM (number of variables).",
+         muller-brown, three-well-ring, unequal-ring, liftable-ring, sphere, quadratic, each also with :DIM (number of variables).",
     ),
     (
         "dataset",

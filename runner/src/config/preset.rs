@@ -77,6 +77,34 @@ second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
     preset(
+        "unequal-ring",
+        "a ring with saddles 0.15 (twice) and 0.2775: the true segment is [0.2775, 1]",
+        r#"
+network = "unequal-ring:5"
+minima = { count = 3, epochs = 20 }
+curves = { epochs = 90 }
+triangles = { epochs = 90 }
+train = { learning_rate = 0.01, weight_decay = 0.0 }
+fit = { tangent_removal = 1.0 }
+second_fit = { depth = 3, epoch_multiplier = 1 }
+"#,
+    ),
+    preset(
+        "sphere",
+        "four minima on a sphere around a hill: the true bar of index 2 is [0.19, 1]",
+        r#"
+network = "sphere:5"
+index = 2
+minima = { count = 4, epochs = 20 }
+curves = { epochs = 90 }
+triangles = { epochs = 90 }
+train = { learning_rate = 0.01, weight_decay = 0.0 }
+lattice = { n = 24 }
+fit = { tangent_removal = 1.0 }
+second_fit = { depth = 2, epoch_multiplier = 2 }
+"#,
+    ),
+    preset(
         "liftable-ring",
         "the same ring with a disc that avoids the maximum: the death is well below 1",
         r#"

@@ -91,7 +91,7 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
         })
         .collect();
     if end == SegmentEnd::Birth {
-        entries.push(Entry::line("dotted axis", "lower bound of the birth, mean over seeds"));
+        entries.push(Entry::line("dotted axis", "largest loss of the minima, mean over seeds"));
     }
     let description = format!("{} fits, {} measurements.", kinds.len(), trials.len());
     let title =

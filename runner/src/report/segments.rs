@@ -1,4 +1,4 @@
-//! The segments [h1, h2] of the triangles in every fit, with the lower bounds of their births.
+//! The segments [h1, h2] of the triangles in every fit, with the largest losses of their minima.
 
 use super::axes::{Scale, extent};
 use super::legend::{self, Entry};
@@ -20,7 +20,7 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
             text: fit.name.clone(),
         })
         .collect();
-    entries.push(Entry::line("thin axis", "from the lower bound of the birth to the birth"));
+    entries.push(Entry::line("thin axis", "from the largest loss of the minima to the birth"));
     let (row, gap) = (11.0, 9.0);
     let block = row * fits.len() as f64 + gap;
     let bottom = 14.0 + block * triangles.len() as f64;

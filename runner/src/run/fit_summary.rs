@@ -67,6 +67,7 @@ impl Run {
                 }
             }
         }
+        let minmax = minmax(minima, &values);
         // Triangles with private edges share no faces: only minima and curves form a complex, and of its bars only those
         // of index 0 mean something.
         values.retain(|simplex, _| shared_faces || simplex.dimension() < 2);
@@ -89,6 +90,7 @@ impl Run {
             centres: if shared_faces { "fixed" } else { "trainable" }.to_owned(),
             w_infinity: w_infinity_by_index.iter().find(|of| of.index == 1).map(|of| of.value),
             w_infinity_by_index,
+            minmax,
             w_infinity_segments: (!segments.is_empty()).then(|| w_infinity(of_segments)),
             curves,
             segments,
@@ -118,4 +120,29 @@ impl Run {
         });
         Ok((bars.collect(), pairing.zero_length().count()))
     }
+}
+
+/// For each pair of minima the smallest largest loss over all chains of curves between them; none if no chain connects
+/// them. The diagonal has the losses of the minima.
+fn minmax(minima: &[Minimum], values: &BTreeMap<Simplex, f64>) -> Vec<Vec<Option<f64>>> {
+    let value = |a: &Minimum, b: &Minimum| {
+        let simplex = Simplex::new(1 << a.id | 1 << b.id);
+        simplex.and_then(|simplex| values.get(&simplex).copied())
+    };
+    let row = |a| minima.iter().map(|b| value(a, b)).collect();
+    let mut matrix: Vec<Vec<Option<f64>>> = minima.iter().map(row).collect();
+    for middle in 0..minima.len() {
+        for from in 0..minima.len() {
+            for to in 0..minima.len() {
+                let (Some(first), Some(second)) = (matrix[from][middle], matrix[middle][to]) else {
+                    continue;
+                };
+                let chain = first.max(second);
+                if matrix[from][to].is_none_or(|direct| chain < direct) {
+                    matrix[from][to] = Some(chain);
+                }
+            }
+        }
+    }
+    matrix
 }

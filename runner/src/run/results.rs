@@ -82,6 +82,9 @@ impl Run {
         }
         let summary = self.summary()?;
         self.store.write("summary.json", summary.to_json().as_bytes())?;
+        if !summary.minmax.is_empty() {
+            self.store.write("minmax.csv", summary.minmax_csv().as_bytes())?;
+        }
         write_report(&self.store)?;
         errors.extend(self.diverged_jobs(&levels));
         combine_errors(errors, root)?;

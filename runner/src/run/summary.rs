@@ -35,6 +35,7 @@ impl Run {
             bars: main.bars.clone(),
             zero_length: main.zero_length,
             w_infinity: main.w_infinity,
+            minmax: main.minmax.clone(),
             w_infinity_by_index: main.w_infinity_by_index.clone(),
             w_infinity_segments: main.w_infinity_segments,
             fits,

@@ -31,6 +31,10 @@ pub struct Summary {
     pub w_infinity: Option<f64>,
     /// The same for every index up to the key `index` whose simplices form a complex, of the main fit.
     pub w_infinity_by_index: Vec<IndexDistance>,
+    /// For each pair of minima, in their order, the smallest largest loss over all chains of fitted curves between them,
+    /// of the main fit: an estimate of their min-max value. None if no chain connects them. The diagonal has the losses
+    /// of the minima.
+    pub minmax: Vec<Vec<Option<f64>>>,
     /// Half of the longest segment; none if there is no triangle.
     pub w_infinity_segments: Option<f64>,
     /// The fits, the main fit first.
@@ -156,6 +160,8 @@ pub struct Fit {
     pub w_infinity: Option<f64>,
     /// The same for every index whose simplices form a complex.
     pub w_infinity_by_index: Vec<IndexDistance>,
+    /// See [`Summary::minmax`].
+    pub minmax: Vec<Vec<Option<f64>>>,
     /// See [`Summary::w_infinity_segments`].
     pub w_infinity_segments: Option<f64>,
     /// Optimiser steps of a curve.
@@ -219,6 +225,18 @@ impl Summary {
     /// The text of the file.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a summary is JSON") + "\n"
+    }
+
+    /// The text of `minmax.csv`: a header with the minima, then a row for each; empty where no chain connects two.
+    pub fn minmax_csv(&self) -> String {
+        let ids: Vec<String> = self.minima.iter().map(|minimum| minimum.id.to_string()).collect();
+        let mut csv = format!("minimum,{}\n", ids.join(","));
+        for (id, row) in ids.iter().zip(&self.minmax) {
+            let values: Vec<String> =
+                row.iter().map(|x| x.map_or(String::new(), |x| x.to_string())).collect();
+            csv += &format!("{id},{}\n", values.join(","));
+        }
+        csv
     }
 
     /// Reads the summary of a run directory.

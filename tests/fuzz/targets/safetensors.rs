@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
-use valleys::weights::file::Header;
+use valleys::weights::safetensors_file::Header;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(mut header) = Header::new("x", Cursor::new(bytes), bytes.len() as u64) {

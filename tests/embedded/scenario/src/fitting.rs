@@ -181,7 +181,7 @@ fn start(simplex: Simplex, centres: &[[f32; DIM]; FACES], rotation: &[f64]) -> [
     let mut theta = [0.0; DIM];
     if simplex.dimension() == 0 {
         let mut stream = Stream::new(Key::new(SEED, simplex.mask()), Purpose::Perturbation, 0, 0);
-        let [x, y] = FUNCTION.wells()[simplex.mask().trailing_zeros() as usize];
+        let [x, y, _] = FUNCTION.wells()[simplex.mask().trailing_zeros() as usize];
         let near = [x, y, 0.0].map(|x| x + stream.symmetric(0.1));
         rotate(rotation, &near, &mut theta);
     } else {
