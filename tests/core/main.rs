@@ -2,15 +2,15 @@
 
 mod certify;
 mod cycles;
-mod descent;
 mod descriptor;
 mod distance;
 mod embedded;
+mod engine;
 mod filtration;
+mod fit;
 mod gradients;
 mod graph;
 mod grid;
-mod landscapes;
 mod layers;
 mod maps;
 mod networks;
