@@ -161,6 +161,8 @@ fn what_diverges_is_recorded_and_the_rest_is_done() {
         "--set",
         "train.learning_rate=0.03",
         "--set",
+        "second_fit.depth=0",
+        "--set",
         "curves.epochs=0",
         "--set",
         "triangles.epochs=0",
@@ -259,8 +261,8 @@ fn stopped_and_gone_on_with_it_is_the_same_run() {
 
 #[test]
 fn a_plan_counts_measures_and_refuses() {
-    let plan =
-        json(&valleys(&["plan", "--preset", "himmelblau", "--set", "minima.count=40", "--format", "json"]));
+    let set = ["--set", "minima.count=40", "--set", "second_fit.depth=0"];
+    let plan = json(&valleys(&[&["plan", "--preset", "himmelblau", "--format", "json"], &set[..]].concat()));
     assert_eq!(plan["jobs"], 10_700);
     let jobs: Vec<u64> =
         plan["kinds"].as_array().unwrap().iter().map(|part| part["jobs"].as_u64().unwrap()).collect();

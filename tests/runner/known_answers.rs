@@ -267,18 +267,20 @@ fn convex() {
 }
 
 #[test]
-fn himmelblau_and_muller_brown_upper_bounds() {
-    let h = result("himmelblau", &[]);
-    assert!(h.minima.iter().all(|m| m.train_loss < 1e-9));
-    // Three merges, none below its saddle.
-    let mut deaths: Vec<f64> = h.bars.iter().filter(|b| b.index == 0).filter_map(|b| b.death).collect();
-    deaths.sort_by(f64::total_cmp);
-    assert_eq!(deaths.len(), 3);
-    for (death, saddle) in deaths.iter().zip([13.311926, 67.719150, 104.015163]) {
-        assert!(
-            *death > saddle - tolerance::CRITICAL && *death < 1.1 * saddle,
-            "{death} at a saddle of {saddle}"
-        );
+fn himmelblau_and_muller_brown() {
+    // Three merges, within 1 % of their saddles, whatever the seed.
+    for seed in 1..=4 {
+        let h = result("himmelblau", &[&format!("seed={seed}")]);
+        assert!(h.minima.iter().all(|m| m.train_loss < 1e-9));
+        let of_index_0 = h.fits[1].bars.iter().filter(|bar| bar.index == 0);
+        let mut deaths: Vec<f64> = of_index_0.filter_map(|bar| bar.death).collect();
+        deaths.sort_by(f64::total_cmp);
+        assert_eq!(deaths.len(), 3);
+        for (death, saddle) in deaths.iter().zip([13.311926, 67.719150, 104.015163]) {
+            // The search may miss the last 10⁻³ of a fitted maximum.
+            let near = (saddle * (1.0 - 1e-3)..saddle * 1.01).contains(death);
+            assert!(near, "seed {seed}: {death} at a saddle of {saddle}");
+        }
     }
     let m = result("muller-brown", &[]);
     let low: Vec<f64> = m.minima.iter().map(|m| m.train_loss).collect();

@@ -51,7 +51,8 @@ const PRESETS: &[Preset] = &[
         "four minima with loss 0; saddles 13.31, 67.72, 104.02, 178.34; maximum 181.62",
         r#"
 network = "himmelblau"
-train = { learning_rate = 1e-3, weight_decay = 0.0 }
+train = { learning_rate = 2e-4, weight_decay = 0.0 }
+second_fit = { depth = 3, epoch_multiplier = 4 }
 "#,
     ),
     preset(
