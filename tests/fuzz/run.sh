@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets and runs them one after the other: run.sh [SECONDS [TARGET...]]
+# FUZZ_SEED in the environment repeats the same inputs.
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-600}
@@ -17,6 +18,7 @@ for target in "${targets[@]}"; do
     echo "--- $target"
     "target/$host/release/$target" "corpus/$target" "seeds/$target" -artifact_prefix="artifacts/$target/" \
         -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+        ${FUZZ_SEED:+-seed="$FUZZ_SEED"} \
         >"artifacts/$target.log" 2>&1 || { tail -n 30 "artifacts/$target.log"; exit 1; }
     grep -E "number_of_executed_units|average_exec_per_sec" "artifacts/$target.log"
 done
