@@ -124,16 +124,18 @@ features() {
 
 # Every example, built and run. Those that write get a directory.
 examples() {
-    local out
+    local out bin
     out=$(mktemp -d)
-    cargo build --locked -p valleys-examples --bins
+    bin=${CARGO_TARGET_DIR:-target}/debug
+    # With the features of the whole workspace, as the tests: nothing is compiled twice.
+    cargo build --locked --workspace --bins
     for file in examples/*.rs; do
         name=$(basename "$file" .rs)
         echo "--- $name"
-        cargo run --quiet --locked -p valleys-examples --bin "$name" -- "$out/$name"
+        "$bin/$name" "$out/$name"
     done
     # Again: the run is resumed from its directory.
-    cargo run --quiet --locked -p valleys-examples --bin own_loss -- "$out/own_loss"
+    "$bin/own_loss" "$out/own_loss"
     test -s "$out/own_loss/report.html" && test -s "$out/own_loss/summary.json"
     rm -r "$out"
 }
