@@ -110,8 +110,11 @@ pub(crate) fn enough(what: &'static str, needed: usize, given: usize) -> Result<
     if given < needed { Err(Error::Short { what, needed, given }) } else { Ok(()) }
 }
 
-/// Checks the length of data.
-pub(crate) fn length(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
+/// Checks the length of a slice that the caller provides.
+///
+/// # Errors
+/// [`Error::Length`] if `given` is not `needed`.
+pub fn length(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
     if needed == given { Ok(()) } else { Err(Error::Length { what, needed, given }) }
 }
 

@@ -53,10 +53,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Checks the length of a slice that the caller provides.
 pub(crate) fn length(what: &'static str, needed: usize, given: usize) -> Result<()> {
-    match needed == given {
-        true => Ok(()),
-        false => Err(valleys_core::error::Error::Length { what, needed, given }.into()),
-    }
+    Ok(valleys_core::error::length(what, needed, given)?)
 }
 
 /// Checks that a number is in its range.

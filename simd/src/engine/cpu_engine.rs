@@ -9,7 +9,7 @@ use crate::floats::AlignedFloats;
 use fearless_simd::Level;
 use std::sync::Arc;
 use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order};
-use valleys_core::error::Error;
+use valleys_core::error::{Error, length};
 use valleys_core::network::graph::{Graph, OpKind};
 use valleys_core::network::{CropFlip, LabelledData, Network, Scores};
 
@@ -52,6 +52,22 @@ enum Executor {
     Cnn(CnnExecutor),
 }
 
+/// Which kernels a network has.
+enum Plan {
+    Mlp(MlpPlan),
+    Cnn(CnnPlan),
+}
+
+impl Plan {
+    fn new(network: &Network) -> Result<Self, Error> {
+        let graph = Graph::of(network)?;
+        match graph.ops() {
+            [first, ..] if first.kind != OpKind::Linear => CnnPlan::new(&graph).map(Self::Cnn),
+            ops => MlpPlan::new(ops, 0).map(Self::Mlp),
+        }
+    }
+}
+
 impl CpuEngine {
     /// An engine with `slots` control points, all 0, and batches of `batch` samples; the last batch of an epoch may be
     /// smaller. With `augment`, gradients are those of augmented samples.
@@ -71,13 +87,11 @@ impl CpuEngine {
         slots: usize,
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> Result<Self, Error> {
-        let graph = Graph::of(network)?;
+        let plan = Plan::new(network)?;
         let dim = network.parameter_len();
-        let executor = match graph.ops() {
-            [first, ..] if first.kind != OpKind::Linear => {
-                Executor::Cnn(CnnExecutor::new(&graph, dim, batch)?)
-            }
-            ops => Executor::Mlp(MlpExecutor::new(ops, dim, batch, slots)?),
+        let executor = match plan {
+            Plan::Mlp(plan) => Executor::Mlp(MlpExecutor::new(plan, dim, batch, slots)),
+            Plan::Cnn(plan) => Executor::Cnn(CnnExecutor::new(plan, dim, batch)),
         };
         check_data(&*data, network.input, network.classes(), batch)?;
         if let Some(augment) = &augment {
@@ -102,11 +116,7 @@ impl CpuEngine {
     /// # Errors
     /// [`Error::Unsupported`], with what it does not support; layers that do not fit together.
     pub fn supports(network: &Network) -> Result<(), Error> {
-        let graph = Graph::of(network)?;
-        match graph.ops() {
-            [first, ..] if first.kind != OpKind::Linear => CnnPlan::new(&graph).map(drop),
-            ops => MlpPlan::new(ops, 0).map(drop),
-        }
+        Plan::new(network).map(drop)
     }
 
     /// The statistics of the batch norms at θ, by a pass over the training samples in order, in batches: for each batch
@@ -138,17 +148,14 @@ impl CpuEngine {
     /// A forward pass over the samples.
     pub fn scores(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Scores, Error> {
         self.slots.check_dim(theta.len())?;
-        let (needed, given) = (self.statistics_len, statistics.len());
-        if needed != given {
-            return Err(Error::Length { what: "statistics of the batch norms", needed, given });
-        }
+        length("statistics of the batch norms", self.statistics_len, statistics.len())?;
         let count = choose(split, &*self.data, &mut self.order)?;
         let (level, chosen) = (self.level, &self.order[..count]);
         let reader = SampleReader::plain(samples_of(split, &*self.data));
         Ok(match &mut self.executor {
             Executor::Mlp(mlp) => mlp.scores(level, &reader, chosen, theta),
             Executor::Cnn(cnn) => {
-                let mut pairs = vec![[0.0; 2]; needed / 2];
+                let mut pairs = vec![[0.0; 2]; self.statistics_len / 2];
                 for channels in cnn.batch_norms() {
                     let (means, variances) = statistics[2 * channels.start..].split_at(channels.len());
                     for (pair, (&mean, &variance)) in
@@ -209,7 +216,7 @@ impl Engine for CpuEngine {
     }
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
-        check_len("losses of the steps", steps.len(), losses.len())?;
+        length("losses of the steps", steps.len(), losses.len())?;
         let most = u64::from(self.batches() - 1);
         for step in steps {
             if u64::from(step.batch) > most {
@@ -227,7 +234,7 @@ impl Engine for CpuEngine {
     }
 
     fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
-        check_len("values of the points", points.len(), values.len())?;
+        length("values of the points", points.len(), values.len())?;
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
         let count = choose(split, &*self.data, &mut self.order)?;
         let Self { level, data, batch, slots, order, theta, executor, .. } = self;
@@ -268,10 +275,6 @@ impl Engine for CpuEngine {
     fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
         self.slots.restore(state)
     }
-}
-
-fn check_len(what: &'static str, needed: usize, given: usize) -> Result<(), Error> {
-    if needed == given { Ok(()) } else { Err(Error::Length { what, needed, given }) }
 }
 
 #[cfg(test)]

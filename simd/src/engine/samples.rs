@@ -1,7 +1,7 @@
 //! Reading samples, augmented or not, and choosing them.
 
 use valleys_core::engine::{Split, StepParams, subset_order};
-use valleys_core::error::Error;
+use valleys_core::error::{Error, length};
 use valleys_core::network::{CropFlip, LabelledData, Samples, Shape};
 use valleys_core::rng::{Purpose, Stream};
 
@@ -64,10 +64,7 @@ pub fn check_data(data: &dyn LabelledData, input: Shape, classes: usize, batch: 
     check_some("samples of a batch", batch)?;
     check_some("training samples", data.train().labels.len())?;
     for Samples { inputs, labels } in [&data.train(), &data.test()] {
-        let needed = input.len() * labels.len();
-        if needed != inputs.len() {
-            return Err(Error::Length { what: "inputs of the samples", needed, given: inputs.len() });
-        }
+        length("inputs of the samples", input.len() * labels.len(), inputs.len())?;
         if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= classes) {
             return Err(Error::Label { sample, label: labels[sample], classes });
         }
@@ -78,15 +75,8 @@ pub fn check_data(data: &dyn LabelledData, input: Shape, classes: usize, batch: 
 /// Checks that an augmentation fits the samples of a network with this input.
 pub fn check_augmentation(crop_flip: &CropFlip<Vec<f32>>, input: Shape) -> Result<(), Error> {
     let CropFlip { shape, border, .. } = crop_flip;
-    for (what, needed, given) in [
-        ("elements of an image", input.len(), shape.len()),
-        ("elements of its border", shape.channels, border.len()),
-    ] {
-        if needed != given {
-            return Err(Error::Length { what, needed, given });
-        }
-    }
-    Ok(())
+    length("elements of an image", input.len(), shape.len())?;
+    length("elements of its border", shape.channels, border.len())
 }
 
 /// The samples of a split.

@@ -13,7 +13,7 @@ use crate::floats::AlignedFloats;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
 use valleys_core::engine::{Mix, StepParams, check_mix};
-use valleys_core::error::Error;
+use valleys_core::error::{Error, length};
 
 /// Momenta smaller than this are flushed to 0. Where a gradient vanishes they would decay to denormals, which are slow.
 const MOMENTUM_MIN: f32 = 1e-30;
@@ -225,8 +225,7 @@ impl Sgd {
     }
 
     fn check_state(&self, given: usize) -> Result<(), Error> {
-        let needed = self.state_len();
-        if given == needed { Ok(()) } else { Err(Error::Length { what: "saved state", needed, given }) }
+        length("saved state", self.state_len(), given)
     }
 
     fn check(&self, slot: u32, dim: usize) -> Result<(), Error> {
@@ -239,8 +238,7 @@ impl Sgd {
 
     /// Checks the length of a θ.
     pub fn check_dim(&self, given: usize) -> Result<(), Error> {
-        let needed = self.dim;
-        if given == needed { Ok(()) } else { Err(Error::Length { what: "parameters", needed, given }) }
+        length("parameters", self.dim, given)
     }
 
     /// A control point without pending steps, padded to the stride.

@@ -14,9 +14,7 @@ use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use valleys_core::error::Error;
 use valleys_core::network::Scores;
-use valleys_core::network::graph::{Graph, Op};
 
 /// A plan, and the memory to execute it.
 #[derive(Debug)]
@@ -35,17 +33,13 @@ pub type Statistics = [f64; 2];
 
 impl CnnExecutor {
     /// An executor for batches of `batch` samples.
-    ///
-    /// # Errors
-    /// See [`CnnPlan::new`].
-    pub fn new(graph: &Graph<Vec<Op>>, dim: usize, batch: usize) -> Result<Self, Error> {
-        let plan = CnnPlan::new(graph)?;
-        Ok(Self {
+    pub fn new(plan: CnnPlan, dim: usize, batch: usize) -> Self {
+        Self {
             packed: AlignedFloats::new(plan.packed_len),
             channels: vec![Channel::default(); plan.channels],
             tiles: (0..batch.div_ceil(LINE_LEN)).map(|_| SampleTile::new(&plan, stride(dim))).collect(),
             plan: Arc::new(plan),
-        })
+        }
     }
 
     /// Writes the gradient of the mean loss of a batch at θ; returns the sum of the losses. `gradient` has the stride of

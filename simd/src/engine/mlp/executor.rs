@@ -15,9 +15,7 @@ use fearless_simd::Level;
 use rayon::prelude::*;
 use std::sync::Arc;
 use valleys_core::engine::Mix;
-use valleys_core::error::Error;
 use valleys_core::network::Scores;
-use valleys_core::network::graph::Op;
 
 /// Rows of a layer whose gradient is one task of a thread; a multiple of the heights of register tiles, 8 and 6.
 const ROWS: usize = 24;
@@ -59,24 +57,21 @@ struct PointSums {
 
 impl MlpExecutor {
     /// An executor of linear operations for batches of `batch` samples and points between `slots` control points.
-    ///
-    /// # Errors
-    /// See [`MlpPlan::new`].
-    pub fn new(ops: &[Op], dim: usize, batch: usize, slots: usize) -> Result<Self, Error> {
-        let plan = Arc::new(MlpPlan::new(ops, 0)?);
+    pub fn new(plan: MlpPlan, dim: usize, batch: usize, slots: usize) -> Self {
+        let plan = Arc::new(plan);
         let tiles: Vec<_> = (0..batch.div_ceil(LINE_LEN)).map(|_| SampleTile::new(plan.clone())).collect();
         let sums = || PointSums {
             scores: vec![Scores::default(); group_len(dim)],
             products: AlignedFloats::of_lines(slots * plan.layers[0].outputs),
             is_ready: vec![false; slots],
         };
-        Ok(Self {
+        Self {
             sums: (0..tiles.len().min(EVALUATORS)).map(|_| sums()).collect(),
             thetas: AlignedFloats::new(group_len(dim) * stride(dim)),
             tiles,
             dim,
             plan,
-        })
+        }
     }
 
     /// Writes the gradient of the mean loss of a batch at θ; returns the sum of the losses.
