@@ -116,12 +116,12 @@ fn bounds_of_networks_hold_on_every_cell() {
                     })
                     .collect();
                 let mut scratch = vec![f64::NAN; NetworkBounds::scratch_len(network)];
-                let mut bounds = NetworkBounds::new(*network, samples, &mut scratch).unwrap();
+                let mut bounds = NetworkBounds::new(*network, samples, &mut scratch[..]).unwrap();
                 let wide: Vec<f64> = inputs.iter().map(|&x| f64::from(x)).collect();
                 let value = |theta: &[f64]| {
                     let samples = Samples { inputs: &wide, labels: &labels };
                     let mut scratch = vec![0.0; network.activation_len() * count];
-                    scores(network, theta, &[], samples, &mut scratch).unwrap().loss / count as f64
+                    scores(network, theta, &[], samples, &mut scratch[..]).unwrap().loss / count as f64
                 };
                 compare(&mut bounds, &points, value, &mut stream);
             }
@@ -212,7 +212,7 @@ fn branch_and_bound_of_a_network_agrees_with_a_fine_lattice() {
         })
         .collect();
     let mut scratch = vec![0.0; NetworkBounds::scratch_len(network)];
-    let mut bounds = NetworkBounds::new(*network, samples, &mut scratch).unwrap();
+    let mut bounds = NetworkBounds::new(*network, samples, &mut scratch[..]).unwrap();
     let (lower, upper, cells) = close(&mut bounds, &curve, &theta, 1e-6);
     let wide: Vec<f64> = inputs.iter().map(|&x| f64::from(x)).collect();
     let mut activations = vec![0.0; network.activation_len() * 13];
@@ -239,7 +239,7 @@ fn what_overflows_proves_nothing() {
     let theta = vec![f32::MAX; network.parameter_len()];
     let samples = Samples { inputs: &[f32::MAX; 2], labels: &[0] };
     let mut scratch = vec![0.0; NetworkBounds::scratch_len(network)];
-    let mut bounds = NetworkBounds::new(*network, samples, &mut scratch).unwrap();
+    let mut bounds = NetworkBounds::new(*network, samples, &mut scratch[..]).unwrap();
     let corner = [1.0, 0.0, 0.0, 0.0];
     let bounds = bounds.bounds(&[&theta], &[corner]).unwrap();
     assert_eq!((bounds.lower, bounds.upper), (f64::NEG_INFINITY, f64::INFINITY));
@@ -253,7 +253,7 @@ fn layers_without_bounds_are_refused() {
     };
     let samples = Samples { inputs: &[0.0; 16], labels: &[0] };
     let mut scratch = vec![0.0; NetworkBounds::scratch_len(&network)];
-    let error = NetworkBounds::new(network, samples, &mut scratch).err();
+    let error = NetworkBounds::new(network, samples, &mut scratch[..]).err();
     assert!(matches!(error, Some(Error::Unsupported { .. })), "{error:?}");
 }
 

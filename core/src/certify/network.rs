@@ -19,6 +19,7 @@ use super::{Bounds, CertifiedLoss, Corner, MAX_CORNERS};
 use crate::error::{Error, enough, length, range};
 use crate::math;
 use crate::network::{Layer, Network, Samples, check_labels};
+use core::ops::DerefMut;
 
 /// Samples that are bounded together: enough to fill a vector register.
 const TILE: usize = 8;
@@ -28,29 +29,27 @@ const UNIT: f64 = f64::EPSILON;
 type Tile = [f64; TILE];
 
 /// The cross-entropy of a multilayer perceptron over all given samples.
-pub struct NetworkBounds<'a> {
+pub struct NetworkBounds<'a, M> {
     network: Network<'a>,
     samples: Samples<'a, f32>,
-    scratch: &'a mut [f64],
+    scratch: M,
 }
 
-impl<'a> NetworkBounds<'a> {
+impl NetworkBounds<'_, &mut [f64]> {
     /// Elements of f64 that [`new`](Self::new) needs.
     pub const fn scratch_len(network: &Network) -> usize {
         // Corners of θ, the largest absolute values, and two layers of tiles: corners and radius.
         (MAX_CORNERS + 2) * network.parameter_len() + 2 * (MAX_CORNERS + 1) * TILE * widest(network)
     }
+}
 
-    /// Bounds of the loss of `network` on `samples`.
+impl<'a, M: DerefMut<Target = [f64]>> NetworkBounds<'a, M> {
+    /// Bounds of the loss of `network` on `samples`, in the caller's memory: `&mut [f64]` on a device, `Vec<f64>` on a host.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for layers other than linear and ReLU; a network that does not fit together or has no
     /// parameters; no samples; lengths that do not fit.
-    pub fn new(
-        network: Network<'a>,
-        samples: Samples<'a, f32>,
-        scratch: &'a mut [f64],
-    ) -> Result<Self, Error> {
+    pub fn new(network: Network<'a>, samples: Samples<'a, f32>, scratch: M) -> Result<Self, Error> {
         network.check()?;
         if network.layers.iter().any(|layer| !matches!(layer, Layer::Linear { .. } | Layer::Relu)) {
             return Err(Error::Unsupported { what: "bounds of layers other than linear and ReLU" });
@@ -59,7 +58,7 @@ impl<'a> NetworkBounds<'a> {
         range("samples", 1, usize::MAX, samples.labels.len())?;
         length("inputs of the samples", network.input.len() * samples.labels.len(), samples.inputs.len())?;
         range("parameters", 1, usize::MAX, network.parameter_len())?;
-        enough("scratch of the bounds", Self::scratch_len(&network), scratch.len())?;
+        enough("scratch of the bounds", NetworkBounds::scratch_len(&network), scratch.len())?;
         Ok(Self { network, samples, scratch })
     }
 }
@@ -76,7 +75,7 @@ const fn widest(network: &Network) -> usize {
     widest
 }
 
-impl CertifiedLoss for NetworkBounds<'_> {
+impl<M: DerefMut<Target = [f64]>> CertifiedLoss for NetworkBounds<'_, M> {
     type Error = Error;
 
     fn bounds(&mut self, points: &[&[f32]], corners: &[Corner]) -> Result<Bounds, Error> {
@@ -99,7 +98,7 @@ struct Corners<'a, const V: usize> {
     magnitude: &'a [f64],
 }
 
-impl NetworkBounds<'_> {
+impl<M: DerefMut<Target = [f64]>> NetworkBounds<'_, M> {
     fn bound<const V: usize>(&mut self, points: &[&[f32]], corners: &[Corner]) -> Result<Bounds, Error> {
         length("corners of a cell", V, corners.len())?;
         let dim = self.network.parameter_len();

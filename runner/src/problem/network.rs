@@ -9,11 +9,11 @@ use crate::model::{Model, State};
 use crate::reference;
 use std::path::Path;
 use std::sync::Arc;
-use valleys_core::certify::{Bounds, CertifiedLoss, Corner, NetworkBounds};
+use valleys_core::certify::NetworkBounds;
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::graph::{Graph, Op};
-use valleys_core::network::{CropFlip, Network, Samples, Shape, accumulate, initialise};
+use valleys_core::network::{CropFlip, Samples, Shape, accumulate, initialise};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
 
@@ -123,21 +123,6 @@ impl NetworkProblem {
     }
 }
 
-/// The bounds of a network, with their memory.
-struct CertifiedNetwork<'a> {
-    network: Network<'a>,
-    samples: Samples<'a, f32>,
-    scratch: Vec<f64>,
-}
-
-impl CertifiedLoss for CertifiedNetwork<'_> {
-    type Error = Error;
-
-    fn bounds(&mut self, points: &[&[f32]], corners: &[Corner]) -> std::result::Result<Bounds, Error> {
-        NetworkBounds::new(self.network, self.samples, &mut self.scratch)?.bounds(points, corners)
-    }
-}
-
 impl Problem for NetworkProblem {
     fn dim(&self) -> usize {
         self.model.network().parameter_len()
@@ -154,17 +139,16 @@ impl Problem for NetworkProblem {
     }
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
-        match &self.backend {
-            NetworkBackend::Cpu => Ok(boxed(self.cpu(slots, self.augmentation())?)),
+        let (network, augment, batch) = (self.model.network(), self.augmentation(), self.batch);
+        Ok(match &self.backend {
+            NetworkBackend::Cpu => boxed(self.cpu(slots, augment)?),
             NetworkBackend::Reference => {
-                let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(boxed(reference::engine(network, &self.data, self.batch, slots, augment)?))
+                boxed(reference::engine(network, &self.data, batch, slots, augment)?)
             }
             NetworkBackend::Gpu(_, shared) => {
-                let (network, augment) = (self.model.network(), self.augmentation());
-                Ok(boxed(GpuEngine::new(&network, shared.clone(), self.batch, slots, augment)?))
+                boxed(GpuEngine::new(&network, shared.clone(), batch, slots, augment)?)
             }
-        }
+        })
     }
 
     fn fingerprint(&self) -> String {
@@ -262,10 +246,8 @@ impl Problem for NetworkProblem {
         let network = self.model.network();
         let train = &self.data.train;
         let samples = Samples { inputs: &train.inputs, labels: &train.labels };
-        let mut scratch = vec![0.0; NetworkBounds::scratch_len(&network)];
-        // Refuses a network that has no bounds.
-        NetworkBounds::new(network, samples, &mut scratch)?;
-        Ok(Box::new(CertifiedNetwork { network, samples, scratch }))
+        let scratch = vec![0.0; NetworkBounds::scratch_len(&network)];
+        Ok(Box::new(NetworkBounds::new(network, samples, scratch)?))
     }
 
     fn graph(&self) -> Option<Graph<Vec<Op>>> {
