@@ -1,6 +1,6 @@
 //! Which GPU a command uses, if any.
 
-use crate::config::Backend;
+use crate::config::{Backend, current_path_name};
 use crate::error::{CliError, ErrorKind, Result};
 use std::sync::Arc;
 use valleys_gpu::{DeviceOptions, DeviceProvider, Error, Paths, adapters, is_hardware};
@@ -15,16 +15,7 @@ pub struct PathOptions {
 
 /// The paths of a list of names; old names are accepted with a warning.
 fn parse_paths(names: &str) -> std::result::Result<Paths, Error> {
-    names.split(',').map(|name| current_path(name.trim())).collect::<Vec<_>>().join(",").parse()
-}
-
-/// The current name of a path; an old name is accepted with a warning.
-pub fn current_path(name: &str) -> &str {
-    if name != "halves" {
-        return name;
-    }
-    eprintln!("warning: the path halves is now f16; the old name will be removed in the next version");
-    "f16"
+    names.split(',').map(|name| current_path_name(name.trim())).collect::<Vec<_>>().join(",").parse()
 }
 
 /// The values of `--backend`.

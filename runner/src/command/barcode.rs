@@ -5,6 +5,7 @@ use crate::barcode::{self, Bar, Barcode, BarcodeOptions, MetricSpace, RipsLimits
 use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::formats::{self, Array, Input, Numbers, Points, Segment, diagram_csv, topology_error};
 use crate::report;
+use crate::stderr;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -312,7 +313,10 @@ fn draw(path: Option<&Path>, bars: &[Bar]) -> Result<()> {
     if bars.len() > DRAWN {
         longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
         longest.truncate(DRAWN);
-        eprintln!("valleys: {} bars, of which the {DRAWN} longest are drawn", bars.len());
+        stderr::print_line(format_args!(
+            "valleys: {} bars, of which the {DRAWN} longest are drawn",
+            bars.len()
+        ));
     }
     let bars: Vec<_> = longest.into_iter().map(|bar| (bar.dim, bar.interval())).collect();
     std::fs::write(path, report::bars_svg(&bars)).map_err(|e| io_error("write", path, &e))

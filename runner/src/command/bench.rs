@@ -3,6 +3,7 @@
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu::PathOptions;
+use crate::stderr;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use valleys_gpu::bench;
@@ -57,8 +58,8 @@ pub fn run(args: &Bench) -> Result<()> {
     let provider = crate::gpu::provider(args.device.as_deref(), args.path_options.paths)?;
     let device = provider.device().map_err(|e| crate::gpu::failure(&e))?;
     let info = device.info();
-    eprintln!("{}, {}, {} {}", info.name, info.backend, info.driver, info.driver_info);
-    let on_row = |row: &bench::Row| eprintln!("{} {}", row.kernel, row.shape);
+    stderr::print_line(format_args!("{}, {}, {} {}", info.name, info.backend, info.driver, info.driver_info));
+    let on_row = |row: &bench::Row| stderr::print_line(format_args!("{} {}", row.kernel, row.shape));
     let rows = bench::run(&device, &args.pattern, on_row).map_err(|e| crate::gpu::failure(&e))?;
     let maximum = |kernel: &str, value: fn(&bench::Row) -> f64| {
         rows.iter().find(|row| row.kernel == kernel).map(value).filter(|&maximum| maximum > 0.0)

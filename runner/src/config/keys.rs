@@ -187,6 +187,17 @@ fn current_name(key: &str) -> &str {
     new
 }
 
+/// The current name of a GPU algorithm. Prints a warning if it is the name of the previous version.
+pub fn current_path_name(name: &str) -> &str {
+    if name != "halves" {
+        return name;
+    }
+    stderr::print_line(format_args!(
+        "warning: the path halves is now f16; the old name will be removed in the next version"
+    ));
+    "f16"
+}
+
 /// Moves the values of keys of the previous version to their current names, with a warning for each.
 ///
 /// # Errors
@@ -209,7 +220,7 @@ pub fn rename_old_keys(table: &mut Table) -> Result<()> {
     let paths = table.get_mut("gpu").and_then(|gpu| gpu.get_mut("paths")).and_then(Value::as_array_mut);
     for path in paths.into_iter().flatten() {
         if let Value::String(name) = path {
-            *name = crate::gpu::current_path(name).to_owned();
+            *name = current_path_name(name).to_owned();
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-pub use keys::{KEYS, nearest};
+pub use keys::{KEYS, current_path_name, nearest};
 pub use sections::{
     Augment, Backend, Convergence, Curves, Data, Faces, Fit, Gpu, Lattice, Minima, Peaks, Sampling,
     SecondFit, Study, Take, Train, Triangles,

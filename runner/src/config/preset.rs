@@ -32,12 +32,23 @@ struct Preset {
     name: &'static str,
     /// What it shows, in one phrase.
     summary: &'static str,
-    /// The keys that differ from the defaults, as TOML.
+    /// The preset whose keys it starts from; the defaults if there is none.
+    like: Option<&'static str>,
+    /// The keys that differ from those, as TOML.
     toml: &'static str,
 }
 
 const fn preset(name: &'static str, summary: &'static str, toml: &'static str) -> Preset {
-    Preset { name, summary, toml }
+    Preset { name, summary, like: None, toml }
+}
+
+const fn preset_like(
+    like: &'static str,
+    name: &'static str,
+    summary: &'static str,
+    toml: &'static str,
+) -> Preset {
+    Preset { name, summary, like: Some(like), toml }
 }
 
 const PRESETS: &[Preset] = &[
@@ -77,45 +88,33 @@ fit = { tangent_removal = 1.0 }
 second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
-    preset(
+    preset_like(
+        "three-well-ring",
         "unequal-ring",
         "a ring with saddles 0.15 (twice) and 0.2775: the true segment is [0.2775, 1]",
         r#"
 network = "unequal-ring:5"
-minima = { count = 3, epochs = 20 }
-curves = { epochs = 90 }
-triangles = { epochs = 90 }
-train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { tangent_removal = 1.0 }
-second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
-    preset(
+    preset_like(
+        "three-well-ring",
         "sphere",
         "four minima on a sphere around a hill: the true bar of index 2 is [0.19, 1]",
         r#"
 network = "sphere:5"
 index = 2
-minima = { count = 4, epochs = 20 }
-curves = { epochs = 90 }
-triangles = { epochs = 90 }
-train = { learning_rate = 0.01, weight_decay = 0.0 }
+minima = { count = 4 }
 lattice = { n = 24 }
-fit = { tangent_removal = 1.0 }
 second_fit = { depth = 2, epoch_multiplier = 2 }
 "#,
     ),
-    preset(
+    preset_like(
+        "three-well-ring",
         "liftable-ring",
         "the same ring with a disc that avoids the maximum: the death is well below 1",
         r#"
 network = "liftable-ring:5"
-minima = { count = 3, epochs = 20 }
-curves = { epochs = 90 }
-triangles = { epochs = 90 }
-train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { perturbation = 0.1, tangent_removal = 1.0 }
-second_fit = { depth = 3, epoch_multiplier = 1 }
+fit = { perturbation = 0.1 }
 "#,
     ),
     preset(
@@ -207,7 +206,12 @@ pub(super) fn defaults() -> Table {
 
 /// The keys that a preset sets.
 pub(super) fn table(name: &str) -> Result<Table> {
-    Ok(find(name)?.toml.parse().expect("a preset is TOML"))
+    let preset = find(name)?;
+    let own = preset.toml.parse().expect("a preset is TOML");
+    let Some(like) = preset.like else { return Ok(own) };
+    let mut all = table(like)?;
+    merge(&mut all, own);
+    Ok(all)
 }
 
 fn find(name: &str) -> Result<&'static Preset> {

@@ -4,7 +4,7 @@ use super::directory::load_config;
 use super::job::simplices;
 use super::points::{id_memory, new_control_points};
 use super::variant::{FitVariant, variants};
-use super::{Options, Run, results};
+use super::{Options, Run};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::problem::{self, AnyCertifiedLoss};
 use crate::schema::{CERTIFIED, CertifiedMaxLoss, Summary, write_certified};
@@ -48,7 +48,7 @@ pub fn certify(
         let message = format!("nothing can be proved of network {:?}: {error}", config.network);
         return Err(CliError::new(ErrorKind::Configuration, message));
     }
-    let mut summary = Summary::read(root)?;
+    let summary = Summary::read(root)?;
     let run = Run::open(problem, config, Some(root), "", &Options { quiet: true, ..Options::default() })?;
     let mut all = Vec::new();
     for variant in variants(&run.config) {
@@ -67,9 +67,7 @@ pub fn certify(
         }
     }
     run.store.write(CERTIFIED, write_certified(&all).as_bytes())?;
-    summary.certified = all.clone();
-    run.store.write("summary.json", summary.to_json().as_bytes())?;
-    results::write_report(&run.store)?;
+    run.write_summary()?;
     Ok(all)
 }
 

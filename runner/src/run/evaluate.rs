@@ -70,6 +70,9 @@ impl Run {
             if let Err(error) = evaluated {
                 return Ok(Err(error));
             }
+            if !self.config.peaks.search {
+                return Ok(Ok(None));
+            }
             let losses: Vec<f64> = values[0].iter().map(|v| v.loss).collect();
             let len = search_max_loss_len(control_points.vertices());
             let (mut points, mut memory) = (vec![Mix::new(); len], vec![Value::default(); len]);
@@ -85,14 +88,17 @@ impl Run {
                 points,
                 memory,
             )
-            .map(Ok)
+            .map(|found| Ok(Some(found)))
         });
         let found = match result {
-            Ok(found) => FoundMaxLoss::from(found?),
+            Ok(found) => found?,
             Err(error) => return self.divergence("evaluation", job, error).map(Some),
         };
         on_progress(1);
-        self.store.write(&self.max_loss_file(variant, simplex), found.to_csv().as_bytes())?;
+        if let Some(found) = found {
+            let csv = FoundMaxLoss::from(found).to_csv();
+            self.store.write(&self.max_loss_file(variant, simplex), csv.as_bytes())?;
+        }
         let mut splits = values.into_iter();
         let values = LatticeValues {
             vertices: control_points.vertices(),

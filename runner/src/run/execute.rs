@@ -132,7 +132,10 @@ impl Run {
             files.push(format!("{name}/{}", entry.map_err(cannot_list)?.file_name().to_string_lossy()));
         }
         if !matches!(job, Job::Network(_)) {
-            files.extend([format!("{name}.csv"), format!("{name}.peak.csv")]);
+            files.push(format!("{name}.csv"));
+            if self.config.peaks.search {
+                files.push(format!("{name}.peak.csv"));
+            }
         }
         Ok(files)
     }

@@ -28,8 +28,8 @@ impl Run {
                 let Some(lattice) = self.lattice_values(variant, simplex)? else { continue };
                 let losses: Vec<f64> = lattice.train.iter().map(|value| value.loss).collect();
                 let mut max_loss = losses.iter().fold(f64::NEG_INFINITY, |max, &loss| max.max(loss));
-                let search = self.found_max_loss(variant, simplex)?;
                 if self.config.peaks.search {
+                    let search = self.found_max_loss(variant, simplex)?;
                     max_loss = max_loss.max(search.loss);
                     search_evaluations += if rank == 0 { 0 } else { search.evaluations };
                 }

@@ -46,6 +46,7 @@ use directory::{identity_files, load_config, load_minima, origin_json, run_direc
 use record::Records;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len};
 use valleys_gpu::MAX_MODELS;
 
 pub use certify::{CertifyOptions, certify};
@@ -224,7 +225,7 @@ impl Run {
 
 /// What the lattice of a configuration leaves out.
 fn lattice_warnings(config: &Config) -> Vec<String> {
-    let n = u64::from(config.lattice.n);
+    let n = config.lattice.n;
     // The search also starts from the control points that the lattice misses.
     if !config.study.is_none() || config.peaks.search {
         return Vec::new();
@@ -232,30 +233,21 @@ fn lattice_warnings(config: &Config) -> Vec<String> {
     if n == 1 {
         return vec!["lattice.n = 1 and peaks.search = false evaluate the minima alone".to_owned()];
     }
-    let mut depths: Vec<u32> = variant::variants(config).iter().map(|variant| variant.depth as u32).collect();
+    let mut depths: Vec<usize> = variant::variants(config).iter().map(|variant| variant.depth).collect();
     depths.sort_unstable();
     depths.dedup();
-    let kinds = depths.iter().flat_map(|&depth| (2..=config.index as u64 + 2).map(move |v| (depth, v)));
-    let warning = |(depth, vertices): (u32, u64)| {
-        // Barycentres of faces have denominators up to the number of vertices, and each subdivision divides again.
-        let denominator = (1..=vertices).fold(1, least_common_multiple).pow(depth);
-        (!n.is_multiple_of(denominator)).then(|| {
-            let next = n.next_multiple_of(denominator);
-            format!(
-                "lattice.n = {n} misses control points of simplices with {vertices} vertices at depth {depth}; the \
-                 next n that has all of them is {next}"
-            )
-        })
+    let kinds = depths.iter().flat_map(|&depth| (2..=config.index + 2).map(move |v| (depth, v)));
+    let warning = |(depth, vertices): (usize, usize)| {
+        let mut ids = vec![ControlPointId::default(); control_points_len(vertices, depth)];
+        let control_points = ControlPoints::new(vertices, depth, &mut ids).ok()?;
+        let has_all = |n: &u32| control_points.ids().iter().all(|id| id.is_on_lattice(*n));
+        let next = (n..).find(has_all).filter(|&next| next > n)?;
+        Some(format!(
+            "lattice.n = {n} misses control points of simplices with {vertices} vertices at depth {depth}; the next n \
+             that has all of them is {next}"
+        ))
     };
     kinds.filter_map(warning).collect()
-}
-
-fn least_common_multiple(a: u64, b: u64) -> u64 {
-    let (mut gcd, mut rest) = (a, b);
-    while rest > 0 {
-        (gcd, rest) = (rest, gcd % rest);
-    }
-    a / gcd * b
 }
 
 /// Prints how many samples were read from files. Embedded data are not mentioned.

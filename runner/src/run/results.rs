@@ -19,7 +19,7 @@ pub fn report(root: &Path) -> Result<PathBuf> {
     Ok(root.join("report.html"))
 }
 
-pub(super) fn write_report(store: &Store) -> Result<()> {
+fn write_report(store: &Store) -> Result<()> {
     let page = report::render(store.root())?;
     store.write("report.html", page.as_bytes())
 }
@@ -61,6 +61,17 @@ impl Run {
         skipped.map(|pair| CliError::new(ErrorKind::Jobs, message(pair))).collect()
     }
 
+    /// Writes `summary.json`, `minmax.csv` and `report.html`, from the files of all jobs that are done.
+    pub(super) fn write_summary(&self) -> Result<Summary> {
+        let summary = self.summary()?;
+        self.store.write("summary.json", summary.to_json().as_bytes())?;
+        if !summary.minmax.is_empty() {
+            self.store.write("minmax.csv", summary.minmax_csv().as_bytes())?;
+        }
+        write_report(&self.store)?;
+        Ok(summary)
+    }
+
     /// Writes summary and report of all jobs that are done.
     ///
     /// # Errors
@@ -80,12 +91,7 @@ impl Run {
             let message = format!("{REPORT} needs all jobs, but {open} of {} are not done", root.display());
             return Err(CliError::new(ErrorKind::Data, message));
         }
-        let summary = self.summary()?;
-        self.store.write("summary.json", summary.to_json().as_bytes())?;
-        if !summary.minmax.is_empty() {
-            self.store.write("minmax.csv", summary.minmax_csv().as_bytes())?;
-        }
-        write_report(&self.store)?;
+        let summary = self.write_summary()?;
         errors.extend(self.diverged_jobs(&levels));
         combine_errors(errors, root)?;
         Ok(summary)
