@@ -9,6 +9,7 @@ mod digits;
 mod gpu;
 mod hostile;
 mod known_answers;
+mod made_run;
 mod report;
 mod study;
 mod torch_vectors;

@@ -8,7 +8,7 @@ use crate::kernels::convolution::{Convolution, Epilogue};
 use crate::kernels::fma_throughput::{self, fma_throughput};
 use crate::kernels::gemm::Gemm;
 use crate::kernels::winograd::WinogradConvolution;
-use crate::kernels::{Dispatch, KernelContext, parameters, tensor_len, whole};
+use crate::kernels::{Dispatch, Dispatcher, parameters, tensor_len, whole};
 use crate::options::Winograd;
 use valleys_core::network::{Layer, Shape};
 use valleys_core::rng::{Key, Purpose, Stream};
@@ -48,10 +48,13 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
     let (batch, large) = if is_hardware { (128, 1 << 24) } else { (16, 1 << 22) };
     let mut all: Vec<Case> = vec![("fma_throughput".into(), Box::new(arithmetic))];
     for kernel in ["copy", "relu", "mix", "step"] {
-        all.push((format!("{kernel} {large}"), Box::new(move |context| stream(context, kernel, large))));
+        all.push((
+            format!("{kernel} {large}"),
+            Box::new(move |dispatcher| stream(dispatcher, kernel, large)),
+        ));
     }
     for n in [256, 512, 1024, 2048, 4096].into_iter().filter(|&n| is_hardware || n <= 1024) {
-        all.push((format!("gemm {n}"), Box::new(move |context| product(context, n))));
+        all.push((format!("gemm {n}"), Box::new(move |dispatcher| product(dispatcher, n))));
     }
     for (layer, sizes) in LAYERS {
         let batch = match layer {
@@ -65,8 +68,8 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
             if winograd_conv.is_some() || winograd.is_none() {
                 let shape = format!("{layer} b{batch}");
                 let name = format!("{kernel} {shape}");
-                let prepare = move |context: &KernelContext| {
-                    convolve(context, kernel, &shape, conv, winograd_conv, batch)
+                let prepare = move |dispatcher: &Dispatcher| {
+                    convolve(dispatcher, kernel, &shape, conv, winograd_conv, batch)
                 };
                 all.push((name, Box::new(prepare)));
             }
@@ -75,22 +78,22 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
     for kernel in ["batch_norm_forward", "batch_norm_backward"] {
         for sizes in [[16, 32], [32, 16], [64, 8]] {
             let name = format!("{kernel} {sizes:?} b{batch}");
-            all.push((name, Box::new(move |context| normalise(context, kernel, sizes, batch))));
+            all.push((name, Box::new(move |dispatcher| normalise(dispatcher, kernel, sizes, batch))));
         }
     }
     all
 }
 
 /// A buffer of normal random numbers, 4,096 different ones.
-fn random(context: &KernelContext, len: usize) -> Result<wgpu::Buffer> {
+fn random(dispatcher: &Dispatcher, len: usize) -> Result<wgpu::Buffer> {
     let mut stream = Stream::new(Key::new(1, 0), Purpose::Perturbation, 0, 0);
     let some: Vec<f32> = (0..4096).map(|_| stream.normal() as f32).collect();
-    context.device.buffer_with("elements", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
+    dispatcher.device.buffer_with("elements", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
 }
 
-fn arithmetic(context: &KernelContext) -> Result<Measurement> {
-    let threads = 16 * context.invocations();
-    let list = vec![fma_throughput(context, threads, &context.device.floats("sums", 4 * threads)?)?];
+fn arithmetic(dispatcher: &Dispatcher) -> Result<Measurement> {
+    let threads = 16 * dispatcher.invocations();
+    let list = vec![fma_throughput(dispatcher, threads, &dispatcher.device.floats("sums", 4 * threads)?)?];
     Ok(Measurement {
         kernel: "fma_throughput",
         shape: format!("{threads} threads"),
@@ -100,17 +103,17 @@ fn arithmetic(context: &KernelContext) -> Result<Measurement> {
     })
 }
 
-fn stream(context: &KernelContext, kernel: &'static str, len: usize) -> Result<Measurement> {
-    let [a, b, c, d] = [(); 4].map(|()| random(context, len));
+fn stream(dispatcher: &Dispatcher, kernel: &'static str, len: usize) -> Result<Measurement> {
+    let [a, b, c, d] = [(); 4].map(|()| random(dispatcher, len));
     let [a, b, c, d] = [a?, b?, c?, d?];
     let shape = Shape::flat(4);
     let relu = Normalisation { shape, norm: false, residual: false, relu: true };
     let copy = Normalisation { relu: false, ..relu };
     let (list, buffers) = match kernel {
-        "copy" => (vec![copy.forward(context, &a, &a, None, &b)?], 2),
-        "relu" => (vec![relu.forward(context, &a, &a, None, &b)?], 2),
-        "mix" => (parameters::mix(context, len, &a, &[&b, &c, &d])?, 4),
-        _ => (vec![parameters::step(context, len, [&a, &b, &c, &d])?], 6),
+        "copy" => (vec![copy.forward(dispatcher, &a, &a, None, &b)?], 2),
+        "relu" => (vec![relu.forward(dispatcher, &a, &a, None, &b)?], 2),
+        "mix" => (parameters::mix(dispatcher, len, &a, &[&b, &c, &d])?, 4),
+        _ => (vec![parameters::step(dispatcher, len, [&a, &b, &c, &d])?], 6),
     };
     Ok(Measurement {
         kernel,
@@ -121,10 +124,10 @@ fn stream(context: &KernelContext, kernel: &'static str, len: usize) -> Result<M
     })
 }
 
-fn product(context: &KernelContext, n: usize) -> Result<Measurement> {
-    let [a, b, c] = [random(context, n * n)?, random(context, n * n)?, random(context, n * n)?];
+fn product(dispatcher: &Dispatcher, n: usize) -> Result<Measurement> {
+    let [a, b, c] = [random(dispatcher, n * n)?, random(dispatcher, n * n)?, random(dispatcher, n * n)?];
     let gemm = Gemm { rows: n, columns: n, depth: n, transposed: [false; 2], distances: false };
-    let list = vec![gemm.dispatch(context, [&a, &b, &c])?];
+    let list = vec![gemm.dispatch(dispatcher, [&a, &b, &c])?];
     let (flops, bytes) = (2.0 * (n as f64).powi(3), (12 * n * n) as f64);
     Ok(Measurement { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
 }
@@ -137,7 +140,7 @@ fn convolution([channels, outputs, size, kernel, stride, padding]: [usize; 6]) -
 }
 
 fn convolve(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     kernel: &'static str,
     shape: &str,
     conv: Convolution,
@@ -146,17 +149,18 @@ fn convolve(
 ) -> Result<Measurement> {
     let Convolution { input, output, .. } = conv;
     let parameters = input.channels * output.channels * conv.taps();
-    let [x, y] = [random(context, tensor_len(input) * batch)?, random(context, tensor_len(output) * batch)?];
-    let weights = random(context, conv.forward_table().len().max(conv.backward_table().len()))?;
+    let [x, y] =
+        [random(dispatcher, tensor_len(input) * batch)?, random(dispatcher, tensor_len(output) * batch)?];
+    let weights = random(dispatcher, conv.forward_table().len().max(conv.backward_table().len()))?;
     let list = match (kernel, winograd) {
-        (_, Some(winograd)) => convolve_winograd(context, winograd, kernel, [&x, &y], batch)?,
-        ("forward", _) => vec![conv.forward(context, Epilogue::None, &x, whole(&weights), None, &y)?],
-        ("backward_data", _) => vec![conv.backward_data(context, false, &y, whole(&weights), &x)?],
+        (_, Some(winograd)) => convolve_winograd(dispatcher, winograd, kernel, [&x, &y], batch)?,
+        ("forward", _) => vec![conv.forward(dispatcher, Epilogue::None, &x, whole(&weights), None, &y)?],
+        ("backward_data", _) => vec![conv.backward_data(dispatcher, false, &y, whole(&weights), &x)?],
         _ => {
-            let partial = context.device.floats("partial sums", conv.partial_len(context, batch))?;
-            let gradient = context.device.floats("gradient", parameters)?;
-            let place = context.device.uniform("place", 16)?;
-            conv.backward_weights(context, batch, &x, &y, &partial, &place, &gradient)?.to_vec()
+            let partial = dispatcher.device.floats("partial sums", conv.partial_len(dispatcher, batch))?;
+            let gradient = dispatcher.device.floats("gradient", parameters)?;
+            let place = dispatcher.device.uniform("place", 16)?;
+            conv.backward_weights(dispatcher, batch, &x, &y, &partial, &place, &gradient)?.to_vec()
         }
     };
     let flops = (conv.flops() * batch) as f64;
@@ -167,26 +171,26 @@ fn convolve(
 
 /// A Winograd convolution whose weights are transformed already: in a run they are transformed once for each θ(t).
 fn convolve_winograd(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     winograd: WinogradConvolution,
     kernel: &str,
     [x, y]: [&wgpu::Buffer; 2],
     batch: usize,
 ) -> Result<Vec<Dispatch>> {
     let is_backward = kernel.starts_with("backward");
-    let [inputs, products] = winograd.scratch_len(batch).map(|len| context.device.floats("scratch", len));
+    let [inputs, products] = winograd.scratch_len(batch).map(|len| dispatcher.device.floats("scratch", len));
     let scratch = [inputs?, products?];
-    let weights = random(context, winograd.weights_len(is_backward))?;
+    let weights = random(dispatcher, winograd.weights_len(is_backward))?;
     let weights = whole(&weights);
     let list = match is_backward {
-        false => winograd.forward(context, false, x, weights, None, &scratch, y)?,
-        true => winograd.backward_data(context, false, y, weights, &scratch, x)?,
+        false => winograd.forward(dispatcher, false, x, weights, None, &scratch, y)?,
+        true => winograd.backward_data(dispatcher, false, y, weights, &scratch, x)?,
     };
     Ok(list.to_vec())
 }
 
 fn normalise(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     kernel: &'static str,
     [channels, size]: [usize; 2],
     batch: usize,
@@ -194,18 +198,23 @@ fn normalise(
     let shape = Shape { channels, height: size, width: size };
     let op = Normalisation { shape, norm: true, residual: false, relu: true };
     let len = tensor_len(shape) * batch;
-    let [x, z, dz, dx] =
-        [random(context, len)?, random(context, len)?, random(context, len)?, random(context, len)?];
-    let [norm, means] = [random(context, op.norm_len())?, random(context, op.norm_len())?];
-    let partial = context.device.floats("partial sums", batch_norm::partial_len(context, shape, batch))?;
-    let [theta, gradient] = [random(context, 2 * channels)?, random(context, 2 * channels)?];
-    let place = context.device.uniform("place", 16)?;
+    let [x, z, dz, dx] = [
+        random(dispatcher, len)?,
+        random(dispatcher, len)?,
+        random(dispatcher, len)?,
+        random(dispatcher, len)?,
+    ];
+    let [norm, means] = [random(dispatcher, op.norm_len())?, random(dispatcher, op.norm_len())?];
+    let partial =
+        dispatcher.device.floats("partial sums", batch_norm::partial_len(dispatcher, shape, batch))?;
+    let [theta, gradient] = [random(dispatcher, 2 * channels)?, random(dispatcher, 2 * channels)?];
+    let place = dispatcher.device.uniform("place", 16)?;
     // Tensors that are read or written.
     let (mut list, tensors) = (Vec::new(), if kernel == "batch_norm_forward" { 3 } else { 7 });
     if kernel == "batch_norm_forward" {
         let buffers = NormBuffers { place: &place, theta: &theta, norm: &norm, statistics: None };
-        list.extend(op.moments(context, batch, &x, &partial, &buffers)?);
-        list.push(op.forward(context, &x, &norm, None, &z)?);
+        list.extend(op.moments(dispatcher, batch, &x, &partial, &buffers)?);
+        list.push(op.forward(dispatcher, &x, &norm, None, &z)?);
     } else {
         let buffers = BackwardBuffers {
             dz: &dz,
@@ -216,8 +225,8 @@ fn normalise(
             dx: (&dx, false),
             dresidual: None,
         };
-        list.extend(op.backward_sums(context, batch, &buffers, &partial, &place, &gradient)?);
-        list.push(op.backward(context, &buffers)?);
+        list.extend(op.backward_sums(dispatcher, batch, &buffers, &partial, &place, &gradient)?);
+        list.push(op.backward(dispatcher, &buffers)?);
     }
     let bytes = (4 * tensors * shape.len() * batch) as f64;
     let work = Work::List(list, batch as u32);

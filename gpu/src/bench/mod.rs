@@ -6,7 +6,7 @@ mod steps;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{BatchLayout, Dispatch, KernelContext, PassParams};
+use crate::kernels::{BatchLayout, Dispatch, Dispatcher, PassParams};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ enum Work {
 }
 
 /// A name, and what makes the measurement.
-type Case = (String, Box<dyn Fn(&KernelContext) -> Result<Measurement>>);
+type Case = (String, Box<dyn Fn(&Dispatcher) -> Result<Measurement>>);
 
 /// Repetitions of a measurement.
 const REPETITIONS: usize = 7;
@@ -63,11 +63,11 @@ const REPETITIONS: usize = 7;
 /// A few minutes without a pattern.
 pub fn run(device: &Arc<Device>, pattern: &str, mut on_row: impl FnMut(&Row)) -> Result<Vec<Row>> {
     let params = device.uniform("pass parameters", BatchLayout::SINGLE.params_stride())?;
-    let context = KernelContext::single(device, &params);
+    let dispatcher = Dispatcher::single(device, &params);
     let mut rows = Vec::new();
     for (name, prepare) in kernels::cases(device).into_iter().chain(steps::cases(device)) {
         if name.contains(pattern) {
-            let row = measure(&context, prepare(&context)?)?;
+            let row = measure(&dispatcher, prepare(&dispatcher)?)?;
             on_row(&row);
             rows.push(row);
         }
@@ -75,10 +75,10 @@ pub fn run(device: &Arc<Device>, pattern: &str, mut on_row: impl FnMut(&Row)) ->
     Ok(rows)
 }
 
-fn measure(context: &KernelContext, measurement: Measurement) -> Result<Row> {
+fn measure(dispatcher: &Dispatcher, measurement: Measurement) -> Result<Row> {
     let Measurement { kernel, shape, flops, bytes, work } = measurement;
-    let is_hardware = context.device.is_hardware();
-    let timestamps = context.device.has_timestamps() && is_hardware && matches!(work, Work::List(..));
+    let is_hardware = dispatcher.device.is_hardware();
+    let timestamps = dispatcher.device.has_timestamps() && is_hardware && matches!(work, Work::List(..));
     // Seconds of one unit of work, and the number of units.
     let mut repeat: Box<dyn FnMut() -> Result<(f64, usize)>> = match work {
         Work::Steps(mut step, steps) => {
@@ -86,12 +86,12 @@ fn measure(context: &KernelContext, measurement: Measurement) -> Result<Row> {
             Box::new(move || Ok((step()?, steps)))
         }
         Work::List(list, count) => {
-            context.device.write(context.params, &[PassParams { count, ..PassParams::default() }]);
-            time(context, &list, count, 1, timestamps)?;
-            let once = time(context, &list, count, 1, false)?;
+            dispatcher.device.write(dispatcher.params, &[PassParams { count, ..PassParams::default() }]);
+            time(dispatcher, &list, count, 1, timestamps)?;
+            let once = time(dispatcher, &list, count, 1, false)?;
             let budget = if is_hardware { 0.05 } else { 0.15 };
             let times = ((budget / once) as usize).clamp(1, 2000);
-            Box::new(move || Ok((time(context, &list, count, times, timestamps)?, times)))
+            Box::new(move || Ok((time(dispatcher, &list, count, times, timestamps)?, times)))
         }
     };
     let (mut seconds, mut processor) = (Vec::new(), None::<f64>);
@@ -118,13 +118,13 @@ fn measure(context: &KernelContext, measurement: Measurement) -> Result<Row> {
 
 /// Seconds of one run of a list, out of several in one submission.
 fn time(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     list: &[Dispatch],
     count: u32,
     times: usize,
     timestamps: bool,
 ) -> Result<f64> {
-    let device = context.device;
+    let device = dispatcher.device;
     let queries = timestamps.then(|| {
         device.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,

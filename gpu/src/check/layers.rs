@@ -1,6 +1,6 @@
 //! Layers, forward and backward.
 
-use super::{Case, CheckContext, OFFSET, Outcome, difference, images, random, theta};
+use super::{Case, CheckDispatcher, OFFSET, Outcome, difference, images, random, theta};
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, BackwardBuffers, MomentParts, NormBuffers, Normalisation};
 use crate::kernels::convolution::{Convolution, Epilogue};
@@ -71,7 +71,7 @@ fn window_of((input, outputs, kernel, stride, padding, bias, _): ConvolutionCase
     (window, Convolution { input, output, kernel, stride, padding, bias, f32_output: false })
 }
 
-fn convolve(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
+fn convolve(c: &CheckDispatcher, case: ConvolutionCase) -> Result<Outcome> {
     let (window, conv) = window_of(case);
     let Convolution { input, output, bias, .. } = conv;
     let (_, outputs, kernel, .., [count, batch]) = case;
@@ -87,18 +87,19 @@ fn convolve(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
     let mut gradient = vec![0.0; parameters.len()];
     convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
 
-    let context = &c.context;
+    let dispatcher = &c.dispatcher;
     let gpu_theta = c.floats(&theta(&parameters))?;
     let tables = [conv.forward_table(), conv.backward_table(), conv.bias_table()];
     let ([forward, backward, biases], mut list) = c.packed(tables, &gpu_theta)?;
     let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
     let gpu_bias = bias.then(|| whole(&biases));
-    list.push(conv.forward(context, Epilogue::None, gpu_x, whole(&forward), gpu_bias, gpu_y)?);
-    list.push(conv.backward_data(context, true, gpu_dy, whole(&backward), gpu_dx)?);
-    let partial_len = conv.partial_len(context, batch).max(batch_norm::partial_len(context, output, batch));
+    list.push(conv.forward(dispatcher, Epilogue::None, gpu_x, whole(&forward), gpu_bias, gpu_y)?);
+    list.push(conv.backward_data(dispatcher, true, gpu_dy, whole(&backward), gpu_dx)?);
+    let partial_len =
+        conv.partial_len(dispatcher, batch).max(batch_norm::partial_len(dispatcher, output, batch));
     let [partial, gpu_gradient] = [c.floats(&vec![0.0; partial_len])?, c.floats(&theta(&gradient))?];
     let place = c.place(0)?;
-    list.extend(conv.backward_weights(context, batch, gpu_x, gpu_dy, &partial, &place, &gpu_gradient)?);
+    list.extend(conv.backward_weights(dispatcher, batch, gpu_x, gpu_dy, &partial, &place, &gpu_gradient)?);
     if bias {
         let place = c.place(weights_len)?;
         let sums = Normalisation { shape: output, norm: false, residual: false, relu: false };
@@ -111,7 +112,7 @@ fn convolve(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
             dx: (gpu_dx, true),
             dresidual: None,
         };
-        list.extend(sums.backward_sums(context, batch, &buffers, &partial, &place, &gpu_gradient)?);
+        list.extend(sums.backward_sums(dispatcher, batch, &buffers, &partial, &place, &gpu_gradient)?);
     }
     c.run(images(count), &list)?;
     let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);
@@ -121,7 +122,7 @@ fn convolve(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
 }
 
 /// The statistics of a batch norm from the moments that a convolution leaves.
-fn convolve_with_moments(c: &CheckContext, case: ConvolutionCase) -> Result<Outcome> {
+fn convolve_with_moments(c: &CheckDispatcher, case: ConvolutionCase) -> Result<Outcome> {
     let (window, conv) = window_of(case);
     let Convolution { input, output, bias, .. } = conv;
     let (_, outputs, kernel, .., [count, batch]) = case;
@@ -134,21 +135,21 @@ fn convolve_with_moments(c: &CheckContext, case: ConvolutionCase) -> Result<Outc
     let mut statistics = vec![0.0; 2 * outputs];
     reference_norm::accumulate(&c.stored(&y), count, 0.5, &mut statistics);
 
-    let context = &c.context;
+    let dispatcher = &c.dispatcher;
     let gpu_theta = c.floats(&theta(&parameters))?;
     let tables = [conv.forward_table(), conv.bias_table()];
     let ([weights, biases], mut list) = c.packed(tables, &gpu_theta)?;
     let [gpu_x, gpu_y] = [c.activations(input, &x)?, c.output(output, count)?];
-    let run = conv.run_len(context);
+    let run = conv.run_len(dispatcher);
     let partial = c.floats(&vec![f64::NAN; batch_norm::moments_len(output, batch, run)])?;
     let gpu_bias = bias.then(|| whole(&biases));
     let epilogue = Epilogue::Moments(&partial);
-    list.push(conv.forward(context, epilogue, &gpu_x, whole(&weights), gpu_bias, &gpu_y)?);
+    list.push(conv.forward(dispatcher, epilogue, &gpu_x, whole(&weights), gpu_bias, &gpu_y)?);
     let op = Normalisation { shape: output, norm: true, residual: false, relu: false };
     let [norm, sums] = [op.norm_len(), op.norm_len() / 2].map(|len| c.floats(&vec![0.0; len]));
     let (norm, sums, place) = (norm?, sums?, c.place(0)?);
     let buffers = NormBuffers { place: &place, theta: &gpu_theta, norm: &norm, statistics: Some(&sums) };
-    list.push(op.reduce_moments(context, MomentParts::Runs(run), &partial, &buffers)?);
+    list.push(op.reduce_moments(dispatcher, MomentParts::Runs(run), &partial, &buffers)?);
     c.run(PassParams { share: 0.5, ..images(count) }, &list)?;
     let len = op.norm_len() / 4;
     let found = c.read(&sums, 2 * len)?;
@@ -159,7 +160,7 @@ fn convolve_with_moments(c: &CheckContext, case: ConvolutionCase) -> Result<Outc
     Ok(Outcome { error, terms })
 }
 
-fn normalise(c: &CheckContext, op: Normalisation, count: usize) -> Result<Outcome> {
+fn normalise(c: &CheckDispatcher, op: Normalisation, count: usize) -> Result<Outcome> {
     let s = op.shape;
     let (parameters, before) = (random(2 * s.channels, 1), random(s.len() * count, 5));
     // Far from 0, as activations of a deep network may be.
@@ -191,12 +192,12 @@ fn normalise(c: &CheckContext, op: Normalisation, count: usize) -> Result<Outcom
         add::backward(&g, &mut dx);
     }
 
-    let context = &c.context;
+    let dispatcher = &c.dispatcher;
     let (place, gpu_theta) = (c.place(0)?, c.floats(&theta(&parameters))?);
     let len = op.norm_len() / 2;
     let [norm, means, sums] = [2 * len, len, len].map(|len| c.floats(&vec![0.0; len]));
     let [norm, means, sums] = [norm?, means?, sums?];
-    let partial = c.floats(&vec![0.0; batch_norm::partial_len(context, s, count)])?;
+    let partial = c.floats(&vec![0.0; batch_norm::partial_len(dispatcher, s, count)])?;
     let gpu_gradient = c.floats(&theta(&gradient))?;
     let [gpu_x, gpu_residual] = [c.activations(s, &x)?, c.activations(s, &residual)?];
     let [gpu_z, gpu_dz] = [c.output(s, count)?, c.gradients(s, &dz)?];
@@ -204,9 +205,9 @@ fn normalise(c: &CheckContext, op: Normalisation, count: usize) -> Result<Outcom
     let mut list = Vec::new();
     if op.norm {
         let buffers = NormBuffers { place: &place, theta: &gpu_theta, norm: &norm, statistics: Some(&sums) };
-        list.extend(op.moments(context, count, &gpu_x, &partial, &buffers)?);
+        list.extend(op.moments(dispatcher, count, &gpu_x, &partial, &buffers)?);
     }
-    list.push(op.forward(context, &gpu_x, &norm, op.residual.then_some(&gpu_residual), &gpu_z)?);
+    list.push(op.forward(dispatcher, &gpu_x, &norm, op.residual.then_some(&gpu_residual), &gpu_z)?);
     let buffers = BackwardBuffers {
         dz: &gpu_dz,
         x: &gpu_x,
@@ -217,12 +218,12 @@ fn normalise(c: &CheckContext, op: Normalisation, count: usize) -> Result<Outcom
         dresidual: op.residual.then_some((&gpu_dresidual, false)),
     };
     if op.norm {
-        list.extend(op.backward_sums(context, count, &buffers, &partial, &place, &gpu_gradient)?);
+        list.extend(op.backward_sums(dispatcher, count, &buffers, &partial, &place, &gpu_gradient)?);
     }
-    list.push(op.backward(context, &buffers)?);
+    list.push(op.backward(dispatcher, &buffers)?);
     if op.norm {
         // Statistics that are given act as those that were found; here they have a share of one half.
-        list.push(op.apply_statistics(context, &place, &gpu_theta, &sums, &norm)?);
+        list.push(op.apply_statistics(dispatcher, &place, &gpu_theta, &sums, &norm)?);
     }
     c.run(PassParams { share: 0.5, ..images(count) }, &list)?;
     let mut error = c.error_of_activations(s, &gpu_z, &z)?.max(c.error_of_gradients(s, &gpu_dx, &dx)?);
@@ -245,7 +246,7 @@ fn normalise(c: &CheckContext, op: Normalisation, count: usize) -> Result<Outcom
     Ok(Outcome { error, terms: 10 * count * s.height * s.width })
 }
 
-fn pool_max(c: &CheckContext, window: Window, channels: usize) -> Result<Outcome> {
+fn pool_max(c: &CheckDispatcher, window: Window, channels: usize) -> Result<Outcome> {
     let count = 3;
     let (rows, columns) = window.output();
     let input = Shape { channels, height: window.height, width: window.width };
@@ -257,14 +258,14 @@ fn pool_max(c: &CheckContext, window: Window, channels: usize) -> Result<Outcome
     max_pool::forward(&window, &x, &mut y);
     max_pool::backward(&window, &x, &dy, &mut dx);
     let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
-    let forward = pool::max_forward(&c.context, &window, channels, gpu_x, gpu_y)?;
-    let backward = pool::max_backward(&c.context, &window, channels, true, [gpu_x, gpu_dy, gpu_dx])?;
+    let forward = pool::max_forward(&c.dispatcher, &window, channels, gpu_x, gpu_y)?;
+    let backward = pool::max_backward(&c.dispatcher, &window, channels, true, [gpu_x, gpu_dy, gpu_dx])?;
     c.run(images(count), &[forward, backward])?;
     let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);
     Ok(Outcome { error, terms: window.kernel * window.kernel })
 }
 
-fn pool_average(c: &CheckContext, s: Shape) -> Result<Outcome> {
+fn pool_average(c: &CheckDispatcher, s: Shape) -> Result<Outcome> {
     let count = 3;
     let flat = Shape::flat(s.channels);
     let (x, dy, before) =
@@ -273,14 +274,14 @@ fn pool_average(c: &CheckContext, s: Shape) -> Result<Outcome> {
     average_pool::forward(&x, &mut y);
     average_pool::backward(&dy, &mut dx);
     let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([s, flat], count, [&x, &dy, &before])?;
-    let forward = pool::average_forward(&c.context, s, gpu_x, gpu_y)?;
-    let backward = pool::average_backward(&c.context, s, true, gpu_dy, gpu_dx)?;
+    let forward = pool::average_forward(&c.dispatcher, s, gpu_x, gpu_y)?;
+    let backward = pool::average_backward(&c.dispatcher, s, true, gpu_dy, gpu_dx)?;
     c.run(images(count), &[forward, backward])?;
     let error = c.error_of_activations(flat, gpu_y, &y)?.max(c.error_of_gradients(s, gpu_dx, &dx)?);
     Ok(Outcome { error, terms: s.height * s.width })
 }
 
-fn losses(c: &CheckContext, classes: usize) -> Result<Outcome> {
+fn losses(c: &CheckDispatcher, classes: usize) -> Result<Outcome> {
     let count = 70;
     let flat = Shape::flat(classes);
     let logits = random(classes * count, 1);
@@ -293,13 +294,13 @@ fn losses(c: &CheckContext, classes: usize) -> Result<Outcome> {
     let wrong = logits.chunks(classes).zip(&labels).filter(is_wrong).count();
     let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
     let [gpu_logits, gpu_gradient] = [c.gradients(flat, &logits)?, c.output(flat, count)?];
-    let gpu_labels = c.context.device.buffer_with("labels", &labels)?;
+    let gpu_labels = c.dispatcher.device.buffer_with("labels", &labels)?;
     let [scores, sums] = [c.floats(&vec![0.0; 2 * count])?, c.floats(&[0.0; 8])?];
     let gradient_buffer = Some(&gpu_gradient);
     let entropy =
-        loss::cross_entropy(&c.context, classes, &gpu_logits, &gpu_labels, &scores, gradient_buffer)?;
+        loss::cross_entropy(&c.dispatcher, classes, &gpu_logits, &gpu_labels, &scores, gradient_buffer)?;
     let params = PassParams { loss_index: 2, ..images(count) };
-    c.run(params, &[entropy, loss::sums(&c.context, &scores, &sums)?])?;
+    c.run(params, &[entropy, loss::sums(&c.dispatcher, &scores, &sums)?])?;
     let expected = [losses.iter().sum::<f64>(), wrong as f64];
     let error = c.error_of_gradients(flat, &gpu_gradient, &gradient)?.max(c.error(&sums, 4, &expected)?);
     Ok(Outcome { error, terms: count + classes })

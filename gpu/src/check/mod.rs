@@ -6,7 +6,7 @@ mod winograd;
 
 use crate::device::Device;
 use crate::error::Result;
-use crate::kernels::{self, BatchLayout, Dispatch, KernelContext, PassParams, channel_blocks, tensor_len};
+use crate::kernels::{self, BatchLayout, Dispatch, Dispatcher, PassParams, channel_blocks, tensor_len};
 use crate::options::Paths;
 use half::f16;
 use valleys_core::network::Shape;
@@ -30,7 +30,7 @@ pub struct Case {
     run: Run,
 }
 
-type Run = Box<dyn Fn(&CheckContext) -> Result<Outcome>>;
+type Run = Box<dyn Fn(&CheckDispatcher) -> Result<Outcome>>;
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,7 +42,7 @@ impl Case {
     fn new(
         kernels: &'static str,
         shape: impl std::fmt::Debug,
-        run: impl Fn(&CheckContext) -> Result<Outcome> + 'static,
+        run: impl Fn(&CheckDispatcher) -> Result<Outcome> + 'static,
     ) -> Self {
         Self { kernels, shape: format!("{shape:?}"), run: Box::new(run) }
     }
@@ -53,7 +53,7 @@ impl Case {
     /// The device is lost, is out of memory, or refuses a kernel.
     pub fn run(&self, device: &Device) -> Result<Outcome> {
         let params = device.uniform("pass parameters", BatchLayout::SINGLE.params_stride())?;
-        (self.run)(&CheckContext { context: KernelContext::single(device, &params) })
+        (self.run)(&CheckDispatcher { dispatcher: Dispatcher::single(device, &params) })
     }
 }
 
@@ -70,36 +70,36 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Where a case runs.
-struct CheckContext<'a> {
-    context: KernelContext<'a>,
+struct CheckDispatcher<'a> {
+    dispatcher: Dispatcher<'a>,
 }
 
-impl CheckContext<'_> {
+impl CheckDispatcher<'_> {
     /// A buffer with a tensor (B, C, H, W) of gradients.
     fn gradients(&self, shape: Shape, elements: &[f64]) -> Result<wgpu::Buffer> {
-        self.context.device.buffer_with("gradients", &to_channel_blocks(shape, elements))
+        self.dispatcher.device.buffer_with("gradients", &to_channel_blocks(shape, elements))
     }
 
     /// A buffer with a tensor (B, C, H, W) of activations.
     fn activations(&self, shape: Shape, elements: &[f64]) -> Result<wgpu::Buffer> {
         let blocks = to_channel_blocks(shape, elements);
-        if !self.context.f16 {
-            return self.context.device.buffer_with("activations", &blocks);
+        if !self.dispatcher.f16 {
+            return self.dispatcher.device.buffer_with("activations", &blocks);
         }
         let bits: Vec<u16> = blocks.iter().map(|&x| f16::from_f32(x).to_bits()).collect();
-        self.context.device.buffer_with("activations", &bits)
+        self.dispatcher.device.buffer_with("activations", &bits)
     }
 
     /// Activations as they are after they were stored.
     fn stored(&self, elements: &[f64]) -> Vec<f64> {
-        let rounded = |x: f64| if self.context.f16 { f16::from_f32(x as f32).to_f64() } else { x };
+        let rounded = |x: f64| if self.dispatcher.f16 { f16::from_f32(x as f32).to_f64() } else { x };
         elements.iter().map(|&x| rounded(x)).collect()
     }
 
     /// A buffer for a tensor of `count` images of activations or gradients, with arbitrary content.
     fn output(&self, shape: Shape, count: usize) -> Result<wgpu::Buffer> {
         let len = tensor_len(shape) * count;
-        self.context.device.buffer_with("images", &vec![7.0_f32; len])
+        self.dispatcher.device.buffer_with("images", &vec![7.0_f32; len])
     }
 
     /// The buffers of a layer: x, room for y, dy, and dx, to which the gradient is added.
@@ -124,9 +124,9 @@ impl CheckContext<'_> {
             let index = |index: &Option<usize>| index.map_or(u32::MAX, |index| (OFFSET + index) as u32);
             let table: Vec<u32> = table.iter().map(index).collect();
             let weights = self.floats(&vec![7.0; table.len()])?;
-            let table_buffer = self.context.device.buffer_with("table", &table)?;
+            let table_buffer = self.dispatcher.device.buffer_with("table", &table)?;
             let pack = kernels::parameters::pack;
-            list.push(pack(&self.context, table.len(), &table_buffer, theta, &weights)?);
+            list.push(pack(&self.dispatcher, table.len(), &table_buffer, theta, &weights)?);
             Ok(weights)
         });
         let all: Vec<wgpu::Buffer> = all.into_iter().collect::<Result<_>>()?;
@@ -135,20 +135,20 @@ impl CheckContext<'_> {
 
     /// A buffer with elements as f32.
     fn floats(&self, elements: &[f64]) -> Result<wgpu::Buffer> {
-        self.context.device.buffer_with("elements", &to_f32(elements))
+        self.dispatcher.device.buffer_with("elements", &to_f32(elements))
     }
 
     /// A uniform with the offset of the parameters in θ, and of those behind them.
     fn place(&self, behind: usize) -> Result<wgpu::Buffer> {
-        let place = self.context.device.uniform("place", 16)?;
-        self.context.device.write(&place, &[(OFFSET + behind) as u32, 0, 0, 0]);
+        let place = self.dispatcher.device.uniform("place", 16)?;
+        self.dispatcher.device.write(&place, &[(OFFSET + behind) as u32, 0, 0, 0]);
         Ok(place)
     }
 
     /// Runs dispatches with pass parameters.
     fn run(&self, params: PassParams, list: &[Dispatch]) -> Result<()> {
-        let device = self.context.device;
-        device.write(self.context.params, &[params]);
+        let device = self.dispatcher.device;
+        device.write(self.dispatcher.params, &[params]);
         let mut encoder = device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -160,13 +160,13 @@ impl CheckContext<'_> {
 
     fn read(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
         let mut elements = vec![0.0; len];
-        self.context.device.read(&mut [(buffer, 0, &mut elements)])?;
+        self.dispatcher.device.read(&mut [(buffer, 0, &mut elements)])?;
         Ok(elements)
     }
 
     /// The error of a tensor (B, C, H, W) of activations.
     fn error_of_activations(&self, shape: Shape, buffer: &wgpu::Buffer, expected: &[f64]) -> Result<f64> {
-        if !self.context.f16 {
+        if !self.dispatcher.f16 {
             return self.error_of_gradients(shape, buffer, expected);
         }
         let expected = to_channel_blocks(shape, expected);

@@ -1,6 +1,6 @@
 //! θ, batches, matrices.
 
-use super::{Case, CheckContext, Outcome, images, random, to_f32};
+use super::{Case, CheckDispatcher, Outcome, images, random, to_f32};
 use crate::error::Result;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::samples::Chunk;
@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
     all
 }
 
-fn mix(c: &CheckContext, terms: usize) -> Result<Outcome> {
+fn mix(c: &CheckDispatcher, terms: usize) -> Result<Outcome> {
     let len = 133;
     let weights = random(terms, 1);
     let points: Vec<Vec<f64>> = (0..terms).map(|i| random(len, 2 + i as u64)).collect();
@@ -48,11 +48,11 @@ fn mix(c: &CheckContext, terms: usize) -> Result<Outcome> {
     let theta = c.floats(&vec![7.0; len])?;
     let mut params = images(1);
     params.mix.iter_mut().zip(&weights).for_each(|(to, &weight)| *to = weight as f32);
-    c.run(params, &parameters::mix(&c.context, len, &theta, &gpu_points.iter().collect::<Vec<_>>())?)?;
+    c.run(params, &parameters::mix(&c.dispatcher, len, &theta, &gpu_points.iter().collect::<Vec<_>>())?)?;
     Ok(Outcome { error: c.error(&theta, 0, &expected)?, terms })
 }
 
-fn step(c: &CheckContext, len: usize) -> Result<Outcome> {
+fn step(c: &CheckDispatcher, len: usize) -> Result<Outcome> {
     let [g, theta, point, v] = [1, 2, 3, 4].map(|seed| random(len, seed));
     let (rate, momentum, decay, weight) = (0.125, 0.875, 0.25, 0.5);
     let moved: Vec<f64> = (0..len).map(|i| momentum * v[i] + weight * (g[i] + decay * theta[i])).collect();
@@ -66,11 +66,11 @@ fn step(c: &CheckContext, len: usize) -> Result<Outcome> {
         slot_weight: weight as f32,
         ..images(1)
     };
-    c.run(params, &[parameters::step(&c.context, len, [gpu_g, gpu_theta, gpu_point, gpu_v])?])?;
+    c.run(params, &[parameters::step(&c.dispatcher, len, [gpu_g, gpu_theta, gpu_point, gpu_v])?])?;
     Ok(Outcome { error: c.error(gpu_point, 0, &expected)?.max(c.error(gpu_v, 0, &moved)?), terms: 4 })
 }
 
-fn remove_tangent(c: &CheckContext, terms: usize) -> Result<Outcome> {
+fn remove_tangent(c: &CheckDispatcher, terms: usize) -> Result<Outcome> {
     let len = 1037;
     let (g, theta) = (random(len, 1), random(len, 2));
     let points: Vec<Vec<f64>> = (0..terms).map(|i| random(len, 3 + i as u64)).collect();
@@ -94,7 +94,7 @@ fn remove_tangent(c: &CheckContext, terms: usize) -> Result<Outcome> {
     let partial = c.floats(&vec![0.0; tangent_removal::PARTIAL_LEN])?;
     let coefficients = c.floats(&[0.0; tangent_removal::COEFFICIENTS_LEN])?;
     let list = tangent_removal::remove_tangent(
-        &c.context,
+        &c.dispatcher,
         len,
         [&gpu_theta, &gpu_g, &partial, &coefficients],
         &gpu_points.iter().collect::<Vec<_>>(),
@@ -104,7 +104,7 @@ fn remove_tangent(c: &CheckContext, terms: usize) -> Result<Outcome> {
     Ok(Outcome { error: c.error(&gpu_g, 0, &expected)?, terms: len })
 }
 
-fn gather(c: &CheckContext, padding: usize, has_palette: bool) -> Result<Outcome> {
+fn gather(c: &CheckDispatcher, padding: usize, has_palette: bool) -> Result<Outcome> {
     // An odd number of elements, so that the bytes of a sample start anywhere in a word.
     let shape = Shape { channels: 3, height: 5, width: 7 };
     let (count, total, split) = (7, 12, 5);
@@ -128,7 +128,7 @@ fn gather(c: &CheckContext, padding: usize, has_palette: bool) -> Result<Outcome
         order.push([sample as u32, code]);
         expected.extend(copy.iter().map(|&x| f64::from(x)));
     }
-    let device = c.context.device;
+    let device = c.dispatcher.device;
     let plane = shape.height * shape.width;
     let elements = to_f32(&all);
     let palette = Palette::of(&elements, shape.len(), plane).filter(|_| has_palette);
@@ -151,7 +151,7 @@ fn gather(c: &CheckContext, padding: usize, has_palette: bool) -> Result<Outcome
     let palette = gpu_palette.as_ref().map(|palette| (palette, plane));
     let chunk = |i: usize, first, count| Chunk { samples: &chunks[i], palette, first, count };
     let list = [chunk(0, 0, split), chunk(1, split, total - split)]
-        .map(|chunk| samples::gather(&c.context, shape, chunk, border, buffers.each_ref()));
+        .map(|chunk| samples::gather(&c.dispatcher, shape, chunk, border, buffers.each_ref()));
     let list = list.into_iter().collect::<Result<Vec<_>>>()?;
     c.run(images(count), &list)?;
     // Labels are integers; they are read as the bits of floats.
@@ -161,7 +161,7 @@ fn gather(c: &CheckContext, padding: usize, has_palette: bool) -> Result<Outcome
     Ok(Outcome { error: if are_equal { error } else { f64::INFINITY }, terms: 1 })
 }
 
-fn multiply(c: &CheckContext, gemm: Gemm) -> Result<Outcome> {
+fn multiply(c: &CheckDispatcher, gemm: Gemm) -> Result<Outcome> {
     let Gemm { rows, columns, depth, transposed, distances } = gemm;
     let (a, b) = (random(rows * depth, 1), random(depth * columns, 2));
     let mut product = vec![0.0; rows * columns];
@@ -179,14 +179,14 @@ fn multiply(c: &CheckContext, gemm: Gemm) -> Result<Outcome> {
         .map(|(transposed, rows, columns)| Shape::flat(if transposed { rows } else { columns }));
     let gpu_c = c.floats(&vec![7.0; rows * channel_blocks(columns) * 4])?;
     let [gpu_a, gpu_b] = [c.gradients(row_of_a, &a)?, c.gradients(row_of_b, &b)?];
-    c.run(images(1), &[gemm.dispatch(&c.context, [&gpu_a, &gpu_b, &gpu_c])?])?;
+    c.run(images(1), &[gemm.dispatch(&c.dispatcher, [&gpu_a, &gpu_b, &gpu_c])?])?;
     Ok(Outcome { error: c.error_of_gradients(Shape::flat(columns), &gpu_c, &product)?, terms: depth })
 }
 
-fn chains(c: &CheckContext) -> Result<Outcome> {
+fn chains(c: &CheckDispatcher) -> Result<Outcome> {
     let threads = 64;
     let y = c.floats(&vec![0.0; 4 * threads])?;
-    c.run(images(1), &[fma_throughput::fma_throughput(&c.context, threads, &y)?])?;
+    c.run(images(1), &[fma_throughput::fma_throughput(&c.dispatcher, threads, &y)?])?;
     let sum =
         |factor: f64| -> f64 { (0..8).map(|i| (0..512).fold(f64::from(i), |s, _| s * factor + 0.5)).sum() };
     let expected: Vec<f64> = (0..threads)

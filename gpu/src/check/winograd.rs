@@ -1,6 +1,6 @@
 //! Winograd convolutions against the direct convolutions of the reference.
 
-use super::{Case, CheckContext, Outcome, images, random, theta};
+use super::{Case, CheckDispatcher, Outcome, images, random, theta};
 use crate::error::Result;
 use crate::kernels::convolution::Convolution;
 use crate::kernels::whole;
@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
     of(Winograd::F2).chain(of(Winograd::F4)).collect()
 }
 
-fn convolve(c: &CheckContext, winograd: Winograd, case: WinogradCase) -> Result<Outcome> {
+fn convolve(c: &CheckDispatcher, winograd: Winograd, case: WinogradCase) -> Result<Outcome> {
     let ([channels, height, width], outputs, padding, bias, count) = case;
     let input = Shape { channels, height, width };
     let window = Window { height, width, kernel: 3, stride: 1, padding };
@@ -54,7 +54,7 @@ fn convolve(c: &CheckContext, winograd: Winograd, case: WinogradCase) -> Result<
     let mut dx = before.clone();
     convolution::backward_data(&window, &parameters, &dy, &mut dx, count);
 
-    let context = &c.context;
+    let dispatcher = &c.dispatcher;
     let gpu_theta = c.floats(&theta(&parameters))?;
     // Both directions in one buffer, as in a network.
     let tables = [direct.forward_table(), direct.backward_table()];
@@ -65,8 +65,9 @@ fn convolve(c: &CheckContext, winograd: Winograd, case: WinogradCase) -> Result<
     let mut table = conv.weights_table(false, starts[0], at[0]);
     table.extend(conv.weights_table(true, starts[1], at[1]));
     let transformed = c.floats(&vec![7.0; at[1] + lens[1]])?;
-    let table_buffer = context.device.buffer_with("table", &table)?;
-    let transform = transform_weights(context, winograd, table.len(), &table_buffer, &weights, &transformed)?;
+    let table_buffer = dispatcher.device.buffer_with("table", &table)?;
+    let transform =
+        transform_weights(dispatcher, winograd, table.len(), &table_buffer, &weights, &transformed)?;
     list.push(transform);
     let part = |i: usize| wgpu::BufferBinding {
         buffer: &transformed,
@@ -77,8 +78,8 @@ fn convolve(c: &CheckContext, winograd: Winograd, case: WinogradCase) -> Result<
     let scratch = [inputs?, products?];
     let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
     let gpu_bias = bias.then(|| whole(&biases));
-    list.extend(conv.forward(context, bias, gpu_x, part(0), gpu_bias, &scratch, gpu_y)?);
-    list.extend(conv.backward_data(context, true, gpu_dy, part(1), &scratch, gpu_dx)?);
+    list.extend(conv.forward(dispatcher, bias, gpu_x, part(0), gpu_bias, &scratch, gpu_y)?);
+    list.extend(conv.backward_data(dispatcher, true, gpu_dy, part(1), &scratch, gpu_dx)?);
     c.run(images(count), &list)?;
     let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);
     // A sum at a point is over channels. Errors grow like the root of the number of terms, so the amplification counts

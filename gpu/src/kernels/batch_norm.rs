@@ -1,7 +1,7 @@
 //! Batch norms with the statistics of a batch, the residual and the ReLU fused with them, and sums over positions.
 
 use super::{
-    Dispatch, Grid, KernelContext, MOMENTS, MOMENTS_REDUCE, NORMALISE, NORMALISE_BACKWARD, ROW_SUMS,
+    Dispatch, Dispatcher, Grid, MOMENTS, MOMENTS_REDUCE, NORMALISE, NORMALISE_BACKWARD, ROW_SUMS,
     ROW_SUMS_REDUCE, STATISTICS, channel_blocks, whole,
 };
 use crate::error::Result;
@@ -62,14 +62,14 @@ pub(crate) struct NormBuffers<'a> {
 }
 
 /// Partial sums of a channel block.
-fn splits(context: &KernelContext, shape: Shape, batch: usize) -> usize {
+fn splits(dispatcher: &Dispatcher, shape: Shape, batch: usize) -> usize {
     let positions = batch * shape.height * shape.width;
-    (context.invocations() / channel_blocks(shape.channels)).min(positions / 8).clamp(1, 256)
+    (dispatcher.invocations() / channel_blocks(shape.channels)).min(positions / 8).clamp(1, 256)
 }
 
 /// Elements of the partial sums of all functions of this module, but for [`MomentParts::Runs`].
-pub(crate) fn partial_len(context: &KernelContext, shape: Shape, batch: usize) -> usize {
-    splits(context, shape, batch) * channel_blocks(shape.channels) * 8
+pub(crate) fn partial_len(dispatcher: &Dispatcher, shape: Shape, batch: usize) -> usize {
+    splits(dispatcher, shape, batch) * channel_blocks(shape.channels) * 8
 }
 
 /// Elements of the partial moments of runs of `run` positions.
@@ -112,29 +112,29 @@ impl Normalisation {
     /// The coefficients of a batch norm for a batch, from its moments.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn moments(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         batch: usize,
         x: &wgpu::Buffer,
         partial: &wgpu::Buffer,
         buffers: &NormBuffers,
     ) -> Result<[Dispatch; 2]> {
-        let splits = splits(context, self.shape, batch);
-        let grid = Grid::fixed(splits * self.blocks(), context.workgroup_size());
+        let splits = splits(dispatcher, self.shape, batch);
+        let grid = Grid::fixed(splits * self.blocks(), dispatcher.workgroup_size());
         let values = [&self.shape_values()[..], &[("SPLITS", splits as i64)]].concat();
-        let moments = context.dispatch(&MOMENTS, &values, &[whole(x), whole(partial)], grid)?;
-        Ok([moments, self.reduce_moments(context, MomentParts::Strided(splits), partial, buffers)?])
+        let moments = dispatcher.dispatch(&MOMENTS, &values, &[whole(x), whole(partial)], grid)?;
+        Ok([moments, self.reduce_moments(dispatcher, MomentParts::Strided(splits), partial, buffers)?])
     }
 
     /// The coefficients of a batch norm for a batch, from partial moments.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn reduce_moments(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         parts: MomentParts,
         partial: &wgpu::Buffer,
         buffers: &NormBuffers,
@@ -155,34 +155,34 @@ impl Normalisation {
         let mut bindings = [buffers.place, buffers.theta, buffers.norm, partial].map(whole).to_vec();
         bindings.extend(buffers.statistics.map(whole));
         let grid = Grid::fixed(self.blocks() * 64, 64);
-        context.dispatch(&MOMENTS_REDUCE, &values.concat(), &bindings, grid)
+        dispatcher.dispatch(&MOMENTS_REDUCE, &values.concat(), &bindings, grid)
     }
 
     /// The coefficients of a batch norm with statistics that are given.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn apply_statistics(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         place: &wgpu::Buffer,
         theta: &wgpu::Buffer,
         statistics: &wgpu::Buffer,
         norm: &wgpu::Buffer,
     ) -> Result<Dispatch> {
         let buffers = [place, theta, norm, statistics].map(whole);
-        let grid = Grid::fixed(self.blocks(), context.workgroup_size());
+        let grid = Grid::fixed(self.blocks(), dispatcher.workgroup_size());
         let values = [self.channels(), ("BLOCKS", self.blocks() as i64)];
-        context.dispatch(&STATISTICS, &values, &buffers, grid)
+        dispatcher.dispatch(&STATISTICS, &values, &buffers, grid)
     }
 
     /// z = batch norm of x, plus the residual, then the ReLU.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn forward(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         x: &wgpu::Buffer,
         norm: &wgpu::Buffer,
         residual: Option<&wgpu::Buffer>,
@@ -192,7 +192,7 @@ impl Normalisation {
         buffers.extend(self.norm.then(|| whole(norm)));
         buffers.extend(residual.map(whole));
         let values = [&self.shape_values()[..], &self.parts()].concat();
-        context.dispatch(&NORMALISE, &values, &buffers, self.grid(context))
+        dispatcher.dispatch(&NORMALISE, &values, &buffers, self.grid(dispatcher))
     }
 
     fn parts(&self) -> [(&'static str, i64); 3] {
@@ -203,17 +203,17 @@ impl Normalisation {
     /// the gradient of a bias. It is written to `gradient` at the offset in `place`.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn backward_sums(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         batch: usize,
         buffers: &BackwardBuffers,
         partial: &wgpu::Buffer,
         place: &wgpu::Buffer,
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
-        let splits = splits(context, self.shape, batch);
+        let splits = splits(dispatcher, self.shape, batch);
         let mut bindings = vec![whole(buffers.dz), whole(partial)];
         if self.norm {
             bindings.extend([whole(buffers.x), whole(buffers.norm)]);
@@ -222,20 +222,20 @@ impl Normalisation {
         let common =
             [&self.shape_values()[..], &[("SPLITS", splits as i64), ("NORM", self.norm.into())]].concat();
         let values = [&common[..], &[("RELU", self.relu.into())]].concat();
-        let grid = Grid::fixed(splits * self.blocks(), context.workgroup_size());
-        let sums = context.dispatch(&ROW_SUMS, &values, &bindings, grid)?;
+        let grid = Grid::fixed(splits * self.blocks(), dispatcher.workgroup_size());
+        let sums = dispatcher.dispatch(&ROW_SUMS, &values, &bindings, grid)?;
         let mut bindings = vec![whole(place), whole(partial), whole(gradient)];
         bindings.extend(self.norm.then(|| whole(buffers.means)));
         let values = [&common[..], &[self.channels()]].concat();
         let grid = Grid::fixed(self.blocks() * 64, 64);
-        Ok([sums, context.dispatch(&ROW_SUMS_REDUCE, &values, &bindings, grid)?])
+        Ok([sums, dispatcher.dispatch(&ROW_SUMS_REDUCE, &values, &bindings, grid)?])
     }
 
     /// The gradients of the input and of the residual.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
-    pub fn backward(&self, context: &KernelContext, buffers: &BackwardBuffers) -> Result<Dispatch> {
+    /// As [`Dispatcher::dispatch`].
+    pub fn backward(&self, dispatcher: &Dispatcher, buffers: &BackwardBuffers) -> Result<Dispatch> {
         let accumulate = [
             ("ACCUMULATE", buffers.dx.1.into()),
             ("ACCUMULATE_RESIDUAL", buffers.dresidual.is_some_and(|dresidual| dresidual.1).into()),
@@ -247,10 +247,10 @@ impl Normalisation {
         }
         bindings.extend(self.relu.then(|| whole(buffers.z)));
         bindings.extend(buffers.dresidual.map(|dresidual| whole(dresidual.0)));
-        context.dispatch(&NORMALISE_BACKWARD, &values, &bindings, self.grid(context))
+        dispatcher.dispatch(&NORMALISE_BACKWARD, &values, &bindings, self.grid(dispatcher))
     }
 
-    fn grid(&self, context: &KernelContext) -> Grid {
-        Grid::images(self.area() * self.blocks(), context.workgroup_size())
+    fn grid(&self, dispatcher: &Dispatcher) -> Grid {
+        Grid::images(self.area() * self.blocks(), dispatcher.workgroup_size())
     }
 }

@@ -4,7 +4,7 @@
 //! matrix product that reads its left operand from the tensor itself.
 
 use super::{
-    CONV_BACKWARD_WEIGHTS, CONV_BACKWARD_WEIGHTS_REDUCE, CONVOLUTION, Dispatch, Grid, KernelContext,
+    CONV_BACKWARD_WEIGHTS, CONV_BACKWARD_WEIGHTS_REDUCE, CONVOLUTION, Dispatch, Dispatcher, Grid,
     channel_blocks, whole,
 };
 use crate::error::Result;
@@ -64,8 +64,8 @@ pub(crate) fn feeds_norm(graph: &Graph<Vec<Op>>, i: usize) -> bool {
 }
 
 /// vec4s of weights that an invocation loads for its subgroup: `SHARES` of `multiply_add.wgsl`.
-pub(super) fn shares(context: &KernelContext, depth: usize, width: usize) -> i64 {
-    match context.device.subgroup_size() as usize {
+pub(super) fn shares(dispatcher: &Dispatcher, depth: usize, width: usize) -> i64 {
+    match dispatcher.device.subgroup_size() as usize {
         0 => 1,
         size => (depth * width).div_ceil(size) as i64,
     }
@@ -137,27 +137,27 @@ impl Convolution {
         (0..4 * channel_blocks(outputs)).map(|output| (output < outputs).then_some(first + output)).collect()
     }
 
-    fn tile(context: &KernelContext, blocks: usize) -> Tile {
-        match (context.device.is_hardware(), tile_width(blocks, 8)) {
+    fn tile(dispatcher: &Dispatcher, blocks: usize) -> Tile {
+        match (dispatcher.device.is_hardware(), tile_width(blocks, 8)) {
             (true, _) => Tile { positions: 4, width: tile_width(blocks, 2) },
-            (_, 8) if context.device.subgroup_size() > 0 => Tile { positions: 4, width: 8 },
+            (_, 8) if dispatcher.device.subgroup_size() > 0 => Tile { positions: 4, width: 8 },
             _ => Tile { positions: 8, width: tile_width(blocks, 4) },
         }
     }
 
     /// Output positions of one workgroup of the forward kernel: the length of the runs of [`Epilogue::Moments`].
-    pub fn run_len(&self, context: &KernelContext) -> usize {
-        Self::tile(context, channel_blocks(self.output.channels)).positions
-            * context.workgroup_size() as usize
+    pub fn run_len(&self, dispatcher: &Dispatcher) -> usize {
+        Self::tile(dispatcher, channel_blocks(self.output.channels)).positions
+            * dispatcher.workgroup_size() as usize
     }
 
     /// y = x ∗ w (+ b), then the epilogue.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn forward(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         epilogue: Epilogue,
         x: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
@@ -183,16 +183,16 @@ impl Convolution {
         if let Epilogue::Moments(partial) = epilogue {
             buffers.push(whole(partial));
         }
-        self.gather(context, [input, output], 1, &mut values, &buffers)
+        self.gather(dispatcher, [input, output], 1, &mut values, &buffers)
     }
 
     /// dx = dy ∗ flipped w, added to the content of dx if `accumulate` is true.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn backward_data(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         accumulate: bool,
         dy: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
@@ -212,20 +212,20 @@ impl Convolution {
             ("SIGN", -1),
             ("DIVIDE", stride as i64),
         ];
-        self.gather(context, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
+        self.gather(dispatcher, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
     }
 
     /// The kernel `convolution` from one shape to another. Through a stride, positions fall into `classes`² classes
     /// that meet the same taps.
     fn gather(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         [from, to]: [Shape; 2],
         classes: usize,
         values: &mut Vec<(&str, i64)>,
         buffers: &[wgpu::BufferBinding],
     ) -> Result<Dispatch> {
-        let tile = Self::tile(context, channel_blocks(to.channels));
+        let tile = Self::tile(dispatcher, channel_blocks(to.channels));
         let column_tiles = channel_blocks(to.channels) / tile.width;
         let positions = to.height.div_ceil(classes) * to.width.div_ceil(classes);
         let depth = from.channels.min(4);
@@ -243,22 +243,22 @@ impl Convolution {
             ("POSITIONS", tile.positions as i64),
             ("WIDTH", tile.width as i64),
             ("COLUMN_TILES", column_tiles as i64),
-            ("SUBGROUP_SIZE", context.device.subgroup_size().into()),
-            ("SHARES", shares(context, depth, tile.width)),
+            ("SUBGROUP_SIZE", dispatcher.device.subgroup_size().into()),
+            ("SHARES", shares(dispatcher, depth, tile.width)),
         ]);
         let grid = Grid {
             per_image: positions as u64,
             fixed: 0,
             tile: tile.positions as u64,
-            workgroup_size: context.workgroup_size(),
+            workgroup_size: dispatcher.workgroup_size(),
             copies: (column_tiles * classes * classes) as u32,
         };
-        context.dispatch(&CONVOLUTION, values, buffers, grid)
+        dispatcher.dispatch(&CONVOLUTION, values, buffers, grid)
     }
 
     /// How [`backward_weights`](Self::backward_weights) is tiled.
-    fn weights_tile(&self, context: &KernelContext) -> WeightsTile {
-        let subgroup_size = context.device.subgroup_size() as usize;
+    fn weights_tile(&self, dispatcher: &Dispatcher) -> WeightsTile {
+        let subgroup_size = dispatcher.device.subgroup_size() as usize;
         let inputs = channel_blocks(self.input.channels);
         // Eight channels an invocation halve the number of groups; every invocation of a subgroup still needs one.
         let can_halve =
@@ -275,29 +275,29 @@ impl Convolution {
     }
 
     /// Into how many runs the output rows of `batch` images are split.
-    fn splits(&self, context: &KernelContext, batch: usize) -> usize {
-        let WeightsTile { groups, column_tiles, .. } = self.weights_tile(context);
-        let wanted = context.invocations() / (self.taps() * groups * column_tiles);
+    fn splits(&self, dispatcher: &Dispatcher, batch: usize) -> usize {
+        let WeightsTile { groups, column_tiles, .. } = self.weights_tile(dispatcher);
+        let wanted = dispatcher.invocations() / (self.taps() * groups * column_tiles);
         // A run has four rows or more, so that its partial sums are worth writing; all partial sums together take at
         // most 64 MiB.
         let rows = batch * self.output.height;
-        let bytes = 4 * self.weights_tile(context).len(self.taps());
+        let bytes = 4 * self.weights_tile(dispatcher).len(self.taps());
         wanted.min(rows / 4).min((64 << 20) / bytes).max(1)
     }
 
     /// Elements of the partial sums of [`Convolution::backward_weights`].
-    pub fn partial_len(&self, context: &KernelContext, batch: usize) -> usize {
-        self.splits(context, batch) * self.weights_tile(context).len(self.taps())
+    pub fn partial_len(&self, dispatcher: &Dispatcher, batch: usize) -> usize {
+        self.splits(dispatcher, batch) * self.weights_tile(dispatcher).len(self.taps())
     }
 
     /// dw = x ∗ dy in the layout of θ, written to `gradient` at the offset in `place`: partial sums, then their sum.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     pub fn backward_weights(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         batch: usize,
         x: &wgpu::Buffer,
         dy: &wgpu::Buffer,
@@ -306,10 +306,10 @@ impl Convolution {
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
         let Self { input, output, .. } = *self;
-        let WeightsTile { depth, groups, width, column_tiles } = self.weights_tile(context);
-        let splits = self.splits(context, batch);
+        let WeightsTile { depth, groups, width, column_tiles } = self.weights_tile(dispatcher);
+        let splits = self.splits(dispatcher, batch);
         // Invocations of a subgroup differ only in their taps and groups of channels.
-        let subgroup_size = context.device.subgroup_size() as usize;
+        let subgroup_size = dispatcher.device.subgroup_size() as usize;
         let units = (self.taps() * groups).next_multiple_of(subgroup_size.max(1));
         let positions = (subgroup_size / width).max(1);
         let values = [
@@ -332,8 +332,8 @@ impl Convolution {
             ("UNITS", units as i64),
             ("POSITIONS", positions as i64),
         ];
-        let grid = Grid::fixed(splits * units * column_tiles, context.workgroup_size());
-        let partial_sums = context.dispatch(
+        let grid = Grid::fixed(splits * units * column_tiles, dispatcher.workgroup_size());
+        let partial_sums = dispatcher.dispatch(
             &CONV_BACKWARD_WEIGHTS,
             &values,
             &[whole(x), whole(dy), whole(partial)],
@@ -347,9 +347,9 @@ impl Convolution {
             ("OUT_BLOCKS", channel_blocks(output.channels) as i64),
             ("SPLITS", splits as i64),
         ];
-        let grid = Grid::fixed(output.channels * input.channels * self.taps(), context.workgroup_size());
+        let grid = Grid::fixed(output.channels * input.channels * self.taps(), dispatcher.workgroup_size());
         let buffers = [whole(place), whole(partial), whole(gradient)];
-        Ok([partial_sums, context.dispatch(&CONV_BACKWARD_WEIGHTS_REDUCE, &values, &buffers, grid)?])
+        Ok([partial_sums, dispatcher.dispatch(&CONV_BACKWARD_WEIGHTS_REDUCE, &values, &buffers, grid)?])
     }
 }
 

@@ -1,6 +1,6 @@
 //! The arithmetic that a device does at most.
 
-use super::{Dispatch, FMA_THROUGHPUT, Grid, KernelContext, whole};
+use super::{Dispatch, Dispatcher, FMA_THROUGHPUT, Grid, whole};
 use crate::error::Result;
 
 const CHAINS: usize = 8;
@@ -12,9 +12,14 @@ pub(crate) const FLOPS: usize = 2 * 4 * CHAINS * ROUNDS;
 /// Chains of multiply-adds of vec4s in `threads` invocations, or more up to a whole workgroup.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
-pub(crate) fn fma_throughput(context: &KernelContext, threads: usize, y: &wgpu::Buffer) -> Result<Dispatch> {
+/// As [`Dispatcher::dispatch`].
+pub(crate) fn fma_throughput(dispatcher: &Dispatcher, threads: usize, y: &wgpu::Buffer) -> Result<Dispatch> {
     let values = [("CHAINS", CHAINS as i64), ("ROUNDS", ROUNDS as i64)];
-    let threads = threads.next_multiple_of(context.workgroup_size() as usize);
-    context.dispatch(&FMA_THROUGHPUT, &values, &[whole(y)], Grid::fixed(threads, context.workgroup_size()))
+    let threads = threads.next_multiple_of(dispatcher.workgroup_size() as usize);
+    dispatcher.dispatch(
+        &FMA_THROUGHPUT,
+        &values,
+        &[whole(y)],
+        Grid::fixed(threads, dispatcher.workgroup_size()),
+    )
 }

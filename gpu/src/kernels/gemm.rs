@@ -1,6 +1,6 @@
 //! Matrix products, and squared distances of rows.
 
-use super::{Dispatch, GEMM, Grid, KernelContext, channel_blocks, whole};
+use super::{Dispatch, Dispatcher, GEMM, Grid, channel_blocks, whole};
 use crate::error::Result;
 
 /// C = op(A) op(B) with C (rows, columns), or the squared distances of the rows of A and of the columns of op(B).
@@ -24,13 +24,13 @@ impl Gemm {
     /// The product on three buffers.
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
-    pub fn dispatch(&self, context: &KernelContext, [a, b, c]: [&wgpu::Buffer; 3]) -> Result<Dispatch> {
-        let subgroup_size = context.device.subgroup_size();
-        let workgroup_size = if subgroup_size > 0 { subgroup_size } else { context.workgroup_size() };
+    /// As [`Dispatcher::dispatch`].
+    pub fn dispatch(&self, dispatcher: &Dispatcher, [a, b, c]: [&wgpu::Buffer; 3]) -> Result<Dispatch> {
+        let subgroup_size = dispatcher.device.subgroup_size();
+        let workgroup_size = if subgroup_size > 0 { subgroup_size } else { dispatcher.workgroup_size() };
         let column_blocks = channel_blocks(self.columns);
         let width = if column_blocks > workgroup_size as usize { 2 } else { 1 };
-        let tile = if context.device.is_hardware() { 8 } else { 16 };
+        let tile = if dispatcher.device.is_hardware() { 8 } else { 16 };
         let values = [
             ("ROWS", self.rows as i64),
             ("COLUMNS", self.columns as i64),
@@ -48,6 +48,6 @@ impl Gemm {
         let column_tiles = column_blocks.div_ceil(workgroup_size as usize * width);
         let rows = self.rows.div_ceil(tile) * workgroup_size as usize;
         let grid = Grid { copies: column_tiles as u32, ..Grid::fixed(rows, workgroup_size) };
-        context.dispatch(&GEMM, &values, &[whole(a), whole(b), whole(c)], grid)
+        dispatcher.dispatch(&GEMM, &values, &[whole(a), whole(b), whole(c)], grid)
     }
 }

@@ -1,14 +1,14 @@
 //! Softmax cross-entropy, and the sums of a batch.
 
-use super::{CROSS_ENTROPY, Dispatch, Grid, KernelContext, SCORES, channel_blocks, whole};
+use super::{CROSS_ENTROPY, Dispatch, Dispatcher, Grid, SCORES, channel_blocks, whole};
 use crate::error::Result;
 
 /// Loss and error of each image; with `gradient` also d(mean loss)/d(logits).
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn cross_entropy(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     classes: usize,
     logits: &wgpu::Buffer,
     labels: &wgpu::Buffer,
@@ -22,13 +22,13 @@ pub(crate) fn cross_entropy(
     ];
     let mut buffers = vec![whole(logits), whole(labels), whole(scores)];
     buffers.extend(gradient.map(whole));
-    context.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, context.workgroup_size()))
+    dispatcher.dispatch(&CROSS_ENTROPY, &values, &buffers, Grid::images(1, dispatcher.workgroup_size()))
 }
 
 /// The sums of the losses and errors of a batch, written at the pass parameters' `loss_index`.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
-pub(crate) fn sums(context: &KernelContext, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
-    context.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
+/// As [`Dispatcher::dispatch`].
+pub(crate) fn sums(dispatcher: &Dispatcher, scores: &wgpu::Buffer, sums: &wgpu::Buffer) -> Result<Dispatch> {
+    dispatcher.dispatch(&SCORES, &[], &[whole(scores), whole(sums)], Grid::fixed(64, 64))
 }

@@ -6,8 +6,8 @@
 //! images of a batch is read from the [`PassParams`].
 
 pub(crate) mod batch_norm;
-mod context;
 pub(crate) mod convolution;
+mod dispatch;
 pub(crate) mod fma_throughput;
 pub(crate) mod gemm;
 mod layout;
@@ -21,7 +21,7 @@ pub(crate) mod winograd;
 use crate::preprocess::expand;
 use valleys_core::network::Shape;
 
-pub(crate) use context::{Dispatch, Grid, KernelContext, whole};
+pub(crate) use dispatch::{Dispatch, Dispatcher, Grid, whole};
 pub use layout::MAX_MODELS;
 pub(crate) use layout::{BatchLayout, PassParams};
 

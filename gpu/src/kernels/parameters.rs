@@ -1,6 +1,6 @@
 //! θ: the mix of control points, the packed weights, the optimiser step.
 
-use super::{Dispatch, Grid, KernelContext, MIX, PACK, STEP, channel_blocks, whole};
+use super::{Dispatch, Dispatcher, Grid, MIX, PACK, STEP, channel_blocks, whole};
 use crate::error::Result;
 
 /// Control points of one dispatch: every adapter binds eight storage buffers at once.
@@ -9,9 +9,9 @@ const TERMS: usize = 6;
 /// θ(t) = Σ weight · control point, with the weights of the pass parameters.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn mix(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     len: usize,
     theta: &wgpu::Buffer,
     points: &[&wgpu::Buffer],
@@ -21,7 +21,7 @@ pub(crate) fn mix(
         let first = (i * TERMS) as i64;
         let values = [("TERMS", points.len() as i64), ("FIRST", first), ("LENGTH", len as i64)];
         let buffers: Vec<_> = std::iter::once(&theta).chain(points).map(|buffer| whole(buffer)).collect();
-        context.dispatch(&MIX, &values, &buffers, Grid::fixed(len, context.workgroup_size()))
+        dispatcher.dispatch(&MIX, &values, &buffers, Grid::fixed(len, dispatcher.workgroup_size()))
     });
     dispatches.collect()
 }
@@ -29,25 +29,30 @@ pub(crate) fn mix(
 /// Weights in the order in which their kernels read them: `packed[i]` = θ[`table[i]`].
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn pack(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     len: usize,
     table: &wgpu::Buffer,
     theta: &wgpu::Buffer,
     packed: &wgpu::Buffer,
 ) -> Result<Dispatch> {
     let buffers = [table, theta, packed].map(whole);
-    context.dispatch(&PACK, &[("LENGTH", len as i64)], &buffers, Grid::fixed(len, context.workgroup_size()))
+    dispatcher.dispatch(
+        &PACK,
+        &[("LENGTH", len as i64)],
+        &buffers,
+        Grid::fixed(len, dispatcher.workgroup_size()),
+    )
 }
 
 /// v ← μ v + weight · (g + λ θ(t)), control point ← control point − η v, on the buffers of the gradient, θ(t), the
 /// control point and its momentum.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
-pub(crate) fn step(context: &KernelContext, len: usize, buffers: [&wgpu::Buffer; 4]) -> Result<Dispatch> {
+/// As [`Dispatcher::dispatch`].
+pub(crate) fn step(dispatcher: &Dispatcher, len: usize, buffers: [&wgpu::Buffer; 4]) -> Result<Dispatch> {
     let len = channel_blocks(len);
-    let grid = Grid::fixed(len, context.workgroup_size());
-    context.dispatch(&STEP, &[("LENGTH", len as i64)], &buffers.map(whole), grid)
+    let grid = Grid::fixed(len, dispatcher.workgroup_size());
+    dispatcher.dispatch(&STEP, &[("LENGTH", len as i64)], &buffers.map(whole), grid)
 }

@@ -1,13 +1,13 @@
 //! Pooling, and the backward pass of the ReLU of a convolution.
 
-use super::{AVERAGE_POOL, Dispatch, Grid, KernelContext, MAX_POOL, RELU_BACKWARD, channel_blocks, whole};
+use super::{AVERAGE_POOL, Dispatch, Dispatcher, Grid, MAX_POOL, RELU_BACKWARD, channel_blocks, whole};
 use crate::error::Result;
 use valleys_core::kernels::Window;
 use valleys_core::network::Shape;
 
 /// Forward where `accumulate` is `None`; else backward, added to the content if it is true.
 fn max_pool(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     window: &Window,
     channels: usize,
     accumulate: Option<bool>,
@@ -28,41 +28,41 @@ fn max_pool(
     ];
     let positions = if accumulate.is_some() { window.height * window.width } else { rows * columns };
     let buffers: Vec<_> = buffers.iter().map(|buffer| whole(buffer)).collect();
-    let grid = Grid::images(positions * blocks, context.workgroup_size());
-    context.dispatch(&MAX_POOL, &values, &buffers, grid)
+    let grid = Grid::images(positions * blocks, dispatcher.workgroup_size());
+    dispatcher.dispatch(&MAX_POOL, &values, &buffers, grid)
 }
 
 /// y = the largest element of each window of x.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn max_forward(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     window: &Window,
     channels: usize,
     x: &wgpu::Buffer,
     y: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    max_pool(context, window, channels, None, &[x, y])
+    max_pool(dispatcher, window, channels, None, &[x, y])
 }
 
 /// dx = dy at the largest element of each window, added to the content of dx if `accumulate` is true.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn max_backward(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     window: &Window,
     channels: usize,
     accumulate: bool,
     [x, dy, dx]: [&wgpu::Buffer; 3],
 ) -> Result<Dispatch> {
-    max_pool(context, window, channels, Some(accumulate), &[x, dy, dx])
+    max_pool(dispatcher, window, channels, Some(accumulate), &[x, dy, dx])
 }
 
 /// As `max_pool`.
 fn average_pool(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     shape: Shape,
     accumulate: Option<bool>,
     buffers: [&wgpu::Buffer; 2],
@@ -75,49 +75,49 @@ fn average_pool(
         ("BLOCKS", blocks as i64),
     ];
     let units = blocks * if accumulate.is_some() { area } else { 1 };
-    let grid = Grid::images(units, context.workgroup_size());
-    context.dispatch(&AVERAGE_POOL, &values, &buffers.map(whole), grid)
+    let grid = Grid::images(units, dispatcher.workgroup_size());
+    dispatcher.dispatch(&AVERAGE_POOL, &values, &buffers.map(whole), grid)
 }
 
 /// y = the mean of each channel of an image of x.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn average_forward(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     shape: Shape,
     x: &wgpu::Buffer,
     y: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average_pool(context, shape, None, [x, y])
+    average_pool(dispatcher, shape, None, [x, y])
 }
 
 /// dx = dy / (H · W), added to the content of dx if `accumulate` is true.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn average_backward(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     shape: Shape,
     accumulate: bool,
     dy: &wgpu::Buffer,
     dx: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average_pool(context, shape, Some(accumulate), [dy, dx])
+    average_pool(dispatcher, shape, Some(accumulate), [dy, dx])
 }
 
 /// dz = 0 where z is not above 0, in place.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn relu_backward(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     shape: Shape,
     z: &wgpu::Buffer,
     dz: &wgpu::Buffer,
 ) -> Result<Dispatch> {
     let (area, blocks) = (shape.height * shape.width, channel_blocks(shape.channels));
     let values = [("AREA", area as i64), ("BLOCKS", blocks as i64)];
-    let grid = Grid::images(area * blocks, context.workgroup_size());
-    context.dispatch(&RELU_BACKWARD, &values, &[whole(z), whole(dz)], grid)
+    let grid = Grid::images(area * blocks, dispatcher.workgroup_size());
+    dispatcher.dispatch(&RELU_BACKWARD, &values, &[whole(z), whole(dz)], grid)
 }

@@ -1,6 +1,6 @@
 //! Batches from the samples on the device.
 
-use super::{Dispatch, GATHER, Grid, KernelContext, channel_blocks, whole};
+use super::{Dispatch, Dispatcher, GATHER, Grid, channel_blocks, whole};
 use crate::error::Result;
 use valleys_core::network::Shape;
 
@@ -19,9 +19,9 @@ pub(crate) struct Chunk<'a> {
 /// The buffers are labels, order, images of the batch, labels of the batch.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn gather(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     shape: Shape,
     chunk: Chunk,
     border: Option<(&wgpu::Buffer, usize)>,
@@ -42,6 +42,6 @@ pub(crate) fn gather(
     bindings.extend(buffers.map(whole));
     bindings.extend(border.map(|(border, _)| whole(border)));
     bindings.extend(chunk.palette.map(|(palette, _)| whole(palette)));
-    let grid = Grid::images(shape.height * shape.width * blocks, context.workgroup_size());
-    context.dispatch(&GATHER, &values, &bindings, grid)
+    let grid = Grid::images(shape.height * shape.width * blocks, dispatcher.workgroup_size());
+    dispatcher.dispatch(&GATHER, &values, &bindings, grid)
 }

@@ -1,6 +1,6 @@
 //! Tangent removal, as [`valleys_core::engine::tangent`] describes it.
 
-use super::{Dispatch, Grid, KernelContext, TANGENT_DOTS, TANGENT_REMOVE, TANGENT_SOLVE, whole};
+use super::{Dispatch, Dispatcher, Grid, TANGENT_DOTS, TANGENT_REMOVE, TANGENT_SOLVE, whole};
 use crate::error::Result;
 
 /// Control points of a mix, at most: every adapter binds eight storage buffers at once.
@@ -24,33 +24,33 @@ const fn products(terms: usize) -> usize {
 /// are θ(t), the gradient, partial sums, coefficients.
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn remove_tangent(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     len: usize,
     [theta, gradient, partial, coefficients]: [&wgpu::Buffer; 4],
     points: &[&wgpu::Buffer],
 ) -> Result<[Dispatch; 3]> {
-    let workgroup_size = context.workgroup_size();
+    let workgroup_size = dispatcher.workgroup_size();
     let (terms, len_value) = (("TERMS", points.len() as i64), ("LENGTH", len as i64));
     let sums = [
         ("OTHERS", points.len() as i64 - 1),
         ("PRODUCTS", products(points.len()) as i64),
         ("SPLITS", SPLITS as i64),
     ];
-    let dots = context.dispatch(
+    let dots = dispatcher.dispatch(
         &TANGENT_DOTS,
         &[&sums[..], &[terms, len_value]].concat(),
         &bindings(&[theta, gradient, partial], points),
         Grid::fixed(SPLITS, workgroup_size),
     )?;
-    let solve = context.dispatch(
+    let solve = dispatcher.dispatch(
         &TANGENT_SOLVE,
         &sums,
         &[whole(partial), whole(coefficients)],
         Grid::fixed(64, 64),
     )?;
-    let remove = context.dispatch(
+    let remove = dispatcher.dispatch(
         &TANGENT_REMOVE,
         &[terms, len_value],
         &bindings(&[coefficients, gradient], points),

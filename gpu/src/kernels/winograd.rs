@@ -7,7 +7,7 @@
 
 use super::convolution::{Convolution, Tile, shares, tile_width};
 use super::{
-    Dispatch, Grid, KernelContext, WINOGRAD_INPUTS, WINOGRAD_OUTPUTS, WINOGRAD_PRODUCTS, WINOGRAD_WEIGHTS,
+    Dispatch, Dispatcher, Grid, WINOGRAD_INPUTS, WINOGRAD_OUTPUTS, WINOGRAD_PRODUCTS, WINOGRAD_WEIGHTS,
     channel_blocks, whole,
 };
 use crate::error::Result;
@@ -101,11 +101,11 @@ impl WinogradConvolution {
     /// scratch buffers of [`scratch_len`](Self::scratch_len).
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     pub fn forward(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         relu: bool,
         x: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
@@ -119,16 +119,16 @@ impl WinogradConvolution {
             ("ACCUMULATE", 0),
             ("F32_OUTPUT", i64::from(self.convolution.f32_output)),
         ];
-        self.dispatches(context, false, epilogue, [x, y], weights, bias, scratch)
+        self.dispatches(dispatcher, false, epilogue, [x, y], weights, bias, scratch)
     }
 
     /// dx = dy ∗ flipped w, added to the content of dx if `accumulate` is true: as [`Convolution::backward_data`].
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn backward_data(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         accumulate: bool,
         dy: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
@@ -136,13 +136,13 @@ impl WinogradConvolution {
         dx: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
         let epilogue = [("BIAS", 0), ("RELU", 0), ("ACCUMULATE", i64::from(accumulate)), ("F32_OUTPUT", 1)];
-        self.dispatches(context, true, epilogue, [dy, dx], weights, None, scratch)
+        self.dispatches(dispatcher, true, epilogue, [dy, dx], weights, None, scratch)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
     fn dispatches(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         is_backward: bool,
         epilogue: [(&str, i64); 4],
         [x, y]: [&wgpu::Buffer; 2],
@@ -153,7 +153,7 @@ impl WinogradConvolution {
         let direction = self.direction(is_backward);
         let Direction { from, to, padding, tile_rows, tile_columns } = direction;
         let [in_blocks, out_blocks] = [from, to].map(|shape| channel_blocks(shape.channels));
-        let [v_stride, m_stride] = [v, m].map(|buffer| context.layout.stride_in(buffer));
+        let [v_stride, m_stride] = [v, m].map(|buffer| dispatcher.layout.stride_in(buffer));
         let tiling = [
             ("OUTPUTS", self.winograd.outputs() as i64),
             ("TILE_ROWS", tile_rows as i64),
@@ -167,14 +167,14 @@ impl WinogradConvolution {
             ("IN_BLOCKS", in_blocks as i64),
             ("V_STRIDE", v_stride),
         ];
-        let inputs = context.dispatch(
+        let inputs = dispatcher.dispatch(
             &WINOGRAD_INPUTS,
             &[&tiling[..], &values].concat(),
             &[whole(x), whole(v)],
-            Grid::images(direction.tiles() * in_blocks, context.workgroup_size()),
+            Grid::images(direction.tiles() * in_blocks, dispatcher.workgroup_size()),
         )?;
 
-        let (Tile { positions, width }, workgroup_size) = tile(context, out_blocks);
+        let (Tile { positions, width }, workgroup_size) = tile(dispatcher, out_blocks);
         let (depth, column_tiles) = (from.channels.min(4), out_blocks / width);
         let values = [
             ("TILES", direction.tiles() as i64),
@@ -185,10 +185,10 @@ impl WinogradConvolution {
             ("POSITIONS", positions as i64),
             ("WIDTH", width as i64),
             ("COLUMN_TILES", column_tiles as i64),
-            ("SUBGROUP_SIZE", context.device.subgroup_size().into()),
-            ("SHARES", shares(context, depth, width)),
+            ("SUBGROUP_SIZE", dispatcher.device.subgroup_size().into()),
+            ("SHARES", shares(dispatcher, depth, width)),
             ("V_STRIDE", v_stride),
-            ("U_STRIDE", context.layout.stride_in(weights.buffer)),
+            ("U_STRIDE", dispatcher.layout.stride_in(weights.buffer)),
             ("M_STRIDE", m_stride),
         ];
         let grid = Grid {
@@ -198,7 +198,8 @@ impl WinogradConvolution {
             workgroup_size,
             copies: (column_tiles * self.winograd.points()) as u32,
         };
-        let products = context.dispatch(&WINOGRAD_PRODUCTS, &values, &[whole(v), weights, whole(m)], grid)?;
+        let products =
+            dispatcher.dispatch(&WINOGRAD_PRODUCTS, &values, &[whole(v), weights, whole(m)], grid)?;
 
         let values = [
             ("OUT_HEIGHT", to.height as i64),
@@ -208,11 +209,11 @@ impl WinogradConvolution {
         ];
         let mut buffers = vec![whole(m), whole(y)];
         buffers.extend(bias);
-        let outputs = context.dispatch(
+        let outputs = dispatcher.dispatch(
             &WINOGRAD_OUTPUTS,
             &[&tiling[..], &values, &epilogue].concat(),
             &buffers,
-            Grid::images(direction.tiles() * out_blocks, context.workgroup_size()),
+            Grid::images(direction.tiles() * out_blocks, dispatcher.workgroup_size()),
         )?;
         Ok([inputs, products, outputs])
     }
@@ -220,9 +221,9 @@ impl WinogradConvolution {
 
 /// Tile and workgroup size of the products. A software adapter gets workgroups of one SIMD vector, because small images
 /// have few tiles.
-fn tile(context: &KernelContext, blocks: usize) -> (Tile, u32) {
-    match context.device.is_hardware() {
-        true => (Tile { positions: 4, width: tile_width(blocks, 4) }, context.workgroup_size()),
+fn tile(dispatcher: &Dispatcher, blocks: usize) -> (Tile, u32) {
+    match dispatcher.device.is_hardware() {
+        true => (Tile { positions: 4, width: tile_width(blocks, 4) }, dispatcher.workgroup_size()),
         false => (Tile { positions: 8, width: tile_width(blocks, 4) }, 8),
     }
 }
@@ -230,9 +231,9 @@ fn tile(context: &KernelContext, blocks: usize) -> (Tile, u32) {
 /// G g Gᵀ of all filters that the rows of a table name, once for each θ(t).
 ///
 /// # Errors
-/// As [`KernelContext::dispatch`].
+/// As [`Dispatcher::dispatch`].
 pub(crate) fn transform_weights(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     winograd: Winograd,
     rows: usize,
     table: &wgpu::Buffer,
@@ -242,8 +243,8 @@ pub(crate) fn transform_weights(
     let values = [
         ("OUTPUTS", winograd.outputs() as i64),
         ("LENGTH", rows as i64),
-        ("U_STRIDE", context.layout.stride_in(transformed)),
+        ("U_STRIDE", dispatcher.layout.stride_in(transformed)),
     ];
     let buffers = [whole(table), whole(packed), whole(transformed)];
-    context.dispatch(&WINOGRAD_WEIGHTS, &values, &buffers, Grid::fixed(rows, context.workgroup_size()))
+    dispatcher.dispatch(&WINOGRAD_WEIGHTS, &values, &buffers, Grid::fixed(rows, dispatcher.workgroup_size()))
 }

@@ -8,7 +8,7 @@ mod values;
 use crate::device::Device;
 use crate::device_dataset::DeviceDataset;
 use crate::error::Result;
-use crate::kernels::{BatchLayout, Dispatch, KernelContext, PassParams, parameters, tangent_removal};
+use crate::kernels::{BatchLayout, Dispatch, Dispatcher, PassParams, parameters, tangent_removal};
 use crate::key::EngineKey;
 use crate::memory::stores_f16;
 use crate::pass::{BatchInputs, Pass};
@@ -84,9 +84,9 @@ impl ModelBatch {
         };
         let border = border.as_ref().map(|(border, padding)| (border, *padding));
         let f16 = stores_f16(&key.graph, device.paths());
-        let context = KernelContext { device, params: &params, layout, f16 };
+        let dispatcher = Dispatcher { device, params: &params, layout, f16 };
         let inputs = BatchInputs { dataset: &dataset, order: &order, sums: &sums, border };
-        let pass = Pass::new(context, &key.graph, key.batch, &inputs)?;
+        let pass = Pass::new(dispatcher, &key.graph, key.batch, &inputs)?;
         let coefficients = device.floats("coefficients", tangent_removal::COEFFICIENTS_LEN * models)?;
         Ok(Self {
             key: key.clone(),
@@ -127,16 +127,16 @@ impl ModelBatch {
             let point = self.device().floats("control point", len)?;
             let momentum = self.device().floats("momentum", len)?;
             let buffers = [&self.pass.gradient, &self.pass.theta, &point, &momentum];
-            let step = parameters::step(&self.context(), self.pass.layout.dim, buffers)?;
+            let step = parameters::step(&self.dispatcher(), self.pass.layout.dim, buffers)?;
             self.steps.push(step);
             self.slots.push(SlotBuffers { point, momentum });
         }
         Ok(())
     }
 
-    /// The context of dispatches beside those of the pass.
-    fn context(&self) -> KernelContext<'_> {
-        KernelContext { device: self.device(), params: &self.params, layout: self.pass.layout, f16: self.f16 }
+    /// Makes dispatches beside those of the pass.
+    fn dispatcher(&self) -> Dispatcher<'_> {
+        Dispatcher { device: self.device(), params: &self.params, layout: self.pass.layout, f16: self.f16 }
     }
 
     fn submit(&self, table: &PassParamsTable, batches: &[BatchCommands], flops: f64) -> Result<()> {
@@ -192,12 +192,12 @@ impl ModelBatch {
             let Pass { theta, gradient, partial, layout, .. } = &self.pass;
             let points: Vec<_> = slots.iter().map(|&slot| &self.slots[slot as usize].point).collect();
             if !self.mixes.contains_key(slots) {
-                let list = parameters::mix(&self.context(), layout.dim, theta, &points)?;
+                let list = parameters::mix(&self.dispatcher(), layout.dim, theta, &points)?;
                 self.mixes.insert(slots.clone(), list);
             }
             if removes_tangent && slots.len() > 1 && !self.tangents.contains_key(slots) {
                 let buffers = [theta, gradient, partial, &self.coefficients];
-                let list = tangent_removal::remove_tangent(&self.context(), layout.dim, buffers, &points)?;
+                let list = tangent_removal::remove_tangent(&self.dispatcher(), layout.dim, buffers, &points)?;
                 self.tangents.insert(slots.clone(), list.to_vec());
             }
         }

@@ -22,12 +22,12 @@ impl PassBuilder<'_> {
     /// Losses and backward. The gradient of a value has a buffer from the value's last reader to the operation that
     /// makes it; then another value of that size may use it.
     pub fn backward(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
-        let BatchLayout { models, images, .. } = self.context.layout;
+        let BatchLayout { models, images, .. } = self.dispatcher.layout;
         // The models of a batch are as far apart as in tensors of activations; a single one needs its batch only.
         let images = if models == 1 { self.batch } else { models * images };
         let values = 0..self.values.len();
         let bytes = values.map(|value| 4 * (tensor_len(self.graph.shape(value)) * images) as u64);
-        let mut gradients = Gradients::new(self.context.device, bytes);
+        let mut gradients = Gradients::new(self.dispatcher.device, bytes);
         let (dz, _) = gradients.acquire(self.values.len() - 1)?;
         let mut list = self.loss_dispatches(sums, Some(&dz))?;
         for (i, (op, own)) in self.graph.ops().iter().zip(&self.own).enumerate().rev() {
@@ -45,11 +45,17 @@ impl PassBuilder<'_> {
                 OpKernels::MaxPool(window) if op.input > 0 => {
                     let (dx, accumulate) = gradients.acquire(op.input)?;
                     let (channels, buffers) = (op.input_shape.channels, [x, &dz, &dx]);
-                    list.push(pool::max_backward(&self.context, &window, channels, accumulate, buffers)?);
+                    list.push(pool::max_backward(&self.dispatcher, &window, channels, accumulate, buffers)?);
                 }
                 OpKernels::AveragePool if op.input > 0 => {
                     let (dx, accumulate) = gradients.acquire(op.input)?;
-                    list.push(pool::average_backward(&self.context, op.input_shape, accumulate, &dz, &dx)?);
+                    list.push(pool::average_backward(
+                        &self.dispatcher,
+                        op.input_shape,
+                        accumulate,
+                        &dz,
+                        &dx,
+                    )?);
                 }
                 OpKernels::MaxPool(_) | OpKernels::AveragePool => {}
             }
@@ -65,25 +71,26 @@ impl PassBuilder<'_> {
         gradients: &mut Gradients,
         list: &mut Vec<Dispatch>,
     ) -> Result<()> {
-        let (context, batch, partial, gradient) = (&self.context, self.batch, &self.partial, &self.gradient);
+        let (dispatcher, batch, partial, gradient) =
+            (&self.dispatcher, self.batch, &self.partial, &self.gradient);
         let &Backward { op, own, x, z, dz } = at;
         if op.relu {
-            list.push(pool::relu_backward(context, convolution.output, z, dz)?);
+            list.push(pool::relu_backward(dispatcher, convolution.output, z, dz)?);
         }
-        list.extend(convolution.backward_weights(context, batch, x, dz, partial, &own.place, gradient)?);
+        list.extend(convolution.backward_weights(dispatcher, batch, x, dz, partial, &own.place, gradient)?);
         if convolution.bias {
             let sums = Normalisation { shape: convolution.output, norm: false, residual: false, relu: false };
             let buffers = at.buffers(x, x);
             let place = &own.bias_place;
-            list.extend(sums.backward_sums(context, batch, &buffers, partial, place, gradient)?);
+            list.extend(sums.backward_sums(dispatcher, batch, &buffers, partial, place, gradient)?);
         }
         if op.input > 0 {
             let (dx, accumulate) = gradients.acquire(op.input)?;
             match &own.winograd {
-                Some(winograd) => list.extend(winograd.backward_data(context, accumulate, dz, &dx)?),
+                Some(winograd) => list.extend(winograd.backward_data(dispatcher, accumulate, dz, &dx)?),
                 None => {
                     let weights = self.weights(&own.packed.backward);
-                    list.push(convolution.backward_data(context, accumulate, dz, weights, &dx)?);
+                    list.push(convolution.backward_data(dispatcher, accumulate, dz, weights, &dx)?);
                 }
             }
         }
@@ -103,7 +110,7 @@ impl PassBuilder<'_> {
         if normalisation.norm {
             let (partial, gradient) = (&self.partial, &self.gradient);
             let sums = normalisation.backward_sums(
-                &self.context,
+                &self.dispatcher,
                 self.batch,
                 &buffers,
                 partial,
@@ -119,7 +126,7 @@ impl PassBuilder<'_> {
             let (dresidual, accumulate) = gradients.acquire(residual)?;
             let alone = Normalisation { norm: false, residual: false, ..normalisation };
             let buffers = BackwardBuffers { dx: (&dresidual, accumulate), ..buffers };
-            list.push(alone.backward(&self.context, &buffers)?);
+            list.push(alone.backward(&self.dispatcher, &buffers)?);
         }
         if op.input > 0 {
             let (dx, accumulate) = gradients.acquire(op.input)?;
@@ -130,7 +137,7 @@ impl PassBuilder<'_> {
             let dresidual = dresidual.as_ref().map(|(dresidual, accumulate)| (dresidual, *accumulate));
             let normalisation = Normalisation { residual: dresidual.is_some(), ..normalisation };
             let buffers = BackwardBuffers { dx: (&dx, accumulate), dresidual, ..buffers };
-            list.push(normalisation.backward(&self.context, &buffers)?);
+            list.push(normalisation.backward(&self.dispatcher, &buffers)?);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::winograd_layers::{self, WinogradLayer};
 use super::{BatchInputs, OpKernels};
 use crate::device_dataset::{DeviceChunk, DeviceSplit};
 use crate::error::{Error, Result};
-use crate::kernels::{BatchLayout, Dispatch, KernelContext, loss, samples, tensor_len};
+use crate::kernels::{BatchLayout, Dispatch, Dispatcher, loss, samples, tensor_len};
 use std::ops::Range;
 use valleys_core::network::graph::{Graph, Op};
 
@@ -30,7 +30,7 @@ pub(super) struct OpBuffers {
 
 /// Builds the lists of a [`Pass`](super::Pass).
 pub(super) struct PassBuilder<'a> {
-    pub context: KernelContext<'a>,
+    pub dispatcher: Dispatcher<'a>,
     pub graph: &'a Graph<Vec<Op>>,
     pub batch: usize,
     /// Of each operation.
@@ -48,17 +48,17 @@ pub(super) struct PassBuilder<'a> {
 
 impl<'a> PassBuilder<'a> {
     pub fn new(
-        context: KernelContext<'a>,
+        dispatcher: Dispatcher<'a>,
         graph: &'a Graph<Vec<Op>>,
         kernels: Vec<OpKernels>,
         batch: usize,
         ranges: Vec<PackedRanges>,
     ) -> Result<Self> {
-        let KernelContext { device, layout, .. } = context;
+        let Dispatcher { device, layout, .. } = dispatcher;
         let floats = |what, len: usize| device.floats(what, layout.models * len);
         let logits = graph.values_len() - 1;
         let values = (0..graph.values_len()).map(|value| {
-            let element = if context.f16 && value != logits { 2 } else { 4 };
+            let element = if dispatcher.f16 && value != logits { 2 } else { 4 };
             let len = layout.models * layout.images * tensor_len(graph.shape(value));
             device.buffer("activations", (element * len) as u64)
         });
@@ -91,7 +91,7 @@ impl<'a> PassBuilder<'a> {
             partial: floats("partial sums", layout.partial)?,
             scores: floats("losses", 2 * layout.images)?,
             labels: floats("labels", layout.images)?,
-            context,
+            dispatcher,
             graph,
             batch,
         })
@@ -101,7 +101,7 @@ impl<'a> PassBuilder<'a> {
     /// weights, if there are any.
     pub fn use_winograd(&mut self, evaluation_batch: usize) -> Result<Option<Dispatch>> {
         let layers = self.own.iter().zip(self.graph.ops()).map(|(own, op)| (own.kernels, &own.packed, op));
-        let layers = winograd_layers::layers(&self.context, layers, &self.packed, evaluation_batch)?;
+        let layers = winograd_layers::layers(&self.dispatcher, layers, &self.packed, evaluation_batch)?;
         let Some((transform, layers)) = layers else { return Ok(None) };
         self.own.iter_mut().zip(layers).for_each(|(own, layer)| own.winograd = layer);
         Ok(Some(transform))
@@ -109,7 +109,7 @@ impl<'a> PassBuilder<'a> {
 
     /// Packed weights of the first model, at the end of which kernels find those of the others.
     pub fn weights(&self, range: &Range<usize>) -> wgpu::BufferBinding<'_> {
-        let BatchLayout { models, packed, .. } = self.context.layout;
+        let BatchLayout { models, packed, .. } = self.dispatcher.layout;
         let size = wgpu::BufferSize::new(4 * ((models - 1) * packed + range.len()) as u64);
         wgpu::BufferBinding { buffer: &self.packed, offset: 4 * range.start as u64, size }
     }
@@ -127,7 +127,7 @@ impl<'a> PassBuilder<'a> {
             let chunk =
                 samples::Chunk { samples: &chunk.samples, palette, first: chunk.first, count: chunk.count };
             let buffers = [&split.labels, inputs.order, &self.values[0], &self.labels];
-            samples::gather(&self.context, self.graph.shape(0), chunk, inputs.border, buffers)
+            samples::gather(&self.dispatcher, self.graph.shape(0), chunk, inputs.border, buffers)
         };
         split.chunks.iter().map(gather).collect()
     }
@@ -139,9 +139,9 @@ impl<'a> PassBuilder<'a> {
         gradient: Option<&wgpu::Buffer>,
     ) -> Result<Vec<Dispatch>> {
         let logits = &self.values[self.values.len() - 1];
-        let (context, classes) = (&self.context, self.graph.classes());
-        let losses = loss::cross_entropy(context, classes, logits, &self.labels, &self.scores, gradient)?;
-        Ok(vec![losses, loss::sums(context, &self.scores, sums)?])
+        let (dispatcher, classes) = (&self.dispatcher, self.graph.classes());
+        let losses = loss::cross_entropy(dispatcher, classes, logits, &self.labels, &self.scores, gradient)?;
+        Ok(vec![losses, loss::sums(dispatcher, &self.scores, sums)?])
     }
 
     /// Losses of a batch that is only evaluated.

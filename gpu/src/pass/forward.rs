@@ -21,7 +21,7 @@ pub(super) enum Statistics {
 impl PassBuilder<'_> {
     /// The forward pass of a batch that has been gathered.
     pub fn forward(&self, statistics: Statistics) -> Result<Vec<Dispatch>> {
-        let (context, partial) = (&self.context, &self.partial);
+        let (dispatcher, partial) = (&self.dispatcher, &self.partial);
         let mut list = Vec::new();
         // The partial moments that the operation before has left.
         let mut moments = None;
@@ -32,18 +32,18 @@ impl PassBuilder<'_> {
                     let weights = self.weights(&own.packed.forward);
                     let bias = convolution.bias.then(|| self.weights(&own.packed.bias));
                     if let Some(winograd) = &own.winograd {
-                        list.extend(winograd.forward(context, op.relu, x, bias, z)?);
+                        list.extend(winograd.forward(dispatcher, op.relu, x, bias, z)?);
                         continue;
                     }
                     let epilogue = if op.relu {
                         Epilogue::Relu
                     } else if feeds_norm(self.graph, i) && statistics != Statistics::OfNetwork {
-                        moments = Some(MomentParts::Runs(convolution.run_len(context)));
+                        moments = Some(MomentParts::Runs(convolution.run_len(dispatcher)));
                         Epilogue::Moments(partial)
                     } else {
                         Epilogue::None
                     };
-                    list.push(convolution.forward(context, epilogue, x, weights, bias, z)?);
+                    list.push(convolution.forward(dispatcher, epilogue, x, weights, bias, z)?);
                 }
                 OpKernels::Normalisation(normalisation) => {
                     if let (Some(state), true) = (&own.norm, statistics != Statistics::OfNetwork) {
@@ -56,24 +56,26 @@ impl PassBuilder<'_> {
                         };
                         match moments.take() {
                             Some(parts) => {
-                                list.push(normalisation.reduce_moments(context, parts, partial, &buffers)?);
+                                list.push(
+                                    normalisation.reduce_moments(dispatcher, parts, partial, &buffers)?,
+                                );
                             }
                             None => {
                                 list.extend(
-                                    normalisation.moments(context, self.batch, x, partial, &buffers)?,
+                                    normalisation.moments(dispatcher, self.batch, x, partial, &buffers)?,
                                 );
                             }
                         }
                     }
                     let residual = op.residual.map(|value| &self.values[value]);
                     let norm = own.norm.as_ref().map_or(x, |state| &state.norm);
-                    list.push(normalisation.forward(context, x, norm, residual, z)?);
+                    list.push(normalisation.forward(dispatcher, x, norm, residual, z)?);
                 }
                 OpKernels::MaxPool(window) => {
-                    list.push(pool::max_forward(context, &window, op.input_shape.channels, x, z)?);
+                    list.push(pool::max_forward(dispatcher, &window, op.input_shape.channels, x, z)?);
                 }
                 OpKernels::AveragePool => {
-                    list.push(pool::average_forward(context, op.input_shape, x, z)?);
+                    list.push(pool::average_forward(dispatcher, op.input_shape, x, z)?);
                 }
             }
         }
@@ -87,7 +89,7 @@ impl PassBuilder<'_> {
             if let (OpKernels::Normalisation(normalisation), Some(state)) = (own.kernels, &own.norm) {
                 let (place, theta) = (&own.place, &self.theta);
                 let dispatch = normalisation.apply_statistics(
-                    &self.context,
+                    &self.dispatcher,
                     place,
                     theta,
                     &state.statistics,

@@ -11,7 +11,7 @@ use crate::device_dataset::DeviceDataset;
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, Normalisation};
 use crate::kernels::convolution::{Convolution, feeds_norm};
-use crate::kernels::{BatchLayout, Dispatch, KernelContext, parameters, tangent_removal};
+use crate::kernels::{BatchLayout, Dispatch, Dispatcher, parameters, tangent_removal};
 use crate::memory::evaluation_batch;
 use builder::PassBuilder;
 use forward::Statistics;
@@ -84,12 +84,12 @@ impl OpKernels {
 }
 
 impl Pass {
-    /// The lists for the context's number of models, with training batches of at most `batch` images.
+    /// The lists for the dispatcher's number of models, with training batches of at most `batch` images.
     ///
     /// # Errors
     /// A buffer above the adapter's largest binding; a device out of memory; a pipeline that the driver refuses.
     pub fn new(
-        context: KernelContext,
+        dispatcher: Dispatcher,
         graph: &Graph<Vec<Op>>,
         batch: usize,
         inputs: &BatchInputs,
@@ -101,14 +101,14 @@ impl Pass {
             images: evaluation_batch,
             dim: graph.parameter_len(),
             packed: table.len(),
-            partial: partial_len(&context, graph, &kernels, batch),
-            ..context.layout
+            partial: partial_len(&dispatcher, graph, &kernels, batch),
+            ..dispatcher.layout
         };
-        let context = KernelContext { layout, ..context };
-        let mut builder = PassBuilder::new(context, graph, kernels, batch, ranges)?;
-        let table_buffer = context.device.buffer_with("table of the packed weights", &table)?;
+        let dispatcher = Dispatcher { layout, ..dispatcher };
+        let mut builder = PassBuilder::new(dispatcher, graph, kernels, batch, ranges)?;
+        let table_buffer = dispatcher.device.buffer_with("table of the packed weights", &table)?;
         let mut pack =
-            vec![parameters::pack(&context, table.len(), &table_buffer, &builder.theta, &builder.packed)?];
+            vec![parameters::pack(&dispatcher, table.len(), &table_buffer, &builder.theta, &builder.packed)?];
         pack.extend(builder.use_winograd(evaluation_batch)?);
         // What the last batch norm does not need is left out.
         let mut accumulate = builder.forward(Statistics::Accumulated)?;
@@ -136,7 +136,7 @@ impl Pass {
 
 /// Elements of the partial sums of a model: those of the operation that needs most.
 fn partial_len(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     graph: &Graph<Vec<Op>>,
     kernels: &[OpKernels],
     batch: usize,
@@ -145,14 +145,14 @@ fn partial_len(
         OpKernels::Convolution(convolution) => {
             let output = convolution.output;
             let moments = match feeds_norm(graph, i) {
-                true => batch_norm::moments_len(output, batch, convolution.run_len(context)),
+                true => batch_norm::moments_len(output, batch, convolution.run_len(dispatcher)),
                 false => 0,
             };
-            let sums = batch_norm::partial_len(context, output, batch);
-            convolution.partial_len(context, batch).max(sums).max(moments)
+            let sums = batch_norm::partial_len(dispatcher, output, batch);
+            convolution.partial_len(dispatcher, batch).max(sums).max(moments)
         }
         OpKernels::Normalisation(normalisation) => {
-            batch_norm::partial_len(context, normalisation.shape, batch)
+            batch_norm::partial_len(dispatcher, normalisation.shape, batch)
         }
         OpKernels::MaxPool(_) | OpKernels::AveragePool => 0,
     };

@@ -4,7 +4,7 @@ use super::OpKernels;
 use super::packing::{ALIGNMENT, PackedRanges};
 use crate::error::Result;
 use crate::kernels::winograd::{WinogradConvolution, transform_weights};
-use crate::kernels::{Dispatch, KernelContext};
+use crate::kernels::{Dispatch, Dispatcher};
 use std::ops::Range;
 use valleys_core::network::graph::Op;
 
@@ -25,17 +25,17 @@ pub(super) struct WinogradLayer {
 /// A batch has at most `images` images.
 ///
 /// # Errors
-/// As [`Device::buffer`](crate::device::Device::buffer) and [`KernelContext::dispatch`].
+/// As [`Device::buffer`](crate::device::Device::buffer) and [`Dispatcher::dispatch`].
 pub(super) fn layers<'a>(
-    context: &KernelContext,
+    dispatcher: &Dispatcher,
     ops: impl Iterator<Item = (OpKernels, &'a PackedRanges, &'a Op)>,
     packed: &wgpu::Buffer,
     images: usize,
 ) -> Result<Option<(Dispatch, Vec<Option<WinogradLayer>>)>> {
-    let device = context.device;
+    let device = dispatcher.device;
     let Some(winograd) = device.paths().winograd else { return Ok(None) };
     let limits = device.limits();
-    let models = context.layout.models;
+    let models = dispatcher.layout.models;
     // Decided for a single model: the result must not depend on how many models share dispatches. Where the scratch
     // buffers of all models are too large, the batch gets fewer models.
     let max_len = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
@@ -70,7 +70,8 @@ pub(super) fn layers<'a>(
     let [inputs, products] = scratch_len.map(|len| device.floats("transformed activations", models * len));
     let scratch = [inputs?, products?];
     let table_buffer = device.buffer_with("table of the transformed weights", &table)?;
-    let transform = transform_weights(context, winograd, table.len(), &table_buffer, packed, &transformed)?;
+    let transform =
+        transform_weights(dispatcher, winograd, table.len(), &table_buffer, packed, &transformed)?;
     let layers = layers.into_iter().map(|layer| {
         let (convolution, weights) = layer?;
         let last_model = (models - 1) * len;
@@ -90,29 +91,29 @@ impl WinogradLayer {
     /// As [`WinogradConvolution::forward`].
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn forward(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         relu: bool,
         x: &wgpu::Buffer,
         bias: Option<wgpu::BufferBinding>,
         y: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        self.convolution.forward(context, relu, x, self.weights(false), bias, &self.scratch, y)
+        self.convolution.forward(dispatcher, relu, x, self.weights(false), bias, &self.scratch, y)
     }
 
     /// As [`WinogradConvolution::backward_data`].
     ///
     /// # Errors
-    /// As [`KernelContext::dispatch`].
+    /// As [`Dispatcher::dispatch`].
     pub fn backward_data(
         &self,
-        context: &KernelContext,
+        dispatcher: &Dispatcher,
         accumulate: bool,
         dy: &wgpu::Buffer,
         dx: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        self.convolution.backward_data(context, accumulate, dy, self.weights(true), &self.scratch, dx)
+        self.convolution.backward_data(dispatcher, accumulate, dy, self.weights(true), &self.scratch, dx)
     }
 }

@@ -67,9 +67,9 @@ impl Dispatch {
     }
 }
 
-/// What dispatches are made for: a device, its pass parameters, the models of a batch.
+/// Makes dispatches: for a device, its pass parameters, and the models of a batch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KernelContext<'a> {
+pub(crate) struct Dispatcher<'a> {
     pub device: &'a Device,
     /// Rows of [`PassParams`], one for each model, [`BatchLayout::params_stride`] bytes apart.
     pub params: &'a wgpu::Buffer,
@@ -78,8 +78,8 @@ pub(crate) struct KernelContext<'a> {
     pub f16: bool,
 }
 
-impl<'a> KernelContext<'a> {
-    /// A context for a single model, with the paths of the device.
+impl<'a> Dispatcher<'a> {
+    /// A dispatcher for a single model, with the paths of the device.
     pub fn single(device: &'a Device, params: &'a wgpu::Buffer) -> Self {
         Self { device, params, layout: BatchLayout::SINGLE, f16: device.paths().f16 }
     }
