@@ -139,6 +139,7 @@ impl Job {
                 momentum: 0.9,
                 weight_decay: 1e-3,
                 tangent_removal: 0.0,
+                max_gradient_norm: f32::INFINITY,
             };
             let start = Instant::now();
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;

@@ -71,7 +71,12 @@ fn fit(
         key: Key::new(1, (1 << vertices) - 1),
         faces: Faces::Fixed,
         sampling,
-        sgd: SgdOptions { learning_rate: 1e-4, momentum: 0.9, weight_decay: 1e-3 },
+        sgd: SgdOptions {
+            learning_rate: 1e-4,
+            momentum: 0.9,
+            weight_decay: 1e-3,
+            max_gradient_norm: f32::INFINITY,
+        },
         schedule: Schedule::Linear,
         epochs: 0..epochs,
     };
@@ -84,7 +89,9 @@ fn fit(
         cell_points: &mut vec![Mix::new(); cells],
         cell_losses,
         cumulative: &mut vec![0.0; cells],
-        initial: &mut vec![0.0; fit.initial_len(&frame, cpu.dim())],
+        lowest: &mut vec![0.0; fit.lowest_len(&frame, cpu.dim())],
+        points: &mut [],
+        pieces: &mut [],
     };
     let steps = f64::from(epochs * cpu.batches());
     let start = Instant::now();

@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 use valleys::config::Config;
-use valleys::problem::LossProblem;
+use valleys::problem::{FunctionProblem, LossProblem};
 use valleys::run::{Options, run_problem};
 use valleys::table;
 use valleys_core::engine::{Batch, Loss, Split, Value};
@@ -51,7 +51,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Minima are trained from either side of the saddle, in turn.
     let initial =
         |seed, vertex| if vertex % 2 == 0 { vec![1.2, 0.3] } else { vec![-0.9, seed as f32 / 10.0] };
-    let problem = LossProblem::new("double-well", || DoubleWell, initial).with_cells(32);
+    let problem = LossProblem::new("double-well", || DoubleWell, initial)
+        .with_peak_sampling(FunctionProblem::PEAK_SAMPLING);
     let overrides = [
         "minima.count=2",
         "index=0",

@@ -240,6 +240,12 @@ impl Engine for GpuEngine {
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
         length("losses of the steps", steps.len(), losses.len())?;
+        if params.max_gradient_norm < f32::INFINITY {
+            return Err(valleys_core::error::Error::Unsupported {
+                what: "a limit of the gradient's norm on a GPU",
+            }
+            .into());
+        }
         for step in steps {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;
             self.check_mix(&step.mix)?;

@@ -34,6 +34,7 @@ fn gradients_across_a_simplex() {
             momentum: 0.0,
             weight_decay: 0.0,
             tangent_removal: 1.0,
+            max_gradient_norm: f32::INFINITY,
         };
         let mut tangent_removal = gradient;
         slots.step(&course, &terms, 0.0, &[0.0; 5], &mut tangent_removal);
@@ -46,6 +47,38 @@ fn gradients_across_a_simplex() {
         }
         assert!(dot(&tangent_removal, &removed).abs() < 1e-5, "what is removed is orthogonal to what stays");
         assert_eq!(mix.len() == 1, removed.iter().all(|&r| r == 0.0));
+        // A limit shortens what is left and does not turn it; a longer limit does nothing.
+        let norm = dot(&tangent_removal, &tangent_removal).sqrt();
+        for limit in [0.5 * norm, 2.0 * norm] {
+            let mut limited = gradient;
+            let course = StepParams { max_gradient_norm: limit, ..course };
+            slots.step(&course, &terms, 0.0, &[0.0; 5], &mut limited);
+            let factor = if limit < norm { 0.5 } else { 1.0 };
+            assert!(limited.iter().zip(&tangent_removal).all(|(a, b)| (a - factor * b).abs() < 1e-6));
+        }
+    }
+}
+
+/// In the plane the edges of a triangle span everything: nothing is removed.
+#[test]
+fn where_a_simplex_fills_the_space_nothing_is_removed() {
+    let mut slots = Sgd::new(vec![0.0; Sgd::memory_len(3, 2)], 2).unwrap();
+    let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
+    (0..).zip(&corners).for_each(|(slot, corner)| slots.put(slot, corner).unwrap());
+    let course = StepParams {
+        key: Key::new(0, 1),
+        epoch: 0,
+        first_trainable: 3,
+        momentum: 0.0,
+        weight_decay: 0.0,
+        tangent_removal: 1.0,
+        max_gradient_norm: f32::INFINITY,
+    };
+    for (mix, expected) in [(&[0, 1, 2][..], [3.0, 4.0]), (&[0, 1], [0.0, 4.0])] {
+        let mut gradient = [3.0, 4.0];
+        let mix = mix.iter().map(|&slot| (slot, 1.0 / mix.len() as f32)).collect();
+        slots.step(&course, &mix, 0.0, &[0.0; 2], &mut gradient);
+        assert_eq!(gradient, expected);
     }
 }
 
@@ -71,6 +104,7 @@ fn steps_are_the_literal_ones() {
         momentum: 0.9,
         weight_decay: 0.125,
         tangent_removal: 0.0,
+        max_gradient_norm: f32::INFINITY,
     };
     let mixes: [&[(u32, f32)]; 4] =
         [&[(0, 0.5), (1, 0.5)], &[(2, 1.0)], &[(0, 1.0)], &[(2, 0.25), (1, 0.25), (0, 0.5)]];

@@ -7,7 +7,7 @@ use valleys_core::engine::{
 use valleys_core::error::Error;
 use valleys_core::evaluation::evaluate_lattice;
 use valleys_core::fit::{
-    Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, Schedule, SgdOptions, Start,
+    Cells, Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, Schedule, SgdOptions, Start,
 };
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, EdgewiseSubdivision, control_points_len};
@@ -70,7 +70,12 @@ fn frame(vertices: usize, depth: usize, memory: &mut Vec<ControlPointId>) -> Con
 }
 
 fn fit(mask: u64, faces: Faces, epochs: Range<u32>) -> Fit {
-    let sgd = SgdOptions { learning_rate: 0.5, momentum: 0.9, weight_decay: 0.25 };
+    let sgd = SgdOptions {
+        learning_rate: 0.5,
+        momentum: 0.9,
+        weight_decay: 0.25,
+        max_gradient_norm: f32::INFINITY,
+    };
     let (key, sampling) = (Key::new(11, mask), Sampling::Uniform);
     Fit { key, faces, sampling, sgd, schedule: Schedule::Linear, epochs }
 }
@@ -84,7 +89,9 @@ fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record
         cell_points: &mut vec![Mix::new(); cells],
         cell_losses: &mut vec![Value::default(); cells],
         cumulative: &mut vec![0.0; cells],
-        initial: &mut vec![0.0; fit.initial_len(frame, 1)],
+        lowest: &mut vec![0.0; fit.lowest_len(frame, 1)],
+        points: &mut [],
+        pieces: &mut [],
     };
     fit.run(engine, frame, memory, None, record).unwrap();
 }
@@ -119,8 +126,16 @@ fn descent_draws_rates_and_batches() {
     assert_eq!(later[0].1.rate, asked[0].1.rate);
 }
 
-const PEAKED: PeakSampling =
-    PeakSampling { power: 3, uniform: 0.25, cells: 8, samples: 1, ema_rate: 0.0, tangent_removal: 0.0 };
+const PEAKED: PeakSampling = PeakSampling {
+    power: 3,
+    uniform: 0.25,
+    cells: Cells::OnEdge(8),
+    samples: 1,
+    ema_rate: 0.0,
+    measure_every: 0,
+    tangent_removal: 0.0,
+    spacing: 0.0,
+};
 
 /// The share of the steps of a fit of a curve in each of eight cells.
 fn shares(steps: &[(StepParams, Step)]) -> [f64; 8] {
@@ -163,6 +178,93 @@ fn peaks_are_drawn_as_the_formula_says() {
         run(&fit, &mut plain, &frame, 5, |_| ());
         assert_near(&plain.asked[..30], probabilities(&frame, &measured));
         assert_near(&plain.asked[5000..], probabilities(&frame, &expected));
+    }
+}
+
+/// Cells in the pieces of the map: every piece has the same number, and steps are drawn in all of them as their losses
+/// say.
+#[test]
+fn cells_in_pieces() {
+    let mut memory = Vec::new();
+    let frame = frame(2, 3, &mut memory);
+    let mut fit = fit(0b11, Faces::Fixed, 0..4000);
+    let sampling = PeakSampling { cells: Cells::InPieces(30), power: 0, uniform: 0.5, ..PEAKED };
+    fit.sampling = Sampling::Peak(sampling);
+    assert_eq!(fit.cells_len(&frame), 24, "eight pieces of three cells");
+    let mut plain = Plain::new(&[1.0; 9], &[1.0; 9]);
+    run(&fit, &mut plain, &frame, 5, |_| ());
+    let mut shares = [0.0; 24];
+    for (_, step) in &plain.asked {
+        let at = |&(slot, w): &(u32, f32)| f64::from(w) * frame.ids()[slot as usize].coordinates()[1];
+        shares[(step.mix.iter().map(at).sum::<f64>() * 24.0) as usize] += 1.0;
+    }
+    let count = plain.asked.len() as f64;
+    assert!(
+        shares.iter().all(|share| (share / count - 1.0 / 24.0).abs() < 5.0 * (1.0 / 24.0 / count).sqrt())
+    );
+}
+
+/// The control points that a fit ends with are those of the best measurement, also where a later one is worse, and
+/// spreading alone makes a crowded curve even.
+#[test]
+fn the_best_measurement_is_kept_and_points_are_spread() {
+    let mut memory = Vec::new();
+    let frame = frame(2, 2, &mut memory);
+    let identity = [1.0, 0.0, 0.0, 1.0];
+    let loss = FunctionLoss::new(Function::Quadratic, 2, &identity, vec![0.0; 4]).unwrap();
+    let mut engine = Direct::new(loss, vec![0.0; Sgd::memory_len(5, 2)], vec![0.0; 4]).unwrap();
+    // From (−1, 0) to (1, 0) on a straight line, with all three bends near the start.
+    let crowded = [-1.0, 1.0, -0.9, -0.85, -0.8].map(|x: f32| [x, 0.0]);
+    let along = |engine: &mut Direct<_, _>| -> Vec<f32> {
+        let mut theta = [0.0; 2];
+        let mut all: Vec<f32> = (0..5)
+            .map(|slot| {
+                engine.get(slot, &mut theta).unwrap();
+                theta[0]
+            })
+            .collect();
+        all.sort_by(f32::total_cmp);
+        all
+    };
+    for (spacing, rate) in [(0.5, 0.0), (0.0, -1e-3)] {
+        let mut by_place: Vec<usize> = (0..5).collect();
+        by_place
+            .sort_by(|&a, &b| frame.ids()[a].coordinates()[1].total_cmp(&frame.ids()[b].coordinates()[1]));
+        let places = [crowded[0], crowded[2], crowded[3], crowded[4], crowded[1]];
+        for (slot, place) in by_place.into_iter().zip(places) {
+            engine.put(slot as u32, &place).unwrap();
+        }
+        let start = along(&mut engine);
+        let mut fit = fit(0b11, Faces::Fixed, 0..60);
+        fit.sgd = SgdOptions {
+            learning_rate: rate,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            max_gradient_norm: f32::INFINITY,
+        };
+        fit.schedule = Schedule::Constant;
+        let sampling = PeakSampling { spacing, measure_every: 1, cells: Cells::InPieces(24), ..PEAKED };
+        fit.sampling = Sampling::Peak(sampling);
+        let cells = fit.cells_len(&frame);
+        let memory = Memory {
+            steps: &mut vec![NO_STEP; 5],
+            losses: &mut [0.0; 5],
+            drawn_cells: &mut [0; 5],
+            cell_points: &mut vec![Mix::new(); cells],
+            cell_losses: &mut vec![Value::default(); cells],
+            cumulative: &mut vec![0.0; cells],
+            lowest: &mut vec![0.0; fit.lowest_len(&frame, 2)],
+            points: &mut vec![0.0; fit.points_len(&frame, 2)],
+            pieces: &mut vec![0; fit.pieces_len(&frame)],
+        };
+        fit.run(&mut engine, &frame, memory, None, |_| ()).unwrap();
+        let end = along(&mut engine);
+        if rate == 0.0 {
+            let gaps: Vec<f32> = end.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(gaps.iter().all(|gap| (gap - 0.5).abs() < 0.02), "{gaps:?}");
+        } else {
+            assert_eq!(end, start, "every step uphill is taken back");
+        }
     }
 }
 
@@ -225,7 +327,9 @@ fn a_fit_never_ends_above_its_start() {
             cell_points: &mut vec![Mix::new(); cells],
             cell_losses: &mut vec![Value::default(); cells],
             cumulative: &mut vec![0.0; cells],
-            initial: &mut vec![0.0; fit.initial_len(&frame, 1)],
+            lowest: &mut vec![0.0; fit.lowest_len(&frame, 1)],
+            points: &mut [],
+            pieces: &mut [],
         };
         fit.run(&mut worse, &frame, memory, None, |_| ()).unwrap();
         assert_eq!(worse.0.centres[2], end);
@@ -288,8 +392,9 @@ fn pauses_do_not_change_a_bit() {
     let function = Function::ThreeWellRing;
     let identity = [1.0, 0.0, 0.0, 1.0];
     let corners = frame.ids().len();
-    let fits =
-        [Sampling::Uniform, Sampling::Peak(PeakSampling { tangent_removal: 0.5, ..PeakSampling::default() })];
+    let peak = PeakSampling { tangent_removal: 0.5, ..PeakSampling::default() };
+    let spread = PeakSampling { cells: Cells::InPieces(30), measure_every: 2, spacing: 0.3, ..peak };
+    let fits = [Sampling::Uniform, Sampling::Peak(peak), Sampling::Peak(spread)];
     for (sampling, call) in fits.into_iter().flat_map(|s| [1, 7, 64].map(|call| (s, call))) {
         let mut fit = fit(0b11, Faces::Fixed, 3..6);
         (fit.sampling, fit.sgd.learning_rate) = (sampling, 1e-3);
@@ -297,7 +402,7 @@ fn pauses_do_not_change_a_bit() {
             let cells = fit.cells_len(&frame);
             let mut held = vec![Value::default(); cells];
             let mut cumulative = vec![0.0; cells];
-            let mut start = vec![0.0; fit.initial_len(&frame, 2)];
+            let mut start = vec![0.0; fit.lowest_len(&frame, 2)];
             let (mut begin, mut saved, mut epochs) = (Start::Fresh(None), None::<Vec<f32>>, Vec::new());
             loop {
                 let loss = FunctionLoss::new(function, 2, &identity, vec![0.0; 4]).unwrap();
@@ -315,7 +420,9 @@ fn pauses_do_not_change_a_bit() {
                     cell_points: &mut vec![Mix::new(); cells],
                     cell_losses: &mut held,
                     cumulative: &mut cumulative,
-                    initial: &mut start,
+                    lowest: &mut start,
+                    points: &mut vec![0.0; fit.points_len(&frame, 2)],
+                    pieces: &mut vec![0; fit.pieces_len(&frame)],
                 };
                 let record = |epoch| epochs.push(epoch);
                 match fit.resume(&mut engine, &frame, memory, begin, record, || pausing).unwrap() {

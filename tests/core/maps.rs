@@ -120,6 +120,38 @@ fn refinement_leaves_the_map_unchanged() {
     }
 }
 
+/// The pieces cover the simplex once, and ψ at the barycentre of each mixes exactly its control points.
+#[test]
+fn pieces_are_the_cells_of_the_map() {
+    for (vertices, depth, count) in
+        [(1, 2, 1), (2, 1, 2), (2, 3, 8), (3, 1, 6), (3, 2, 36), (4, 1, 24), (4, 2, 576)]
+    {
+        let mut ids = ids(vertices, depth);
+        let points = ControlPoints::new(vertices, depth, &mut ids).unwrap();
+        assert_eq!(points.pieces_len(), count);
+        let mut all: Vec<Vec<u32>> = (0..count)
+            .map(|number| {
+                let piece = points.piece(number);
+                let t: Vec<f64> = (0..vertices)
+                    .map(|k| {
+                        let of_corner = |&slot: &u32| points.ids()[slot as usize].coordinates()[k];
+                        piece.iter().map(of_corner).sum::<f64>() / vertices as f64
+                    })
+                    .collect();
+                let mut mixed: Vec<u32> = points.mix(&t).iter().map(|(slot, _)| *slot).collect();
+                let mut piece = piece.to_vec();
+                mixed.sort_unstable();
+                piece.sort_unstable();
+                assert_eq!(mixed, piece, "{vertices} vertices, depth {depth}, piece {number}");
+                piece
+            })
+            .collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}
+
 #[test]
 fn lattices_hold_every_point_once() {
     for vertices in 1..=5 {

@@ -32,6 +32,7 @@ const fn params(first_trainable: u32) -> StepParams {
         momentum: 0.9,
         weight_decay: 1e-2,
         tangent_removal: 0.0,
+        max_gradient_norm: f32::INFINITY,
     }
 }
 
@@ -43,6 +44,7 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
     pub fn check(&self) {
         self.slots_start_empty_and_hold_what_is_put();
         self.steps_are_the_stated_optimiser();
+        self.long_gradients_are_shortened_or_refused();
         self.results_do_not_depend_on_the_division_into_calls();
         self.measuring_and_saving_change_nothing();
         self.a_restored_state_continues_with_the_same_bits();
@@ -143,6 +145,33 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
                 let allowed = theta + 5.0 * 5.0 * 1e-4 * self.tolerance * (1.0 + largest);
                 let error = (f64::from(found) - expected).abs();
                 assert!(error <= allowed, "{}: slot {slot}, element {i}: {found} {expected}", self.name);
+            }
+        }
+    }
+
+    /// With weight decay, a step moves along at most as much as the limit, and in the same direction; an engine may
+    /// refuse a limit, and then takes no step.
+    fn long_gradients_are_shortened_or_refused(&self) {
+        let free = StepParams { momentum: 0.0, ..params(2) };
+        let step = Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 1.0, batch: 0 };
+        let moved = |params: &StepParams| {
+            let mut engine = self.engine();
+            let before = self.get(&mut engine, 2);
+            let result = engine.advance(params, std::slice::from_ref(&step), &mut [f32::NAN]);
+            let after = self.get(&mut engine, 2);
+            assert!(result.is_ok() || after == before, "{}: a refused step was taken", self.name);
+            let difference = before.iter().zip(&after).map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
+            result.ok().map(|()| -> Vec<f64> { difference })
+        };
+        let free_move = moved(&free).unwrap_or_else(|| panic!("{}: a step without a limit", self.name));
+        // The weight of the slot is ½.
+        let norm = 2.0 * free_move.iter().map(|x| x * x).sum::<f64>().sqrt();
+        for factor in [0.25, 4.0] {
+            let limit = (factor * norm) as f32;
+            let Some(limited) = moved(&StepParams { max_gradient_norm: limit, ..free }) else { continue };
+            for (a, b) in limited.iter().zip(&free_move) {
+                let expected = factor.min(1.0) * b;
+                assert!((a - expected).abs() < 1e-5 * norm.max(1.0), "{}: {a} {expected}", self.name);
             }
         }
     }

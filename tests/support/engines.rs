@@ -22,6 +22,7 @@ pub fn course(trainable: u32, epoch: u32) -> StepParams {
         momentum: 0.9,
         weight_decay: 1e-3,
         tangent_removal: 0.0,
+        max_gradient_norm: f32::INFINITY,
     }
 }
 

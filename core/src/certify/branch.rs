@@ -101,7 +101,7 @@ impl BranchAndBound {
         }
         let mut distances = Vec::new();
         let mut cells = Vec::new();
-        simplex.pieces(&mut |slots| {
+        for slots in (0..simplex.pieces_len()).map(|number| simplex.piece(number)) {
             let mut between = [[0.0; MAX_CORNERS]; MAX_CORNERS];
             for (i, &a) in slots.iter().enumerate() {
                 for (j, &b) in slots.iter().enumerate() {
@@ -110,10 +110,13 @@ impl BranchAndBound {
                 }
             }
             let corners = (0..vertices).map(|c| core::array::from_fn(|j| if j == c { 1.0 } else { 0.0 }));
-            let slots = slots.iter().copied().collect();
-            cells.push(Cell { piece: distances.len(), slots, corners: corners.collect() });
+            cells.push(Cell {
+                piece: distances.len(),
+                slots: slots.into_iter().collect(),
+                corners: corners.collect(),
+            });
             distances.push(between);
-        });
+        }
         let search = Self {
             heap: BinaryHeap::new(),
             distances,

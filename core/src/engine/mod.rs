@@ -56,7 +56,11 @@ pub struct StepParams {
     /// Weight decay λ, added to the gradient as λθ at the mixed point θ(t).
     pub weight_decay: f32,
     /// The share, 0 to 1, of the gradient's component along the simplex that is removed; see [`tangent`].
+    /// Nothing is removed where the mix has more control points than θ has elements: all of the gradient would be.
     pub tangent_removal: f32,
+    /// What the control points move along, with weight decay and without the removed component, is scaled down to this
+    /// Euclidean norm where it is longer; infinity for no limit.
+    pub max_gradient_norm: f32,
 }
 
 /// The samples over which a loss is averaged.

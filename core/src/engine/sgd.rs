@@ -2,6 +2,7 @@
 
 use super::{Mix, StepParams, tangent};
 use crate::error::{Error, enough, length, range};
+use crate::math;
 use crate::simplex::MAX_VERTICES;
 use core::ops::DerefMut;
 
@@ -94,15 +95,22 @@ impl<M: DerefMut<Target = [f32]>> Sgd<M> {
     }
 
     /// Moves every trainable slot along the gradient at θ(t); see [`Engine`](super::Engine). `gradient` becomes what the
-    /// slots moved by: with weight decay, without the tangent component that is removed.
+    /// slots moved by: with weight decay, without the tangent component that is removed, not longer than the limit.
     ///
     /// # Panics
     /// If a length is not dim.
     pub fn step(&mut self, params: &StepParams, mix: &Mix, rate: f32, theta: &[f32], gradient: &mut [f32]) {
         assert!(theta.len() == self.dim && gradient.len() == self.dim);
         gradient.iter_mut().zip(theta).for_each(|(g, &theta)| *g += params.weight_decay * theta);
-        if params.tangent_removal > 0.0 {
+        if params.tangent_removal > 0.0 && mix.len() <= self.dim {
             self.remove_tangent(mix, params.tangent_removal, gradient);
+        }
+        if params.max_gradient_norm < f32::INFINITY {
+            let square: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+            let scale = f64::from(params.max_gradient_norm) / math::sqrt(square);
+            if scale < 1.0 {
+                gradient.iter_mut().for_each(|g| *g *= scale as f32);
+            }
         }
         for slot in params.first_trainable as usize..self.slots {
             let weight = mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w);

@@ -2,16 +2,20 @@
 //!
 //! Method: sections 3 and 7; Voronkova et al., Algorithm 1.
 
+mod cells;
 mod sampling;
 mod schedule;
+mod spacing;
 
 use crate::engine::{Engine, Split, Step, StepParams, Value};
 use crate::error::{Error, enough, range};
 use crate::rng::{Key, Purpose, Stream};
-use crate::simplex::{ControlPoints, EdgewiseSubdivision, Mix};
+use crate::simplex::{ControlPoints, Mix, uniform};
+use cells::CellGrid;
 use core::ops::Range;
 use sampling::Distribution;
 
+pub use cells::Cells;
 pub use sampling::{PeakSampling, Sampling};
 pub use schedule::{Schedule, SgdOptions};
 
@@ -65,7 +69,7 @@ pub enum Start {
 }
 
 /// Where a fit paused. Together with the engine's [state](Engine::save) and with `cell_losses`, `cumulative` and
-/// `initial` of the memory it is all that the fit needs to resume.
+/// `lowest` of the memory it is all that the fit needs to resume.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The epoch of the next step.
@@ -74,8 +78,10 @@ pub struct Checkpoint {
     pub batch: u32,
     /// Sum of the losses of the epoch's steps.
     pub sum: f64,
-    /// The largest loss of the cells before the first step.
-    pub before: f64,
+    /// The smallest of the largest losses of the cells that were measured so far.
+    pub lowest: f64,
+    /// The largest loss of the cells when they were measured last.
+    pub latest: f64,
     /// Steps since the probabilities of the cells were set.
     pub steps: u32,
 }
@@ -105,8 +111,12 @@ pub struct Memory<'m> {
     pub cell_losses: &'m mut [Value],
     /// Cumulative probabilities of the cells, as many.
     pub cumulative: &'m mut [f64],
-    /// The trainable control points before the first step, [`Fit::initial_len`] elements.
-    pub initial: &'m mut [f32],
+    /// The trainable control points where the largest loss of the cells was smallest, [`Fit::lowest_len`] elements.
+    pub lowest: &'m mut [f32],
+    /// All control points and two more, [`Fit::points_len`] elements.
+    pub points: &'m mut [f32],
+    /// The slots of all pieces of the map, [`Fit::pieces_len`] elements.
+    pub pieces: &'m mut [u32],
 }
 
 impl Fit {
@@ -121,13 +131,31 @@ impl Fit {
     /// Number of cells that t is drawn from; none for a vertex or uniform sampling.
     pub fn cells_len(&self, control_points: &ControlPoints) -> usize {
         self.peak_sampling(control_points)
-            .map_or(0, |sampling| EdgewiseSubdivision::new(control_points.vertices(), sampling.cells).len())
+            .map_or(0, |sampling| CellGrid::new(control_points, sampling.cells).len())
     }
 
-    /// Elements of [`Memory::initial`].
-    pub fn initial_len(&self, control_points: &ControlPoints, dim: usize) -> usize {
+    /// Elements of [`Memory::lowest`].
+    pub fn lowest_len(&self, control_points: &ControlPoints, dim: usize) -> usize {
         let trainable = control_points.ids().len() - self.first_trainable(control_points) as usize;
         self.peak_sampling(control_points).map_or(0, |_| trainable * dim)
+    }
+
+    /// Elements of [`Memory::points`].
+    pub fn points_len(&self, control_points: &ControlPoints, dim: usize) -> usize {
+        self.spacing(control_points).map_or(0, |_| spacing::points_len(control_points, dim))
+    }
+
+    /// Elements of [`Memory::pieces`].
+    pub fn pieces_len(&self, control_points: &ControlPoints) -> usize {
+        let len = control_points.pieces_len() * control_points.vertices();
+        self.spacing(control_points).map_or(0, |_| len)
+    }
+
+    /// The share of the way to even spacing, if control points are spread at all.
+    fn spacing(&self, control_points: &ControlPoints) -> Option<f64> {
+        let has_one_bend = (control_points.vertices(), control_points.depth()) == (2, 1);
+        let sampling = self.peak_sampling(control_points)?;
+        (sampling.spacing > 0.0 && !has_one_bend).then_some(sampling.spacing)
     }
 
     fn peak_sampling(&self, control_points: &ControlPoints) -> Option<PeakSampling> {
@@ -140,22 +168,21 @@ impl Fit {
     /// Takes all epochs, from the control points that are in the engine's slots: slot i is control point i of
     /// `control_points`. `on_epoch` is called after each epoch.
     ///
-    /// With [`Sampling::Peak`] the cells are measured before the first epoch, and the loss of every step then changes
-    /// that of the cell it was drawn in. They are measured again at the end, on the same samples: if the largest loss
-    /// did not fall, the fit ends with the control points that it started from. Uniform sampling ends with the last
-    /// ones, as the paper does.
+    /// With [`Sampling::Peak`] the cells are measured before the first epoch, after the last one, and in between as
+    /// [`PeakSampling::measure_every`] says, on the same samples; the loss of every step changes that of the cell it was
+    /// drawn in. The fit ends with the control points whose largest loss was the smallest of those measured. Uniform
+    /// sampling ends with the last ones, as the paper does.
     ///
     /// Returns the largest measured loss of the cells of the map that it ends with, if `memory.cell_losses` has them. A
-    /// fit that continues with this map, at any depth, is given both, as `max_loss` and as memory, and need not measure
-    /// its start.
+    /// fit that continues with this map, at any depth and with the same cells, is given both, as `max_loss` and as
+    /// memory, and need not measure its start.
     ///
     /// # Errors
     /// The engine's; memory that is too short; [`Error::NotFinite`] with the step's number (counted from epoch 0) when a
     /// loss is not finite.
     ///
     /// # Cost
-    /// A pass over the data an epoch; with [`Sampling::Peak`] also 2 × cells × samples forward passes, half of that if
-    /// `max_loss` is given.
+    /// A pass over the data an epoch; with [`Sampling::Peak`] also cells × samples forward passes a measurement.
     pub fn run<E: Engine + ?Sized>(
         &self,
         engine: &mut E,
@@ -184,7 +211,17 @@ impl Fit {
         mut on_epoch: impl FnMut(Epoch),
         mut pause: impl FnMut() -> bool,
     ) -> Result<Progress, E::Error> {
-        let Memory { steps, losses, drawn_cells, cell_points, cell_losses, cumulative, initial } = memory;
+        let Memory {
+            steps,
+            losses,
+            drawn_cells,
+            cell_points,
+            cell_losses,
+            cumulative,
+            lowest,
+            points,
+            pieces,
+        } = memory;
         range("steps of a call", 1, usize::MAX, steps.len())?;
         enough("losses of a call", steps.len(), losses.len())?;
         enough("cells of the steps of a call", steps.len(), drawn_cells.len())?;
@@ -192,33 +229,39 @@ impl Fit {
         enough("points of the cells", cells_len, cell_points.len())?;
         enough("losses of the cells", cells_len, cell_losses.len())?;
         enough("probabilities of the cells", cells_len, cumulative.len())?;
-        let initial_len = self.initial_len(control_points, engine.dim());
-        enough("control points at the start", initial_len, initial.len())?;
+        let lowest_len = self.lowest_len(control_points, engine.dim());
+        enough("control points of the lowest map", lowest_len, lowest.len())?;
+        enough("control points to be spread", self.points_len(control_points, engine.dim()), points.len())?;
+        let pieces_len = self.pieces_len(control_points);
+        enough("slots of the pieces", pieces_len, pieces.len())?;
         let (cell_points, cell_losses) = (&mut cell_points[..cells_len], &mut cell_losses[..cells_len]);
-        let (cumulative, initial) = (&mut cumulative[..cells_len], &mut initial[..initial_len]);
+        let (cumulative, lowest) = (&mut cumulative[..cells_len], &mut lowest[..lowest_len]);
+        let pieces = &mut pieces[..pieces_len];
+        for (number, slots) in pieces.chunks_exact_mut(control_points.vertices()).enumerate() {
+            slots.copy_from_slice(&control_points.piece(number));
+        }
 
         let sampling = self.peak_sampling(control_points);
-        let cells = EdgewiseSubdivision::new(control_points.vertices(), sampling.map_or(1, |s| s.cells));
+        let grid = sampling.map(|sampling| CellGrid::new(control_points, sampling.cells));
         let first = self.first_trainable(control_points);
-        for (cell, point) in cell_points.iter_mut().enumerate() {
-            *point = control_points.mix(&cells.barycentre(cell));
+        if let Some(grid) = &grid {
+            cell_points.iter_mut().enumerate().for_each(|(cell, point)| *point = grid.barycentre(cell));
         }
         let (mut distribution, mut at) = match start {
-            Start::Resumed(at) => (Distribution::resume(cells, cumulative, at.steps), at),
+            Start::Resumed(at) => (Distribution::new(cumulative, at.steps), at),
             Start::Fresh(max_loss) => {
-                let mut distribution = Distribution::new(cells, cumulative);
-                let mut before = f64::INFINITY;
+                let mut distribution = Distribution::new(cumulative, 0);
+                let mut largest = f64::INFINITY;
                 if let Some(sampling) = &sampling {
-                    before = match max_loss {
+                    largest = match max_loss {
                         Some(max_loss) => max_loss,
                         None => self.measure(engine, sampling, cell_points, cell_losses)?,
                     };
                     distribution.set(sampling, cell_losses);
-                    for (slot, theta) in (first..).zip(initial.chunks_exact_mut(engine.dim())) {
-                        engine.get(slot, theta)?;
-                    }
+                    read_points(engine, first, lowest)?;
                 }
-                (distribution, Checkpoint { epoch: self.epochs.start, batch: 0, sum: 0.0, before, steps: 0 })
+                let (epoch, lowest, latest) = (self.epochs.start, largest, largest);
+                (distribution, Checkpoint { epoch, batch: 0, sum: 0.0, lowest, latest, steps: 0 })
             }
         };
         let batches = engine.batches();
@@ -234,6 +277,7 @@ impl Fit {
                 momentum: self.sgd.momentum,
                 weight_decay: self.sgd.weight_decay,
                 tangent_removal: sampling.map_or(0.0, |s| s.tangent_removal),
+                max_gradient_norm: self.sgd.max_gradient_norm,
             };
             let factor = self.schedule.factor(epoch - self.epochs.start, total);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;
@@ -244,8 +288,14 @@ impl Fit {
                     (&mut steps[..count], &mut losses[..count], &mut drawn_cells[..count]);
                 for ((step, cell), batch) in steps.iter_mut().zip(&mut *drawn_cells).zip(batch..) {
                     let mut stream = Stream::new(self.key, Purpose::Point, epoch, batch);
-                    let (t, c) = distribution.sample(&mut stream, control_points.vertices());
-                    (*step, *cell) = (Step { mix: control_points.mix(&t), rate, batch }, c);
+                    let mix = match &grid {
+                        None => control_points.mix(&uniform(&mut stream, control_points.vertices())),
+                        Some(grid) => {
+                            *cell = distribution.draw(&mut stream) as u32;
+                            grid.sample(*cell as usize, &mut stream)
+                        }
+                    };
+                    *step = Step { mix, rate, batch };
                 }
                 engine.advance(&params, steps, losses)?;
                 for (loss, batch) in losses.iter().zip(batch..) {
@@ -269,16 +319,32 @@ impl Fit {
             }
             on_epoch(Epoch { epoch, rate, loss: at.sum / f64::from(batches) });
             at = Checkpoint { epoch: epoch + 1, batch: 0, sum: 0.0, ..at };
+            if let Some(share) = self.spacing(control_points).filter(|_| factor > Schedule::LEAST) {
+                spacing::spread(engine, control_points, share * factor, points, pieces)?;
+            }
+            if let Some(sampling) = &sampling
+                && (at.epoch == self.epochs.end
+                    || (at.epoch - self.epochs.start).checked_rem(sampling.measure_every) == Some(0))
+            {
+                at.latest = self.measure(engine, sampling, cell_points, cell_losses)?;
+                if at.latest < at.lowest {
+                    at.lowest = at.latest;
+                    read_points(engine, first, lowest)?;
+                }
+                distribution.set(sampling, cell_losses);
+                at.steps = 0;
+            }
             if pause() {
                 return Ok(Progress::Paused(at));
             }
         }
-        let Some(sampling) = &sampling else { return Ok(Progress::Finished(None)) };
-        let after = self.measure(engine, sampling, cell_points, cell_losses)?;
-        if after < at.before {
-            return Ok(Progress::Finished(Some(after)));
+        if sampling.is_none() {
+            return Ok(Progress::Finished(None));
         }
-        for (slot, theta) in (first..).zip(initial.chunks_exact(engine.dim())) {
+        if at.latest <= at.lowest {
+            return Ok(Progress::Finished(Some(at.latest)));
+        }
+        for (slot, theta) in (first..).zip(lowest.chunks_exact(engine.dim())) {
             engine.put(slot, theta)?;
         }
         Ok(Progress::Finished(None))
@@ -300,4 +366,10 @@ impl Fit {
             None => Ok(values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss))),
         }
     }
+}
+
+/// Reads the control points of the slots from `first` on.
+fn read_points<E: Engine + ?Sized>(engine: &mut E, first: u32, points: &mut [f32]) -> Result<(), E::Error> {
+    let dim = engine.dim();
+    (first..).zip(points.chunks_exact_mut(dim)).try_for_each(|(slot, theta)| engine.get(slot, theta))
 }

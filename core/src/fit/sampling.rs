@@ -1,9 +1,9 @@
 //! How the point t of a step is drawn: uniformly as in Algorithm 1, or more often where the loss is high.
 
+use super::cells::Cells;
 use crate::engine::Value;
 use crate::math;
 use crate::rng::Stream;
-use crate::simplex::{Barycentric, EdgewiseSubdivision, uniform};
 
 /// How t is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,20 +21,39 @@ pub struct PeakSampling {
     pub power: u32,
     /// u: the share of uniform draws.
     pub uniform: f64,
-    /// Cells on an edge.
-    pub cells: u32,
-    /// Training samples on which the cells are measured at the start and at the end, the same ones.
+    /// The cells.
+    pub cells: Cells,
+    /// Training samples on which the cells are measured, always the same ones.
     pub samples: u32,
+    /// Epochs between measurements of the cells; 0 to measure at the start and at the end alone.
+    pub measure_every: u32,
     /// α: the loss L of a step changes the loss L_c of its cell by α · (L − L_c), an exponential moving average.
     pub ema_rate: f64,
     /// See [`StepParams::tangent_removal`](crate::engine::StepParams::tangent_removal).
     pub tangent_removal: f32,
+    /// Share of its way to even spacing, times the factor of the schedule, that an interior control point moves along
+    /// the simplex after each epoch; 0 for none. Not where that factor is the smallest, and not for a curve of one bend.
+    pub spacing: f64,
+}
+
+impl PeakSampling {
+    /// The constants that were best for networks; `docs/peaks.md` has the trials.
+    pub const NETWORK: Self = Self {
+        power: 8,
+        uniform: 0.1,
+        cells: Cells::OnEdge(12),
+        samples: 96,
+        measure_every: 0,
+        ema_rate: 0.2,
+        tangent_removal: 0.0,
+        spacing: 0.0,
+    };
 }
 
 impl Default for PeakSampling {
-    /// The constants that were best for networks and functions alike; `docs/peaks.md` has the trials.
+    /// [`PeakSampling::NETWORK`].
     fn default() -> Self {
-        Self { power: 8, uniform: 0.1, cells: 12, samples: 96, ema_rate: 0.2, tangent_removal: 0.0 }
+        Self::NETWORK
     }
 }
 
@@ -44,24 +63,16 @@ const STEPS: u32 = 32;
 /// The distribution of t over cells, in the caller's memory.
 #[derive(Debug)]
 pub(super) struct Distribution<'m> {
-    cells: EdgewiseSubdivision,
-    /// Cumulative probabilities; empty for the uniform distribution.
+    /// Cumulative probabilities.
     cumulative: &'m mut [f64],
     /// Steps since they were set.
     steps: u32,
 }
 
 impl<'m> Distribution<'m> {
-    /// The uniform distribution. With memory for one number a cell it can be changed.
-    pub fn new(cells: EdgewiseSubdivision, cumulative: &'m mut [f64]) -> Self {
-        let count = cumulative.len() as f64;
-        cumulative.iter_mut().enumerate().for_each(|(i, c)| *c = (i + 1) as f64 / count);
-        Self { cells, cumulative, steps: 0 }
-    }
-
     /// Continues with the probabilities in `cumulative`, set so many steps ago.
-    pub fn resume(cells: EdgewiseSubdivision, cumulative: &'m mut [f64], steps: u32) -> Self {
-        Self { cells, cumulative, steps }
+    pub fn new(cumulative: &'m mut [f64], steps: u32) -> Self {
+        Self { cumulative, steps }
     }
 
     /// Steps since the probabilities were set.
@@ -110,13 +121,10 @@ impl<'m> Distribution<'m> {
         }
     }
 
-    /// A point, and the number of the cell that it was drawn in.
-    pub fn sample(&self, stream: &mut Stream, vertices: usize) -> (Barycentric, u32) {
-        if self.cumulative.is_empty() {
-            return (uniform(stream, vertices), 0);
-        }
-        let u = stream.unit() * self.cumulative[self.cumulative.len() - 1];
-        let cell = self.cumulative.partition_point(|&c| c <= u).min(self.cumulative.len() - 1);
-        (self.cells.sample(cell, stream), cell as u32)
+    /// Draws a cell.
+    pub fn draw(&self, stream: &mut Stream) -> usize {
+        let last = self.cumulative.len() - 1;
+        let u = stream.unit() * self.cumulative[last];
+        self.cumulative.partition_point(|&c| c <= u).min(last)
     }
 }

@@ -9,6 +9,8 @@ pub struct SgdOptions {
     pub momentum: f32,
     /// Weight decay λ, at the mixed point.
     pub weight_decay: f32,
+    /// See [`StepParams::max_gradient_norm`](crate::engine::StepParams::max_gradient_norm).
+    pub max_gradient_norm: f32,
 }
 
 /// How the learning rate changes from epoch to epoch.
@@ -22,6 +24,9 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// The factor of the last epochs of [`Schedule::Linear`].
+    pub const LEAST: f64 = 0.01;
+
     /// The factor of the base rate in epoch `epoch` (from 0) of `epochs`.
     ///
     /// [`Schedule::Linear`], with a = (epoch + 1)/epochs: 1 for a ≤ 0.5, 1 − 0.99 · (a − 0.5)/0.4 for a ≤ 0.9, then
@@ -38,7 +43,7 @@ impl Schedule {
             Self::Constant => 1.0,
             Self::Linear if a <= 0.5 => 1.0,
             Self::Linear if a <= 0.9 => 1.0 - 0.99 * (a - 0.5) / 0.4,
-            Self::Linear => 0.01,
+            Self::Linear => Self::LEAST,
         }
     }
 }

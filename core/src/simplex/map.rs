@@ -253,15 +253,35 @@ impl<'a> ControlPoints<'a> {
         self.ids.binary_search(position).ok()
     }
 
-    /// Calls `visit` with the slots of the control points of every cell on which ψ is affine: (v!)^depth cells of v.
-    pub fn pieces(&self, visit: &mut dyn FnMut(&[u32])) {
-        let corners: Vec<ControlPointId, MAX_VERTICES> =
+    /// Number of pieces on which ψ is affine: (v!)^depth.
+    pub fn pieces_len(&self) -> usize {
+        (2..=self.vertices).product::<usize>().pow(self.depth as u32)
+    }
+
+    /// The slots of the control points of a piece on which ψ is affine, one for each vertex of the simplex.
+    ///
+    /// # Panics
+    /// If there is no such piece.
+    ///
+    /// # Cost
+    /// O(depth · v² + v · log of the number of control points).
+    pub fn piece(&self, mut number: usize) -> Vec<u32, MAX_VERTICES> {
+        let mut pieces = self.pieces_len();
+        assert!(number < pieces, "the number of a piece");
+        let mut corners: Vec<ControlPointId, MAX_VERTICES> =
             (0..self.vertices).map(ControlPointId::vertex).collect();
-        subdivide(&corners, self.depth, &mut |cell| {
-            let slots: Vec<u32, MAX_VERTICES> =
-                cell.iter().map(|id| self.slot(id).expect("a control point of its depth") as u32).collect();
-            visit(&slots);
-        });
+        for _ in 0..self.depth {
+            // The order of the corners whose number in lexicographic order is the next digit.
+            let mut left = corners.clone();
+            let mut order: Vec<ControlPointId, MAX_VERTICES> = Vec::new();
+            for remaining in (1..=self.vertices).rev() {
+                pieces /= remaining;
+                let _ = order.push(left.remove(number / pieces));
+                number %= pieces;
+            }
+            corners = (1..=order.len()).map(|j| ControlPointId::mean(order[..j].iter())).collect();
+        }
+        corners.iter().map(|id| self.slot(id).expect("a control point of its depth") as u32).collect()
     }
 
     /// ψ at `t`, as slots with their weights.

@@ -195,13 +195,18 @@ impl ModelBatch {
                 let list = parameters::mix(&self.dispatcher(), layout.dim, theta, &points)?;
                 self.mixes.insert(slots.clone(), list);
             }
-            if removes_tangent && slots.len() > 1 && !self.tangents.contains_key(slots) {
+            if removes_tangent && self.has_normals(slots.len()) && !self.tangents.contains_key(slots) {
                 let buffers = [theta, gradient, partial, &self.coefficients];
                 let list = tangent_removal::remove_tangent(&self.dispatcher(), layout.dim, buffers, &points)?;
                 self.tangents.insert(slots.clone(), list.to_vec());
             }
         }
         Ok(groups)
+    }
+
+    /// Whether the tangent component of a mix of so many control points is removed: neither nothing nor everything.
+    const fn has_normals(&self, mixed: usize) -> bool {
+        mixed > 1 && mixed <= self.pass.layout.dim
     }
 
     /// A row for each group, in which the other models are idle: the row itself if there is one group.

@@ -85,7 +85,7 @@ impl ModelBatch {
                     let mix = &request.steps[i].mix;
                     let own = mix.iter().find(|(s, _)| *s as usize == slot);
                     params.slot_weight = own.map_or(0.0, |(_, weight)| *weight);
-                    if removes_tangent && mix.len() > 1 {
+                    if removes_tangent && self.has_normals(mix.len()) {
                         // Tangent removal has added it already.
                         params.weight_decay = 0.0;
                     }

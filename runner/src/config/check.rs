@@ -1,6 +1,6 @@
 //! The ranges of the values of a configuration.
 
-use super::Config;
+use super::{Backend, Config};
 use crate::error::{CliError, ErrorKind, Result};
 use std::ops::RangeInclusive;
 use valleys_core::simplex::{MAX_DEPTH, MAX_VERTICES};
@@ -67,6 +67,12 @@ impl Config {
             ("train.momentum", train.momentum, (0.0..1.0).contains(&train.momentum), "from 0 to below 1"),
             ("train.weight_decay", train.weight_decay, train.weight_decay >= 0.0, "0 or above"),
             (
+                "train.max_gradient_norm",
+                train.max_gradient_norm,
+                train.max_gradient_norm >= 0.0,
+                "0 or above",
+            ),
+            (
                 "fit.tangent_removal",
                 fit.tangent_removal,
                 (0.0..=1.0).contains(&fit.tangent_removal),
@@ -74,6 +80,10 @@ impl Config {
             ),
             ("fit.perturbation", fit.perturbation, fit.perturbation >= 0.0, "0 or above"),
         ];
+        if self.backend == Backend::Gpu && train.max_gradient_norm > 0.0 {
+            let message = "train.max_gradient_norm is not available with backend = \"gpu\"".to_owned();
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        }
         let means = self.data.mean.iter().flatten().map(|&x| ("data.mean", x, true, "that is finite"));
         let deviations = self.data.std.iter().flatten().map(|&x| ("data.std", x, x > 0.0, "above 0"));
         for (key, value, is_in_range, range) in single.into_iter().chain(means).chain(deviations) {

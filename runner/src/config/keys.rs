@@ -87,6 +87,11 @@ pub const KEYS: &[(&str, &str)] = &[
         "Weight decay, 0 or above, at the point where the gradient is evaluated; never part of a reported loss.",
     ),
     (
+        "train.max_gradient_norm",
+        "Largest norm of the gradient of a step, with weight decay and without what fit.tangent_removal removes; a longer \
+         one is scaled down to it. For steep functions; 0 for no limit.",
+    ),
+    (
         "train.augment",
         "Augmentation of training images: \"crop-flip\" shifts by up to 4 pixels and flips horizontally; \"none\".",
     ),

@@ -18,7 +18,7 @@ data = { limit = 0, take = "stratified" }
 minima = { count = 4, epochs = 50, group = 0, files = [] }
 curves = { epochs = 50 }
 triangles = { epochs = 50, centres = "fixed" }
-train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, augment = "none" }
+train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
 lattice = { n = 60 }
 peaks = { search = true }
 fit = { sampling = "uniform", depth = 1, tangent_removal = 0.0, perturbation = 0.0 }

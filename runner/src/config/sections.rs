@@ -124,6 +124,8 @@ pub struct Train {
     pub momentum: f64,
     /// Weight decay, applied at the evaluated point.
     pub weight_decay: f64,
+    /// Largest norm of what a step moves along; 0 for no limit.
+    pub max_gradient_norm: f64,
     /// Augmentation of images in training.
     pub augment: Augment,
 }
@@ -135,6 +137,10 @@ impl Train {
             learning_rate: self.learning_rate as f32,
             momentum: self.momentum as f32,
             weight_decay: self.weight_decay as f32,
+            max_gradient_norm: match self.max_gradient_norm {
+                0.0 => f32::INFINITY,
+                norm => norm as f32,
+            },
         }
     }
 }

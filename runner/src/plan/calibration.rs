@@ -63,6 +63,7 @@ fn step_seconds(config: &Config, problem: &dyn Problem) -> Result<(f64, usize), 
         momentum: config.train.momentum as f32,
         weight_decay: 0.0,
         tangent_removal: 0.0,
+        max_gradient_norm: f32::INFINITY,
     };
     let mix = Mix::from_iter([(0, 1.0)]);
     // With a learning rate of 0 no loss diverges.

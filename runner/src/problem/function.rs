@@ -6,6 +6,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::certify::FunctionBounds;
 use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
 use valleys_core::error::Error;
+use valleys_core::fit::{Cells, PeakSampling};
 use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Standard deviation of the initial points of minima around the function's known minima.
@@ -17,9 +18,6 @@ const MAX_VARIABLES: usize = 4096;
 /// Points of one call of the function at most.
 const MAX_POINTS: usize = 64;
 
-/// Cells on an edge for peak sampling. Values cost almost nothing, and small cells miss no narrow maximum.
-const CELLS: u32 = 32;
-
 /// A function with known critical values. If it has more variables than it needs, it is rotated by a random rotation.
 #[derive(Clone, Debug)]
 pub struct FunctionProblem {
@@ -30,6 +28,11 @@ pub struct FunctionProblem {
 }
 
 impl FunctionProblem {
+    /// Peak sampling of a loss that costs almost nothing and may be steep: many cells, measured after every epoch, and
+    /// control points that stay evenly spaced.
+    pub const PEAK_SAMPLING: PeakSampling =
+        PeakSampling { cells: Cells::InPieces(576), measure_every: 1, spacing: 0.1, ..PeakSampling::NETWORK };
+
     /// A function with the number of variables in the text `parameters`, or with as few as possible if that is empty.
     ///
     /// # Errors
@@ -89,7 +92,7 @@ impl Problem for FunctionProblem {
         String::new()
     }
 
-    fn cells(&self) -> u32 {
-        CELLS
+    fn peak_sampling(&self) -> PeakSampling {
+        Self::PEAK_SAMPLING
     }
 }

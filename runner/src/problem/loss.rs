@@ -4,6 +4,7 @@ use super::Problem;
 use crate::engine_error::{AnyEngine, EngineError, boxed};
 use std::fmt;
 use valleys_core::engine::{Direct, Loss, Sgd};
+use valleys_core::fit::PeakSampling;
 
 /// Points of one call of a loss at most, and their elements together.
 const MAX_POINTS: usize = 64;
@@ -23,7 +24,7 @@ pub struct LossProblem<L> {
     name: String,
     make: Box<LossFactory<L>>,
     initial: Box<InitialPoint>,
-    cells: Option<u32>,
+    peak_sampling: PeakSampling,
     dim: usize,
     batches: u32,
 }
@@ -45,15 +46,15 @@ impl<L: Loss> LossProblem<L> {
             name: name.into(),
             make: Box::new(make),
             initial: Box::new(initial),
-            cells: None,
+            peak_sampling: PeakSampling::default(),
             dim,
             batches,
         }
     }
 
-    /// Sets the cells on an edge for peak sampling; see [`Problem::cells`].
-    pub fn with_cells(self, cells: u32) -> Self {
-        Self { cells: Some(cells.max(1)), ..self }
+    /// Sets the constants of peak sampling; see [`Problem::peak_sampling`].
+    pub fn with_peak_sampling(self, peak_sampling: PeakSampling) -> Self {
+        Self { peak_sampling, ..self }
     }
 }
 
@@ -85,8 +86,8 @@ where
         self.name.clone()
     }
 
-    fn cells(&self) -> u32 {
-        self.cells.unwrap_or(valleys_core::fit::PeakSampling::default().cells)
+    fn peak_sampling(&self) -> PeakSampling {
+        self.peak_sampling
     }
 }
 

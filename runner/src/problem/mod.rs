@@ -81,10 +81,11 @@ pub trait Problem: Send + Sync + Debug {
         Cost::default()
     }
 
-    /// Cells on an edge for peak sampling. Every cell is evaluated on a few samples, so a loss that costs almost nothing
-    /// can have more cells.
-    fn cells(&self) -> u32 {
-        PeakSampling::default().cells
+    /// The constants of peak sampling. Its tangent removal is that of the configuration. Every cell is evaluated on a few
+    /// samples, so a loss that costs almost nothing can have more cells, measured more often
+    /// ([`FunctionProblem::PEAK_SAMPLING`]).
+    fn peak_sampling(&self) -> PeakSampling {
+        PeakSampling::default()
     }
 
     /// The same problem on `count` training samples, drawn with a seed with the same share of every class.

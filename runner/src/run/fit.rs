@@ -74,7 +74,7 @@ impl Run {
             let mut memory = id_memory(simplex, phase + 1);
             let points = new_control_points(simplex, phase + 1, &mut memory);
             let start = self.initial_points(variant, simplex, &points, &fitted)?;
-            let sampling = variant.sampling(self.config.fit.tangent_removal, self.problem.cells());
+            let sampling = variant.sampling(self.config.fit.tangent_removal, self.problem.peak_sampling());
             let fit = self.fit_options(simplex, sampling, epochs);
             let before = state.clone();
             let save = |state: &FitState| self.write_checkpoint(job, &state.to_checkpoint(&inputs));
@@ -192,10 +192,12 @@ fn run_phase(
         None => {
             state.cell_losses.resize(cells, Value::default());
             state.cumulative = vec![0.0; cells];
-            state.initial = vec![0.0; fit.initial_len(control_points, engine.dim())];
+            state.lowest = vec![0.0; fit.lowest_len(control_points, engine.dim())];
             Start::Fresh(state.max_loss)
         }
     };
+    let mut points = vec![0.0; fit.points_len(control_points, engine.dim())];
+    let mut pieces = vec![0; fit.pieces_len(control_points)];
     let mut last_checkpoint = Instant::now();
     loop {
         let memory = Memory {
@@ -205,7 +207,9 @@ fn run_phase(
             cell_points: &mut cell_points,
             cell_losses: &mut state.cell_losses,
             cumulative: &mut state.cumulative,
-            initial: &mut state.initial,
+            lowest: &mut state.lowest,
+            points: &mut points,
+            pieces: &mut pieces,
         };
         let on_epoch = |Epoch { rate, loss, .. }| {
             (hooks.on_progress)(1);

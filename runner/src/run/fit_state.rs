@@ -24,8 +24,8 @@ pub struct FitState {
     pub cell_losses: Vec<Value>,
     /// See [`Memory::cumulative`](valleys_core::fit::Memory::cumulative).
     pub cumulative: Vec<f64>,
-    /// See [`Memory::initial`](valleys_core::fit::Memory::initial).
-    pub initial: Vec<f32>,
+    /// See [`Memory::lowest`](valleys_core::fit::Memory::lowest).
+    pub lowest: Vec<f32>,
     /// The state of the engine.
     pub engine: Vec<f32>,
 }
@@ -33,7 +33,7 @@ pub struct FitState {
 impl FitState {
     /// The checkpoint of a fit with these inputs.
     pub fn to_checkpoint(&self, inputs: &str) -> JobCheckpoint {
-        let none = Checkpoint { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 };
+        let none = Checkpoint { epoch: 0, batch: 0, sum: 0.0, lowest: 0.0, latest: 0.0, steps: 0 };
         let at = self.checkpoint.unwrap_or(none);
         JobCheckpoint {
             inputs: inputs.to_owned(),
@@ -46,13 +46,13 @@ impl FitState {
                 self.fitted.len() as u64,
             ],
             doubles: vec![
-                vec![at.sum, at.before],
+                vec![at.sum, at.lowest, at.latest],
                 self.max_loss.into_iter().collect(),
                 self.epochs.iter().flatten().copied().collect(),
                 self.cell_losses.iter().map(|v| v.loss).collect(),
                 self.cumulative.clone(),
             ],
-            floats: vec![self.fitted.concat(), self.initial.clone(), self.engine.clone()],
+            floats: vec![self.fitted.concat(), self.lowest.clone(), self.engine.clone()],
         }
     }
 
@@ -63,19 +63,19 @@ impl FitState {
         }
         let [phase, epoch, batch, steps, points] = checkpoint.integers[..].try_into().ok()?;
         let [numbers, max_loss, epochs, cell_losses, cumulative] = checkpoint.doubles.try_into().ok()?;
-        let [sum, before] = numbers[..].try_into().ok()?;
-        let [fitted, initial, engine] = checkpoint.floats.try_into().ok()?;
+        let [sum, least, latest] = numbers[..].try_into().ok()?;
+        let [fitted, lowest, engine] = checkpoint.floats.try_into().ok()?;
         let dim = fitted.len().checked_div(points as usize).unwrap_or(1).max(1);
         let (epoch, batch, steps) = (epoch as u32, batch as u32, steps as u32);
         Some(Self {
             phase: phase as usize,
-            checkpoint: Some(Checkpoint { epoch, batch, sum, before, steps }),
+            checkpoint: Some(Checkpoint { epoch, batch, sum, lowest: least, latest, steps }),
             max_loss: max_loss.first().copied(),
             epochs: epochs.as_chunks::<2>().0.to_vec(),
             fitted: fitted.chunks(dim).map(<[f32]>::to_vec).collect(),
             cell_losses: cell_losses.into_iter().map(|loss| Value { loss, error: None }).collect(),
             cumulative,
-            initial,
+            lowest,
             engine,
         })
     }

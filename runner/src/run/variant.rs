@@ -31,13 +31,12 @@ impl FitVariant {
         (0..self.depth).map(|phase| end(phase)..end(phase + 1)).collect()
     }
 
-    /// The sampling, with `cells` cells on an edge for [`Sampling::Peak`].
-    pub fn sampling(&self, tangent_removal: f64, cells: u32) -> fit::Sampling {
-        let tangent_removal = tangent_removal as f32;
+    /// The sampling, with these constants for [`Sampling::Peak`].
+    pub fn sampling(&self, tangent_removal: f64, peak: PeakSampling) -> fit::Sampling {
         match self.sampling {
             Sampling::Uniform => fit::Sampling::Uniform,
             Sampling::Peak => {
-                fit::Sampling::Peak(PeakSampling { tangent_removal, cells, ..PeakSampling::default() })
+                fit::Sampling::Peak(PeakSampling { tangent_removal: tangent_removal as f32, ..peak })
             }
         }
     }

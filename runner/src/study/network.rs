@@ -172,7 +172,7 @@ impl NetworkTraining<'_> {
         };
         // An epoch is divided into parts, each of which ends with a measurement. They are counted from 1.
         let mut part = 1;
-        let mut at = Checkpoint { epoch: 0, batch: 0, sum: 0.0, before: 0.0, steps: 0 };
+        let mut at = Checkpoint { epoch: 0, batch: 0, sum: 0.0, lowest: 0.0, latest: 0.0, steps: 0 };
         match hooks.checkpoint.as_ref().and_then(|checkpoint| from_checkpoint(checkpoint, &hooks.inputs)) {
             Some(([epoch, epoch_part, batch], csv, state)) => {
                 (at.epoch, part, at.batch, self.csv) = (epoch, epoch_part, batch, csv);
@@ -203,7 +203,9 @@ impl NetworkTraining<'_> {
                     cell_points: &mut [],
                     cell_losses: &mut [],
                     cumulative: &mut [],
-                    initial: &mut [],
+                    lowest: &mut [],
+                    points: &mut [],
+                    pieces: &mut [],
                 };
                 let from = Start::Resumed(at);
                 if let Progress::Paused(next) = fit.resume(engine, &vertex, memory, from, |_| (), || true)? {

@@ -1,10 +1,10 @@
 //! The engine.
 
 use super::cnn::{CnnExecutor, CnnPlan};
+use super::gradient::{add_decay, limit_norm, remove_tangent};
 use super::mlp::{MlpExecutor, MlpPlan};
 use super::samples::{Augmentation, SampleReader, check_augmentation, check_data, choose, samples_of};
 use super::sgd::{Sgd, stride};
-use super::tangent::remove_tangent;
 use crate::floats::AlignedFloats;
 use fearless_simd::Level;
 use std::sync::Arc;
@@ -187,9 +187,16 @@ impl CpuEngine {
             Executor::Cnn(cnn) => cnn.gradient(level, &reader, chosen, theta, gradient),
         };
         let mut params = *params;
-        if params.tangent_removal > 0.0 {
-            remove_tangent(level, slots, &params, mix, theta, gradient);
+        let is_limited = params.max_gradient_norm < f32::INFINITY;
+        if params.tangent_removal > 0.0 || is_limited {
+            add_decay(level, params.weight_decay, theta, gradient);
             params.weight_decay = 0.0;
+            if params.tangent_removal > 0.0 && mix.len() <= slots.dim() {
+                remove_tangent(level, slots, params.tangent_removal, mix, gradient);
+            }
+            if is_limited {
+                limit_norm(level, params.max_gradient_norm, gradient);
+            }
         }
         slots.step(level, &params, mix, step.rate, theta, gradient);
         loss / chosen.len() as f64
@@ -323,6 +330,7 @@ mod tests {
             momentum: 0.9,
             weight_decay: 1e-3,
             tangent_removal: 0.0,
+            max_gradient_norm: f32::INFINITY,
         };
         let mut losses = vec![0.0; 4];
         engine.advance(&params, &steps, &mut losses).unwrap();

@@ -272,7 +272,7 @@ fn scale<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
 
 /// to += weight · from.
 #[inline(always)]
-fn add_scaled<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
+pub fn add_scaled<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
     let weight = S::f32s::splat(simd, weight);
     for (to, from) in vectors_mut::<S>(to).zip(vectors::<S>(from)) {
         let sum = weight.mul_add(S::f32s::from_slice(simd, from), S::f32s::from_slice(simd, to));
@@ -348,6 +348,7 @@ mod tests {
             momentum: 0.9,
             weight_decay: 0.0,
             tangent_removal: 0.0,
+            max_gradient_norm: f32::INFINITY,
         };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
@@ -371,6 +372,7 @@ mod tests {
             momentum: 0.9,
             weight_decay: 0.0,
             tangent_removal: 0.0,
+            max_gradient_norm: f32::INFINITY,
         };
         let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
         let (mut once, mut singly) = (Sgd::new(2, 20), Sgd::new(2, 20));

@@ -8,7 +8,7 @@ use valleys_core::engine::{
     Direct, Engine, Function, FunctionLoss, Sgd, Split, Step, Value, rotate, rotation,
 };
 use valleys_core::evaluation::{evaluate_lattice, segment};
-use valleys_core::fit::{self, Faces, Fit, PeakSampling, Sampling, Schedule, SgdOptions};
+use valleys_core::fit::{self, Cells, Faces, Fit, PeakSampling, Sampling, Schedule, SgdOptions};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{
     ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, Mix, Simplex, control_points_len,
@@ -25,10 +25,19 @@ const POINTS: usize = Lattice::new(3, N).len();
 const FACES: usize = control_points_len(3, 1);
 /// Steps that go to the engine in one call.
 const STEPS: usize = 10;
-const PEAKED: PeakSampling =
-    PeakSampling { power: 8, uniform: 0.3, cells: 6, samples: 1, ema_rate: 0.2, tangent_removal: 1.0 };
+const CELLS_ON_EDGE: u32 = 6;
+const PEAKED: PeakSampling = PeakSampling {
+    power: 8,
+    uniform: 0.3,
+    cells: Cells::OnEdge(CELLS_ON_EDGE),
+    samples: 1,
+    ema_rate: 0.2,
+    measure_every: 0,
+    tangent_removal: 1.0,
+    spacing: 0.0,
+};
 /// Cells of the triangle; as many points of a lattice go to the engine in one call.
-const CELLS: usize = EdgewiseSubdivision::new(3, PEAKED.cells).len();
+const CELLS: usize = EdgewiseSubdivision::new(3, CELLS_ON_EDGE).len();
 
 /// Control points of all faces, the engine, a simplex at work, the complex.
 #[derive(Debug)]
@@ -145,7 +154,12 @@ fn fit(
         key: Key::new(SEED, simplex.mask()),
         faces: Faces::Fixed,
         sampling,
-        sgd: SgdOptions { learning_rate: 0.02, momentum: 0.9, weight_decay: 0.0 },
+        sgd: SgdOptions {
+            learning_rate: 0.02,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            max_gradient_norm: f32::INFINITY,
+        },
         schedule: Schedule::Linear,
         epochs: 0..30,
     };
@@ -158,7 +172,9 @@ fn fit(
         cell_points: &mut memory.points[..cells],
         cell_losses: &mut memory.values[..cells],
         cumulative: &mut memory.cumulative[..cells],
-        initial: &mut memory.before[..fit.initial_len(&frame, DIM)],
+        lowest: &mut memory.before[..fit.lowest_len(&frame, DIM)],
+        points: &mut [],
+        pieces: &mut [],
     };
     fit.run(&mut engine, &frame, fitting, None, |epoch| {
         record.put("loss", epoch.loss);

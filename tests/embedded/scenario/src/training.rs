@@ -82,7 +82,12 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         key: Key::new(7, 1),
         faces: Faces::Fixed,
         sampling: Sampling::Uniform,
-        sgd: SgdOptions { learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-3 },
+        sgd: SgdOptions {
+            learning_rate: 0.1,
+            momentum: 0.9,
+            weight_decay: 1e-3,
+            max_gradient_norm: f32::INFINITY,
+        },
         schedule: Schedule::Linear,
         epochs: 0..10,
     };
@@ -93,7 +98,9 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         drawn_cells: &mut memory.drawn_cells,
         cell_losses: &mut [],
         cumulative: &mut [],
-        initial: &mut [],
+        lowest: &mut [],
+        points: &mut [],
+        pieces: &mut [],
     };
     fit.run(&mut engine, &frame, fitting, None, |epoch| {
         record.put("rate", epoch.rate);

@@ -1,25 +1,17 @@
-//! Tangent removal; see [`valleys_core::engine::tangent`].
+//! What a step does to the gradient before control points move: weight decay, tangent removal
+//! ([`valleys_core::engine::tangent`]), the limit of its norm.
 
-use super::sgd::{Sgd, vectors, vectors_mut};
+use super::sgd::{Sgd, add_scaled, vectors, vectors_mut};
 use fearless_simd::{Level, dispatch, prelude::*};
-use valleys_core::engine::{Mix, StepParams, tangent};
+use valleys_core::engine::{Mix, tangent};
 use valleys_core::simplex::MAX_VERTICES;
 
-/// g ← g + λθ; then removes the given share of the component of g in the span of the differences of the mix's control
-/// points. All slices have the stride of the slots.
-pub fn remove_tangent(
-    level: Level,
-    slots: &Sgd,
-    params: &StepParams,
-    mix: &Mix,
-    theta: &[f32],
-    gradient: &mut [f32],
-) {
+/// Removes the given share of the component of g in the span of the differences of the mix's control points. All slices
+/// have the stride of the slots.
+pub fn remove_tangent(level: Level, slots: &Sgd, share: f32, mix: &Mix, gradient: &mut [f32]) {
     dispatch!(level, simd => {
-        add_decay(simd, params.weight_decay, theta, gradient);
         // The number of directions is constant, so that their sums stay in registers. Mixes of more than four control
         // points are rare: directions of length 0 fill them up, and change nothing.
-        let share = params.tangent_removal;
         match mix.len() {
             0 | 1 => {}
             2 => remove::<_, 1>(simd, slots, mix, share, gradient),
@@ -30,12 +22,40 @@ pub fn remove_tangent(
     });
 }
 
+/// g ← g + λθ.
+pub fn add_decay(level: Level, decay: f32, theta: &[f32], gradient: &mut [f32]) {
+    dispatch!(level, simd => add_scaled(simd, decay, theta, gradient));
+}
+
+/// Scales a vector down to a Euclidean norm if it is longer. Its padding is 0.
+pub fn limit_norm(level: Level, norm: f32, gradient: &mut [f32]) {
+    dispatch!(level, simd => {
+        let mut square = 0.0;
+        // Sums of f32 are short, so that they neither lose digits nor depend on the length.
+        for part in gradient.chunks(1 << 10) {
+            square += f64::from(square_sum(simd, part));
+        }
+        let factor = f64::from(norm) / square.sqrt();
+        if factor < 1.0 {
+            scale_all(simd, factor as f32, gradient);
+        }
+    });
+}
+
 #[inline(always)]
-fn add_decay<S: Simd>(simd: S, decay: f32, theta: &[f32], gradient: &mut [f32]) {
-    let decay = S::f32s::splat(simd, decay);
-    for (g, theta) in vectors_mut::<S>(gradient).zip(vectors::<S>(theta)) {
-        decay.mul_add(S::f32s::from_slice(simd, theta), S::f32s::from_slice(simd, g)).store_slice(g);
+fn square_sum<S: Simd>(simd: S, x: &[f32]) -> f32 {
+    let mut sum = S::f32s::splat(simd, 0.0);
+    for x in vectors::<S>(x) {
+        let x = S::f32s::from_slice(simd, x);
+        sum = x.mul_add(x, sum);
     }
+    sum.as_slice().iter().sum()
+}
+
+#[inline(always)]
+fn scale_all<S: Simd>(simd: S, factor: f32, x: &mut [f32]) {
+    let factor = S::f32s::splat(simd, factor);
+    vectors_mut::<S>(x).for_each(|x| (factor * S::f32s::from_slice(simd, x)).store_slice(x));
 }
 
 #[inline(always)]

@@ -1,0 +1,66 @@
+//! The cells of a simplex that t is drawn from.
+
+use crate::rng::Stream;
+use crate::simplex::{Barycentric, ControlPoints, EdgewiseSubdivision, Mix};
+
+/// How a simplex is divided into cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cells {
+    /// The edgewise subdivision of the simplex with so many intervals on an edge: the same cells at every depth.
+    OnEdge(u32),
+    /// About so many in all: the same number in every piece on which the map is affine, and at least three intervals on
+    /// each of its edges. No bend lies inside a cell, so that a steep loss has no maximum that all cells miss.
+    InPieces(u32),
+}
+
+/// Intervals on an edge of a piece, at least.
+const MIN_ON_PIECE: u32 = 3;
+
+/// The cells of the map with certain control points, by number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CellGrid<'a> {
+    control_points: &'a ControlPoints<'a>,
+    within: EdgewiseSubdivision,
+    /// The pieces that are divided; none if the simplex itself is.
+    pieces: Option<usize>,
+}
+
+impl<'a> CellGrid<'a> {
+    pub fn new(control_points: &'a ControlPoints<'a>, cells: Cells) -> Self {
+        let vertices = control_points.vertices();
+        let (n, pieces) = match cells {
+            Cells::OnEdge(n) => (n, None),
+            Cells::InPieces(count) => {
+                let pieces = control_points.pieces_len();
+                let fits = |n: u32| pieces * EdgewiseSubdivision::new(vertices, n).len() <= count as usize;
+                let n = (MIN_ON_PIECE..count).take_while(|&n| fits(n)).last().unwrap_or(MIN_ON_PIECE);
+                (n, Some(pieces))
+            }
+        };
+        Self { control_points, within: EdgewiseSubdivision::new(vertices, n), pieces }
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.pieces.unwrap_or(1) * self.within.len()
+    }
+
+    /// The barycentre of a cell.
+    pub fn barycentre(&self, cell: usize) -> Mix {
+        self.mix(cell, &self.within.barycentre(cell % self.within.len()))
+    }
+
+    /// A uniform point of a cell.
+    pub fn sample(&self, cell: usize, stream: &mut Stream) -> Mix {
+        self.mix(cell, &self.within.sample(cell % self.within.len(), stream))
+    }
+
+    /// The point `t` of what is divided.
+    fn mix(&self, cell: usize, t: &Barycentric) -> Mix {
+        if self.pieces.is_none() {
+            return self.control_points.mix(t);
+        }
+        let slots = self.control_points.piece(cell / self.within.len());
+        slots.into_iter().zip(t).filter(|(_, w)| **w > 0.0).map(|(slot, &w)| (slot, w as f32)).collect()
+    }
+}
