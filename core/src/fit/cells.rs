@@ -9,12 +9,14 @@ pub enum Cells {
     /// The edgewise subdivision of the simplex with so many intervals on an edge: the same cells at every depth.
     OnEdge(u32),
     /// About so many in all: the same number in every piece on which the map is affine, and at least three intervals on
-    /// each of its edges. No bend lies inside a cell, so that a steep loss has no maximum that all cells miss.
+    /// each of its edges, or two from four vertices on. No bend lies inside a cell, so that a steep loss has no maximum that all cells miss.
     InPieces(u32),
 }
 
 /// Intervals on an edge of a piece, at least.
-const MIN_ON_PIECE: u32 = 3;
+const fn min_on_piece(vertices: usize) -> u32 {
+    if vertices <= 3 { 3 } else { 2 }
+}
 
 /// The cells of the map with certain control points, by number.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,8 @@ impl<'a> CellGrid<'a> {
             Cells::InPieces(count) => {
                 let pieces = control_points.pieces_len();
                 let fits = |n: u32| pieces * EdgewiseSubdivision::new(vertices, n).len() <= count as usize;
-                let n = (MIN_ON_PIECE..count).take_while(|&n| fits(n)).last().unwrap_or(MIN_ON_PIECE);
+                let min = min_on_piece(vertices);
+                let n = (min..count).take_while(|&n| fits(n)).last().unwrap_or(min);
                 (n, Some(pieces))
             }
         };

@@ -113,7 +113,7 @@ pub struct Memory<'m> {
     pub cumulative: &'m mut [f64],
     /// The trainable control points where the largest loss of the cells was smallest, [`Fit::lowest_len`] elements.
     pub lowest: &'m mut [f32],
-    /// All control points and two more, [`Fit::points_len`] elements.
+    /// Memory for spreading control points, [`Fit::points_len`] elements.
     pub points: &'m mut [f32],
     /// The slots of all pieces of the map, [`Fit::pieces_len`] elements.
     pub pieces: &'m mut [u32],

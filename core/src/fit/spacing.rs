@@ -7,73 +7,99 @@
 
 use crate::engine::Engine;
 use crate::simplex::{ControlPoints, MAX_VERTICES};
+use heapless::Vec;
 
 /// Iterations of [`closest`] at most.
 const ITERATIONS: usize = 64;
 
 /// Elements of memory that [`spread`] needs.
 pub(super) fn points_len(control_points: &ControlPoints, dim: usize) -> usize {
-    (control_points.ids().len() + 2) * dim
+    control_points.ids().len() * (3 * dim + 2)
 }
 
 /// Moves every interior control point by a share of the way to the point that is closest, in the pieces around it, to
-/// the mean of the control points around it. Their momenta become 0.
+/// the mean of the control points around it (each counted once for each of these pieces). Their momenta become 0.
 ///
-/// `points` is memory of [`points_len`] elements; `pieces` are the slots of all pieces.
+/// `memory` has at least [`points_len`] elements; `pieces` are the slots of all pieces.
 pub(super) fn spread<E: Engine + ?Sized>(
     engine: &mut E,
     control_points: &ControlPoints,
     share: f64,
-    points: &mut [f32],
+    memory: &mut [f32],
     pieces: &[u32],
 ) -> Result<(), E::Error> {
-    let (dim, vertices) = (engine.dim(), control_points.vertices());
-    let (points, rest) = points.split_at_mut(control_points.ids().len() * dim);
-    let (mean, moved) = rest.split_at_mut(dim);
-    let moved = &mut moved[..dim];
-    for (slot, theta) in (0..).zip(points.chunks_exact_mut(dim)) {
+    let dim = engine.dim();
+    for (slot, theta) in (0..control_points.ids().len() as u32).zip(memory.chunks_exact_mut(dim)) {
         engine.get(slot, theta)?;
     }
-    let point = |slot: u32| &points[slot as usize * dim..][..dim];
-    for slot in control_points.interior() as u32..control_points.ids().len() as u32 {
-        let around = pieces.chunks_exact(vertices).filter(|piece| piece.contains(&slot));
-        mean.fill(0.0);
-        let mut count = 0;
-        for &other in around.clone().flatten().filter(|&&other| other != slot) {
-            mean.iter_mut().zip(point(other)).for_each(|(mean, x)| *mean += x);
-            count += 1;
-        }
-        mean.iter_mut().for_each(|mean| *mean /= count as f32);
-        let mut best = (f64::INFINITY, [0.0; MAX_VERTICES], [].as_slice());
-        for piece in around {
-            let (square, weights) = closest(piece.len(), mean, |i| point(piece[i]));
-            if square < best.0 {
-                best = (square, weights, piece);
-            }
-        }
-        moved.iter_mut().zip(point(slot)).for_each(|(to, x)| *to = (1.0 - share) as f32 * x);
-        for (&corner, weight) in best.2.iter().zip(best.1) {
-            let weight = (share * weight) as f32;
-            moved.iter_mut().zip(point(corner)).for_each(|(to, x)| *to += weight * x);
-        }
-        engine.put(slot, moved)?;
-    }
-    Ok(())
+    let moved = move_points(control_points, dim, share, memory, pieces);
+    let (interior, slots) = (control_points.interior() as u32, control_points.ids().len() as u32);
+    let moved = moved.chunks_exact(dim).skip(interior as usize);
+    (interior..slots).zip(moved).try_for_each(|(slot, theta)| engine.put(slot, theta))
 }
 
-/// The point of the simplex with `count` corners that is closest to `target`: the square of its distance, and its
+/// Where [`spread`] moves the control points that are at the start of `memory`: those of the interior, by slot.
+fn move_points<'m>(
+    control_points: &ControlPoints,
+    dim: usize,
+    share: f64,
+    memory: &'m mut [f32],
+    pieces: &[u32],
+) -> &'m [f32] {
+    let (vertices, slots) = (control_points.vertices(), control_points.ids().len());
+    let (points, rest) = memory.split_at_mut(slots * dim);
+    let (means, rest) = rest.split_at_mut(slots * dim);
+    let (moved, rest) = rest.split_at_mut(slots * dim);
+    let (counts, rest) = rest.split_at_mut(slots);
+    let squares = &mut rest[..slots];
+    let points = &*points;
+    let range = |slot: u32| slot as usize * dim..(slot as usize + 1) * dim;
+    means.fill(0.0);
+    counts.fill(0.0);
+    let interior = control_points.interior() as u32;
+    let is_interior = |slot: &&u32| **slot >= interior;
+    for piece in pieces.chunks_exact(vertices) {
+        for &slot in piece.iter().filter(is_interior) {
+            for &other in piece.iter().filter(|&&other| other != slot) {
+                let mean = means[range(slot)].iter_mut();
+                mean.zip(&points[range(other)]).for_each(|(mean, x)| *mean += x);
+            }
+            counts[slot as usize] += (vertices - 1) as f32;
+        }
+    }
+    squares.fill(f32::INFINITY);
+    for piece in pieces.chunks_exact(vertices) {
+        for &slot in piece.iter().filter(is_interior) {
+            let mean = &mut means[range(slot)];
+            let count = core::mem::replace(&mut counts[slot as usize], 1.0);
+            mean.iter_mut().for_each(|mean| *mean /= count);
+            let corners: Vec<&[f32], MAX_VERTICES> =
+                piece.iter().map(|&corner| &points[range(corner)]).collect();
+            let (square, weights) = closest(&corners, mean);
+            if (square as f32) < squares[slot as usize] {
+                squares[slot as usize] = square as f32;
+                let moved = &mut moved[range(slot)];
+                moved.iter_mut().zip(&points[range(slot)]).for_each(|(to, x)| *to = (1.0 - share) as f32 * x);
+                for (&corner, weight) in piece.iter().zip(weights) {
+                    let weight = (share * weight) as f32;
+                    moved.iter_mut().zip(&points[range(corner)]).for_each(|(to, x)| *to += weight * x);
+                }
+            }
+        }
+    }
+    moved
+}
+
+/// The point of the simplex with these corners that is closest to `target`: the square of its distance, and its
 /// barycentric coordinates.
 ///
 /// Weight goes from one corner to another, the pair that gains most, as far as it helps (pairwise Frank–Wolfe).
-fn closest<'p>(
-    count: usize,
-    target: &[f32],
-    corner: impl Fn(usize) -> &'p [f32],
-) -> (f64, [f64; MAX_VERTICES]) {
+fn closest(corners: &[&[f32]], target: &[f32]) -> (f64, [f64; MAX_VERTICES]) {
+    let count = corners.len();
     let mut gram = [[0.0; MAX_VERTICES]; MAX_VERTICES];
     for i in 0..count {
         for j in 0..=i {
-            let pairs = corner(i).iter().zip(corner(j)).zip(target);
+            let pairs = corners[i].iter().zip(corners[j]).zip(target);
             gram[i][j] = pairs.map(|((a, b), x)| f64::from(a - x) * f64::from(b - x)).sum();
             gram[j][i] = gram[i][j];
         }
@@ -107,6 +133,7 @@ mod tests {
     use super::closest;
     use crate::rng::{Key, Purpose, Stream};
     use crate::simplex::Lattice;
+    use heapless::Vec;
 
     /// No point of a fine lattice is closer, and the lattice comes as close as it can.
     #[test]
@@ -116,7 +143,8 @@ mod tests {
             for _ in 0..20 {
                 let mut draw = || core::array::from_fn::<f32, 3, _>(|_| stream.normal() as f32);
                 let (target, corners) = (draw(), core::array::from_fn::<_, 4, _>(|_| draw()));
-                let (square, weights) = closest(count, &target, |i| &corners[i]);
+                let (square, weights) =
+                    closest(&corners.iter().map(|c| &c[..]).take(count).collect::<Vec<_, 4>>(), &target);
                 let distance = |t: &[f64]| -> f64 {
                     (0..3)
                         .map(|k| {

@@ -23,12 +23,8 @@ impl Config {
     }
 
     fn check_integers(&self) -> Result<()> {
-        // Above index 1 the number of control points explodes: a tetrahedron has 149 at depth 2 and 2,065 at depth 3.
-        let max_depth = match self.index {
-            0 | 1 => MAX_DEPTH as u64,
-            2 => 2,
-            _ => 1,
-        };
+        // The number of control points explodes: a tetrahedron has 149 at depth 2 and 2,065 at depth 3.
+        let max_depth = if self.index <= 2 { MAX_DEPTH as u64 } else { 1 };
         let epochs = 1_000_000;
         let single: [(&str, u64, RangeInclusive<u64>); 14] = [
             ("minima.count", self.minima.count as u64, 1..=64),

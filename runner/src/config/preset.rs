@@ -62,8 +62,11 @@ const PRESETS: &[Preset] = &[
         "four minima with loss 0; saddles 13.31, 67.72, 104.02, 178.34; maximum 181.62",
         r#"
 network = "himmelblau"
-train = { learning_rate = 2e-4, weight_decay = 0.0 }
-second_fit = { depth = 3, epoch_multiplier = 4 }
+curves = { epochs = 100 }
+triangles = { epochs = 100 }
+train = { learning_rate = 5e-5, weight_decay = 0.0, max_gradient_norm = 5.0 }
+fit = { tangent_removal = 1.0 }
+second_fit = { depth = 3 }
 "#,
     ),
     preset(
@@ -72,7 +75,11 @@ second_fit = { depth = 3, epoch_multiplier = 4 }
         r#"
 network = "muller-brown"
 minima = { count = 3 }
-train = { learning_rate = 5e-5, weight_decay = 0.0 }
+curves = { epochs = 100 }
+triangles = { epochs = 100 }
+train = { learning_rate = 5e-5, weight_decay = 0.0, max_gradient_norm = 20.0 }
+fit = { tangent_removal = 1.0 }
+second_fit = { depth = 3 }
 "#,
     ),
     preset(
@@ -105,7 +112,7 @@ network = "sphere:5"
 index = 2
 minima = { count = 4 }
 lattice = { n = 24 }
-second_fit = { depth = 2, epoch_multiplier = 2 }
+second_fit = { depth = 3, epoch_multiplier = 2 }
 "#,
     ),
     preset_like(
