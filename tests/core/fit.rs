@@ -188,9 +188,9 @@ fn cells_in_pieces() {
     let mut memory = Vec::new();
     let frame = frame(2, 3, &mut memory);
     let mut fit = fit(0b11, Faces::Fixed, 0..4000);
-    let sampling = PeakSampling { cells: Cells::InPieces(30), power: 0, uniform: 0.5, ..PEAKED };
+    let sampling = PeakSampling { cells: Cells::InPieces(3), power: 0, uniform: 0.5, ..PEAKED };
     fit.sampling = Sampling::Peak(sampling);
-    assert_eq!(fit.cells_len(&frame), 24, "eight pieces of three cells");
+    assert_eq!(fit.cells_len(&frame), 24 + 7, "eight pieces of three cells, and seven bends");
     let mut plain = Plain::new(&[1.0; 9], &[1.0; 9]);
     run(&fit, &mut plain, &frame, 5, |_| ());
     let mut shares = [0.0; 24];

@@ -153,6 +153,14 @@ fn pieces_are_the_cells_of_the_map() {
 }
 
 #[test]
+fn lattice_points_know_their_number() {
+    for (vertices, n) in [(1, 3), (2, 7), (3, 5), (4, 4), (5, 3)] {
+        let lattice = Lattice::new(vertices, n);
+        assert!(lattice.numerators().enumerate().all(|(number, k)| lattice.index(&k) == number));
+    }
+}
+
+#[test]
 fn lattices_hold_every_point_once() {
     for vertices in 1..=5 {
         for n in [1, 2, 3, 5, 6, 7] {

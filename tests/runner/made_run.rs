@@ -57,7 +57,7 @@ pub fn directory(loss: impl Fn([f64; 3]) -> f64, summary: &str, config: &str) ->
 }
 
 pub fn fit(name: &str, depth: usize, birth: f64, death: f64) -> Fit {
-    let curve = |edge, peak, lower| Curve { edge, peak, lower };
+    let curve = |edge, peak, lower| Curve { edge, peak, lower, start: None };
     let bar = |index, birth, death, birth_simplex: &[u32], death_simplex: Option<&[u32]>| Bar {
         index,
         birth,
@@ -99,6 +99,7 @@ pub fn segment(birth: f64, death: f64) -> Segment {
         death,
         birth_not_separated: false,
         length_change: None,
+        start: None,
     }
 }
 

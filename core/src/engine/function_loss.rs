@@ -36,7 +36,7 @@ impl<'m, V: DerefMut<Target = [f64]>> FunctionLoss<'m, V> {
     fn value(&mut self, theta: &[f32]) -> f64 {
         let (x, slope) = self.vectors[..2 * self.dim].split_at_mut(self.dim);
         for (x, row) in x.iter_mut().zip(self.rotation.chunks_exact(self.dim)) {
-            *x = row.iter().zip(theta).map(|(q, &theta)| q * f64::from(theta)).sum();
+            *x = product(row, theta);
         }
         self.function.gradient(x, slope)
     }
@@ -66,4 +66,18 @@ impl<V: DerefMut<Target = [f64]>> Loss for FunctionLoss<'_, V> {
         }
         Ok(())
     }
+}
+
+/// The scalar product, in eight sums that a processor adds at the same time.
+fn product(row: &[f64], theta: &[f32]) -> f64 {
+    let (rows, row_rest) = row.as_chunks::<8>();
+    let (thetas, theta_rest) = theta.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (row, theta) in rows.iter().zip(thetas) {
+        for ((sum, q), &theta) in sums.iter_mut().zip(row).zip(theta) {
+            *sum += q * f64::from(theta);
+        }
+    }
+    let rest = row_rest.iter().zip(theta_rest).map(|(q, &theta)| q * f64::from(theta));
+    sums.into_iter().chain(rest).sum()
 }

@@ -2,11 +2,11 @@
 
 use crate::engine::{Engine, Split, Value};
 use crate::error::{Error, enough, length, range};
-use crate::simplex::{Barycentric, ControlPoints, Lattice, Mix};
+use crate::simplex::{Barycentric, ControlPoints, Lattice, MAX_VERTICES, Mix};
 use heapless::Vec;
 
-/// Points from which the search climbs: the highest among lattice points and control points of which no two are
-/// neighbours.
+/// Points from which the search climbs: the highest local maxima of the lattice first, then the highest lattice points of
+/// which no two are neighbours; a control point takes the place of a lower one.
 const STARTS: usize = 6;
 
 /// The search ends at steps of this share of the lattice's spacing.
@@ -28,7 +28,7 @@ pub struct MaxLoss {
     pub evaluations: u32,
 }
 
-/// Climbs from the highest points of the lattice and of the control points, where ψ has its bends and which a lattice
+/// Climbs from the highest local maxima of the lattice, and from control points, where ψ has its bends and which a lattice
 /// may miss. Steps are half the lattice's spacing at first. When a round changes no loss by more than `tolerance` times
 /// the loss, the step is halved; at 1/32 of the spacing the search ends.
 ///
@@ -112,10 +112,27 @@ pub fn search_max_loss<E: Engine + ?Sized>(
     Ok(MaxLoss { loss, at, evaluations })
 }
 
-/// The highest lattice points of which no two are neighbours.
+/// The highest local maxima of the lattice; then the highest points of which no two are neighbours.
 fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Barycentric, f64), STARTS> {
-    let apart = 1.5 / f64::from(lattice.n());
     let mut chosen: Vec<(Barycentric, f64), STARTS> = Vec::new();
+    let mut maxima: Vec<(usize, f64), STARTS> = Vec::new();
+    for (number, numerators) in lattice.numerators().enumerate() {
+        let loss = losses[number];
+        if maxima.is_full() && maxima.last().is_some_and(|(_, least)| loss <= *least) {
+            continue;
+        }
+        if is_local_maximum(lattice, losses, number, numerators) {
+            if maxima.is_full() {
+                maxima.pop();
+            }
+            let at = maxima.iter().position(|(_, other)| *other < loss).unwrap_or(maxima.len());
+            let _ = maxima.insert(at, (number, loss));
+        }
+    }
+    for (number, loss) in maxima {
+        chosen.extend(lattice.points().nth(number).map(|t| (t, loss)));
+    }
+    let apart = 1.5 / f64::from(lattice.n());
     while !chosen.is_full() {
         let far =
             |t: &Barycentric| chosen.iter().all(|(c, _)| t.iter().zip(c).any(|(a, b)| (a - b).abs() > apart));
@@ -124,6 +141,32 @@ fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Barycentric, f64), STARTS> 
         let _ = chosen.push((t, *loss));
     }
     chosen
+}
+
+/// Whether no neighbour of a lattice point has a larger loss, and none before it the same.
+fn is_local_maximum(
+    lattice: &Lattice,
+    losses: &[f64],
+    number: usize,
+    mut numerators: Vec<u32, MAX_VERTICES>,
+) -> bool {
+    let vertices = numerators.len();
+    for from in 0..vertices {
+        if numerators[from] == 0 {
+            continue;
+        }
+        numerators[from] -= 1;
+        for to in (0..vertices).filter(|&to| to != from) {
+            numerators[to] += 1;
+            let other = lattice.index(&numerators);
+            numerators[to] -= 1;
+            if losses[other] > losses[number] || (losses[other] == losses[number] && other < number) {
+                return false;
+            }
+        }
+        numerators[from] += 1;
+    }
+    true
 }
 
 /// Makes a point a start, in the place of a lower one: of its neighbour if it has one, else of the lowest.

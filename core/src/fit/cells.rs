@@ -8,8 +8,9 @@ use crate::simplex::{Barycentric, ControlPoints, EdgewiseSubdivision, Mix};
 pub enum Cells {
     /// The edgewise subdivision of the simplex with so many intervals on an edge: the same cells at every depth.
     OnEdge(u32),
-    /// About so many in all: the same number in every piece on which the map is affine, and at least three intervals on
-    /// each of its edges, or two from four vertices on. No bend lies inside a cell, so that a steep loss has no maximum that all cells miss.
+    /// About 8n of them for a curve and n² for every simplex of a higher rank: the same number in every piece on which the
+    /// map is affine, and at least three intervals on each of its edges, or two from four vertices on. No bend lies inside
+    /// a cell, and the largest loss is that of the cells and of the bends: the control points.
     InPieces(u32),
 }
 
@@ -32,8 +33,10 @@ impl<'a> CellGrid<'a> {
         let vertices = control_points.vertices();
         let (n, pieces) = match cells {
             Cells::OnEdge(n) => (n, None),
-            Cells::InPieces(count) => {
+            Cells::InPieces(on_edge) => {
                 let pieces = control_points.pieces_len();
+                let count =
+                    if vertices <= 2 { on_edge.saturating_mul(8) } else { on_edge.saturating_mul(on_edge) };
                 let fits = |n: u32| pieces * EdgewiseSubdivision::new(vertices, n).len() <= count as usize;
                 let min = min_on_piece(vertices);
                 let n = (min..count).take_while(|&n| fits(n)).last().unwrap_or(min);
@@ -48,9 +51,19 @@ impl<'a> CellGrid<'a> {
         self.pieces.unwrap_or(1) * self.within.len()
     }
 
-    /// The barycentre of a cell.
-    pub fn barycentre(&self, cell: usize) -> Mix {
-        self.mix(cell, &self.within.barycentre(cell % self.within.len()))
+    /// Number of points where the loss is measured: the barycentres of the cells, then, for cells in pieces, the interior
+    /// control points.
+    pub fn measured_len(&self) -> usize {
+        let interior = self.control_points.ids().len() - self.control_points.interior();
+        self.len() + self.pieces.map_or(0, |_| interior)
+    }
+
+    /// A point where the loss is measured.
+    pub fn measured(&self, point: usize) -> Mix {
+        match point.checked_sub(self.len()) {
+            None => self.mix(point, &self.within.barycentre(point % self.within.len())),
+            Some(bend) => [((self.control_points.interior() + bend) as u32, 1.0)].into_iter().collect(),
+        }
     }
 
     /// A uniform point of a cell.

@@ -104,9 +104,9 @@ pub struct Memory<'m> {
     pub losses: &'m mut [f32],
     /// As many numbers of cells.
     pub drawn_cells: &'m mut [u32],
-    /// Midpoints of the cells, [`Fit::cells_len`] of them.
+    /// The points that are measured, [`Fit::cells_len`] of them.
     pub cell_points: &'m mut [Mix],
-    /// Running mean losses of the cells, as many. Left to the next fit of the same map, refined, together with what
+    /// Running mean losses of the cells, and the losses of the other points, as many. Left to the next fit of the same map, refined, together with what
     /// [`Fit::run`] returns.
     pub cell_losses: &'m mut [Value],
     /// Cumulative probabilities of the cells, as many.
@@ -128,10 +128,40 @@ impl Fit {
         }
     }
 
-    /// Number of cells that t is drawn from; none for a vertex or uniform sampling.
+    /// Number of points that are measured: one in each cell that t is drawn from, with [`Cells::InPieces`] also the
+    /// interior control points; none for a vertex or uniform sampling.
     pub fn cells_len(&self, control_points: &ControlPoints) -> usize {
         self.peak_sampling(control_points)
-            .map_or(0, |sampling| CellGrid::new(control_points, sampling.cells).len())
+            .map_or(0, |sampling| CellGrid::new(control_points, sampling.cells).measured_len())
+    }
+
+    /// Whether the losses of the cells at the end of a fit are those of the same cells at another depth.
+    pub fn has_same_cells_at_every_depth(&self) -> bool {
+        !matches!(self.sampling, Sampling::Peak(PeakSampling { cells: Cells::InPieces(_), .. }))
+    }
+
+    /// Measures the cells of the control points that are in the engine's slots, as [`run`](Self::run) does; returns the
+    /// largest loss. Both slices have at least [`cells_len`](Self::cells_len) elements.
+    ///
+    /// # Errors
+    /// The engine's; no cells; memory that is too short; [`Error::NotFinite`] with the number of the cell.
+    pub fn measure_cells<E: Engine + ?Sized>(
+        &self,
+        engine: &mut E,
+        control_points: &ControlPoints,
+        cell_points: &mut [Mix],
+        cell_losses: &mut [Value],
+    ) -> Result<f64, E::Error> {
+        let Some(sampling) = self.peak_sampling(control_points) else {
+            return Err(Error::Unsupported { what: "measuring cells without peak sampling" }.into());
+        };
+        let grid = CellGrid::new(control_points, sampling.cells);
+        let len = grid.measured_len();
+        enough("points of the cells", len, cell_points.len())?;
+        enough("losses of the cells", len, cell_losses.len())?;
+        let points = &mut cell_points[..len];
+        points.iter_mut().enumerate().for_each(|(i, point)| *point = grid.measured(i));
+        self.measure(engine, &sampling, points, &mut cell_losses[..len])
     }
 
     /// Elements of [`Memory::lowest`].
@@ -235,7 +265,7 @@ impl Fit {
         let pieces_len = self.pieces_len(control_points);
         enough("slots of the pieces", pieces_len, pieces.len())?;
         let (cell_points, cell_losses) = (&mut cell_points[..cells_len], &mut cell_losses[..cells_len]);
-        let (cumulative, lowest) = (&mut cumulative[..cells_len], &mut lowest[..lowest_len]);
+        let lowest = &mut lowest[..lowest_len];
         let pieces = &mut pieces[..pieces_len];
         for (number, slots) in pieces.chunks_exact_mut(control_points.vertices()).enumerate() {
             slots.copy_from_slice(&control_points.piece(number));
@@ -243,9 +273,11 @@ impl Fit {
 
         let sampling = self.peak_sampling(control_points);
         let grid = sampling.map(|sampling| CellGrid::new(control_points, sampling.cells));
+        // The probabilities are those of the cells, without the control points.
+        let cumulative = &mut cumulative[..grid.map_or(0, |grid| grid.len())];
         let first = self.first_trainable(control_points);
         if let Some(grid) = &grid {
-            cell_points.iter_mut().enumerate().for_each(|(cell, point)| *point = grid.barycentre(cell));
+            cell_points.iter_mut().enumerate().for_each(|(cell, point)| *point = grid.measured(cell));
         }
         let (mut distribution, mut at) = match start {
             Start::Resumed(at) => (Distribution::new(cumulative, at.steps), at),

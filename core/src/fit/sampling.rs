@@ -80,8 +80,9 @@ impl<'m> Distribution<'m> {
         self.steps
     }
 
-    /// Sets the probabilities from the losses of the cells.
+    /// Sets the probabilities from the losses of the cells, the first of those that are measured.
     pub fn set(&mut self, sampling: &PeakSampling, losses: &[Value]) {
+        let losses = &losses[..self.cumulative.len()];
         let most = losses.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss));
         // Losses are not negative; a function that is negative somewhere counts from its smallest value.
         let least = losses.iter().fold(0.0_f64, |a, v| a.min(v.loss));

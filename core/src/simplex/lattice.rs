@@ -73,6 +73,21 @@ impl Lattice {
         })
     }
 
+    /// The number of the point with these numerators, which sum to n, in the order of [`numerators`](Self::numerators).
+    pub fn index(&self, numerators: &[u32]) -> usize {
+        let mut sum = self.n as usize;
+        let mut index = 0;
+        for (i, &k) in numerators.iter().enumerate().take(self.vertices - 1) {
+            sum -= k as usize;
+            // Points with a larger coordinate here: those whose later coordinates sum to less. C(sum − 1 + m, m).
+            let later = self.vertices - 1 - i;
+            if sum > 0 {
+                index += (1..=later).fold(1, |count, j| count * (sum - 1 + j) / j);
+            }
+        }
+        index
+    }
+
     /// The points, in the order of [`numerators`](Self::numerators).
     pub fn points(&self) -> impl Iterator<Item = Barycentric> + Clone + use<> {
         let n = f64::from(self.n);

@@ -105,7 +105,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.unwrap_or(cores).max(1);
     let estimate = plan::estimate(&config, &*problem, &levels, &directory, threads, available())?;
-    let tasks = plan::tasks(&levels, args.chunk as usize);
+    let tasks = plan::tasks(&config, &levels, args.chunk as usize);
     let workflow =
         plan::Workflow { config: &config, directory: &directory, estimate: &estimate, tasks: &tasks };
     let text = match args.format {

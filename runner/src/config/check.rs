@@ -1,6 +1,6 @@
 //! The ranges of the values of a configuration.
 
-use super::{Backend, Config};
+use super::{Backend, Config, CurvePaths, Sampling};
 use crate::error::{CliError, ErrorKind, Result};
 use std::ops::RangeInclusive;
 use valleys_core::simplex::{MAX_DEPTH, MAX_VERTICES};
@@ -17,6 +17,16 @@ impl Config {
             let message =
                 format!("minima.files names {files} files, but minima.count is {}", self.minima.count);
             return Err(CliError::new(ErrorKind::Configuration, message));
+        }
+        let (fit, second, convergence) = (&self.fit, &self.second_fit, &self.convergence);
+        let depths = [
+            if fit.sampling == Sampling::Peak { fit.depth } else { 0 },
+            second.depth,
+            if convergence.epoch_multipliers.is_empty() { 0 } else { convergence.depth },
+        ];
+        if self.curves.paths == CurvePaths::Any && depths.iter().all(|&depth| depth < 2) {
+            let message = "curves.paths is \"any\", but no fit has peak sampling and depth 2 or more; set second_fit.depth";
+            return Err(CliError::new(ErrorKind::Configuration, message.to_owned()));
         }
         self.check_integers()?;
         self.check_numbers()

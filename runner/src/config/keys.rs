@@ -68,6 +68,11 @@ pub const KEYS: &[(&str, &str)] = &[
     ("minima.files", "Checkpoints (safetensors) to use as minima, one for each; [] trains the minima."),
     ("curves.epochs", "Epochs of each curve; 0 leaves the straight segment."),
     (
+        "curves.paths",
+        "\"direct\": every pair of minima has its own curve (Algorithm 2 of the paper). \"any\": the curves of a fit with \
+         peak sampling start their last depth on the chain of two curves through a third minimum where that is lower.",
+    ),
+    (
         "triangles.epochs",
         "Epochs of each triangle and of each simplex of higher rank; 0 leaves the initial control point.",
     ),
@@ -112,6 +117,12 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "fit.depth",
         "Depth of the maps, 1 to 3: a curve of depth 1 (the paper) has one bend, of depth 2 three, of depth 3 seven.",
+    ),
+    (
+        "fit.start",
+        "Where the interior of triangles and higher simplices starts with peak sampling: \"straight\" or \"lowest\", at \
+         each depth the lowest of: straight, each vertex, the mean of the faces, the map so far, the chains through each \
+         vertex.",
     ),
     (
         "fit.tangent_removal",

@@ -16,12 +16,12 @@ index = 1
 gpu = { paths = [] }
 data = { limit = 0, take = "stratified" }
 minima = { count = 4, epochs = 50, group = 0, files = [] }
-curves = { epochs = 50 }
+curves = { epochs = 50, paths = "direct" }
 triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
 lattice = { n = 60 }
 peaks = { search = true }
-fit = { sampling = "uniform", depth = 1, tangent_removal = 0.0, perturbation = 0.0 }
+fit = { sampling = "uniform", depth = 1, start = "straight", tangent_removal = 0.0, perturbation = 0.0 }
 second_fit = { depth = 0, epoch_multiplier = 4 }
 convergence = { depth = 0, epoch_multipliers = [] }
 study = { sizes = [], seeds = 5, early = 4 }
@@ -65,8 +65,18 @@ network = "himmelblau"
 curves = { epochs = 100 }
 triangles = { epochs = 100 }
 train = { learning_rate = 5e-5, weight_decay = 0.0, max_gradient_norm = 5.0 }
+lattice = { n = 120 }
 fit = { tangent_removal = 1.0 }
 second_fit = { depth = 3 }
+"#,
+    ),
+    preset_like(
+        "himmelblau",
+        "himmelblau-any",
+        "the same with curves that may go through a third minimum: no index-1 bar is left",
+        r#"
+curves = { paths = "any" }
+fit = { start = "lowest" }
 "#,
     ),
     preset(

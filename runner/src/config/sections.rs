@@ -90,6 +90,18 @@ pub struct Minima {
 pub struct Curves {
     /// Epochs of each curve; 0 leaves the straight segment.
     pub epochs: u32,
+    /// Which paths a curve may take.
+    pub paths: CurvePaths,
+}
+
+/// `curves.paths`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CurvePaths {
+    /// Each pair of minima has its own curve, fitted from the straight segment (Algorithm 2).
+    Direct,
+    /// The last phase of a curve starts on the chain of two curves through a third minimum where that is lower.
+    Any,
 }
 
 /// `[triangles]`
@@ -180,11 +192,23 @@ pub struct Fit {
     pub sampling: Sampling,
     /// Depth of the maps: a curve of depth 1 has one bend, of depth 2 three, of depth 3 seven.
     pub depth: usize,
+    /// Where the interior of a simplex starts, with peak sampling.
+    pub start: FitStart,
     /// Share of the gradient along the simplex that peak sampling removes, 0 to 1.
     pub tangent_removal: f64,
     /// Standard deviation of a seeded displacement of new control points, for losses where the straight simplex is a
     /// stationary point.
     pub perturbation: f64,
+}
+
+/// `fit.start`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FitStart {
+    /// On the straight simplex, then at each depth where the map of the depth before is unchanged.
+    Straight,
+    /// At each depth at the lowest of several starts.
+    Lowest,
 }
 
 /// `fit.sampling`

@@ -59,9 +59,10 @@ impl CostModel {
                 let epochs = if c.minima.files.is_empty() { c.minima.epochs } else { 0 };
                 (1, 1, u64::from(epochs), false)
             }
-            Job::Simplex(variant, simplex) => {
+            Job::Simplex(variant, simplex) | Job::DirectCurve(variant, simplex) => {
                 let epochs = if simplex.dimension() == 1 { c.curves.epochs } else { c.triangles.epochs };
-                let epochs = u64::from(epochs) * u64::from(variant.epoch_multiplier);
+                let phases = variant.phases(epochs);
+                let epochs = job.phases(c).map(|phase| phases[phase].len() as u64).sum();
                 (simplex.dimension() + 1, variant.depth, epochs, variant.sampling == Sampling::Peak)
             }
             Job::Network(network) => {
@@ -75,8 +76,13 @@ impl CostModel {
                 };
             }
         };
-        let lattice = Lattice::new(vertices, c.lattice.n).len() as f64;
-        let search = if vertices > 1 { SEARCH_ROUNDS * search_max_loss_len(vertices) as f64 } else { 0.0 };
+        let is_evaluated = !matches!(job, Job::DirectCurve(..));
+        let lattice = if is_evaluated { Lattice::new(vertices, c.lattice.n).len() as f64 } else { 0.0 };
+        let search = if vertices > 1 && is_evaluated {
+            SEARCH_ROUNDS * search_max_loss_len(vertices) as f64
+        } else {
+            0.0
+        };
         // Every phase evaluates the cells twice, on about a tenth of the samples.
         let cells = if is_peak { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
         // At most all control points are written.

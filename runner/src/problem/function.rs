@@ -31,7 +31,7 @@ impl FunctionProblem {
     /// Peak sampling of a loss that costs almost nothing and may be steep: many cells, measured after every epoch, and
     /// control points that stay evenly spaced.
     pub const PEAK_SAMPLING: PeakSampling =
-        PeakSampling { cells: Cells::InPieces(576), measure_every: 1, spacing: 0.1, ..PeakSampling::NETWORK };
+        PeakSampling { cells: Cells::InPieces(90), measure_every: 1, spacing: 0.1, ..PeakSampling::NETWORK };
 
     /// A function with the number of variables in the text `parameters`, or with as few as possible if that is empty.
     ///

@@ -4,7 +4,7 @@ use super::fit::job_error;
 use super::job::{Job, Level};
 use super::job_checkpoint::JobCheckpoint;
 use super::level_progress::LevelProgress;
-use super::record::{Divergence, missing_inputs, record_file};
+use super::record::{Divergence, record_file};
 use super::stop::Stop;
 use super::{MAX_MODELS_PER_DISPATCH, Run};
 use crate::engine_error::EngineError;
@@ -85,12 +85,14 @@ impl Run {
         }
         self.remove_stale_files(job)?;
         let diverged = match job {
+            Job::DirectCurve(..) if self.is_fitted(job) => None,
+            Job::DirectCurve(_, simplex) => self.fit(job, simplex, stop, on_progress)?.err(),
             Job::Minimum(simplex) | Job::Simplex(_, simplex) => {
                 let variant = self.variant_of(job);
-                let fitted = if self.is_fitted(&variant, simplex) {
+                let fitted = if self.is_fitted(job) {
                     Ok(None)
                 } else {
-                    self.fit(&variant, simplex, stop, on_progress)?.map(Some)
+                    self.fit(job, simplex, stop, on_progress)?.map(Some)
                 };
                 match fitted {
                     Err(diverged) => Some(diverged),
@@ -131,7 +133,7 @@ impl Run {
         for entry in std::fs::read_dir(&path).map_err(cannot_list)? {
             files.push(format!("{name}/{}", entry.map_err(cannot_list)?.file_name().to_string_lossy()));
         }
-        if !matches!(job, Job::Network(_)) {
+        if matches!(job, Job::Minimum(_) | Job::Simplex(..)) {
             files.push(format!("{name}.csv"));
             if self.config.peaks.search {
                 files.push(format!("{name}.peak.csv"));
@@ -156,7 +158,8 @@ impl Run {
     /// # Errors
     /// An input is not done.
     pub(super) fn inputs_json(&self, job: Job) -> Result<String> {
-        let inputs = self.records.inputs(self.store.root(), job).ok_or_else(|| missing_inputs(job))?;
+        let inputs =
+            self.records.inputs(self.store.root(), job).ok_or_else(|| self.records.missing_inputs(job))?;
         Ok(serde_json::to_string(&inputs).expect("strings are JSON"))
     }
 
@@ -219,8 +222,10 @@ impl Run {
     fn progress_units(&self, job: Job) -> u64 {
         match job {
             Job::Minimum(simplex) => u64::from(self.epochs(simplex)) + 1,
-            Job::Simplex(variant, simplex) => {
-                u64::from(self.epochs(simplex)) * u64::from(variant.epoch_multiplier) + 1
+            Job::Simplex(variant, simplex) | Job::DirectCurve(variant, simplex) => {
+                let phases = variant.phases(self.epochs(simplex));
+                let own = job.phases(&self.config).map(|phase| phases[phase].len() as u64).sum::<u64>();
+                own + u64::from(!matches!(job, Job::DirectCurve(..)))
             }
             Job::Network(network) => {
                 let batches = network.samples.div_ceil(self.config.train.batch) as u64;

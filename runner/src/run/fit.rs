@@ -5,15 +5,15 @@ use super::Run;
 use super::divergence::locate_divergence;
 use super::fit_state::FitState;
 use super::job::Job;
-use super::points::{file_name, folder, id_memory, new_control_points, owning_face};
+use super::points::{file_name, id_memory, new_control_points, owning_face};
 use super::record::Divergence;
+use super::start::START;
 use super::stop::Stop;
-use super::variant::FitVariant;
 use crate::checkpoint;
 use crate::config;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, ErrorKind, Result};
-use crate::schema::TrainingEpoch;
+use crate::schema::{PhaseStart, TrainingEpoch};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use valleys_core::engine::{Engine, Step, Value};
@@ -40,20 +40,20 @@ struct FitHooks<'a> {
 
 impl Run {
     /// Whether the control points of a simplex are complete.
-    pub(super) fn is_fitted(&self, variant: &FitVariant, simplex: Simplex) -> bool {
-        self.store.has(&folder(&variant.name(), simplex))
+    pub(super) fn is_fitted(&self, job: Job) -> bool {
+        self.store.has(&job.name())
     }
 
-    /// Fits a simplex and writes its control points and training curve. Returns the values of all control points of its
-    /// map by slot, or where the loss is not finite.
+    /// Fits a simplex in the phases of a job and writes its control points and training curve. Returns the values of all
+    /// control points of its map by slot, or where the loss is not finite.
     pub(super) fn fit(
         &self,
-        variant: &FitVariant,
+        job: Job,
         simplex: Simplex,
         stop: &Stop,
         on_progress: &dyn Fn(u64),
     ) -> Result<std::result::Result<Vec<Vec<f32>>, Divergence>> {
-        let job = Job::for_simplex(*variant, simplex);
+        let variant = &self.variant_of(job);
         let inputs = self.inputs_json(job)?;
         let checkpoint = self.load_checkpoint(job);
         let mut state = checkpoint.and_then(|c| FitState::from_checkpoint(c, &inputs)).unwrap_or_default();
@@ -62,20 +62,41 @@ impl Run {
             0 => std::iter::once(0..self.epochs(simplex)).collect(),
             _ => variant.phases(self.epochs(simplex)),
         };
+        let own_phases = job.phases(&self.config);
+        if state.phase < own_phases.start {
+            state.phase = own_phases.start;
+            state.fitted = self.direct_points(variant, simplex)?;
+        }
         let mut fitted: Vec<(ControlPointId, Vec<f32>)> = Vec::new();
         if state.phase > 0 {
             let mut memory = id_memory(simplex, state.phase);
             let points = new_control_points(simplex, state.phase, &mut memory);
             fitted = points.ids().iter().copied().zip(std::mem::take(&mut state.fitted)).collect();
         }
-        for (phase, epochs) in phases.into_iter().enumerate().skip(state.phase) {
+        for (phase, epochs) in phases.into_iter().enumerate().take(own_phases.end).skip(state.phase) {
             state.phase = phase;
             state.fitted = fitted.iter().map(|(_, theta)| theta.clone()).collect();
             let mut memory = id_memory(simplex, phase + 1);
             let points = new_control_points(simplex, phase + 1, &mut memory);
-            let start = self.initial_points(variant, simplex, &points, &fitted)?;
+            let mut start = self.initial_points(variant, simplex, &points, &fitted)?;
             let sampling = variant.sampling(self.config.fit.tangent_removal, self.problem.peak_sampling());
             let fit = self.fit_options(simplex, sampling, epochs);
+            if !fit.has_same_cells_at_every_depth() {
+                state.max_loss = None;
+            }
+            if state.checkpoint.is_none() {
+                let lowest = self
+                    .problem
+                    .engine(start.len())
+                    .map_err(|e| job_error("fit", job, &e))
+                    .and_then(|mut engine| {
+                        self.lowest_start(&mut *engine, &fit, (variant, simplex), &points, start, &mut state)
+                    })?;
+                start = match lowest {
+                    Ok(start) => start,
+                    Err(error) => return self.divergence("fit", job, error).map(Err),
+                };
+            }
             let before = state.clone();
             let save = |state: &FitState| self.write_checkpoint(job, &state.to_checkpoint(&inputs));
             let hooks = FitHooks { stop, save: &save, on_progress };
@@ -95,17 +116,17 @@ impl Run {
             let values = start.into_iter().take(first_trainable).chain(trained);
             fitted = points.ids().iter().copied().zip(values).collect();
         }
-        self.write_fit(variant, simplex, &fitted, &state.epochs)?;
+        self.write_fit(job, simplex, &fitted, &state)?;
         Ok(Ok(fitted.into_iter().map(|(_, theta)| theta).collect()))
     }
 
-    /// Writes the control points that the fit trained, and its training curve.
+    /// Writes the control points that the fit trained, its training curve, and the starts that it compared.
     fn write_fit(
         &self,
-        variant: &FitVariant,
+        job: Job,
         simplex: Simplex,
         fitted: &[(ControlPointId, Vec<f32>)],
-        epochs: &[[f64; 2]],
+        state: &FitState,
     ) -> Result<()> {
         let with_faces = self.config.triangles.centres == config::Faces::Trainable;
         let is_trained = |face: Simplex| face == simplex || (with_faces && face.dimension() > 0);
@@ -113,7 +134,6 @@ impl Run {
         let trained: Vec<_> = trained.filter(|((face, _), _)| is_trained(*face)).collect();
         // The statistics are for PyTorch. A run recomputes them wherever it evaluates a loss.
         let points: Vec<&[f32]> = trained.iter().map(|(_, theta)| theta.as_slice()).collect();
-        let job = Job::for_simplex(*variant, simplex);
         let statistics = self.problem.statistics(&points).map_err(|e| job_error("fit", job, &e))?;
         let batches = u64::from(self.problem.batches());
         let mut files = Vec::new();
@@ -121,8 +141,11 @@ impl Run {
             let bytes = checkpoint::encode(&self.state, theta, statistics, batches);
             files.push((file_name(*face, id), bytes));
         }
-        files.push(("training.csv".to_owned(), TrainingEpoch::to_csv(epochs).into_bytes()));
-        self.store.write_folder(&folder(&variant.name(), simplex), &files)
+        files.push(("training.csv".to_owned(), TrainingEpoch::to_csv(&state.epochs).into_bytes()));
+        if !state.starts.is_empty() {
+            files.push((START.to_owned(), PhaseStart::to_csv(&state.starts).into_bytes()));
+        }
+        self.store.write_folder(&job.name(), &files)
     }
 
     /// Repeats a phase from the state `before` it, to find the layer where its loss stops being finite.

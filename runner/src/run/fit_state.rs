@@ -1,11 +1,13 @@
 //! The state of a fit, and its checkpoint.
 
 use super::job_checkpoint::JobCheckpoint;
+use crate::schema::PhaseStart;
+use std::path::Path;
 use valleys_core::engine::Value;
 use valleys_core::fit::Checkpoint;
 
-/// The `text` of the checkpoint of a fit.
-const CHECKPOINT_TEXT: &str = "fit";
+/// How the `text` of the checkpoint of a fit starts. The table of its starts follows.
+const CHECKPOINT_TEXT: &str = "fit\n";
 
 /// The state of a fit, together with the state of its engine.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +20,8 @@ pub struct FitState {
     pub max_loss: Option<f64>,
     /// Learning rate and mean loss of each epoch so far.
     pub epochs: Vec<[f64; 2]>,
+    /// The starts that were compared so far.
+    pub starts: Vec<PhaseStart>,
     /// The control points at the end of the last phase, by slot.
     pub fitted: Vec<Vec<f32>>,
     /// See [`Memory::cell_losses`](valleys_core::fit::Memory::cell_losses).
@@ -37,7 +41,7 @@ impl FitState {
         let at = self.checkpoint.unwrap_or(none);
         JobCheckpoint {
             inputs: inputs.to_owned(),
-            text: CHECKPOINT_TEXT.to_owned(),
+            text: CHECKPOINT_TEXT.to_owned() + &PhaseStart::to_csv(&self.starts),
             integers: vec![
                 self.phase as u64,
                 at.epoch.into(),
@@ -58,9 +62,11 @@ impl FitState {
 
     /// The state of a checkpoint. `None` if it is the checkpoint of other inputs or of another part of the job.
     pub fn from_checkpoint(checkpoint: JobCheckpoint, inputs: &str) -> Option<Self> {
-        if checkpoint.inputs != inputs || checkpoint.text != CHECKPOINT_TEXT {
+        if checkpoint.inputs != inputs {
             return None;
         }
+        let starts = checkpoint.text.strip_prefix(CHECKPOINT_TEXT)?;
+        let starts = PhaseStart::parse(Path::new("checkpoint"), starts.as_bytes()).ok()?;
         let [phase, epoch, batch, steps, points] = checkpoint.integers[..].try_into().ok()?;
         let [numbers, max_loss, epochs, cell_losses, cumulative] = checkpoint.doubles.try_into().ok()?;
         let [sum, least, latest] = numbers[..].try_into().ok()?;
@@ -72,6 +78,7 @@ impl FitState {
             checkpoint: Some(Checkpoint { epoch, batch, sum, lowest: least, latest, steps }),
             max_loss: max_loss.first().copied(),
             epochs: epochs.as_chunks::<2>().0.to_vec(),
+            starts,
             fitted: fitted.chunks(dim).map(<[f32]>::to_vec).collect(),
             cell_losses: cell_losses.into_iter().map(|loss| Value { loss, error: None }).collect(),
             cumulative,

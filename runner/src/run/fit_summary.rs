@@ -2,10 +2,12 @@
 
 use super::Run;
 use super::job::simplices;
+use super::points::folder;
+use super::start::START;
 use super::variant::FitVariant;
 use crate::config::Faces;
 use crate::error::{CliError, ErrorKind, Result};
-use crate::schema::{Bar, Curve, Fit, IndexDistance, Minimum, Segment};
+use crate::schema::{Bar, Curve, Fit, IndexDistance, Minimum, PhaseStart, Segment};
 use std::collections::BTreeMap;
 use valleys_core::evaluation;
 use valleys_core::simplex::Simplex;
@@ -41,7 +43,8 @@ impl Run {
                 let vertices: Vec<u32> = simplex.vertices().collect();
                 match vertices[..] {
                     [a, b] => {
-                        curves.push(Curve { edge: [a, b], peak: value, lower: max_minimum(simplex) });
+                        let start = self.chosen_start(variant, simplex)?;
+                        curves.push(Curve { edge: [a, b], peak: value, lower: max_minimum(simplex), start });
                     }
                     [a, b, c] => {
                         let segment = evaluation::segment(self.config.lattice.n, &losses).map_err(|e| {
@@ -57,6 +60,7 @@ impl Run {
                             death: value,
                             birth_not_separated: value - birth <= birth - birth_lower,
                             length_change: None,
+                            start: self.chosen_start(variant, simplex)?,
                         });
                     }
                     _ => {}
@@ -101,6 +105,14 @@ impl Run {
             zero_length,
             bars,
         })
+    }
+
+    /// Where the last depth of a simplex started, if several starts were compared.
+    fn chosen_start(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<String>> {
+        let path = format!("{}/{START}", folder(&variant.name(), simplex));
+        let starts = PhaseStart::read(&self.store.root().join(path))?;
+        let of_depth = |start: &PhaseStart| start.depth == variant.depth && start.chosen;
+        Ok(starts.into_iter().find(of_depth).map(|start| start.start))
     }
 
     /// The bars of positive length of a filtration up to an index, and the number of pairs of length zero.

@@ -65,7 +65,10 @@ impl Run {
     }
 
     /// Σ weight · θ.
-    fn linear_combination<'a>(&self, terms: impl Iterator<Item = (f32, &'a Vec<f32>)>) -> Vec<f32> {
+    pub(super) fn linear_combination<'a>(
+        &self,
+        terms: impl Iterator<Item = (f32, &'a Vec<f32>)>,
+    ) -> Vec<f32> {
         let mut theta = vec![0.0; self.problem.dim()];
         for (weight, term) in terms {
             theta.iter_mut().zip(term).for_each(|(theta, x)| *theta += weight * x);

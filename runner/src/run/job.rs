@@ -7,6 +7,7 @@ use super::points::folder;
 use super::variant::{FitVariant, variants};
 use crate::config::Config;
 use crate::study;
+use std::ops::Range;
 use valleys_core::simplex::Simplex;
 
 /// A job.
@@ -14,6 +15,8 @@ use valleys_core::simplex::Simplex;
 pub enum Job {
     /// Train a minimum, or read it from a file, and evaluate it.
     Minimum(Simplex),
+    /// Fit a curve in all phases but the last, where that may start on chains of two such curves.
+    DirectCurve(FitVariant, Simplex),
     /// Fit a curve, a triangle or a higher simplex, and evaluate it on its lattice.
     Simplex(FitVariant, Simplex),
     /// Train and measure a network of a study of weights.
@@ -25,18 +28,40 @@ impl Job {
     pub fn name(self) -> String {
         match self {
             Self::Minimum(simplex) => folder("", simplex),
+            Self::DirectCurve(variant, simplex) => folder(&variant.direct_name(), simplex),
             Self::Simplex(variant, simplex) => folder(&variant.name(), simplex),
             Self::Network(network) => network.folder(),
         }
     }
 
     /// The jobs that it needs. It may also read the files of the jobs that those need.
-    pub fn inputs(self) -> Vec<Self> {
+    pub fn inputs(self, config: &Config) -> Vec<Self> {
         match self {
-            Self::Simplex(variant, simplex) => {
+            // The curves of every chain through a third minimum, and its own.
+            Self::Simplex(variant, edge) if edge.dimension() == 1 && variant.chains_curves(config) => {
+                let edges = simplices(config, 1).into_iter();
+                edges
+                    .filter(|other| other.mask() & edge.mask() != 0)
+                    .map(|other| Self::DirectCurve(variant, other))
+                    .collect()
+            }
+            Self::Simplex(variant, simplex) | Self::DirectCurve(variant, simplex) => {
                 simplex.facets().map(|face| Self::for_simplex(variant, face)).collect()
             }
             Self::Minimum(_) | Self::Network(_) => Vec::new(),
+        }
+    }
+
+    /// The first of its phases, and one more than its last.
+    pub fn phases(self, config: &Config) -> Range<usize> {
+        match self {
+            Self::DirectCurve(variant, _) => 0..variant.depth - 1,
+            Self::Simplex(variant, simplex) if simplex.dimension() == 1 && variant.chains_curves(config) => {
+                variant.depth - 1..variant.depth
+            }
+            Self::Simplex(variant, _) => 0..variant.depth,
+            Self::Minimum(_) => 0..1,
+            Self::Network(_) => 0..0,
         }
     }
 
@@ -49,6 +74,7 @@ impl Job {
     pub fn kind(self) -> JobKind {
         match self {
             Self::Minimum(_) => JobKind::Minima,
+            Self::DirectCurve(..) => JobKind::Curves,
             Self::Simplex(_, simplex) => match simplex.dimension() {
                 1 => JobKind::Curves,
                 2 => JobKind::Triangles,
@@ -87,7 +113,7 @@ impl JobKind {
 /// Jobs that need only jobs of earlier levels, so that they can run at the same time.
 #[derive(Clone, Debug)]
 pub struct Level {
-    /// The kind, and the fit if there is one: `curves uniform-1`.
+    /// What the jobs make, and the fit if there is one: `curves uniform-1`.
     pub title: String,
     /// The jobs.
     pub jobs: Vec<Job>,
@@ -102,6 +128,13 @@ pub fn levels(config: &Config) -> Vec<Level> {
     let minima = simplices(config, 0).into_iter().map(Job::Minimum).collect();
     let mut levels = vec![Level { title: JobKind::Minima.name().to_owned(), jobs: minima }];
     for variant in variants(config) {
+        if variant.chains_curves(config) {
+            let edges = simplices(config, 1).into_iter();
+            let jobs: Vec<Job> = edges.map(|edge| Job::DirectCurve(variant, edge)).collect();
+            if !jobs.is_empty() {
+                levels.push(Level { title: format!("direct curves {}", variant.name()), jobs });
+            }
+        }
         for rank in 1..=config.index + 1 {
             let jobs: Vec<Job> =
                 simplices(config, rank).into_iter().map(|s| Job::for_simplex(variant, s)).collect();

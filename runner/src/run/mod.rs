@@ -8,8 +8,8 @@
 //! - `job`: the jobs of a configuration, their names, their inputs, and the [levels](Level) in which they run.
 //! - `variant`: the fits of a configuration ([`FitVariant`]).
 //! - `execute`: runs the jobs of each level in parallel and skips those that are done.
-//! - `fit`, `evaluate`: the two parts of a job. `initial_points` has the control points before the fit, `fit_state` its
-//!   checkpoint, `points` the files of control points. `divergence` finds the layer where a loss stops being finite.
+//! - `fit`, `evaluate`: the two parts of a job. `initial_points` has the control points before a phase of the fit, `start`
+//!   compares several, `fit_state` is its checkpoint, `points` the files of control points. `divergence` finds the layer where a loss stops being finite.
 //! - `record`: decides from hashes which jobs are done. `job_checkpoint` and [`Stop`] resume and stop a job.
 //! - `directory`: the name and the identity of a run directory.
 //! - `results`, `summary`, `fit_summary`: the result of all jobs as `summary.json` and `report.html`.
@@ -30,6 +30,7 @@ mod level_progress;
 mod points;
 mod record;
 mod results;
+mod start;
 mod status;
 mod stop;
 mod summary;
@@ -209,7 +210,8 @@ impl Run {
         }
         let (config_toml, origin) = (config.to_toml(), origin_json(&*problem, &loaded_minima));
         let store = Store::open(&root, &identity_files(&config_toml, &origin))?;
-        Ok(Self { state, loaded_minima, config, problem, store, records: Records::default(), threads })
+        let records = Records::new(config.clone());
+        Ok(Self { state, loaded_minima, config, problem, store, records, threads })
     }
 
     /// The main fit of the configuration.
@@ -219,7 +221,10 @@ impl Run {
 
     /// The fit that a job belongs to. Minima belong to the main fit.
     fn variant_of(&self, job: Job) -> FitVariant {
-        if let Job::Simplex(variant, _) = job { variant } else { self.main_variant() }
+        match job {
+            Job::Simplex(variant, _) | Job::DirectCurve(variant, _) => variant,
+            Job::Minimum(_) | Job::Network(_) => self.main_variant(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! at `origin.json`.
 
 use super::job::Job;
+use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
@@ -61,8 +62,9 @@ pub struct VerifiedRecord {
 }
 
 /// The records of a run directory. Each is verified once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Records {
+    config: Config,
     verified: Mutex<HashMap<Job, VerifiedRecord>>,
 }
 
@@ -72,6 +74,11 @@ pub fn record_file(job: Job) -> String {
 }
 
 impl Records {
+    /// The records of a run with this configuration.
+    pub fn new(config: Config) -> Self {
+        Self { config, verified: Mutex::default() }
+    }
+
     /// The verified record of a job, if the job is done.
     ///
     /// # Cost
@@ -107,7 +114,7 @@ impl Records {
 
     /// The hashes of the records of a job's inputs. `None` if one of them is not done.
     pub fn inputs(&self, root: &Path, job: Job) -> Option<BTreeMap<String, String>> {
-        let needed = job.inputs();
+        let needed = job.inputs(&self.config);
         if needed.is_empty() {
             return Some(BTreeMap::from([(ORIGIN.to_owned(), file_hash(&root.join(ORIGIN)).ok()?)]));
         }
@@ -116,7 +123,7 @@ impl Records {
 
     /// The diverged job that a job depends on, directly or not. Such a job can never be done.
     pub fn diverged_dependency(&self, root: &Path, job: Job) -> Option<Job> {
-        job.inputs().into_iter().find_map(|input| match self.verified(root, input) {
+        job.inputs(&self.config).into_iter().find_map(|input| match self.verified(root, input) {
             Some(verified) => verified.diverged.map(|_| input),
             None => self.diverged_dependency(root, input),
         })
@@ -134,7 +141,7 @@ impl Records {
         diverged: Option<Divergence>,
     ) -> Result<()> {
         let Some(inputs) = self.inputs(store.root(), job) else {
-            return Err(missing_inputs(job));
+            return Err(self.missing_inputs(job));
         };
         let hashed = |name: String| {
             let path = store.root().join(&name);
@@ -147,13 +154,13 @@ impl Records {
         let json = serde_json::to_string_pretty(&record).expect("strings and numbers are JSON");
         store.write_once(&record_file(job), (json + "\n").as_bytes())
     }
-}
 
-/// The error of a job whose inputs are not all done.
-pub fn missing_inputs(job: Job) -> CliError {
-    let needed: Vec<String> = job.inputs().iter().map(|input| input.name()).collect();
-    let message = format!("{} needs {}, not all of which are done", job.name(), needed.join(", "));
-    CliError::new(ErrorKind::Data, message)
+    /// The error of a job whose inputs are not all done.
+    pub fn missing_inputs(&self, job: Job) -> CliError {
+        let needed: Vec<String> = job.inputs(&self.config).iter().map(|input| input.name()).collect();
+        let message = format!("{} needs {}, not all of which are done", job.name(), needed.join(", "));
+        CliError::new(ErrorKind::Data, message)
+    }
 }
 
 /// Whether a file has the hash of a record.

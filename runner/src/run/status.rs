@@ -68,7 +68,8 @@ enum JobState {
 /// # Cost
 /// Reads all files of the finished jobs, to compare them with their hashes.
 pub fn status(root: &Path) -> Result<Status> {
-    let (config, records) = (load_config(root)?, Records::default());
+    let config = load_config(root)?;
+    let records = Records::new(config.clone());
     let mut status = Status {
         all: JobCounts::default(),
         kinds: BTreeMap::new(),

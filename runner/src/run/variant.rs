@@ -1,8 +1,9 @@
 //! The fits of a run. They differ in the depth of the maps, in the sampling of t and in the number of epochs.
 
-use crate::config::{Config, Sampling};
+use crate::config::{Config, CurvePaths, Sampling};
 use std::ops::Range;
 use valleys_core::fit::{self, PeakSampling};
+use valleys_core::simplex::Simplex;
 
 /// One way of fitting all curves, triangles and higher simplices between the minima.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,27 @@ impl FitVariant {
     pub fn name(&self) -> String {
         let name = format!("{}-{}", self.sampling.name(), self.depth);
         if self.epoch_multiplier == 1 { name } else { format!("{name}-x{}", self.epoch_multiplier) }
+    }
+
+    /// The folder of the curves before the last phase, where that may start on chains of two of them.
+    pub fn direct_name(&self) -> String {
+        format!("{}/direct", self.name())
+    }
+
+    /// Whether its fits measure the losses of cells, so that starts can be compared.
+    pub fn measures_cells(&self) -> bool {
+        self.sampling == Sampling::Peak
+    }
+
+    /// Whether its curves can start their last phase on a chain of two curves through a third minimum: a chain of two
+    /// curves of depth d is exactly a curve of depth d + 1.
+    pub fn chains_curves(&self, config: &Config) -> bool {
+        config.curves.paths == CurvePaths::Any && self.measures_cells() && self.depth > 1
+    }
+
+    /// Whether the starts of a phase of a simplex include chains through third minima.
+    pub fn has_chains(&self, config: &Config, simplex: Simplex, phase: usize) -> bool {
+        self.chains_curves(config) && simplex.dimension() == 1 && phase + 1 == self.depth
     }
 
     /// The epochs of the phases. A fit of depth D has D phases: phase k fits the map of depth k + 1, from the result of

@@ -66,6 +66,15 @@ impl CsvTable {
         (0..self.rows.len()).map(number).collect()
     }
 
+    /// The texts of a column.
+    ///
+    /// # Errors
+    /// The column is missing.
+    pub fn texts(&self, column: &str) -> Result<Vec<String>> {
+        let field = self.field(column)?;
+        Ok(self.rows.iter().map(|(_, fields)| fields[field].clone()).collect())
+    }
+
     /// The numbers of a column, or `None` if all its fields are empty.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! | `FIT/SIMPLEX.csv` | [`LatticeValues`] |
 //! | `FIT/SIMPLEX.peak.csv` | [`FoundMaxLoss`] |
 //! | `FIT/SIMPLEX/training.csv` | [`TrainingEpoch`] |
+//! | `FIT/SIMPLEX/start.csv` | [`PhaseStart`] |
 //! | `networks/SAMPLES-REPLICATE/measured.csv` | [`Measurement`] |
 //!
 //! Names of fields and columns are fixed, because other programs read them; new ones may be added. Every finite number is
@@ -16,6 +17,7 @@ mod csv_table;
 mod lattice;
 mod max_loss;
 mod measurements;
+mod phase_start;
 mod study;
 mod summary;
 mod training;
@@ -25,6 +27,7 @@ use csv_table::CsvTable;
 pub use lattice::LatticeValues;
 pub use max_loss::FoundMaxLoss;
 pub use measurements::{LAYER_STATISTICS, LayerStatistic, Measurement, SHUFFLED};
+pub use phase_start::PhaseStart;
 pub use study::{
     ALL_LAYERS, Coefficient, Correlation, MeanStd, NetworkResult, StudySummary, Target, TrainingChange,
 };

@@ -86,6 +86,10 @@ pub struct Segment {
     /// Length of this segment relative to that of the main fit, minus 1; none for the main fit, and where its length is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_change: Option<f64>,
+    /// Where the interior of the last depth started, if several starts were compared: see
+    /// [`PhaseStart`](super::PhaseStart).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
 }
 
 impl Segment {
@@ -135,6 +139,10 @@ pub struct Curve {
     pub peak: f64,
     /// Larger loss of the two minima. No path between them stays below it.
     pub lower: f64,
+    /// Where its control points of the last depth started, if several starts were compared: see
+    /// [`PhaseStart`](super::PhaseStart).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
 }
 
 /// The result of one fit of all curves, triangles and higher simplices.
