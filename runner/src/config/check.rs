@@ -36,13 +36,16 @@ impl Config {
         // The number of control points explodes: a tetrahedron has 149 at depth 2 and 2,065 at depth 3.
         let max_depth = if self.index <= 2 { MAX_DEPTH as u64 } else { 1 };
         let epochs = 1_000_000;
-        let single: [(&str, u64, RangeInclusive<u64>); 14] = [
+        let single: [(&str, u64, RangeInclusive<u64>); 17] = [
             ("minima.count", self.minima.count as u64, 1..=64),
             ("minima.epochs", self.minima.epochs.into(), 1..=epochs),
             ("curves.epochs", self.curves.epochs.into(), 0..=epochs),
             ("triangles.epochs", self.triangles.epochs.into(), 0..=epochs),
             ("train.batch", self.train.batch as u64, 1..=1 << 20),
             ("lattice.n", self.lattice.n.into(), 1..=10_000),
+            ("lattice.curves", self.lattice.curves.into(), 0..=10_000),
+            ("lattice.triangles", self.lattice.triangles.into(), 0..=10_000),
+            ("lattice.simplices", self.lattice.simplices.into(), 0..=10_000),
             ("index", self.index as u64, 0..=MAX_VERTICES as u64 - 2),
             ("minima.group", self.minima.group as u64, 0..=64),
             ("fit.depth", self.fit.depth as u64, 1..=max_depth),

@@ -105,6 +105,9 @@ pub const KEYS: &[(&str, &str)] = &[
         "Intervals on an edge of the lattice where losses are evaluated, 1 to 10000. It has all control points of depth d \
          if n is a multiple of 2^d for curves, 6^d for triangles, 12^d for tetrahedra.",
     ),
+    ("lattice.curves", "The same for curves; 0 for lattice.n."),
+    ("lattice.triangles", "The same for triangles; 0 for lattice.n."),
+    ("lattice.simplices", "The same for simplices of a higher rank; 0 for lattice.n."),
     (
         "peaks.search",
         "Whether the value of a simplex is the largest loss found on it, by the lattice and a search between its points; \

@@ -19,7 +19,7 @@ minima = { count = 4, epochs = 50, group = 0, files = [] }
 curves = { epochs = 50, paths = "direct" }
 triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
-lattice = { n = 60 }
+lattice = { n = 60, curves = 0, triangles = 0, simplices = 0 }
 peaks = { search = true }
 fit = { sampling = "uniform", depth = 1, start = "straight", tangent_removal = 0.0, perturbation = 0.0 }
 second_fit = { depth = 0, epoch_multiplier = 4 }

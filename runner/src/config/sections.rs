@@ -173,6 +173,25 @@ pub enum Augment {
 pub struct Lattice {
     /// Intervals on an edge.
     pub n: u32,
+    /// The same for curves; 0 for `n`.
+    pub curves: u32,
+    /// The same for triangles; 0 for `n`.
+    pub triangles: u32,
+    /// The same for simplices of a higher rank; 0 for `n`.
+    pub simplices: u32,
+}
+
+impl Lattice {
+    /// Intervals on an edge of the lattice of a simplex of a rank.
+    pub fn intervals(&self, rank: usize) -> u32 {
+        let own = match rank {
+            0 => 0,
+            1 => self.curves,
+            2 => self.triangles,
+            _ => self.simplices,
+        };
+        if own == 0 { self.n } else { own }
+    }
 }
 
 /// `[peaks]`

@@ -77,7 +77,11 @@ impl CostModel {
             }
         };
         let is_evaluated = !matches!(job, Job::DirectCurve(..));
-        let lattice = if is_evaluated { Lattice::new(vertices, c.lattice.n).len() as f64 } else { 0.0 };
+        let lattice = if is_evaluated {
+            Lattice::new(vertices, c.lattice.intervals(vertices - 1)).len() as f64
+        } else {
+            0.0
+        };
         let search = if vertices > 1 && is_evaluated {
             SEARCH_ROUNDS * search_max_loss_len(vertices) as f64
         } else {
@@ -113,10 +117,12 @@ impl MemoryModel {
             if let Job::Simplex(variant, simplex) = job {
                 let vertices = simplex.dimension() + 1;
                 max_points = max_points.max(control_points_len(vertices, variant.depth) as f64);
-                lattice_points += Lattice::new(vertices, config.lattice.n).len() as f64;
+                lattice_points += Lattice::new(vertices, config.lattice.intervals(vertices - 1)).len() as f64;
             }
         }
-        let lattice = Lattice::new((config.index + 2).min(3), config.lattice.n).len() as f64;
+        let lattice =
+            Lattice::new((config.index + 2).min(3), config.lattice.intervals(config.index.min(1) + 1)).len()
+                as f64;
         let cost = problem.cost();
         let (data, activations) = (cost.data_bytes as f64, cost.engine_bytes as f64);
         let theta = 4.0 * problem.dim() as f64;

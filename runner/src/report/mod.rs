@@ -7,7 +7,7 @@
 //! - Pages: `run_page` (`run.html`), `study` (`study.html`) and [`weights`] (`weights.html`) compute the values of a
 //!   template, `render` fills it. All templates extend `base.html`, with the styles of `page.css` and `figure.css`.
 //! - `run_files`: reads the files of a run.
-//! - Figures of a run: `triangle_map`, `profile`, `segments`, `diagram`, `training`, `convergence`. Figures of studies
+//! - Figures of a run: `triangle_map`, `profile`, `segments`, `dendrogram`, `diagram`, `training`, `convergence`. Figures of studies
 //!   and checkpoints: `series`.
 //! - Parts of figures: `svg`, `axes`, `legend`, `number`, `contour` (superlevel sets on a triangle), `colour`.
 
@@ -15,6 +15,7 @@ mod axes;
 mod colour;
 mod contour;
 mod convergence;
+mod dendrogram;
 mod diagram;
 mod legend;
 mod number;

@@ -2,12 +2,12 @@
 
 use super::axes::extent;
 use super::convergence::{self, SegmentEnd};
-use super::diagram;
 use super::profile::{self, Panels};
 use super::render::{flattened, mean_std, render_template, safe_markup};
 use super::run_files::{FitFiles, Quantity, RunFiles, SimplexValues, TrainingCurve};
 use super::svg::Svg;
 use super::triangle_map::{self, Colours};
+use super::{dendrogram, diagram};
 use super::{segments, training};
 use crate::error::Result;
 use crate::schema::{Bar, Fit, Segment};
@@ -37,6 +37,7 @@ fn values(run: &RunFiles) -> TemplateValue {
     let has_test_data = summary.minima.iter().any(|m| m.test_loss.is_some());
     let has_errors = summary.minima.iter().any(|m| m.train_error.is_some());
     let loss = Quantity::TrainLoss.name(has_errors);
+    let ids: Vec<u32> = summary.minima.iter().map(|m| m.id).collect();
     context! {
         loss,
         network => config.network.clone(),
@@ -48,7 +49,7 @@ fn values(run: &RunFiles) -> TemplateValue {
             id => m.id, train_loss => m.train_loss, train_error => m.train_error,
             test_loss => m.test_loss, test_error => m.test_error,
         }).collect::<Vec<_>>(),
-        fits => run.fits.iter().map(|f| fit_values(f, config.seed)).collect::<Vec<_>>(),
+        fits => run.fits.iter().map(|f| fit_values(f, config.seed, &ids, loss)).collect::<Vec<_>>(),
         not_separated => fits.iter().flat_map(|f| &f.segments).filter(|s| s.birth_not_separated).count(),
         certified => summary.certified.iter().map(|c| context! {
             fit => c.fit.clone(), simplex => c.simplex.clone(), found => c.found, upper => c.upper, cells => c.cells,
@@ -63,7 +64,7 @@ fn values(run: &RunFiles) -> TemplateValue {
     }
 }
 
-fn fit_values(files: &FitFiles, seed: u64) -> TemplateValue {
+fn fit_values(files: &FitFiles, seed: u64, minima: &[u32], loss: &str) -> TemplateValue {
     let fit = &files.fit;
     let name = &fit.name;
     let intervals: Vec<_> = fit.bars.iter().map(interval).collect();
@@ -88,6 +89,8 @@ fn fit_values(files: &FitFiles, seed: u64) -> TemplateValue {
             .map(|of| context! { index => of.index, value => of.value }).collect::<Vec<_>>(),
         w_infinity_segments => fit.w_infinity_segments,
         diagram => svg(&diagram::draw_diagram(&intervals, &format!("Persistence diagram, fit {name}"))),
+        dendrogram => dendrogram::draw(minima, &fit.minmax, &format!("Dendrogram of the minima, fit {name}"), loss)
+            .map(safe_markup),
         barcode => svg(&diagram::draw_barcode(&intervals, &format!("Barcode, fit {name}"))),
         triangles => triangle_maps(files, seed),
         triangles_left_out => files.triangles.len().saturating_sub(MAX_TRIANGLES),
@@ -111,6 +114,7 @@ fn segment_values(segment: &Segment) -> TemplateValue {
         death => segment.death,
         length => segment.length(),
         birth_not_separated => segment.birth_not_separated,
+        start => segment.start.clone(),
         length_change => segment.length_change.map(|change| format!("{:+.0} %", 100.0 * change)),
     }
 }

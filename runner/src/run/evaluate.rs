@@ -76,7 +76,7 @@ impl Run {
             let losses: Vec<f64> = values[0].iter().map(|v| v.loss).collect();
             let len = search_max_loss_len(control_points.vertices());
             let (mut points, mut memory) = (vec![Mix::new(); len], vec![Value::default(); len]);
-            let (n, split) = (self.config.lattice.n, splits[0]);
+            let (n, split) = (self.config.lattice.intervals(simplex.dimension()), splits[0]);
             let (points, memory) = (&mut points[..], &mut memory[..]);
             search_max_loss(
                 &mut *engine,
@@ -102,7 +102,7 @@ impl Run {
         let mut splits = values.into_iter();
         let values = LatticeValues {
             vertices: control_points.vertices(),
-            n: self.config.lattice.n,
+            n: self.config.lattice.intervals(simplex.dimension()),
             train: splits.next().unwrap_or_default(),
             test: splits.next().unwrap_or_default(),
         };
@@ -135,7 +135,7 @@ impl Run {
         stop: &Stop,
         save: &dyn Fn(&SplitValues) -> Result<()>,
     ) -> std::result::Result<std::result::Result<(), CliError>, EngineError> {
-        let n = self.config.lattice.n;
+        let n = self.config.lattice.intervals(control_points.vertices() - 1);
         let len = Lattice::new(control_points.vertices(), n).len();
         let mut points = vec![Mix::new(); self.points_len()];
         let mut last_checkpoint = Instant::now();

@@ -47,10 +47,11 @@ impl Run {
                         curves.push(Curve { edge: [a, b], peak: value, lower: max_minimum(simplex), start });
                     }
                     [a, b, c] => {
-                        let segment = evaluation::segment(self.config.lattice.n, &losses).map_err(|e| {
-                            let path = self.store.root().join(self.lattice_file(variant, simplex));
-                            CliError::new(ErrorKind::Data, format!("{}: {e}", path.display()))
-                        })?;
+                        let segment = evaluation::segment(self.config.lattice.intervals(2), &losses)
+                            .map_err(|e| {
+                                let path = self.store.root().join(self.lattice_file(variant, simplex));
+                                CliError::new(ErrorKind::Data, format!("{}: {e}", path.display()))
+                            })?;
                         // Private edges are searched with their triangle: their births are those of its lattice.
                         let (birth, birth_lower) = (with_facets(segment.birth), max_minimum(simplex));
                         segments.push(Segment {

@@ -230,29 +230,36 @@ impl Run {
 
 /// What the lattice of a configuration leaves out.
 fn lattice_warnings(config: &Config) -> Vec<String> {
-    let n = config.lattice.n;
     // The search also starts from the control points that the lattice misses.
     if !config.study.is_none() || config.peaks.search {
         return Vec::new();
     }
-    if n == 1 {
-        return vec!["lattice.n = 1 and peaks.search = false evaluate the minima alone".to_owned()];
-    }
+    let intervals = |vertices: usize| config.lattice.intervals(vertices - 1);
     let mut depths: Vec<usize> = variant::variants(config).iter().map(|variant| variant.depth).collect();
     depths.sort_unstable();
     depths.dedup();
-    let kinds = depths.iter().flat_map(|&depth| (2..=config.index + 2).map(move |v| (depth, v)));
-    let warning = |(depth, vertices): (usize, usize)| {
+    let kinds =
+        (2..=config.index + 2).flat_map(|vertices| depths.iter().map(move |&depth| (vertices, depth)));
+    let warning = |(vertices, depth): (usize, usize)| {
+        let (n, key) = (intervals(vertices), ["curves", "triangles", "simplices"][(vertices - 2).min(2)]);
+        if n == 1 {
+            return Some(format!(
+                "lattice.{key}: 1 interval and peaks.search = false evaluate nothing between the minima of simplices \
+                 with {vertices} vertices"
+            ));
+        }
         let mut ids = vec![ControlPointId::default(); control_points_len(vertices, depth)];
         let control_points = ControlPoints::new(vertices, depth, &mut ids).ok()?;
         let has_all = |n: &u32| control_points.ids().iter().all(|id| id.is_on_lattice(*n));
         let next = (n..).find(has_all).filter(|&next| next > n)?;
         Some(format!(
-            "lattice.n = {n} misses control points of simplices with {vertices} vertices at depth {depth}; the next n \
-             that has all of them is {next}"
+            "lattice.{key}: {n} intervals miss control points of simplices with {vertices} vertices at depth {depth}; \
+             the next number that has all of them is {next}"
         ))
     };
-    kinds.filter_map(warning).collect()
+    let mut warnings: Vec<String> = kinds.filter_map(warning).collect();
+    warnings.dedup();
+    warnings
 }
 
 /// Prints how many samples were read from files. Embedded data are not mentioned.
