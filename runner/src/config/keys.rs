@@ -123,9 +123,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "fit.start",
-        "Where the interior of triangles and higher simplices starts with peak sampling: \"straight\" or \"lowest\", at \
-         each depth the lowest of: straight, each vertex, the mean of the faces, the map so far, the chains through each \
-         vertex.",
+        "Where the interior of triangles and higher simplices starts with peak sampling: \"straight\" (as with uniform \
+         sampling), \"mean\" (of the control points of the faces), or \"lowest\", at each depth the lowest of: straight, \
+         each vertex, mean, the map so far, the chains through each vertex.",
     ),
     (
         "fit.tangent_removal",

@@ -21,7 +21,7 @@ triangles = { epochs = 50, centres = "fixed" }
 train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
 lattice = { n = 60, curves = 0, triangles = 0, simplices = 0 }
 peaks = { search = true }
-fit = { sampling = "uniform", depth = 1, start = "straight", tangent_removal = 0.0, perturbation = 0.0 }
+fit = { sampling = "uniform", depth = 1, start = "mean", tangent_removal = 0.0, perturbation = 0.0 }
 second_fit = { depth = 0, epoch_multiplier = 4 }
 convergence = { depth = 0, epoch_multipliers = [] }
 study = { sizes = [], seeds = 5, early = 4 }
@@ -66,7 +66,7 @@ curves = { epochs = 100 }
 triangles = { epochs = 100 }
 train = { learning_rate = 5e-5, weight_decay = 0.0, max_gradient_norm = 5.0 }
 lattice = { n = 120 }
-fit = { tangent_removal = 1.0 }
+fit = { start = "straight", tangent_removal = 1.0 }
 second_fit = { depth = 3 }
 "#,
     ),
@@ -88,7 +88,7 @@ minima = { count = 3 }
 curves = { epochs = 100 }
 triangles = { epochs = 100 }
 train = { learning_rate = 5e-5, weight_decay = 0.0, max_gradient_norm = 20.0 }
-fit = { tangent_removal = 1.0 }
+fit = { start = "straight", tangent_removal = 1.0 }
 second_fit = { depth = 3 }
 "#,
     ),
@@ -101,7 +101,7 @@ minima = { count = 3, epochs = 20 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { tangent_removal = 1.0 }
+fit = { start = "straight", tangent_removal = 1.0 }
 second_fit = { depth = 3, epoch_multiplier = 1 }
 "#,
     ),
@@ -153,7 +153,7 @@ minima = { count = 24, epochs = 20, group = 3 }
 curves = { epochs = 90 }
 triangles = { epochs = 90 }
 train = { learning_rate = 0.01, weight_decay = 0.0 }
-fit = { tangent_removal = 1.0 }
+fit = { start = "straight", tangent_removal = 1.0 }
 convergence = { depth = 3, epoch_multipliers = [1, 4] }
 "#,
     ),

@@ -224,8 +224,10 @@ pub struct Fit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FitStart {
-    /// On the straight simplex, then at each depth where the map of the depth before is unchanged.
+    /// On the straight simplex, as in the paper, then at each depth where the map of the depth before is unchanged.
     Straight,
+    /// The same, but first at the mean of the control points of the faces.
+    Mean,
     /// At each depth at the lowest of several starts.
     Lowest,
 }

@@ -12,7 +12,7 @@ impl Run {
     /// The control points of a phase before its first step, by slot.
     ///
     /// Fixed control points are read from the files of the faces. In the first phase the others start on the straight
-    /// simplex between the minima, displaced by `fit.perturbation`. In later phases they start where they leave the map
+    /// simplex between the minima, or where `fit.start` says, displaced by `fit.perturbation`. In later phases they start where they leave the map
     /// of the previous phase, `fitted`, unchanged (method: section 2, refinement).
     pub(super) fn initial_points(
         &self,
@@ -46,6 +46,9 @@ impl Run {
                 Some(coarse) => {
                     let terms = coarse.refine(id);
                     self.linear_combination(terms.iter().map(|&(slot, w)| (w, &fitted[slot as usize].1)))
+                }
+                None if self.starts_at_mean(variant, simplex) => {
+                    self.mean_of_faces(&points[control_points.vertices()..fixed_len])
                 }
                 None => {
                     let t = id.coordinates();

@@ -53,14 +53,15 @@ type Curve = (Simplex, Vec<Vec<f32>>);
 impl Run {
     /// The starts that are compared in a phase; the first is that of [`initial_points`](Self::initial_points).
     pub(super) fn starts(&self, variant: &FitVariant, simplex: Simplex, phase: usize) -> Vec<Start> {
-        let mut starts = vec![if phase == 0 { Start::Straight } else { Start::Refined }];
+        let mut starts = vec![match phase {
+            0 if self.starts_at_mean(variant, simplex) => Start::Mean,
+            0 => Start::Straight,
+            _ => Start::Refined,
+        }];
         if variant.has_chains(&self.config, simplex, phase) {
             starts.extend(self.third_minima(simplex).map(Start::Chain));
         }
-        let is_compared = self.config.fit.start == FitStart::Lowest
-            && self.config.triangles.centres == Faces::Fixed
-            && variant.measures_cells();
-        if is_compared && simplex.dimension() >= 2 {
+        if self.config.fit.start == FitStart::Lowest && self.can_choose_start(variant, simplex) {
             starts.extend((phase > 0).then_some(Start::Straight));
             starts.extend(simplex.vertices().map(Start::Vertex));
             starts.push(Start::Mean);
@@ -69,6 +70,17 @@ impl Run {
             }
         }
         starts
+    }
+
+    /// Whether the interior starts elsewhere than in the paper if the configuration says so.
+    fn can_choose_start(&self, variant: &FitVariant, simplex: Simplex) -> bool {
+        let has_fixed_faces = self.config.triangles.centres == Faces::Fixed;
+        simplex.dimension() >= 2 && has_fixed_faces && variant.measures_cells()
+    }
+
+    /// Whether the first phase starts at the mean of the control points of the faces.
+    pub(super) fn starts_at_mean(&self, variant: &FitVariant, simplex: Simplex) -> bool {
+        self.config.fit.start == FitStart::Mean && self.can_choose_start(variant, simplex)
     }
 
     /// The minima that a chain between the ends of a curve can go through.
@@ -162,11 +174,7 @@ impl Run {
                 })
                 .collect(),
             Start::Vertex(vertex) => vec![first[local(vertex)].clone(); ids.len()],
-            Start::Mean => {
-                let faces = &first[vertices..interior];
-                let share = 1.0 / faces.len().max(1) as f32;
-                vec![self.linear_combination(faces.iter().map(|theta| (share, theta))); ids.len()]
-            }
+            Start::Mean => vec![self.mean_of_faces(&first[vertices..interior]); ids.len()],
             Start::Chain(middle) if vertices == 3 => {
                 let chain = TriangleChain::new(control_points, first, local(middle));
                 chain.parameters()[interior..].iter().map(|&f| chain.point(f)).collect()
@@ -192,6 +200,12 @@ impl Run {
                     .collect()
             }
         })
+    }
+
+    /// The mean of the control points of the faces that are not vertices.
+    pub(super) fn mean_of_faces(&self, faces: &[Vec<f32>]) -> Vec<f32> {
+        let share = 1.0 / faces.len().max(1) as f32;
+        self.linear_combination(faces.iter().map(|theta| (share, theta)))
     }
 
     /// The curve between two minima of the phases before the last one.
