@@ -30,10 +30,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         [Sampling::Uniform, Sampling::Peak(PeakSampling::default())].into_iter().enumerate()
                     {
                         // As a run does it: the epochs shared out over the depths.
-                        let (mut total, mut held, mut peak) = (0.0, Vec::new(), None);
+                        let mut total = 0.0;
                         for phase in 1..=depth {
                             let epochs = epochs / depth as u32;
-                            total += fit(&data, [vertices, phase], sampling, epochs, &mut held, &mut peak)?;
+                            total += fit(&data, [vertices, phase], sampling, epochs)?;
                         }
                         least[i] = least[i].min(total / depth as f64);
                     }
@@ -53,8 +53,6 @@ fn fit(
     [vertices, depth]: [usize; 2],
     sampling: Sampling,
     epochs: u32,
-    cell_losses: &mut Vec<Value>,
-    peak: &mut Option<f64>,
 ) -> Result<f64, Error> {
     let layers = zoo::mlp::<8>(WIDTHS)?;
     let network = Network { input: Shape::flat(WIDTHS[0]), layers: &layers };
@@ -81,13 +79,12 @@ fn fit(
         epochs: 0..epochs,
     };
     let cells = fit.cells_len(&frame);
-    cell_losses.resize(cells, Value::default());
     let memory = Memory {
         steps: &mut vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; CALL],
         losses: &mut [0.0; CALL],
         drawn_cells: &mut [0; CALL],
         cell_points: &mut vec![Mix::new(); cells],
-        cell_losses,
+        cell_losses: &mut vec![Value::default(); cells],
         cumulative: &mut vec![0.0; cells],
         lowest: &mut vec![0.0; fit.lowest_len(&frame, cpu.dim())],
         points: &mut [],
@@ -95,6 +92,6 @@ fn fit(
     };
     let steps = f64::from(epochs * cpu.batches());
     let start = Instant::now();
-    *peak = fit.run(&mut cpu, &frame, memory, *peak, |_| ())?;
+    fit.run(&mut cpu, &frame, memory, |_| ())?;
     Ok(start.elapsed().as_secs_f64() * 1e6 / steps)
 }

@@ -93,7 +93,7 @@ fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record
         points: &mut [],
         pieces: &mut [],
     };
-    fit.run(engine, frame, memory, None, record).unwrap();
+    fit.run(engine, frame, memory, record).unwrap();
 }
 
 const NO_STEP: Step = Step { mix: Mix::new(), rate: 0.0, batch: 0 };
@@ -257,7 +257,7 @@ fn the_best_measurement_is_kept_and_points_are_spread() {
             points: &mut vec![0.0; fit.points_len(&frame, 2)],
             pieces: &mut vec![0; fit.pieces_len(&frame)],
         };
-        fit.run(&mut engine, &frame, memory, None, |_| ()).unwrap();
+        fit.run(&mut engine, &frame, memory, |_| ()).unwrap();
         let end = along(&mut engine);
         if rate == 0.0 {
             let gaps: Vec<f32> = end.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -331,7 +331,7 @@ fn a_fit_never_ends_above_its_start() {
             points: &mut [],
             pieces: &mut [],
         };
-        fit.run(&mut worse, &frame, memory, None, |_| ()).unwrap();
+        fit.run(&mut worse, &frame, memory, |_| ()).unwrap();
         assert_eq!(worse.0.centres[2], end);
     }
 }
@@ -403,7 +403,7 @@ fn pauses_do_not_change_a_bit() {
             let mut held = vec![Value::default(); cells];
             let mut cumulative = vec![0.0; cells];
             let mut start = vec![0.0; fit.lowest_len(&frame, 2)];
-            let (mut begin, mut saved, mut epochs) = (Start::Fresh(None), None::<Vec<f32>>, Vec::new());
+            let (mut begin, mut saved, mut epochs) = (Start::Fresh, None::<Vec<f32>>, Vec::new());
             loop {
                 let loss = FunctionLoss::new(function, 2, &identity, vec![0.0; 4]).unwrap();
                 let slots = vec![f32::NAN; Sgd::memory_len(corners, 2)];
@@ -431,10 +431,10 @@ fn pauses_do_not_change_a_bit() {
                         engine.save(&mut state).unwrap();
                         (begin, saved) = (Start::Resumed(at), Some(state));
                     }
-                    Progress::Finished(peak) => {
+                    Progress::Finished => {
                         let mut state = vec![0.0; engine.state_len()];
                         engine.save(&mut state).unwrap();
-                        break (state, peak, epochs);
+                        break (state, held.first().map(|value| value.loss), epochs);
                     }
                 }
             }

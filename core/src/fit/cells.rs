@@ -51,11 +51,10 @@ impl<'a> CellGrid<'a> {
         self.pieces.unwrap_or(1) * self.within.len()
     }
 
-    /// Number of points where the loss is measured: the barycentres of the cells, then, for cells in pieces, the interior
-    /// control points.
+    /// Number of points where the loss is measured: the barycentres of the cells, then the interior control points.
     pub fn measured_len(&self) -> usize {
         let interior = self.control_points.ids().len() - self.control_points.interior();
-        self.len() + self.pieces.map_or(0, |_| interior)
+        self.len() + interior
     }
 
     /// A point where the loss is measured.

@@ -62,8 +62,8 @@ pub struct Epoch {
 /// Where a fit starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
-    /// At its first step. The largest loss of the cells, if [`Memory::cell_losses`] holds their losses already.
-    Fresh(Option<f64>),
+    /// At its first step.
+    Fresh,
     /// Where it paused.
     Resumed(Checkpoint),
 }
@@ -89,8 +89,8 @@ pub struct Checkpoint {
 /// How a call of [`Fit::resume`] ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
-    /// All steps are taken; what [`Fit::run`] returns.
-    Finished(Option<f64>),
+    /// All steps are taken.
+    Finished,
     /// Some are left.
     Paused(Checkpoint),
 }
@@ -106,8 +106,7 @@ pub struct Memory<'m> {
     pub drawn_cells: &'m mut [u32],
     /// The points that are measured, [`Fit::cells_len`] of them.
     pub cell_points: &'m mut [Mix],
-    /// Running mean losses of the cells, and the losses of the other points, as many. Left to the next fit of the same map, refined, together with what
-    /// [`Fit::run`] returns.
+    /// Running mean losses of the cells, and the losses of the other points, as many.
     pub cell_losses: &'m mut [Value],
     /// Cumulative probabilities of the cells, as many.
     pub cumulative: &'m mut [f64],
@@ -128,16 +127,11 @@ impl Fit {
         }
     }
 
-    /// Number of points that are measured: one in each cell that t is drawn from, with [`Cells::InPieces`] also the
-    /// interior control points; none for a vertex or uniform sampling.
+    /// Number of points that are measured: one in each cell that t is drawn from, and the interior control points, where ψ
+    /// has its bends; none for a vertex or uniform sampling.
     pub fn cells_len(&self, control_points: &ControlPoints) -> usize {
         self.peak_sampling(control_points)
             .map_or(0, |sampling| CellGrid::new(control_points, sampling.cells).measured_len())
-    }
-
-    /// Whether the losses of the cells at the end of a fit are those of the same cells at another depth.
-    pub fn has_same_cells_at_every_depth(&self) -> bool {
-        !matches!(self.sampling, Sampling::Peak(PeakSampling { cells: Cells::InPieces(_), .. }))
     }
 
     /// Measures the cells of the control points that are in the engine's slots, as [`run`](Self::run) does; returns the
@@ -198,14 +192,10 @@ impl Fit {
     /// Takes all epochs, from the control points that are in the engine's slots: slot i is control point i of
     /// `control_points`. `on_epoch` is called after each epoch.
     ///
-    /// With [`Sampling::Peak`] the cells are measured before the first epoch, after the last one, and in between as
+    /// With [`Sampling::Peak`] the cells and the interior control points are measured before the first epoch, after the last one, and in between as
     /// [`PeakSampling::measure_every`] says, on the same samples; the loss of every step changes that of the cell it was
     /// drawn in. The fit ends with the control points whose largest loss was the smallest of those measured. Uniform
     /// sampling ends with the last ones, as the paper does.
-    ///
-    /// Returns the largest measured loss of the cells of the map that it ends with, if `memory.cell_losses` has them. A
-    /// fit that continues with this map, at any depth and with the same cells, is given both, as `max_loss` and as
-    /// memory, and need not measure its start.
     ///
     /// # Errors
     /// The engine's; memory that is too short; [`Error::NotFinite`] with the step's number (counted from epoch 0) when a
@@ -218,13 +208,9 @@ impl Fit {
         engine: &mut E,
         control_points: &ControlPoints,
         memory: Memory,
-        max_loss: Option<f64>,
         on_epoch: impl FnMut(Epoch),
-    ) -> Result<Option<f64>, E::Error> {
-        match self.resume(engine, control_points, memory, Start::Fresh(max_loss), on_epoch, || false)? {
-            Progress::Finished(max_loss) => Ok(max_loss),
-            Progress::Paused(_) => Ok(None),
-        }
+    ) -> Result<(), E::Error> {
+        self.resume(engine, control_points, memory, Start::Fresh, on_epoch, || false).map(drop)
     }
 
     /// [`run`](Self::run) from where it paused, to where `pause` says so, which is called after every call of the
@@ -281,14 +267,11 @@ impl Fit {
         }
         let (mut distribution, mut at) = match start {
             Start::Resumed(at) => (Distribution::new(cumulative, at.steps), at),
-            Start::Fresh(max_loss) => {
+            Start::Fresh => {
                 let mut distribution = Distribution::new(cumulative, 0);
                 let mut largest = f64::INFINITY;
                 if let Some(sampling) = &sampling {
-                    largest = match max_loss {
-                        Some(max_loss) => max_loss,
-                        None => self.measure(engine, sampling, cell_points, cell_losses)?,
-                    };
+                    largest = self.measure(engine, sampling, cell_points, cell_losses)?;
                     distribution.set(sampling, cell_losses);
                     read_points(engine, first, lowest)?;
                 }
@@ -370,16 +353,12 @@ impl Fit {
                 return Ok(Progress::Paused(at));
             }
         }
-        if sampling.is_none() {
-            return Ok(Progress::Finished(None));
+        if sampling.is_some() && at.latest > at.lowest {
+            for (slot, theta) in (first..).zip(lowest.chunks_exact(engine.dim())) {
+                engine.put(slot, theta)?;
+            }
         }
-        if at.latest <= at.lowest {
-            return Ok(Progress::Finished(Some(at.latest)));
-        }
-        for (slot, theta) in (first..).zip(lowest.chunks_exact(engine.dim())) {
-            engine.put(slot, theta)?;
-        }
-        Ok(Progress::Finished(None))
+        Ok(Progress::Finished)
     }
 
     /// Measures the cells, always on the same samples of a fit, so that measurements can be compared; returns the

@@ -81,9 +81,6 @@ impl Run {
             let mut start = self.initial_points(variant, simplex, &points, &fitted)?;
             let sampling = variant.sampling(self.config.fit.tangent_removal, self.problem.peak_sampling());
             let fit = self.fit_options(simplex, sampling, epochs);
-            if !fit.has_same_cells_at_every_depth() {
-                state.max_loss = None;
-            }
             if state.checkpoint.is_none() {
                 let lowest = self
                     .problem
@@ -216,7 +213,7 @@ fn run_phase(
             state.cell_losses.resize(cells, Value::default());
             state.cumulative = vec![0.0; cells];
             state.lowest = vec![0.0; fit.lowest_len(control_points, engine.dim())];
-            Start::Fresh(state.max_loss)
+            Start::Fresh
         }
     };
     let mut points = vec![0.0; fit.points_len(control_points, engine.dim())];
@@ -240,10 +237,7 @@ fn run_phase(
         };
         let pause = || hooks.stop.checkpoint_due(last_checkpoint);
         match fit.resume(engine, control_points, memory, from, on_epoch, pause)? {
-            Progress::Finished(max_loss) => {
-                state.max_loss = max_loss;
-                break;
-            }
+            Progress::Finished => break,
             Progress::Paused(checkpoint) => {
                 state.checkpoint = Some(checkpoint);
                 state.engine.resize(engine.state_len(), 0.0);

@@ -16,8 +16,6 @@ pub struct FitState {
     pub phase: usize,
     /// Where the phase paused; none before its first step.
     pub checkpoint: Option<Checkpoint>,
-    /// The largest loss of the cells at the end of the last phase, if it was measured.
-    pub max_loss: Option<f64>,
     /// Learning rate and mean loss of each epoch so far.
     pub epochs: Vec<[f64; 2]>,
     /// The starts that were compared so far.
@@ -51,7 +49,6 @@ impl FitState {
             ],
             doubles: vec![
                 vec![at.sum, at.lowest, at.latest],
-                self.max_loss.into_iter().collect(),
                 self.epochs.iter().flatten().copied().collect(),
                 self.cell_losses.iter().map(|v| v.loss).collect(),
                 self.cumulative.clone(),
@@ -68,7 +65,7 @@ impl FitState {
         let starts = checkpoint.text.strip_prefix(CHECKPOINT_TEXT)?;
         let starts = PhaseStart::parse(Path::new("checkpoint"), starts.as_bytes()).ok()?;
         let [phase, epoch, batch, steps, points] = checkpoint.integers[..].try_into().ok()?;
-        let [numbers, max_loss, epochs, cell_losses, cumulative] = checkpoint.doubles.try_into().ok()?;
+        let [numbers, epochs, cell_losses, cumulative] = checkpoint.doubles.try_into().ok()?;
         let [sum, least, latest] = numbers[..].try_into().ok()?;
         let [fitted, lowest, engine] = checkpoint.floats.try_into().ok()?;
         let dim = fitted.len().checked_div(points as usize).unwrap_or(1).max(1);
@@ -76,7 +73,6 @@ impl FitState {
         Some(Self {
             phase: phase as usize,
             checkpoint: Some(Checkpoint { epoch, batch, sum, lowest: least, latest, steps }),
-            max_loss: max_loss.first().copied(),
             epochs: epochs.as_chunks::<2>().0.to_vec(),
             starts,
             fitted: fitted.chunks(dim).map(<[f32]>::to_vec).collect(),

@@ -142,13 +142,11 @@ impl Run {
             };
             if lowest.as_ref().is_none_or(|(least, ..)| is_lower(*least)) {
                 lowest = Some((loss, number, inside));
-                state.cell_losses.clone_from(&losses);
             }
         }
-        let Some((loss, number, inside)) = lowest else { return Ok(Ok(first)) };
+        let Some((_, number, inside)) = lowest else { return Ok(Ok(first)) };
         rows[number].chosen = true;
         state.starts.extend(rows);
-        state.max_loss = loss.is_finite().then_some(loss);
         Ok(Ok(first.into_iter().take(interior).chain(inside).collect()))
     }
 

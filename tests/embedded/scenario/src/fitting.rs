@@ -38,6 +38,8 @@ const PEAKED: PeakSampling = PeakSampling {
 };
 /// Cells of the triangle; as many points of a lattice go to the engine in one call.
 const CELLS: usize = EdgewiseSubdivision::new(3, CELLS_ON_EDGE).len();
+/// Points that are measured: those of the cells of a triangle, and its interior control point.
+const MEASURED: usize = CELLS + 1;
 
 /// Control points of all faces, the engine, a simplex at work, the complex.
 #[derive(Debug)]
@@ -52,8 +54,8 @@ pub struct Memory {
     steps: [Step; STEPS],
     losses: [f32; STEPS],
     drawn_cells: [u32; STEPS],
-    points: [Mix; CELLS],
-    cumulative: [f64; CELLS],
+    points: [Mix; MEASURED],
+    cumulative: [f64; MEASURED],
     before: [f32; DIM],
     values: [Value; POINTS],
     lattice: [f64; POINTS],
@@ -77,8 +79,8 @@ impl Memory {
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; STEPS],
             losses: [0.0; STEPS],
             drawn_cells: [0; STEPS],
-            points: [const { Mix::new() }; CELLS],
-            cumulative: [0.0; CELLS],
+            points: [const { Mix::new() }; MEASURED],
+            cumulative: [0.0; MEASURED],
             before: [0.0; DIM],
             values: [Value { loss: 0.0, error: None }; POINTS],
             lattice: [0.0; POINTS],
@@ -176,7 +178,7 @@ fn fit(
         points: &mut [],
         pieces: &mut [],
     };
-    fit.run(&mut engine, &frame, fitting, None, |epoch| {
+    fit.run(&mut engine, &frame, fitting, |epoch| {
         record.put("loss", epoch.loss);
     })?;
     let centre = &mut centres[simplex.mask() as usize - 1];

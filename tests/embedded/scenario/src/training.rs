@@ -102,7 +102,7 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         points: &mut [],
         pieces: &mut [],
     };
-    fit.run(&mut engine, &frame, fitting, None, |epoch| {
+    fit.run(&mut engine, &frame, fitting, |epoch| {
         record.put("rate", epoch.rate);
         record.put("loss", epoch.loss);
     })?;
