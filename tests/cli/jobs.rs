@@ -161,6 +161,8 @@ fn what_diverges_is_recorded_and_the_rest_is_done() {
         "--set",
         "train.learning_rate=0.03",
         "--set",
+        "train.max_gradient_norm=0",
+        "--set",
         "second_fit.depth=0",
         "--set",
         "curves.epochs=0",

@@ -32,6 +32,16 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
     (3, &["takes no dataset"], &["--preset", "himmelblau", "--set", "dataset=digits"]),
     (
         3,
+        &["curves.paths", "second_fit.depth"],
+        &["--preset", "himmelblau-any", "--set", "second_fit.depth=1"],
+    ),
+    (
+        3,
+        &["train.max_gradient_norm", "gpu"],
+        &["--preset", "digits", "--backend", "gpu", "--set", "train.max_gradient_norm=1"],
+    ),
+    (
+        3,
         &["three-well-ring:1", "2 to 4096 variables"],
         &["--set", "network=three-well-ring:1", "--preset", "quadratic"],
     ),
@@ -120,12 +130,28 @@ fn divergence_is_exit_code_5() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let out = out.to_str().unwrap();
-    let set = ["--set", "train.learning_rate=1e6"];
+    let set = ["--set", "train.learning_rate=1e6", "--set", "train.max_gradient_norm=0"];
     let output = valleys(&[&["run", "--preset", "himmelblau", "--out", out][..], &set].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(5), "{stderr}");
     assert!(stderr.contains("fit of minima/0: the loss is not finite at"), "{stderr}");
     assert!(Path::new(out).join("summary.json").exists());
+}
+
+/// Curves that start on chains of other curves need those: with one thread or two, the files are the same.
+#[test]
+fn chains_do_not_depend_on_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+    for (out, threads) in [(&a, "1"), (&b, "2")] {
+        let set = ["--set", "curves.epochs=10", "--set", "triangles.epochs=4", "--threads", threads];
+        let run = ["run", "--preset", "himmelblau-any", "--out", out.to_str().unwrap()];
+        assert!(valleys(&[&run[..], &set].concat()).status.success());
+    }
+    same_files(&a, &b);
+    let starts = std::fs::read_to_string(a.join("peak-3-x4/2-3/start.csv")).unwrap();
+    assert!(starts.starts_with("depth,start,cells_loss,chosen\n3,refined,"), "{starts}");
+    assert!(starts.contains("\n3,chain through 0,") && starts.contains("\n3,chain through 1,"), "{starts}");
 }
 
 #[test]

@@ -41,12 +41,13 @@ impl ConfigArgs {
     pub fn load(&self) -> Result<(Config, String)> {
         // A TOML string, whatever characters the name has.
         let data_dir = |dir: &String| format!("data.dir={}", toml::Value::String(dir.clone()));
-        let overrides: Vec<String> =
-            self.overrides.iter().cloned().chain(self.data.as_ref().map(data_dir)).collect();
-        let mut config = Config::load(self.config.as_deref(), self.preset.as_deref(), &overrides)?;
-        if let Some(backend) = self.backend {
-            config.backend = backend.backend();
-        }
+        let backend = |option: gpu::BackendOption| {
+            let name = toml::Value::try_from(option.backend()).expect("a backend is a string");
+            format!("backend={name}")
+        };
+        let options = self.data.as_ref().map(data_dir).into_iter().chain(self.backend.map(backend));
+        let overrides: Vec<String> = self.overrides.iter().cloned().chain(options).collect();
+        let config = Config::load(self.config.as_deref(), self.preset.as_deref(), &overrides)?;
         let stem =
             |path: &PathBuf| path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
         let name = self.preset.clone().or(self.config.as_ref().map(stem)).unwrap_or("digits".to_owned());
