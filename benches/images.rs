@@ -105,6 +105,7 @@ impl Job {
             weight_decay: 1e-3,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         let mut batch = 0;
         measure(3, || {

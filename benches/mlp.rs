@@ -140,6 +140,7 @@ impl Job {
                 weight_decay: 1e-3,
                 tangent_removal: 0.0,
                 max_gradient_norm: f32::INFINITY,
+                nesterov: false,
             };
             let start = Instant::now();
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;

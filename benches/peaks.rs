@@ -74,6 +74,7 @@ fn fit(
             momentum: 0.9,
             weight_decay: 1e-3,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         },
         schedule: Schedule::Linear,
         epochs: 0..epochs,

@@ -45,7 +45,7 @@
 //!     momentum: 0.9,
 //!     weight_decay: 0.0,
 //!     tangent_removal: 0.0,
-//!     max_gradient_norm: f32::INFINITY,
+//!     max_gradient_norm: f32::INFINITY, nesterov: false,
 //! };
 //! let step = |batch| Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.1, batch };
 //! let mut losses = [0.0; 2];

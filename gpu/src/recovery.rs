@@ -99,6 +99,7 @@ mod tests {
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         LoggedSteps { params, steps: vec![Step { mix: Mix::new(), rate: 0.1, batch: 0 }; count].into() }
     }

@@ -35,6 +35,7 @@ fn gradients_across_a_simplex() {
             weight_decay: 0.0,
             tangent_removal: 1.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         let mut tangent_removal = gradient;
         slots.step(&course, &terms, 0.0, &[0.0; 5], &mut tangent_removal);
@@ -73,6 +74,7 @@ fn where_a_simplex_fills_the_space_nothing_is_removed() {
         weight_decay: 0.0,
         tangent_removal: 1.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     };
     for (mix, expected) in [(&[0, 1, 2][..], [3.0, 4.0]), (&[0, 1], [0.0, 4.0])] {
         let mut gradient = [3.0, 4.0];
@@ -105,6 +107,7 @@ fn steps_are_the_literal_ones() {
         weight_decay: 0.125,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     };
     let mixes: [&[(u32, f32)]; 4] =
         [&[(0, 0.5), (1, 0.5)], &[(2, 1.0)], &[(0, 1.0)], &[(2, 0.25), (1, 0.25), (0, 0.5)]];

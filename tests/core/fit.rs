@@ -75,6 +75,7 @@ fn fit(mask: u64, faces: Faces, epochs: Range<u32>) -> Fit {
         momentum: 0.9,
         weight_decay: 0.25,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     };
     let (key, sampling) = (Key::new(11, mask), Sampling::Uniform);
     Fit { key, faces, sampling, sgd, schedule: Schedule::Linear, epochs }
@@ -241,6 +242,7 @@ fn the_best_measurement_is_kept_and_points_are_spread() {
             momentum: 0.0,
             weight_decay: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         fit.schedule = Schedule::Constant;
         let sampling = PeakSampling { spacing, measure_every: 1, cells: Cells::InPieces(24), ..PEAKED };

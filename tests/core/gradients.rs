@@ -159,6 +159,7 @@ fn every_control_point() {
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         let step = Step { mix: mix.clone(), rate: 1.0, batch: 0 };
         engine.advance(&course, &[step], &mut [0.0]).unwrap();

@@ -156,6 +156,7 @@ fn step_is_the_gradient_s(augment: Option<CropFlip<Vec<f32>>>) {
         weight_decay: 0.0,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     };
     let mut order = [0; TRAIN];
     epoch_order(course.key, course.epoch, &mut order);

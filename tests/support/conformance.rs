@@ -33,6 +33,7 @@ const fn params(first_trainable: u32) -> StepParams {
         weight_decay: 1e-2,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     }
 }
 
@@ -43,7 +44,8 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
     /// If the engine breaks the contract.
     pub fn check(&self) {
         self.slots_start_empty_and_hold_what_is_put();
-        self.steps_are_the_stated_optimiser();
+        self.steps_are_the_stated_optimiser(false);
+        self.steps_are_the_stated_optimiser(true);
         self.long_gradients_are_shortened_or_refused();
         self.results_do_not_depend_on_the_division_into_calls();
         self.measuring_and_saving_change_nothing();
@@ -105,9 +107,9 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         (loss[0], self.get(&mut engine, 1).iter().map(|&x| -f64::from(x)).collect())
     }
 
-    /// v ← μv + w(∇L + λθ(t)), θ ← θ − ηv on every trainable slot, also where its weight is 0: in f64, with gradients
+    /// v ← μv + w(∇L + λθ(t)), θ ← θ − ηv, or θ ← θ − η(w(∇L + λθ(t)) + μv) with Nesterov's momentum, on every trainable slot, also where its weight is 0: in f64, with gradients
     /// read off single steps.
-    fn steps_are_the_stated_optimiser(&self) {
+    fn steps_are_the_stated_optimiser(&self, nesterov: bool) {
         let mut engine = self.engine();
         let dim = engine.dim();
         let wide = |theta: &Vec<f32>| theta.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
@@ -116,7 +118,9 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         let steps: Vec<Step> = self.steps(&engine).into_iter().cycle().take(5).collect();
         let mut largest = 0.0_f64;
         for step in &steps {
-            let losses = self.run(&mut engine, std::slice::from_ref(step));
+            let mut losses = [f32::NAN];
+            let params = StepParams { nesterov, ..params(1) };
+            engine.advance(&params, std::slice::from_ref(step), &mut losses).unwrap();
             let at = |i: usize| step.mix.iter().map(|&(s, w)| f64::from(w) * points[s as usize][i]).sum();
             let theta: Vec<f64> = (0..dim).map(at).collect();
             let narrow: Vec<f32> = theta.iter().map(|&x| x as f32).collect();
@@ -128,8 +132,10 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
                 let weight = step.mix.iter().find(|m| m.0 as usize == slot).map_or(0.0, |m| f64::from(m.1));
                 for i in 0..dim {
                     let momentum = &mut momenta[slot][i];
-                    *momentum = 0.9 * *momentum + weight * (gradient[i] + 1e-2 * theta[i]);
-                    points[slot][i] -= f64::from(step.rate) * *momentum;
+                    let g = weight * (gradient[i] + 1e-2 * theta[i]);
+                    *momentum = 0.9 * *momentum + g;
+                    let ahead = if nesterov { g + 0.9 * *momentum } else { *momentum };
+                    points[slot][i] -= f64::from(step.rate) * ahead;
                 }
             }
         }

@@ -23,6 +23,7 @@ pub fn course(trainable: u32, epoch: u32) -> StepParams {
         weight_decay: 1e-3,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     }
 }
 

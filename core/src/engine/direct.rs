@@ -26,7 +26,7 @@ const POINTS: usize = 64;
 ///
 /// let params = StepParams {
 ///     key: Key::new(1, 0b11), epoch: 0, first_trainable: 1,
-///     momentum: 0.9, weight_decay: 0.0, tangent_removal: 0.0, max_gradient_norm: f32::INFINITY,
+///     momentum: 0.9, weight_decay: 0.0, tangent_removal: 0.0, max_gradient_norm: f32::INFINITY, nesterov: false,
 /// };
 /// let step = Step { mix: Mix::from_iter([(0, 0.5), (1, 0.5)]), rate: 0.1, batch: 0 };
 /// let mut losses = [0.0];

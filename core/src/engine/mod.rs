@@ -61,6 +61,9 @@ pub struct StepParams {
     /// What the control points move along, with weight decay and without the removed component, is scaled down to this
     /// Euclidean norm where it is longer; infinity for no limit.
     pub max_gradient_norm: f32,
+    /// Whether the momentum is Nesterov's: control points move by η (w g + μ v) in place of η v, with v ← μ v + w g for
+    /// the weight w of the control point (Sutskever and others, ICML 2013; what PyTorch's SGD does).
+    pub nesterov: bool,
 }
 
 /// The samples over which a loss is averaged.

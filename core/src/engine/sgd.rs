@@ -117,7 +117,9 @@ impl<M: DerefMut<Target = [f32]>> Sgd<M> {
             let (point, momentum) = self.pair(slot);
             for ((point, momentum), &mut gradient) in point.iter_mut().zip(momentum).zip(&mut *gradient) {
                 *momentum = params.momentum * *momentum + weight * gradient;
-                *point -= rate * *momentum;
+                let ahead =
+                    if params.nesterov { weight * gradient + params.momentum * *momentum } else { *momentum };
+                *point -= rate * ahead;
             }
         }
     }

@@ -293,6 +293,7 @@ impl Fit {
                 weight_decay: self.sgd.weight_decay,
                 tangent_removal: sampling.map_or(0.0, |s| s.tangent_removal),
                 max_gradient_norm: self.sgd.max_gradient_norm,
+                nesterov: self.sgd.nesterov,
             };
             let factor = self.schedule.factor(epoch - self.epochs.start, total);
             let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;

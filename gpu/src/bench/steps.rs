@@ -89,6 +89,7 @@ fn steps(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: us
         weight_decay: 0.0,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     };
     let mix = Mix::from_iter([(0, 1.0)]);
     let list: Vec<Step> =

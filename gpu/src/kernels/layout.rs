@@ -28,8 +28,10 @@ pub(crate) struct PassParams {
     pub slot_model: u32,
     /// The share of the gradient's tangent component that is removed.
     pub tangent_removal: f32,
+    /// 1 where the momentum is Nesterov's, else 0.
+    pub nesterov: u32,
     /// Padding to a multiple of 16 bytes.
-    pub padding: [u32; 2],
+    pub padding: u32,
 }
 
 /// Models that share dispatches, at most.

@@ -41,6 +41,8 @@ struct PassParams {
     slot_model: u32,
     // The share of the gradient's tangent component that is removed.
     tangent_removal: f32,
+    // 1 where the momentum is Nesterov's, else 0.
+    nesterov: u32,
 }
 @group(0) @binding(0) var<uniform> pass_params: array<PassParams, MODELS>;
 

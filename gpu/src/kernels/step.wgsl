@@ -1,4 +1,5 @@
-// An optimiser step of one slot: v ← μ v + weight · (g + λ θ(t)), control point ← control point − η v.
+// An optimiser step of one slot: v ← μ v + weight · (g + λ θ(t)), control point ← control point − η v, or with Nesterov's
+// momentum − η (weight · (g + λ θ(t)) + μ v).
 
 #import prelude
 
@@ -22,5 +23,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let g = gradient[i] + params.weight_decay * theta[i];
     let v = params.momentum * momentum[i] + params.slot_weight * g;
     momentum[i] = v;
-    point[i] -= params.learning_rate * v;
+    let ahead = select(v, params.slot_weight * g + params.momentum * v, params.nesterov != 0);
+    point[i] -= params.learning_rate * ahead;
 }

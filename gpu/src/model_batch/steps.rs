@@ -62,6 +62,7 @@ impl ModelBatch {
                     momentum: params.momentum,
                     weight_decay: params.weight_decay,
                     tangent_removal: params.tangent_removal,
+                    nesterov: params.nesterov.into(),
                     slot_model: request.model as u32,
                     ..PassParams::default()
                 };

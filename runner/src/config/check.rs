@@ -76,6 +76,18 @@ impl Config {
             ("train.momentum", train.momentum, (0.0..1.0).contains(&train.momentum), "from 0 to below 1"),
             ("train.weight_decay", train.weight_decay, train.weight_decay >= 0.0, "0 or above"),
             (
+                "curves.learning_rate",
+                self.curves.learning_rate,
+                self.curves.learning_rate >= 0.0,
+                "0 or above",
+            ),
+            (
+                "triangles.learning_rate",
+                self.triangles.learning_rate,
+                self.triangles.learning_rate >= 0.0,
+                "0 or above",
+            ),
+            (
                 "train.max_gradient_norm",
                 train.max_gradient_norm,
                 train.max_gradient_norm >= 0.0,

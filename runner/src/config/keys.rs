@@ -67,6 +67,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("minima.files", "Checkpoints (safetensors) to use as minima, one for each; [] trains the minima."),
     ("curves.epochs", "Epochs of each curve; 0 leaves the straight segment."),
+    ("curves.learning_rate", "Base learning rate of curves, 0 or above; 0 for train.learning_rate."),
+    ("curves.schedule", "Schedule of the learning rate of curves, as train.schedule; \"same\" for that."),
     (
         "curves.paths",
         "\"direct\": every pair of minima has its own curve (Algorithm 2 of the paper). \"any\": the curves of a fit with \
@@ -77,16 +79,28 @@ pub const KEYS: &[(&str, &str)] = &[
         "Epochs of each triangle and of each simplex of higher rank; 0 leaves the initial control point.",
     ),
     (
+        "triangles.learning_rate",
+        "Base learning rate of triangles and higher simplices, 0 or above; 0 for train.learning_rate.",
+    ),
+    (
+        "triangles.schedule",
+        "Schedule of the learning rate of triangles and higher simplices, as train.schedule; \"same\" for that.",
+    ),
+    (
         "triangles.centres",
         "Which control points a triangle trains: \"fixed\", only the interior ones; \"trainable\", also private copies \
          of those of its edges.",
     ),
     ("train.batch", "Samples of a step, 1 to 1048576."),
+    ("train.learning_rate", "Base learning rate, above 0."),
     (
-        "train.learning_rate",
-        "Base learning rate, above 0: constant for half of the epochs, then decreasing linearly to a hundredth.",
+        "train.schedule",
+        "How the learning rate changes over the epochs: \"linear\" (constant for half of them, then decreasing linearly to a \
+         hundredth), \"step\" (a tenth after 1/2, 3/4 and 11/12 of them), \"cosine\" (half a period, to 0) or \"constant\". \
+         A study of weights always has a constant rate.",
     ),
     ("train.momentum", "Momentum of stochastic gradient descent, 0 to below 1."),
+    ("train.nesterov", "Whether the momentum is Nesterov's: true or false."),
     (
         "train.weight_decay",
         "Weight decay, 0 or above, at the point where the gradient is evaluated; never part of a reported loss.",

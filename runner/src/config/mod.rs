@@ -21,7 +21,7 @@ use std::path::Path;
 pub use keys::{KEYS, current_path_name, nearest};
 pub use sections::{
     Augment, Backend, Convergence, CurvePaths, Curves, Data, Faces, Fit, FitStart, Gpu, Lattice, Minima,
-    Peaks, Sampling, SecondFit, Study, Take, Train, Triangles,
+    Peaks, Sampling, Schedule, SecondFit, StageSchedule, Study, Take, Train, Triangles,
 };
 
 /// A complete configuration. Two runs with the same configuration and data compute the same bytes.

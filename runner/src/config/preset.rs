@@ -16,9 +16,9 @@ index = 1
 gpu = { paths = [] }
 data = { limit = 0, take = "stratified" }
 minima = { count = 4, epochs = 50, group = 0, files = [] }
-curves = { epochs = 50, paths = "direct" }
-triangles = { epochs = 50, centres = "fixed" }
-train = { batch = 32, learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
+curves = { epochs = 50, learning_rate = 0.0, schedule = "same", paths = "direct" }
+triangles = { epochs = 50, learning_rate = 0.0, schedule = "same", centres = "fixed" }
+train = { batch = 32, learning_rate = 0.05, schedule = "linear", momentum = 0.9, nesterov = false, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
 lattice = { n = 60, curves = 0, triangles = 0, simplices = 0 }
 peaks = { search = true }
 fit = { sampling = "uniform", depth = 1, start = "mean", tangent_removal = 0.0, perturbation = 0.0 }

@@ -2,7 +2,7 @@
 
 use crate::error::{CliError, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
-use valleys_core::fit::SgdOptions;
+use valleys_core::fit::{self, SgdOptions};
 use valleys_gpu::Paths;
 
 /// `backend`
@@ -90,6 +90,10 @@ pub struct Minima {
 pub struct Curves {
     /// Epochs of each curve; 0 leaves the straight segment.
     pub epochs: u32,
+    /// Base learning rate; 0 for that of `train.learning_rate`.
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: StageSchedule,
     /// Which paths a curve may take.
     pub paths: CurvePaths,
 }
@@ -110,6 +114,10 @@ pub enum CurvePaths {
 pub struct Triangles {
     /// Epochs of each triangle and of each simplex of higher rank; 0 leaves the initial control point.
     pub epochs: u32,
+    /// Base learning rate; 0 for that of `train.learning_rate`.
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: StageSchedule,
     /// Whether the control points of the faces are trained.
     pub centres: Faces,
 }
@@ -132,8 +140,12 @@ pub struct Train {
     pub batch: usize,
     /// Base learning rate of the schedule.
     pub learning_rate: f64,
+    /// How the learning rate changes from epoch to epoch.
+    pub schedule: Schedule,
     /// Momentum.
     pub momentum: f64,
+    /// Whether the momentum is Nesterov's.
+    pub nesterov: bool,
     /// Weight decay, applied at the evaluated point.
     pub weight_decay: f64,
     /// Largest norm of what a step moves along; 0 for no limit.
@@ -149,10 +161,65 @@ impl Train {
             learning_rate: self.learning_rate as f32,
             momentum: self.momentum as f32,
             weight_decay: self.weight_decay as f32,
+            nesterov: self.nesterov,
             max_gradient_norm: match self.max_gradient_norm {
                 0.0 => f32::INFINITY,
                 norm => norm as f32,
             },
+        }
+    }
+}
+
+/// `train.schedule`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// Constant for half of the epochs, then decreasing linearly to a hundredth (Garipov et al.).
+    Linear,
+    /// Always the base rate.
+    Constant,
+    /// A tenth after 1/2, 3/4 and 11/12 of the epochs (Li et al.).
+    Step,
+    /// Half a period of a cosine.
+    Cosine,
+}
+
+impl From<Schedule> for fit::Schedule {
+    fn from(schedule: Schedule) -> Self {
+        match schedule {
+            Schedule::Linear => Self::Linear,
+            Schedule::Constant => Self::Constant,
+            Schedule::Step => Self::Step,
+            Schedule::Cosine => Self::Cosine,
+        }
+    }
+}
+
+/// `curves.schedule` and `triangles.schedule`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageSchedule {
+    /// That of `train.schedule`.
+    Same,
+    /// [`Schedule::Linear`]
+    Linear,
+    /// [`Schedule::Constant`]
+    Constant,
+    /// [`Schedule::Step`]
+    Step,
+    /// [`Schedule::Cosine`]
+    Cosine,
+}
+
+impl StageSchedule {
+    /// The schedule of a stage.
+    pub fn or(self, same: Schedule) -> Schedule {
+        match self {
+            Self::Same => same,
+            Self::Linear => Schedule::Linear,
+            Self::Constant => Schedule::Constant,
+            Self::Step => Schedule::Step,
+            Self::Cosine => Schedule::Cosine,
         }
     }
 }

@@ -64,6 +64,7 @@ fn step_seconds(config: &Config, problem: &dyn Problem) -> Result<(f64, usize), 
         weight_decay: 0.0,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
+        nesterov: false,
     };
     let mix = Mix::from_iter([(0, 1.0)]);
     // With a learning rate of 0 no loss diverges.

@@ -10,14 +10,14 @@ use super::record::Divergence;
 use super::start::START;
 use super::stop::Stop;
 use crate::checkpoint;
-use crate::config;
+use crate::config::{self, Config, StageSchedule};
 use crate::engine_error::EngineError;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::schema::{PhaseStart, TrainingEpoch};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use valleys_core::engine::{Engine, Step, Value};
-use valleys_core::fit::{Epoch, Faces, Fit, Memory, Progress, Sampling, Schedule, Start};
+use valleys_core::fit::{Epoch, Faces, Fit, Memory, Progress, Sampling, SgdOptions, Start};
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Mix, Simplex};
 
@@ -162,8 +162,15 @@ impl Run {
         end.err().and(layer)
     }
 
-    /// The options of a fit. They are the same for every rank.
+    /// The options of a fit. Rate and schedule may differ by rank.
     fn fit_options(&self, simplex: Simplex, sampling: Sampling, epochs: Range<u32>) -> Fit {
+        let Config { train, curves, triangles, .. } = &self.config;
+        let (rate, schedule) = match simplex.dimension() {
+            0 => (0.0, StageSchedule::Same),
+            1 => (curves.learning_rate, curves.schedule),
+            _ => (triangles.learning_rate, triangles.schedule),
+        };
+        let learning_rate = if rate == 0.0 { train.learning_rate } else { rate } as f32;
         Fit {
             key: Key::new(self.config.seed, simplex.mask()),
             faces: match self.config.triangles.centres {
@@ -171,8 +178,8 @@ impl Run {
                 config::Faces::Trainable => Faces::Trainable,
             },
             sampling,
-            sgd: self.config.train.sgd(),
-            schedule: Schedule::Linear,
+            sgd: SgdOptions { learning_rate, ..train.sgd() },
+            schedule: schedule.or(train.schedule).into(),
             epochs,
         }
     }

@@ -331,6 +331,7 @@ mod tests {
             weight_decay: 1e-3,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         let mut losses = vec![0.0; 4];
         engine.advance(&params, &steps, &mut losses).unwrap();

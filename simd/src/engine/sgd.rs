@@ -1,7 +1,8 @@
 //! Control points with their momenta: mixing, and the step of the optimiser.
 //!
 //! A control point that a step does not mix moves as well: its momentum decays and carries it on. Such steps are *pending*:
-//! k of them are applied at once by v ← μᵏ v, θ ← θ − rate · (μ + … + μᵏ) · v when the control point is needed. So a step
+//! k of them are applied at once by v ← μᵏ v, θ ← θ − rate · (μ + … + μᵏ) · v (times μ with
+//! Nesterov's momentum) when the control point is needed. So a step
 //! touches only the few control points that it mixes, and a fit with 97 trainable ones (depth 3) costs hardly more than
 //! one with a single one.
 //!
@@ -38,19 +39,20 @@ pub struct Sgd {
     dim: usize,
     /// For each slot the number of steps that are not applied yet.
     pending: Vec<u32>,
-    /// Momentum μ and rate of the pending steps.
+    /// Momentum μ and rate of the pending steps, and whether the momentum is Nesterov's.
     momentum: f32,
     rate: f32,
+    nesterov: bool,
 }
 
-/// Elements of a saved state for momentum and rate.
-const RATES_LEN: usize = 2;
+/// Elements of a saved state for momentum, its kind and rate.
+const RATES_LEN: usize = 3;
 
 impl Sgd {
     /// `len` slots of zeros.
     pub fn new(len: usize, dim: usize) -> Self {
         let memory = AlignedFloats::new(2 * len * stride(dim));
-        Self { memory, dim, pending: vec![0; len], momentum: 0.0, rate: 0.0 }
+        Self { memory, dim, pending: vec![0; len], momentum: 0.0, rate: 0.0, nesterov: false }
     }
 
     /// Length of every θ.
@@ -151,13 +153,16 @@ impl Sgd {
             return;
         }
         let [mu, rate] = [self.momentum, self.rate].map(f64::from);
+        let nesterov = self.nesterov;
         let decay = mu.powi(steps as i32);
         let sum = if mu < 1.0 { mu * (1.0 - decay) / (1.0 - mu) } else { f64::from(steps) };
         let (point, momentum) = self.pair(slot);
-        dispatch!(level, simd => coast(simd, decay as f32, (-rate * sum) as f32, point, momentum));
+        let ahead = if nesterov { mu } else { 1.0 };
+        dispatch!(level, simd => coast(simd, decay as f32, (-rate * ahead * sum) as f32, point, momentum));
     }
 
-    /// Moves every trainable control point: with g = ∇L + λθ, v ← μ v + weight · g, θ ← θ − rate · v. The control points of
+    /// Moves every trainable control point: with g = ∇L + λθ, v ← μ v + weight · g, θ ← θ − rate · v, or with Nesterov's
+    /// momentum θ ← θ − rate · (weight · g + μ v). The control points of
     /// the mix have no pending steps; for the others this one becomes pending.
     pub fn step(
         &mut self,
@@ -168,9 +173,9 @@ impl Sgd {
         theta: &[f32],
         gradient: &[f32],
     ) {
-        if [self.momentum, self.rate] != [params.momentum, rate] {
+        if (self.momentum, self.rate, self.nesterov) != (params.momentum, rate, params.nesterov) {
             self.flush_all(level);
-            (self.momentum, self.rate) = (params.momentum, rate);
+            (self.momentum, self.rate, self.nesterov) = (params.momentum, rate, params.nesterov);
         }
         let trainable = params.first_trainable as usize..self.pending.len();
         self.pending[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
@@ -197,7 +202,8 @@ impl Sgd {
         }
     }
 
-    /// Elements of a saved state: control points and momenta, the numbers of pending steps, momentum and rate.
+    /// Elements of a saved state: control points and momenta, the numbers of pending steps, momentum, rate, and the
+    /// kind of momentum.
     pub fn state_len(&self) -> usize {
         self.memory.get().len() + self.pending.len() + RATES_LEN
     }
@@ -209,7 +215,7 @@ impl Sgd {
         let (pending, rates) = rest.split_at_mut(self.pending.len());
         memory.copy_from_slice(self.memory.get());
         pending.iter_mut().zip(&self.pending).for_each(|(to, &steps)| *to = f32::from_bits(steps));
-        rates.copy_from_slice(&[self.momentum, self.rate]);
+        rates.copy_from_slice(&[self.momentum, self.rate, f32::from(u8::from(self.nesterov))]);
         Ok(())
     }
 
@@ -220,7 +226,7 @@ impl Sgd {
         let (pending, rates) = rest.split_at(self.pending.len());
         self.memory.get_mut().copy_from_slice(memory);
         self.pending.iter_mut().zip(pending).for_each(|(steps, from)| *steps = from.to_bits());
-        (self.momentum, self.rate) = (rates[0], rates[1]);
+        (self.momentum, self.rate, self.nesterov) = (rates[0], rates[1], rates[2] != 0.0);
         Ok(())
     }
 
@@ -299,6 +305,21 @@ type Part<'a> = ((&'a mut [f32], &'a mut [f32]), (&'a [f32], &'a [f32]));
 /// A step of a part of a control point.
 #[inline(always)]
 fn step_part<S: Simd>(simd: S, params: &StepParams, weight: f32, rate: f32, part: Part<'_>) {
+    if params.nesterov {
+        step_part_of::<S, true>(simd, params, weight, rate, part);
+    } else {
+        step_part_of::<S, false>(simd, params, weight, rate, part);
+    }
+}
+
+#[inline(always)]
+fn step_part_of<S: Simd, const NESTEROV: bool>(
+    simd: S,
+    params: &StepParams,
+    weight: f32,
+    rate: f32,
+    part: Part<'_>,
+) {
     let ((point, momentum), (theta, gradient)) = part;
     let splat = |x| S::f32s::splat(simd, x);
     let (mu, lambda, rate) = (splat(params.momentum), splat(params.weight_decay), splat(-rate));
@@ -311,7 +332,8 @@ fn step_part<S: Simd>(simd: S, params: &StepParams, weight: f32, rate: f32, part
         let v = weight.mul_add(g, mu * load(momentum));
         let v = v.abs().simd_lt(least).select(zero, v);
         v.store_slice(momentum);
-        rate.mul_add(v, load(point)).store_slice(point);
+        let ahead = if NESTEROV { mu.mul_add(v, weight * g) } else { v };
+        rate.mul_add(ahead, load(point)).store_slice(point);
     }
 }
 
@@ -349,6 +371,7 @@ mod tests {
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
@@ -373,6 +396,7 @@ mod tests {
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         };
         let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
         let (mut once, mut singly) = (Sgd::new(2, 20), Sgd::new(2, 20));

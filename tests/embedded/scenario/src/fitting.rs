@@ -161,6 +161,7 @@ fn fit(
             momentum: 0.9,
             weight_decay: 0.0,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         },
         schedule: Schedule::Linear,
         epochs: 0..30,

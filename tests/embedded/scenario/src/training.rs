@@ -87,6 +87,7 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
             momentum: 0.9,
             weight_decay: 1e-3,
             max_gradient_norm: f32::INFINITY,
+            nesterov: false,
         },
         schedule: Schedule::Linear,
         epochs: 0..10,
