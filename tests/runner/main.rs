@@ -8,6 +8,7 @@ mod data;
 mod digits;
 mod gpu;
 mod hostile;
+mod invariance;
 mod known_answers;
 mod made_run;
 mod report;
