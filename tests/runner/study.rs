@@ -7,10 +7,7 @@ use valleys::config::Config;
 use valleys::error::ErrorKind;
 use valleys::run::{Options, run};
 use valleys::schema::{Correlation, Target, TrainingChange};
-use valleys::study::correlation::{
-    bootstrap_interval, holm, p_value, pearson, quantile, ranks, spearman, student_p_value,
-    subtract_group_means,
-};
+use valleys::study::correlation::{Grid, Rows, holm, pearson, quantile, ranks, spearman};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance::PEER_F64;
 
@@ -23,31 +20,16 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-fn near(a: f64, b: f64) -> bool {
-    (a - b).abs() <= PEER_F64 * b.abs()
-}
-
 #[test]
-fn coefficients_and_their_chances_are_those_of_scipy() {
+fn coefficients_are_those_of_scipy() {
     let recorded = recorded();
     for case in recorded["correlations"].as_array().unwrap() {
         let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
         for (key, r) in [("pearson", pearson(&x, &y)), ("spearman", spearman(&x, &y))] {
-            let expected = numbers(&case[key]);
+            let expected = numbers(&case[key])[0];
             let r = r.unwrap();
-            let p = p_value(r, x.len() as f64 - 2.0).unwrap();
-            // Of a coefficient of 1 only rounding makes a chance other than 0.
-            let chance = if r == 1.0 { expected[1] < 1e-20 } else { near(p, expected[1]) };
-            assert!((r - expected[0]).abs() < PEER_F64 && chance, "{key} {r} {p} {expected:?}");
+            assert!((r - expected).abs() < PEER_F64, "{key} {r} {expected:?}");
         }
-    }
-    for case in recorded["student"].as_array().unwrap() {
-        let of = |key: &str| case[key].as_f64().unwrap();
-        assert!(
-            near(student_p_value(of("t"), of("df")), of("p")),
-            "{case}: {}",
-            student_p_value(of("t"), of("df"))
-        );
     }
 }
 
@@ -56,9 +38,12 @@ fn what_has_no_coefficient_has_none() {
     assert_eq!(pearson(&[0.1; 5], &[1.0, 2.0, 3.0, 4.0, 5.0]), None);
     assert_eq!(pearson(&[1.0, 2.0], &[1.0, 2.0]), None);
     assert_eq!(pearson(&[1.0, 2.0, 3.0], &[-2.0, -4.0, -6.0]), Some(-1.0));
-    assert_eq!(p_value(1.0, 5.0), Some(0.0));
-    assert_eq!(p_value(0.5, 0.0), None);
-    assert_eq!(bootstrap_interval(&[0.1; 5], &[1.0, 2.0, 3.0, 4.0, 5.0], 1, pearson), None);
+    let constant = grid(3, 2, |size, replicate| Some((0.1, (size * replicate) as f64)));
+    assert_eq!(constant.coefficient(Rows::All, pearson), None);
+    assert_eq!(constant.interval(Rows::All, pearson, 1), None);
+    assert_eq!(constant.p_value(Rows::All, pearson, 1), None);
+    let one_size = grid(1, 5, |_, replicate| Some((replicate as f64, (replicate * replicate) as f64)));
+    assert_eq!(one_size.p_value(Rows::All, pearson, 1), None, "one size has no order");
     assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0, 3.0]), [4.0, 1.0, 4.0, 2.0, 4.0]);
     assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
 }
@@ -70,21 +55,92 @@ fn corrections_by_hand() {
     let expected = [0.06, 0.5, 0.04, 0.06];
     assert!(corrected.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{corrected:?}");
     assert_eq!(holm(&[0.4, 0.9]), [0.8, 0.9]);
-    assert_eq!(subtract_group_means(&[1.0, 3.0, 10.0, 20.0], &[5, 5, 7, 7]), [-1.0, 1.0, -5.0, 5.0]);
 }
 
-/// The interval of a correlation of 0.6 over 40 rows holds it in about 95 of 100 samples.
+fn grid(sizes: usize, replicates: usize, mut cell: impl FnMut(usize, usize) -> Option<(f64, f64)>) -> Grid {
+    let row = |size| (0..replicates).map(|replicate| cell(size, replicate)).collect();
+    Grid { cells: (0..sizes).map(row).collect() }
+}
+
+/// Three sizes and two replicates, by hand.
+#[test]
+fn permutations_by_hand() {
+    // x and y rise with the size, in steps of 1 and of 1, 2: the coefficient is largest for the identity and, in size,
+    // for the reverse order.
+    let y = [0.0, 1.0, 3.0];
+    let rising = grid(3, 2, |size, replicate| Some((size as f64, y[size] + 0.1 * replicate as f64)));
+    // Coefficients of x with the six orders of y: those of (0,1,3), (0,3,1), (1,0,3), (1,3,0), (3,0,1), (3,1,0) are
+    // proportional to y₃ − y₁: 3, 1, 2, −1, −2, −3.
+    assert_eq!(rising.p_value(Rows::All, pearson, 1), Some(2.0 / 6.0));
+    // Within sizes y rises with the replicate and x does not vary: nothing to compare.
+    let within = Rows::WithinSizes { own_initial: false };
+    assert_eq!(rising.coefficient(within, pearson), None);
+    // Both rise with the replicate, the same in all sizes: of the two orders of replicates both are as large in size.
+    let both = grid(3, 2, |size, r| Some(((size + r) as f64, (5 * size + 2 * r) as f64)));
+    assert!((both.coefficient(within, pearson).unwrap() - 1.0).abs() < 1e-12);
+    assert_eq!(both.p_value(within, pearson, 1), Some(1.0));
+    // With orders of their own, all three sizes must agree: 2 of 8 signs.
+    let own = both.p_value(Rows::WithinSizes { own_initial: true }, pearson, 1).unwrap();
+    assert!((own - 0.25).abs() < 0.02, "{own}");
+    // Three of four networks: the same without the missing one.
+    let missing = grid(2, 2, |size, r| {
+        (size + r < 2).then_some((size as f64 + r as f64, 3.0 * size as f64 - r as f64))
+    });
+    assert_eq!(missing.len(), 3);
+    let [x, y] = [[0.0, 1.0, 1.0], [0.0, -1.0, 3.0]];
+    assert_eq!(missing.coefficient(Rows::All, pearson), pearson(&x, &y));
+}
+
+/// Effects of size and of replicate that all networks of a size, or of a replicate, share; x and y have nothing to do with
+/// each other.
+fn unrelated(stream: &mut Stream, sizes: usize, replicates: usize) -> Grid {
+    let mut draw =
+        |len: usize| -> Vec<[f64; 2]> { (0..len).map(|_| [stream.normal(), stream.normal()]).collect() };
+    let (of_size, of_replicate, own) = (draw(sizes), draw(replicates), draw(sizes * replicates));
+    grid(sizes, replicates, |size, replicate| {
+        let sum = |k: usize| {
+            2.0 * of_size[size][k] + of_replicate[replicate][k] + 0.5 * own[size * replicates + replicate][k]
+        };
+        Some((sum(0), sum(1)))
+    })
+}
+
+/// Of columns that are not related, one in twenty is found to be at 5 %, although networks share effects. Student's t over
+/// 35 networks, as if they were independent, finds half of them.
+#[test]
+fn unrelated_columns_are_rarely_found_related() {
+    let (mut all, mut within, mut student) = (0, 0, 0);
+    const TRIALS: u32 = 300;
+    for trial in 0..TRIALS {
+        let mut stream = Stream::new(Key::new(17, 0), Purpose::Init, 0, trial);
+        let grid = unrelated(&mut stream, 5, 5);
+        all += u32::from(grid.p_value(Rows::All, pearson, 1).unwrap() <= 0.05);
+        within +=
+            u32::from(grid.p_value(Rows::WithinSizes { own_initial: false }, pearson, 1).unwrap() <= 0.05);
+        // Above 0.396 the p-value of Student's t with 23 degrees of freedom is below 0.05.
+        student += u32::from(grid.coefficient(Rows::All, pearson).unwrap().abs() > 0.396);
+    }
+    let share = |count: u32| f64::from(count) / f64::from(TRIALS);
+    // 5 % with a standard error of 1.3 %.
+    assert!(share(all) < 0.09 && share(within) < 0.09, "{} {}", share(all), share(within));
+    assert!(share(student) > 0.25, "{}", share(student));
+}
+
+/// The interval of a coefficient that is due to sizes and replicates holds the coefficient of the population: with the
+/// two-way bootstrap about as often as it should, for so few sizes.
 #[test]
 fn intervals_hold_the_truth() {
     let held = (0..100).filter(|&sample| {
         let mut stream = Stream::new(Key::new(11, 0), Purpose::Init, 0, sample);
-        let x: Vec<f64> = (0..40).map(|_| stream.normal()).collect();
+        let (sizes, replicates) = (12, 6);
+        let x: Vec<f64> = (0..sizes + replicates).map(|_| stream.normal()).collect();
         let y: Vec<f64> = x.iter().map(|x| 0.6 * x + 0.8 * stream.normal()).collect();
-        let [lo, hi] = bootstrap_interval(&x, &y, u64::from(sample), pearson).unwrap();
+        let grid = grid(sizes, replicates, |size, r| Some((x[size] + x[sizes + r], y[size] + y[sizes + r])));
+        let [lo, hi] = grid.interval(Rows::All, pearson, u64::from(sample)).unwrap();
         lo <= 0.6 && 0.6 <= hi
     });
     let held = held.count();
-    assert!((86..=100).contains(&held), "{held} of 100");
+    assert!((82..=100).contains(&held), "{held} of 100");
 }
 
 /// A study of a second.
@@ -191,6 +247,46 @@ fn mean_lifetime_follows_accuracy_on_the_digits() {
             "{layer} {found:?}"
         );
     }
+}
+
+/// Networks of a replicate start alike, or each from its own parameters; with equal steps all end after as many steps,
+/// with as many measurements; with permuted labels none knows the test samples.
+#[test]
+fn controls() {
+    let folder = tempfile::tempdir().unwrap();
+    let first_rows = |name: &str, extra: &[&str]| {
+        let out = folder.path().join(name);
+        let options = Options { out: Some(out.clone()), quiet: true, ..Options::default() };
+        let summary = run(small(extra), name, &options).unwrap().0;
+        let measured = |network: &str| {
+            std::fs::read_to_string(out.join(format!("networks/{network}/measured.csv"))).unwrap()
+        };
+        let texts = ["20-0", "60-0", "150-0"].map(measured);
+        (summary, texts)
+    };
+    let column = |text: &str, row: usize, name: &str| -> f64 {
+        let mut lines = text.lines();
+        let at = lines.next().unwrap().split(',').position(|field| field == name).unwrap();
+        lines.nth(row).unwrap().split(',').nth(at).unwrap().parse().unwrap()
+    };
+    let lifetime = |text: &str| column(text, 0, "mean_lifetime");
+    let (_, texts) = first_rows("plain", &[]);
+    assert!(texts.iter().all(|text| lifetime(text) == lifetime(&texts[0])), "the same initial weights");
+    let (_, texts) = first_rows("own", &["study.initial=own"]);
+    assert!(lifetime(&texts[0]) != lifetime(&texts[1]) && lifetime(&texts[1]) != lifetime(&texts[2]));
+    let (_, texts) = first_rows("steps", &["study.equal_steps=true"]);
+    let rows = texts.each_ref().map(|text| text.lines().count());
+    assert!(rows.iter().all(|&count| count == rows[0]), "{rows:?}");
+    // Six epochs of 5 batches are 30 steps: 30 epochs of one batch, 15 of two.
+    let last = texts.each_ref().map(|text| column(text, text.lines().count() - 2, "epoch"));
+    assert_eq!(last, [30.0, 15.0, 6.0]);
+    let (plain, _) = first_rows("long", &["minima.epochs=30"]);
+    let (shuffled, _) = first_rows("labels", &["study.shuffle_labels=true", "minima.epochs=30"]);
+    let error = |study: &valleys::schema::StudySummary| {
+        study.networks.iter().map(|n| n.test_error).fold(f64::INFINITY, f64::min)
+    };
+    assert!(error(&plain.study.unwrap()) < 0.5);
+    assert!(error(&shuffled.study.unwrap()) > 0.75, "chance is 0.9");
 }
 
 #[test]

@@ -180,6 +180,19 @@ pub const KEYS: &[(&str, &str)] = &[
         "study.early",
         "Measurements of a network in its first epoch, 1 to 1000; then it is measured after every epoch.",
     ),
+    (
+        "study.initial",
+        "Initial weights of the networks of a replicate: \"shared\" by all sizes, or \"own\" for each.",
+    ),
+    (
+        "study.equal_steps",
+        "Whether every network takes as many steps as that with the most samples (true), or minima.epochs passes over its \
+         own samples (false). A control: size without steps.",
+    ),
+    (
+        "study.shuffle_labels",
+        "Whether the training labels are permuted at random. A control: weights without the structure of the data.",
+    ),
 ];
 
 /// Sets `key=value` in a table. The value is TOML, or else a string.

@@ -20,8 +20,8 @@ use std::path::Path;
 
 pub use keys::{KEYS, current_path_name, nearest};
 pub use sections::{
-    Augment, Backend, Convergence, CurvePaths, Curves, Data, Faces, Fit, FitStart, Gpu, Lattice, Minima,
-    Peaks, Sampling, Schedule, SecondFit, StageSchedule, Study, Take, Train, Triangles,
+    Augment, Backend, Convergence, CurvePaths, Curves, Data, Faces, Fit, FitStart, Gpu, Initial, Lattice,
+    Minima, Peaks, Sampling, Schedule, SecondFit, StageSchedule, Study, Take, Train, Triangles,
 };
 
 /// A complete configuration. Two runs with the same configuration and data compute the same bytes.

@@ -24,7 +24,7 @@ peaks = { search = true }
 fit = { sampling = "uniform", depth = 1, start = "mean", tangent_removal = 0.0, perturbation = 0.0 }
 second_fit = { depth = 0, epoch_multiplier = 4 }
 convergence = { depth = 0, epoch_multipliers = [] }
-study = { sizes = [], seeds = 5, early = 4 }
+study = { sizes = [], seeds = 5, early = 4, initial = "shared", equal_steps = false, shuffle_labels = false }
 "#;
 
 /// A configuration by name.

@@ -349,6 +349,22 @@ pub struct Study {
     pub seeds: u32,
     /// Measurements in the first epoch.
     pub early: u32,
+    /// Whether the networks of a replicate start from the same parameters.
+    pub initial: Initial,
+    /// Whether every network takes as many steps as that with the most samples.
+    pub equal_steps: bool,
+    /// Whether the training labels are permuted at random.
+    pub shuffle_labels: bool,
+}
+
+/// `study.initial`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Initial {
+    /// The networks of a replicate have the same initial parameters.
+    Shared,
+    /// Every network has its own.
+    Own,
 }
 
 impl Study {

@@ -3,6 +3,7 @@
 use crate::config::{Config, Sampling};
 use crate::problem::Problem;
 use crate::run::Job;
+use crate::study;
 use valleys_core::evaluation::search_max_loss_len;
 use valleys_core::simplex::{Lattice, control_points_len};
 
@@ -69,7 +70,7 @@ impl CostModel {
                 let epochs = f64::from(c.minima.epochs);
                 let measurements = f64::from(c.minima.epochs + c.study.early);
                 return JobCost {
-                    steps: network.samples.div_ceil(c.train.batch) as f64 * epochs,
+                    steps: f64::from(study::period(c, network.samples)) * epochs,
                     points: measurements,
                     // Weights, and a row of text for each layer and measurement.
                     disk: 4.0 * self.dim + 2.0 * BLOCK_BYTES + 2000.0 * measurements,

@@ -97,6 +97,15 @@ pub trait Problem: Send + Sync + Debug {
         Err("this problem has no samples".to_owned())
     }
 
+    /// The same problem with its training labels permuted at random; by default an error.
+    ///
+    /// # Errors
+    /// The problem has no labels.
+    fn with_shuffled_labels(&self, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
+        let _ = seed;
+        Err("this problem has no labels".to_owned())
+    }
+
     /// Whether [`on_gpu`](Self::on_gpu) returns a problem.
     fn supports_gpu(&self) -> bool {
         false

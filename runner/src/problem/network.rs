@@ -14,11 +14,15 @@ use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::graph::{Graph, Op};
 use valleys_core::network::{CropFlip, Samples, Shape, accumulate, initialise};
+use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
 
 /// Engines allocate activations for groups of this number of samples.
 const SAMPLE_GROUP_LEN: usize = 16;
+
+/// Keys the permutation of labels; subsets and splits have other keys.
+const LABELS: u64 = u32::MAX as u64 - 1;
 
 /// The mean cross-entropy of a network over labelled samples.
 #[derive(Clone, Debug)]
@@ -226,12 +230,16 @@ impl Problem for NetworkProblem {
         if samples.is_empty() || count > samples.len() {
             return Err(format!("1 to {} training samples expected", train.len()));
         }
-        let data = Dataset { train: train.pick(&samples), test: self.data.test.clone() };
-        let mut problem = Self { data: Arc::new(data), ..self.clone() };
-        if let NetworkBackend::Gpu(provider, _) = &self.backend {
-            problem.backend = problem.gpu(provider.clone(), 1);
+        Ok(Box::new(self.with_train(train.pick(&samples))))
+    }
+
+    fn with_shuffled_labels(&self, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
+        let mut train = self.data.train.clone();
+        let mut stream = Stream::new(Key::new(seed, LABELS), Purpose::Split, 0, 0);
+        for last in (1..train.labels.len()).rev() {
+            train.labels.swap(last, stream.below(last as u32 + 1) as usize);
         }
-        Ok(Box::new(problem))
+        Ok(Box::new(self.with_train(train)))
     }
 
     fn supports_gpu(&self) -> bool {
@@ -277,6 +285,16 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
+    /// The same problem with these training samples.
+    fn with_train(&self, train: data::Samples) -> Self {
+        let data = Dataset { train, test: self.data.test.clone() };
+        let mut problem = Self { data: Arc::new(data), ..self.clone() };
+        if let NetworkBackend::Gpu(provider, _) = &self.backend {
+            problem.backend = problem.gpu(provider.clone(), 1);
+        }
+        problem
+    }
+
     fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> NetworkBackend {
         let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
         NetworkBackend::Gpu(provider, Arc::new(shared.with_models(models)))

@@ -39,6 +39,8 @@ pub fn page(root: &Path, summary: &Summary, study: &StudySummary) -> Result<Stri
         sizes => sizes(&runs),
         seeds => config.study.seeds,
         epochs => config.minima.epochs,
+        shuffled => config.study.shuffle_labels,
+        equal_steps => config.study.equal_steps,
         comparisons => study.comparisons,
         sections => (0..SECTIONS).map(section).collect::<Vec<_>>(),
         correlations => Target::ALL.map(|target| correlation_table(study, target)).to_vec(),

@@ -228,8 +228,8 @@ impl Run {
                 own + u64::from(!matches!(job, Job::DirectCurve(..)))
             }
             Job::Network(network) => {
-                let batches = network.samples.div_ceil(self.config.train.batch) as u64;
-                batches * u64::from(self.config.minima.epochs)
+                let period = study::period(&self.config, network.samples);
+                u64::from(period) * u64::from(self.config.minima.epochs)
             }
         }
     }

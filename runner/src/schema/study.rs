@@ -62,7 +62,7 @@ impl Target {
 pub struct Coefficient {
     /// The coefficient, −1 to 1; none if a column is constant.
     pub value: Option<f64>,
-    /// 95 % confidence interval by bootstrap over the networks.
+    /// 95 % confidence interval by bootstrap over sizes and replicates.
     pub interval: Option<[f64; 2]>,
     /// Two-sided p-value.
     pub p: Option<f64>,

@@ -1,9 +1,8 @@
 //! The result of a study, from the measurements of its networks.
 
 use super::StudyNetwork;
-use super::correlation::{
-    bootstrap_interval, holm, p_value, pearson, quantile, spearman, subtract_group_means,
-};
+use super::correlation::{CoefficientOf, Grid, Rows, holm, pearson, quantile, spearman};
+use crate::config::Initial;
 use crate::schema::{
     ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, NetworkResult, SHUFFLED,
     StudySummary, Target, TrainingChange,
@@ -13,11 +12,12 @@ use rayon::prelude::*;
 /// A network and its measurements, in order of time.
 pub type NetworkRun = (StudyNetwork, Vec<Measurement>);
 
-/// The analysis of all networks. `layers` are the names of the weight tensors; `seed` is that of the bootstrap samples.
+/// The analysis of all networks. `layers` are the names of the weight tensors; `seed` is that of the bootstrap samples and
+/// random permutations.
 ///
 /// # Cost
-/// 2,000 bootstrap samples for each correlation, on all threads.
-pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], seed: u64) -> StudySummary {
+/// 2,000 bootstrap samples and up to 10,000 permutations for each coefficient, on all threads.
+pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], initial: Initial, seed: u64) -> StudySummary {
     let trained: Vec<(StudyNetwork, &Measurement)> =
         runs.iter().filter_map(|(network, all)| Some((*network, all.last()?))).collect();
     let comparisons: Vec<Comparison> = Target::ALL
@@ -34,7 +34,7 @@ pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], seed: u64) -> StudySumm
         .par_iter()
         .map(|comparison| {
             let layer = layers.get(comparison.layer).map_or(ALL_LAYERS, String::as_str);
-            correlate(comparison, layer, &trained, runs, seed)
+            correlate(comparison, layer, &trained, runs, initial, seed)
         })
         .collect();
     let comparisons = correct_p_values(&mut correlations);
@@ -65,30 +65,25 @@ fn correlate(
     layer_name: &str,
     trained: &[(StudyNetwork, &Measurement)],
     runs: &[NetworkRun],
+    initial: Initial,
     seed: u64,
 ) -> Correlation {
-    let rows: Vec<(f64, f64, usize)> = trained
-        .iter()
-        .filter_map(|(network, m)| Some((m.statistic(layer, statistic)?, m.target(target), network.samples)))
-        .collect();
-    let x: Vec<f64> = rows.iter().map(|r| r.0).collect();
-    let y: Vec<f64> = rows.iter().map(|r| r.1).collect();
-    let sizes: Vec<usize> = rows.iter().map(|r| r.2).collect();
-    let coefficient =
-        |x: &[f64], y: &[f64], of: fn(&[f64], &[f64]) -> Option<f64>, degrees_of_freedom: f64| {
-            let value = of(x, y);
-            Coefficient {
-                value,
-                interval: value.and_then(|_| bootstrap_interval(x, y, seed, of)),
-                p: value.and_then(|r| p_value(r, degrees_of_freedom)),
-                p_holm: None,
-            }
-        };
-    let mut distinct_sizes = sizes.clone();
-    distinct_sizes.sort_unstable();
-    distinct_sizes.dedup();
-    let (count, groups) = (x.len() as f64, distinct_sizes.len() as f64);
-    let [x_within, y_within] = [&x, &y].map(|column| subtract_group_means(column, &sizes));
+    let mut sizes: Vec<usize> = trained.iter().map(|(network, _)| network.samples).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut grid = Grid { cells: vec![Vec::new(); sizes.len()] };
+    for (network, m) in trained {
+        let row = &mut grid.cells[sizes.partition_point(|&size| size < network.samples)];
+        row.resize(row.len().max(network.replicate as usize + 1), None);
+        row[network.replicate as usize] = m.statistic(layer, statistic).map(|x| (x, m.target(target)));
+    }
+    let coefficient = |rows: Rows, of: CoefficientOf| Coefficient {
+        value: grid.coefficient(rows, of),
+        interval: grid.interval(rows, of, seed),
+        p: grid.p_value(rows, of, seed),
+        p_holm: None,
+    };
+    let within = Rows::WithinSizes { own_initial: initial == Initial::Own };
     let over_training = runs.iter().filter_map(|(_, all)| {
         let pairs = all.iter().filter_map(|m| Some((m.statistic(layer, statistic)?, m.target(target))));
         let (x, y): (Vec<f64>, Vec<f64>) = pairs.unzip();
@@ -100,10 +95,10 @@ fn correlate(
         metric: LAYER_STATISTICS[statistic].name.to_owned(),
         layer: layer_name.to_owned(),
         target,
-        networks: x.len(),
-        pearson: coefficient(&x, &y, pearson, count - 2.0),
-        spearman: coefficient(&x, &y, spearman, count - 2.0),
-        within_sizes: coefficient(&x_within, &y_within, pearson, count - groups - 1.0),
+        networks: grid.len(),
+        pearson: coefficient(Rows::All, pearson),
+        spearman: coefficient(Rows::All, spearman),
+        within_sizes: coefficient(within, pearson),
         over_training: (!over_training.is_empty()).then(|| quantile(&over_training, 0.5)),
     }
 }

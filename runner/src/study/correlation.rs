@@ -1,9 +1,16 @@
-//! Correlation coefficients, their p-values and confidence intervals, and the correction for many comparisons.
+//! Correlation coefficients over networks of several sizes and replicates, with confidence intervals by a two-way
+//! bootstrap and p-values by permutations, and the correction for many comparisons.
 
 use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Number of bootstrap samples of a confidence interval.
 const BOOTSTRAP_SAMPLES: u32 = 2000;
+
+/// Most sizes or replicates whose orders are all enumerated: 7! = 5,040.
+const MAX_ENUMERATED: usize = 7;
+
+/// Random permutations of more than that.
+const RANDOM_PERMUTATIONS: u32 = 10_000;
 
 /// Pearson's r of two columns:
 ///
@@ -42,47 +49,172 @@ pub fn ranks(numbers: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Subtracts the mean of its group from each number.
-pub fn subtract_group_means(numbers: &[f64], groups: &[usize]) -> Vec<f64> {
-    let of = |group: usize| -> Vec<f64> {
-        numbers.iter().zip(groups).filter(|(_, g)| **g == group).map(|(x, _)| *x).collect()
-    };
-    numbers.iter().zip(groups).map(|(x, &group)| x - mean(&of(group))).collect()
+/// The rows of a correlation: for each size and each replicate a pair (x, y), or none.
+///
+/// The networks of a replicate share their samples as far as they go, and with `study.initial = "shared"` their initial
+/// weights; networks of a size share the size. So neither are independent: sizes and replicates are what is drawn, not
+/// networks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// (sizes, replicates).
+    pub cells: Vec<Vec<Option<(f64, f64)>>>,
 }
 
-/// The two-sided p-value of a correlation coefficient of independent normal columns, by Student's t with ν degrees of
-/// freedom (rows − 2 for a plain correlation): t² = ν r² / (1 − r²). `None` for ν ≤ 0.
-pub fn p_value(r: f64, degrees_of_freedom: f64) -> Option<f64> {
-    (degrees_of_freedom > 0.0).then(|| regularised_beta(1.0 - r * r, degrees_of_freedom / 2.0, 0.5))
+/// What a coefficient compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All networks.
+    All,
+    /// What is left after the mean of its size is subtracted from each column.
+    WithinSizes {
+        /// Whether the replicates of different sizes have nothing in common.
+        own_initial: bool,
+    },
 }
 
-/// The two-sided p-value of a value of Student's t.
-pub fn student_p_value(t: f64, degrees_of_freedom: f64) -> f64 {
-    let x = degrees_of_freedom / (degrees_of_freedom + t * t);
-    regularised_beta(x, degrees_of_freedom / 2.0, 0.5)
-}
+/// A correlation coefficient of two columns.
+pub type CoefficientOf = fn(&[f64], &[f64]) -> Option<f64>;
 
-/// The 95 % confidence interval of a coefficient: percentiles over 2,000 bootstrap samples of the rows (Efron 1979). The
-/// samples depend on `seed` only. `None` if the coefficient is undefined in half of the samples or more.
-pub fn bootstrap_interval(
-    x: &[f64],
-    y: &[f64],
-    seed: u64,
-    coefficient: fn(&[f64], &[f64]) -> Option<f64>,
-) -> Option<[f64; 2]> {
-    let (mut of_x, mut of_y) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-    let mut found = Vec::new();
-    for sample in 0..BOOTSTRAP_SAMPLES {
-        let mut stream = Stream::new(Key::new(seed, u32::MAX.into()), Purpose::Split, 1, sample);
-        for (a, b) in of_x.iter_mut().zip(&mut of_y) {
-            let row = stream.below(x.len() as u32) as usize;
-            (*a, *b) = (x[row], y[row]);
-        }
-        found.extend(coefficient(&of_x, &of_y));
+impl Grid {
+    /// Number of replicates of the size that has most.
+    fn replicates(&self) -> usize {
+        self.cells.iter().map(Vec::len).max().unwrap_or(0)
     }
-    found.sort_by(f64::total_cmp);
-    (found.len() > BOOTSTRAP_SAMPLES as usize / 2)
-        .then(|| [0.025, 0.975].map(|share| quantile(&found, share)))
+
+    fn cell(&self, size: usize, replicate: usize) -> Option<(f64, f64)> {
+        self.cells[size].get(replicate).copied().flatten()
+    }
+
+    /// The coefficient of the sizes and replicates that are listed, in this order, with repetitions. `partner(size,
+    /// replicate)` is the network whose y goes with the x of a network.
+    fn of(
+        &self,
+        rows: Rows,
+        coefficient: CoefficientOf,
+        [sizes, replicates]: [&[usize]; 2],
+        partner: impl Fn(usize, usize) -> (usize, usize),
+    ) -> Option<f64> {
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        for &size in sizes {
+            let first = x.len();
+            for &replicate in replicates {
+                let (other_size, other_replicate) = partner(size, replicate);
+                if let (Some(own), Some(other)) =
+                    (self.cell(size, replicate), self.cell(other_size, other_replicate))
+                {
+                    x.push(own.0);
+                    y.push(other.1);
+                }
+            }
+            if rows != Rows::All && x.len() > first {
+                for column in [&mut x, &mut y] {
+                    let mean = mean(&column[first..]);
+                    column[first..].iter_mut().for_each(|x| *x -= mean);
+                }
+            }
+        }
+        coefficient(&x, &y)
+    }
+
+    /// The coefficient of all networks.
+    pub fn coefficient(&self, rows: Rows, coefficient: CoefficientOf) -> Option<f64> {
+        let sizes: Vec<usize> = (0..self.cells.len()).collect();
+        let replicates: Vec<usize> = (0..self.replicates()).collect();
+        self.of(rows, coefficient, [&sizes, &replicates], |size, replicate| (size, replicate))
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.cells.iter().flatten().flatten().count()
+    }
+
+    /// Whether there are no pairs.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The 95 % confidence interval of a coefficient: percentiles over 2,000 bootstrap samples (Efron 1979). Each sample
+    /// draws replicates with replacement, and for [`Rows::All`] also sizes, and takes all networks of the drawn sizes and
+    /// replicates (the pigeonhole bootstrap, Owen, Ann. Appl. Stat. 1, 2007). It depends on `seed` only. `None` if the
+    /// coefficient is undefined in half of the samples or more.
+    pub fn interval(&self, rows: Rows, coefficient: CoefficientOf, seed: u64) -> Option<[f64; 2]> {
+        let (sizes_len, replicates_len) = (self.cells.len(), self.replicates());
+        let mut found = Vec::new();
+        for sample in 0..BOOTSTRAP_SAMPLES {
+            let mut stream = Stream::new(Key::new(seed, u32::MAX.into()), Purpose::Split, 1, sample);
+            let mut draw =
+                |len: usize| -> Vec<usize> { (0..len).map(|_| stream.below(len as u32) as usize).collect() };
+            let sizes = if rows == Rows::All { draw(sizes_len) } else { (0..sizes_len).collect() };
+            let replicates = draw(replicates_len);
+            found.extend(self.of(rows, coefficient, [&sizes, &replicates], |size, r| (size, r)));
+        }
+        found.sort_by(f64::total_cmp);
+        (found.len() > BOOTSTRAP_SAMPLES as usize / 2)
+            .then(|| [0.025, 0.975].map(|share| quantile(&found, share)))
+    }
+
+    /// The two-sided p-value of a coefficient by permutations: the share of them whose coefficient is as large.
+    ///
+    /// For [`Rows::All`] the y of whole sizes are permuted: seven sizes are seven design points, however many networks
+    /// each has. For [`Rows::WithinSizes`] the y of replicates are permuted, in all sizes alike, or with `own_initial` in
+    /// each size by itself. All permutations are counted if there are at most 5,040, among them the identity; otherwise
+    /// 10,000 random ones that depend on `seed` only, and the identity. `None` if the coefficient is undefined or there is
+    /// nothing to permute.
+    pub fn p_value(&self, rows: Rows, coefficient: CoefficientOf, seed: u64) -> Option<f64> {
+        let observed = self.coefficient(rows, coefficient)?.abs() - 1e-12;
+        let (sizes_len, replicates_len) = (self.cells.len(), self.replicates());
+        let sizes: Vec<usize> = (0..sizes_len).collect();
+        let replicates: Vec<usize> = (0..replicates_len).collect();
+        let permuted = if rows == Rows::All { sizes_len } else { replicates_len };
+        if permuted < 2 {
+            return None;
+        }
+        let of = |orders: &[Vec<usize>]| {
+            let partner = |size: usize, replicate: usize| match rows {
+                Rows::All => (orders[0][size], replicate),
+                Rows::WithinSizes { .. } => (size, orders[size.min(orders.len() - 1)][replicate]),
+            };
+            self.of(rows, coefficient, [&sizes, &replicates], partner)
+        };
+        let is_as_large = |orders: &[Vec<usize>]| of(orders).is_some_and(|r| r.abs() >= observed);
+        let one_order = rows != Rows::WithinSizes { own_initial: true };
+        if one_order && permuted <= MAX_ENUMERATED {
+            let all = permutations(permuted);
+            let count = all.iter().filter(|order| is_as_large(std::slice::from_ref(order))).count();
+            return Some(count as f64 / all.len() as f64);
+        }
+        let mut count = 1;
+        for sample in 0..RANDOM_PERMUTATIONS {
+            let mut stream = Stream::new(Key::new(seed, u32::MAX.into()), Purpose::Split, 2, sample);
+            let orders: Vec<Vec<usize>> = (0..if one_order { 1 } else { sizes_len })
+                .map(|_| {
+                    let mut order: Vec<usize> = (0..permuted).collect();
+                    for last in (1..permuted).rev() {
+                        order.swap(last, stream.below(last as u32 + 1) as usize);
+                    }
+                    order
+                })
+                .collect();
+            count += u32::from(is_as_large(&orders));
+        }
+        Some(f64::from(count) / f64::from(RANDOM_PERMUTATIONS + 1))
+    }
+}
+
+/// All orders of `len` numbers.
+fn permutations(len: usize) -> Vec<Vec<usize>> {
+    if len == 0 {
+        return vec![Vec::new()];
+    }
+    let shorter = permutations(len - 1);
+    let at = |place: usize| {
+        shorter.iter().map(move |order| {
+            let mut order = order.clone();
+            order.insert(place, len - 1);
+            order
+        })
+    };
+    (0..len).flat_map(at).collect()
 }
 
 /// A quantile of sorted numbers, by linear interpolation. `share` is from 0 to 1.
@@ -109,54 +241,4 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
 
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
-}
-
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz and Stegun 26.5.8).
-fn regularised_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
-        return x.clamp(0.0, 1.0);
-    }
-    let front = |x: f64, a: f64, b: f64| {
-        (a * x.ln() + b * (-x).ln_1p() + ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b)).exp() / a
-    };
-    // The fraction converges fast for small x; I_x(a, b) = 1 − I_{1−x}(b, a) gives the other values.
-    if x < (a + 1.0) / (a + b + 2.0) {
-        front(x, a, b) * beta_fraction(x, a, b)
-    } else {
-        1.0 - front(1.0 - x, b, a) * beta_fraction(1.0 - x, b, a)
-    }
-}
-
-/// The continued fraction of the incomplete beta function, by Lentz's method.
-fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
-    let nonzero = |x: f64| if x.abs() < 1e-300 { 1e-300 } else { x };
-    let (mut c, mut d) = (1.0, 1.0 / nonzero(1.0 - (a + b) * x / (a + 1.0)));
-    let mut value = d;
-    for m in 1..500 {
-        let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let before = value;
-        for term in [even, odd] {
-            d = 1.0 / nonzero(1.0 + term * d);
-            c = nonzero(1.0 + term / c);
-            value *= c * d;
-        }
-        if (value - before).abs() <= 1e-16 * value.abs() {
-            break;
-        }
-    }
-    value
-}
-
-/// ln Γ(x) for x > 0, by Stirling's series at x + n ≥ 15.
-fn ln_gamma(mut x: f64) -> f64 {
-    let mut product = 1.0;
-    while x < 15.0 {
-        product *= x;
-        x += 1.0;
-    }
-    let s = 1.0 / (x * x);
-    let series = (1.0 / 12.0 - s * (1.0 / 360.0 - s * (1.0 / 1260.0 - s * (1.0 / 1680.0 - s / 1188.0)))) / x;
-    (x - 0.5) * x.ln() - x + std::f64::consts::TAU.ln() / 2.0 + series - product.ln()
 }

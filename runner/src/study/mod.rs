@@ -7,10 +7,10 @@
 //!
 //! - `network`: the job of one network, which trains it, measures its layers and writes a folder.
 //! - [`analysis`]: the correlations over all networks.
-//! - [`correlation`]: correlation coefficients, p-values, confidence intervals, Holm's correction.
+//! - [`correlation`]: correlation coefficients; bootstrap and permutations of whole sizes and replicates; Holm's correction.
 
 pub mod analysis;
 pub mod correlation;
 mod network;
 
-pub use network::{StudyNetwork, TrainingHooks, networks, read_measurements, train};
+pub use network::{StudyNetwork, TrainingHooks, networks, period, read_measurements, train};

@@ -1,7 +1,7 @@
 //! One network of a study: trained at a constant rate, measured during training, and stored in a folder.
 
 use crate::checkpoint;
-use crate::config::Config;
+use crate::config::{Config, Initial};
 use crate::engine_error::EngineError;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::NamedTensor;
@@ -50,6 +50,14 @@ pub fn networks(config: &Config) -> Vec<StudyNetwork> {
         .collect()
 }
 
+/// Steps of a network between two measurements after the first epoch: those of an epoch, its own or, with
+/// `study.equal_steps`, that of the network with the most samples.
+pub fn period(config: &Config, samples: usize) -> u32 {
+    let largest = config.study.sizes.iter().copied().max().unwrap_or(samples);
+    let samples = if config.study.equal_steps { largest } else { samples };
+    samples.div_ceil(config.train.batch) as u32
+}
+
 /// Reads the measurements of a network from a run directory, in order of time.
 ///
 /// # Errors
@@ -94,12 +102,24 @@ pub fn train(
     let problem = problem
         .on_subset(samples, seed)
         .map_err(|what| CliError::new(ErrorKind::Configuration, format!("study.sizes: {samples}: {what}")))?;
+    let problem = if config.study.shuffle_labels {
+        let to_error =
+            |what| CliError::new(ErrorKind::Configuration, format!("study.shuffle_labels: {what}"));
+        problem.with_shuffled_labels(seed).map_err(to_error)?
+    } else {
+        problem
+    };
+    let initial_seed = match config.study.initial {
+        Initial::Shared => seed,
+        Initial::Own => seed ^ (samples as u64) << 32,
+    };
     let state = problem.state();
     let mut training = NetworkTraining {
         config,
         seed,
+        period: period(config, samples),
         layers: state.parameters.iter().filter(|t| t.shape.len() > 1).collect(),
-        theta: problem.initial(seed, 0),
+        theta: problem.initial(initial_seed, 0),
         csv: Measurement::csv_header(),
         hooks: &hooks,
     };
@@ -146,6 +166,8 @@ type TrainingResult = std::result::Result<std::result::Result<(), Interruption>,
 struct NetworkTraining<'a> {
     config: &'a Config,
     seed: u64,
+    /// See [`period`].
+    period: u32,
     /// The weight matrices.
     layers: Vec<&'a NamedTensor>,
     /// The parameters at the last measurement.
@@ -159,7 +181,8 @@ impl NetworkTraining<'_> {
     fn run(&mut self, engine: &mut dyn Engine<Error = EngineError>) -> TrainingResult {
         let (config, hooks) = (self.config, self.hooks);
         engine.put(0, &self.theta)?;
-        let (batches, epochs) = (engine.batches(), config.minima.epochs);
+        let batches = engine.batches();
+        let total = u64::from(self.period) * u64::from(config.minima.epochs);
         let mut ids = [ControlPointId::default()];
         let vertex = ControlPoints::new(1, 1, &mut ids)?;
         let fit = Fit {
@@ -168,16 +191,22 @@ impl NetworkTraining<'_> {
             sampling: Sampling::Uniform,
             sgd: config.train.sgd(),
             schedule: Schedule::Constant,
-            epochs: 0..epochs,
+            epochs: 0..total.div_ceil(u64::from(batches)) as u32,
         };
-        // An epoch is divided into parts, each of which ends with a measurement. They are counted from 1.
-        let mut part = 1;
+        // Measurements from 1 on: some in the first period, then one after every period.
+        let period = self.period;
+        let early = config.study.early.min(period);
+        let target = move |measurement: u32| match measurement {
+            number if number <= early => u64::from(period * number / early),
+            number => u64::from(period) * u64::from(number - early + 1),
+        };
+        let mut measurement = 1;
         let mut at = Checkpoint { epoch: 0, batch: 0, sum: 0.0, lowest: 0.0, latest: 0.0, steps: 0 };
         match hooks.checkpoint.as_ref().and_then(|checkpoint| from_checkpoint(checkpoint, &hooks.inputs)) {
-            Some(([epoch, epoch_part, batch], csv, state)) => {
-                (at.epoch, part, at.batch, self.csv) = (epoch, epoch_part, batch, csv);
+            Some(([epoch, number, batch], csv, state)) => {
+                (at.epoch, measurement, at.batch, self.csv) = (epoch, number, batch, csv);
                 engine.restore(&state)?;
-                (hooks.on_progress)(u64::from(batches) * u64::from(epoch));
+                (hooks.on_progress)(target(number - 1));
             }
             None => {
                 if let Err(interruption) = self.measure(engine, 0.0, true)? {
@@ -189,13 +218,15 @@ impl NetworkTraining<'_> {
         let mut steps = vec![Step { mix: Mix::new(), rate: 0.0, batch: 0 }; steps_len];
         let (mut losses, mut drawn_cells) = (vec![0.0; steps_len], vec![0; steps_len]);
         let mut last_checkpoint = Instant::now();
-        while at.epoch < epochs {
-            let epoch = at.epoch;
-            let parts = if epoch == 0 { config.study.early.min(batches) } else { 1 };
-            let end = batches * part / parts;
+        while target(measurement - 1) < total {
+            let end = target(measurement);
             // The fit pauses after every call, so that it stops exactly where the network is measured.
-            while at.epoch == epoch && at.batch < end {
-                let count = steps_len.min((end - at.batch) as usize);
+            loop {
+                let done = u64::from(at.epoch) * u64::from(batches) + u64::from(at.batch);
+                if done >= end {
+                    break;
+                }
+                let count = steps_len.min((end - done) as usize);
                 let memory = Memory {
                     steps: &mut steps[..count],
                     losses: &mut losses,
@@ -211,25 +242,21 @@ impl NetworkTraining<'_> {
                 if let Progress::Paused(next) = fit.resume(engine, &vertex, memory, from, |_| (), || true)? {
                     at = next;
                 }
-                if hooks.stop.checkpoint_due(last_checkpoint) && at.epoch == epoch {
-                    if let Err(error) = self.save(engine, [epoch, part, at.batch])? {
+                if hooks.stop.checkpoint_due(last_checkpoint) && at.batch > 0 {
+                    if let Err(error) = self.save(engine, [at.epoch, measurement, at.batch])? {
                         return Ok(Err(Interruption::Stopped(error)));
                     }
                     last_checkpoint = Instant::now();
                 }
             }
-            let done = f64::from(epoch) + f64::from(end) / f64::from(batches);
-            if let Err(interruption) = self.measure(engine, done, at.epoch == epochs)? {
+            if let Err(interruption) = self.measure(engine, end as f64 / f64::from(batches), end == total)? {
                 return Ok(Err(interruption));
             }
-            part += 1;
-            if part > parts {
-                part = 1;
-                (hooks.on_progress)(u64::from(batches));
-            }
+            (hooks.on_progress)(end - target(measurement - 1));
+            measurement += 1;
             // A call may have ended the epoch: then the loop above wrote no checkpoint.
-            if at.epoch < epochs && hooks.stop.checkpoint_due(last_checkpoint) {
-                if let Err(error) = self.save(engine, [at.epoch, part, at.batch])? {
+            if end < total && hooks.stop.checkpoint_due(last_checkpoint) {
+                if let Err(error) = self.save(engine, [at.epoch, measurement, at.batch])? {
                     return Ok(Err(Interruption::Stopped(error)));
                 }
                 last_checkpoint = Instant::now();
@@ -238,7 +265,7 @@ impl NetworkTraining<'_> {
         Ok(Ok(()))
     }
 
-    /// Writes a checkpoint at `position`: epoch, part of the epoch, batch. The inner error is that of the file, or a
+    /// Writes a checkpoint at `position`: epoch, number of the next measurement, batch. The inner error is that of the file, or a
     /// stop.
     fn save(
         &self,
