@@ -138,6 +138,36 @@ fn divergence_is_exit_code_5() {
     assert!(Path::new(out).join("summary.json").exists());
 }
 
+/// Without a search, what a lattice leaves out is said; with it, control points are searched from and nothing is said.
+#[test]
+fn lattices_that_miss_something_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |name: &str, set: &[&str]| {
+        let out = folder.path().join(name);
+        let set: Vec<&str> = set.iter().flat_map(|key| ["--set", key]).collect();
+        let run = ["run", "--preset", "three-well-ring", "--out", out.to_str().unwrap()];
+        let output = valleys(&[&run[..], &set].concat());
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let quick = ["curves.epochs=2", "triangles.epochs=2", "minima.epochs=2"];
+    let none = said("none", &[&quick[..], &["peaks.search=false", "lattice.n=1"]].concat());
+    for rank in ["curves", "triangles"] {
+        assert!(
+            none.contains(&format!("warning: lattice.{rank}: 1 interval and peaks.search = false")),
+            "{none}"
+        );
+    }
+    // Multiples of 6 hold the control points of a triangle of depth 1, but not those of depth 3.
+    let some = said("some", &[&quick[..], &["peaks.search=false", "lattice.n=60"]].concat());
+    assert!(some.contains("lattice.triangles: 60 intervals miss control points"), "{some}");
+    assert!(some.contains("3 vertices at depth 3; the next number that has all of them is 216"), "{some}");
+    assert!(some.contains("lattice.curves: 60 intervals miss control points"), "{some}");
+    let right = ["peaks.search=false", "lattice.curves=8", "lattice.triangles=216"];
+    assert!(!said("right", &[&quick[..], &right].concat()).contains("warning"));
+    assert!(!said("searched", &quick).contains("warning"));
+}
+
 /// Curves that start on chains of other curves need those: with one thread or two, the files are the same.
 #[test]
 fn chains_do_not_depend_on_threads() {

@@ -144,7 +144,7 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "fit.tangent_removal",
         "Share of the gradient along the simplex that peak sampling removes, 0 to 1: with 1, control points do not slide \
-         off a ridge.",
+         off a ridge. Nothing is removed where the simplex fills the space, as a triangle in two variables.",
     ),
     (
         "fit.perturbation",
