@@ -7,6 +7,14 @@ use std::fmt::Write;
 pub fn summary(summary: &Summary) -> String {
     let mut out = String::new();
     if let Some(study) = &summary.study {
+        let options = &summary.config.study;
+        let controls =
+            [(options.shuffle_labels, "training labels shuffled"), (options.equal_steps, "equal steps")];
+        let controls: Vec<&str> =
+            controls.into_iter().filter_map(|(is_on, name)| is_on.then_some(name)).collect();
+        if !controls.is_empty() {
+            let _ = writeln!(out, "control: {}\n", controls.join(", "));
+        }
         write_study(&mut out, study);
         return out;
     }

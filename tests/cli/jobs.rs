@@ -218,7 +218,8 @@ fn a_diverging_network_names_its_layer() {
 #[cfg(unix)]
 fn stopped_and_gone_on_with_it_is_the_same_run() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, what) in [("digits", DIGITS), ("study", STUDY)] {
+    let equal_steps = [STUDY, &["--set", "study.equal_steps=true", "--set", "minima.epochs=600"]].concat();
+    for (name, what) in [("digits", DIGITS), ("study", STUDY), ("equal-steps", &equal_steps)] {
         let [whole, parts] = ["whole", "parts"].map(|part| folder.path().join(format!("{name}-{part}")));
         let start = Instant::now();
         assert!(run(what, &whole, &["-j", "2"]).status.success());

@@ -196,7 +196,8 @@ fn a_monotone_map_of_the_loss_maps_the_ends() {
     let [plain, mapped] = [same as Monotone, logarithm].map(|monotone| of(monotone, &straight));
     for index in 0..2 {
         let (plain, mapped) = (bars(&plain.fits[0], index), bars(&mapped.fits[0], index));
-        assert_eq!(plain.len(), mapped.len());
+        // Three minima have two finite bars of index 0 and a loop.
+        assert_eq!((plain.len(), mapped.len()), ([2, 1][index], [2, 1][index]));
         let mut ends: Vec<f64> =
             plain.iter().flat_map(|bar| [bar.0, bar.1]).map(|y| logarithm(y).0).collect();
         let mut found: Vec<f64> = mapped.iter().flat_map(|bar| [bar.0, bar.1]).collect();

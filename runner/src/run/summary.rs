@@ -81,7 +81,7 @@ impl Run {
         let runs = networks.into_iter().map(read).collect::<Result<Vec<_>>>()?;
         let weights = self.state.parameters.iter().filter(|tensor| tensor.shape.len() > 1);
         let layers = weights.map(|tensor| tensor.name.clone()).collect();
-        Ok(analysis::analyse(layers, &runs, self.config.study.initial, self.config.seed))
+        Ok(analysis::analyse(layers, &runs, self.config.seed))
     }
 
     /// The lattice values of a simplex. `None` if it was not evaluated.

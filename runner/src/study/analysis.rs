@@ -2,7 +2,6 @@
 
 use super::StudyNetwork;
 use super::correlation::{CoefficientOf, Grid, Rows, holm, pearson, quantile, spearman};
-use crate::config::Initial;
 use crate::schema::{
     ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, NetworkResult, SHUFFLED,
     StudySummary, Target, TrainingChange,
@@ -17,7 +16,7 @@ pub type NetworkRun = (StudyNetwork, Vec<Measurement>);
 ///
 /// # Cost
 /// 2,000 bootstrap samples and up to 10,000 permutations for each coefficient, on all threads.
-pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], initial: Initial, seed: u64) -> StudySummary {
+pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], seed: u64) -> StudySummary {
     let trained: Vec<(StudyNetwork, &Measurement)> =
         runs.iter().filter_map(|(network, all)| Some((*network, all.last()?))).collect();
     let comparisons: Vec<Comparison> = Target::ALL
@@ -34,7 +33,7 @@ pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], initial: Initial, seed:
         .par_iter()
         .map(|comparison| {
             let layer = layers.get(comparison.layer).map_or(ALL_LAYERS, String::as_str);
-            correlate(comparison, layer, &trained, runs, initial, seed)
+            correlate(comparison, layer, &trained, runs, seed)
         })
         .collect();
     let comparisons = correct_p_values(&mut correlations);
@@ -65,7 +64,6 @@ fn correlate(
     layer_name: &str,
     trained: &[(StudyNetwork, &Measurement)],
     runs: &[NetworkRun],
-    initial: Initial,
     seed: u64,
 ) -> Correlation {
     let mut sizes: Vec<usize> = trained.iter().map(|(network, _)| network.samples).collect();
@@ -83,7 +81,6 @@ fn correlate(
         p: grid.p_value(rows, of, seed),
         p_holm: None,
     };
-    let within = Rows::WithinSizes { own_initial: initial == Initial::Own };
     let over_training = runs.iter().filter_map(|(_, all)| {
         let pairs = all.iter().filter_map(|m| Some((m.statistic(layer, statistic)?, m.target(target))));
         let (x, y): (Vec<f64>, Vec<f64>) = pairs.unzip();
@@ -98,7 +95,7 @@ fn correlate(
         networks: grid.len(),
         pearson: coefficient(Rows::All, pearson),
         spearman: coefficient(Rows::All, spearman),
-        within_sizes: coefficient(within, pearson),
+        within_sizes: coefficient(Rows::WithinSizes, pearson),
         over_training: (!over_training.is_empty()).then(|| quantile(&over_training, 0.5)),
     }
 }

@@ -66,10 +66,7 @@ pub enum Rows {
     /// All networks.
     All,
     /// What is left after the mean of its size is subtracted from each column.
-    WithinSizes {
-        /// Whether the replicates of different sizes have nothing in common.
-        own_initial: bool,
-    },
+    WithinSizes,
 }
 
 /// A correlation coefficient of two columns.
@@ -156,10 +153,10 @@ impl Grid {
     /// The two-sided p-value of a coefficient by permutations: the share of them whose coefficient is as large.
     ///
     /// For [`Rows::All`] the y of whole sizes are permuted: seven sizes are seven design points, however many networks
-    /// each has. For [`Rows::WithinSizes`] the y of replicates are permuted, in all sizes alike, or with `own_initial` in
-    /// each size by itself. All permutations are counted if there are at most 5,040, among them the identity; otherwise
-    /// 10,000 random ones that depend on `seed` only, and the identity. `None` if the coefficient is undefined or there is
-    /// nothing to permute.
+    /// each has. For [`Rows::WithinSizes`] the y of whole replicates are permuted, in all sizes alike: also with initial
+    /// weights of their own the networks of a replicate share samples. All permutations are counted if there are at most
+    /// 5,040, among them the identity; otherwise 10,000 random ones that depend on `seed` only, and the identity. `None`
+    /// if the coefficient is undefined or there is nothing to permute.
     pub fn p_value(&self, rows: Rows, coefficient: CoefficientOf, seed: u64) -> Option<f64> {
         let observed = self.coefficient(rows, coefficient)?.abs() - 1e-12;
         let (sizes_len, replicates_len) = (self.cells.len(), self.replicates());
@@ -169,33 +166,27 @@ impl Grid {
         if permuted < 2 {
             return None;
         }
-        let of = |orders: &[Vec<usize>]| {
+        let is_as_large = |order: &[usize]| {
             let partner = |size: usize, replicate: usize| match rows {
-                Rows::All => (orders[0][size], replicate),
-                Rows::WithinSizes { .. } => (size, orders[size.min(orders.len() - 1)][replicate]),
+                Rows::All => (order[size], replicate),
+                Rows::WithinSizes => (size, order[replicate]),
             };
-            self.of(rows, coefficient, [&sizes, &replicates], partner)
+            let found = self.of(rows, coefficient, [&sizes, &replicates], partner);
+            found.is_some_and(|r| r.abs() >= observed)
         };
-        let is_as_large = |orders: &[Vec<usize>]| of(orders).is_some_and(|r| r.abs() >= observed);
-        let one_order = rows != Rows::WithinSizes { own_initial: true };
-        if one_order && permuted <= MAX_ENUMERATED {
+        if permuted <= MAX_ENUMERATED {
             let all = permutations(permuted);
-            let count = all.iter().filter(|order| is_as_large(std::slice::from_ref(order))).count();
+            let count = all.iter().filter(|order| is_as_large(order)).count();
             return Some(count as f64 / all.len() as f64);
         }
         let mut count = 1;
         for sample in 0..RANDOM_PERMUTATIONS {
             let mut stream = Stream::new(Key::new(seed, u32::MAX.into()), Purpose::Split, 2, sample);
-            let orders: Vec<Vec<usize>> = (0..if one_order { 1 } else { sizes_len })
-                .map(|_| {
-                    let mut order: Vec<usize> = (0..permuted).collect();
-                    for last in (1..permuted).rev() {
-                        order.swap(last, stream.below(last as u32 + 1) as usize);
-                    }
-                    order
-                })
-                .collect();
-            count += u32::from(is_as_large(&orders));
+            let mut order: Vec<usize> = (0..permuted).collect();
+            for last in (1..permuted).rev() {
+                order.swap(last, stream.below(last as u32 + 1) as usize);
+            }
+            count += u32::from(is_as_large(&order));
         }
         Some(f64::from(count) / f64::from(RANDOM_PERMUTATIONS + 1))
     }

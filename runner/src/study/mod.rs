@@ -7,7 +7,8 @@
 //!
 //! - `network`: the job of one network, which trains it, measures its layers and writes a folder.
 //! - [`analysis`]: the correlations over all networks.
-//! - [`correlation`]: correlation coefficients; bootstrap and permutations of whole sizes and replicates; Holm's correction.
+//! - [`correlation`]: correlation coefficients; bootstrap and permutations of whole sizes and replicates; Holm's
+//!   correction.
 
 pub mod analysis;
 pub mod correlation;

@@ -197,7 +197,7 @@ impl NetworkTraining<'_> {
         let period = self.period;
         let early = config.study.early.min(period);
         let target = move |measurement: u32| match measurement {
-            number if number <= early => u64::from(period * number / early),
+            number if number <= early => u64::from(period) * u64::from(number) / u64::from(early),
             number => u64::from(period) * u64::from(number - early + 1),
         };
         let mut measurement = 1;
@@ -265,8 +265,8 @@ impl NetworkTraining<'_> {
         Ok(Ok(()))
     }
 
-    /// Writes a checkpoint at `position`: epoch, number of the next measurement, batch. The inner error is that of the file, or a
-    /// stop.
+    /// Writes a checkpoint at `position`: epoch, number of the next measurement, batch. The inner error is that of the
+    /// file, or a stop.
     fn save(
         &self,
         engine: &mut dyn Engine<Error = EngineError>,
