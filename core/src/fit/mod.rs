@@ -192,10 +192,10 @@ impl Fit {
     /// Takes all epochs, from the control points that are in the engine's slots: slot i is control point i of
     /// `control_points`. `on_epoch` is called after each epoch.
     ///
-    /// With [`Sampling::Peak`] the cells and the interior control points are measured before the first epoch, after the last one, and in between as
-    /// [`PeakSampling::measure_every`] says, on the same samples; the loss of every step changes that of the cell it was
-    /// drawn in. The fit ends with the control points whose largest loss was the smallest of those measured. Uniform
-    /// sampling ends with the last ones, as the paper does.
+    /// With [`Sampling::Peak`] the cells and the interior control points are measured before the first epoch, after the
+    /// last one, and in between as [`PeakSampling::measure_every`] says, on the same samples; the loss of every step
+    /// changes that of the cell it was drawn in. The fit ends with the control points whose largest loss was the smallest
+    /// of those measured. Uniform sampling ends with the last ones, as the paper does.
     ///
     /// # Errors
     /// The engine's; memory that is too short; [`Error::NotFinite`] with the step's number (counted from epoch 0) when a
