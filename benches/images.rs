@@ -121,7 +121,8 @@ impl Job {
         let points = vec![Mix::from_iter([(0, 1.0)]); POINTS];
         let mut values = vec![Value::default(); POINTS];
         let passes = BATCHES as usize * BATCH * POINTS * if self.statistics { 2 } else { 1 };
-        let times = measure(1, || Ok(self.images.values(Split::Train, &points, black_box(&mut values))?))?;
+        let times =
+            measure(1, || Ok(self.images.values(&[Split::Train], None, &points, black_box(&mut values))?))?;
         Ok(times.map(|ms| ms * 1e3 / passes as f64))
     }
 }

@@ -152,13 +152,11 @@ impl Job {
     /// Least and median microseconds of a point on all training and test samples.
     fn values(&mut self) -> Result<[f64; 2], CliError> {
         let points: Vec<Mix> = (0..POINTS).map(|i| (self.mix)(i as f32 / POINTS as f32)).collect();
-        let mut values = vec![Value::default(); POINTS];
+        let mut values = vec![Value::default(); 2 * POINTS];
         let mut times = Vec::new();
         for _ in 0..20 {
             let start = Instant::now();
-            for split in [Split::Train, Split::Test] {
-                self.cpu.values(split, &points, black_box(&mut values))?;
-            }
+            self.cpu.values(&[Split::Train, Split::Test], None, &points, black_box(&mut values))?;
             times.push(start.elapsed().as_secs_f64() * 1e6 / POINTS as f64);
         }
         Ok([times.iter().copied().fold(f64::INFINITY, f64::min), median_of(times)])

@@ -13,7 +13,7 @@ use valleys::model::{NamedTensor, State};
 use valleys::problem::{FunctionProblem, LossProblem};
 use valleys::run::{Options, run_problem};
 use valleys::schema::Fit;
-use valleys_core::engine::{Batch, Function, Loss, Split, Value};
+use valleys_core::engine::{Batch, Function, Loss, Split, Subset, Value};
 use valleys_core::error::Error;
 
 /// The three-well ring f, or f∘φ with φ(x, y) = (x, y + bend · x²): the same loss in other coordinates.
@@ -48,7 +48,13 @@ impl Loss for Ring {
         Ok(value as f32)
     }
 
-    fn values(&mut self, _: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
+    fn values(
+        &mut self,
+        _: Split,
+        _: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
         for (theta, value) in thetas.iter().zip(values) {
             let loss = self.loss([theta[0].into(), theta[1].into()], &mut [0.0; 2]);
             *value = Value { loss, error: None };
@@ -193,7 +199,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ];
         let config = Config::for_problem(name, &overrides)?;
         let options = Options { out: Some(out.join(name)), quiet: true, ..Options::default() };
-        let (summary, run) = run_problem(Box::new(problem), config, name, &options)?;
+        let (summary, run) = run_problem(Box::new(problem), config, &options)?;
         let fit = &summary.fits[1];
         let _ = writeln!(
             svg,

@@ -83,7 +83,7 @@ fn main() -> Result<()> {
             let folder = std::env::temp_dir().join(format!("valleys-known-{}-{seed}", std::process::id()));
             let options = Options { out: Some(folder.clone()), quiet: true, ..Options::default() };
             let start = Instant::now();
-            let (summary, _) = run(Config::load(None, Some(preset), &keys)?, preset, &options)?;
+            let (summary, _) = run(Config::load(None, Some(preset), &keys)?, &options)?;
             seconds = seconds.max(start.elapsed().as_secs_f64());
             // A folder that stays behind in the temporary directory does no harm.
             let _ = std::fs::remove_dir_all(folder);

@@ -10,7 +10,7 @@ use valleys::config::Config;
 use valleys::problem::{FunctionProblem, LossProblem};
 use valleys::run::{Options, run_problem};
 use valleys::table;
-use valleys_core::engine::{Batch, Loss, Split, Value};
+use valleys_core::engine::{Batch, Loss, Split, Subset, Value};
 use valleys_core::error::Error;
 
 struct DoubleWell;
@@ -39,7 +39,13 @@ impl Loss for DoubleWell {
         Ok(Self::loss(theta) as f32)
     }
 
-    fn values(&mut self, _: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
+    fn values(
+        &mut self,
+        _: Split,
+        _: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
         for (theta, value) in thetas.iter().zip(values) {
             *value = Value { loss: Self::loss(theta), error: None };
         }
@@ -64,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::for_problem("double-well", &overrides)?;
     let out = std::env::args().nth(1).map(PathBuf::from);
     let (summary, directory) =
-        run_problem(Box::new(problem), config, "double-well", &Options { out, ..Options::default() })?;
+        run_problem(Box::new(problem), config, &Options { out, ..Options::default() })?;
     print!("{}", table::summary(&summary));
     println!("\n{}", directory.display());
     let death = summary.bars.iter().find_map(|bar| bar.death).ok_or("two minima have a finite bar")?;

@@ -47,7 +47,7 @@ pub enum Purpose {
     Rotation = 4,
     /// Displacement of initial control points.
     Perturbation = 5,
-    /// The samples of a [`Split::Subset`](crate::engine::Split::Subset).
+    /// The samples of a [`Subset`](crate::engine::Subset).
     Subset = 6,
     /// Augmentation of the images of an epoch, sample by sample.
     Augment = 7,

@@ -6,12 +6,12 @@ use crate::error::{Error, Result, length, range};
 use crate::kernels::tangent_removal;
 use crate::key::EngineKey;
 use crate::recovery::{LoggedSteps, Recovery};
-use crate::request::{SlotState, StepRequest, ValueRequest};
+use crate::request::{MeasuredSplit, SlotState, StepRequest, ValueRequest};
 use crate::scheduler::ModelHandle;
 use std::sync::Arc;
 use std::time::Instant;
 use valleys_core::engine::{
-    Engine, Mix, Split, Step, StepParams, Value, check_mix, epoch_order, subset_order,
+    Engine, Mix, Split, Step, StepParams, Subset, Value, check_mix, choose_subset, epoch_order,
 };
 use valleys_core::network::graph::Graph;
 use valleys_core::network::{CropFlip, Network};
@@ -274,23 +274,36 @@ impl Engine for GpuEngine {
         Ok(())
     }
 
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<()> {
-        length("values of the points", points.len(), values.len())?;
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<()> {
+        length("values of the points", points.len() * splits.len(), values.len())?;
         points.iter().try_for_each(|point| self.check_mix(point))?;
-        let on_test = split == Split::Test;
-        let mut samples: Vec<u32> =
-            (0..if on_test { self.key.test_len } else { self.key.train_len } as u32).collect();
-        if let Split::Subset { key, epoch, len } = split {
-            subset_order(key, epoch, &mut samples);
-            samples.truncate(len as usize);
-        }
-        range("samples to measure on", 1, u64::MAX, samples.len() as u64)?;
+        range("splits of a measurement", 1, 2, splits.len() as u64)?;
+        let choose = |len: usize| -> Result<Vec<u32>> {
+            let mut samples = vec![0; len];
+            let count = choose_subset(subset, &mut samples);
+            range("samples to measure on", 1, u64::MAX, count as u64)?;
+            samples.truncate(count);
+            Ok(samples)
+        };
+        let parts = splits.iter().map(|&split| {
+            let on_test = split == Split::Test;
+            let samples = choose(if on_test { self.key.test_len } else { self.key.train_len })?;
+            Ok(MeasuredSplit { on_test, samples })
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        let train = choose(self.key.train_len)?;
         let found = self.attempt(|_, handle| {
-            let request = ValueRequest { model: handle.model(), on_test, samples: &samples, points };
+            let request = ValueRequest { model: handle.model(), train: &train, splits: &parts, points };
             handle.exclusive(|batch| batch.values(&request))
         })?;
-        let count = samples.len() as f64;
-        for (value, [loss, wrong]) in values.iter_mut().zip(found) {
+        let counts = parts.iter().map(|part| part.samples.len() as f64).cycle();
+        for ((value, [loss, wrong]), count) in values.iter_mut().zip(found).zip(counts) {
             *value = Value { loss: loss / count, error: Some(wrong / count) };
         }
         Ok(())

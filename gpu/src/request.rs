@@ -52,8 +52,15 @@ impl StepRequest {
 pub(crate) struct ValueRequest<'a> {
     /// Index of the model in its batch.
     pub model: usize,
-    /// On test samples, instead of training samples.
-    pub on_test: bool,
-    pub samples: &'a [u32],
+    /// The training samples of the statistics.
+    pub train: &'a [u32],
+    pub splits: &'a [MeasuredSplit],
     pub points: &'a [Mix],
+}
+
+/// The samples of a split over which a loss is averaged.
+pub(crate) struct MeasuredSplit {
+    /// Test samples, instead of training samples.
+    pub on_test: bool,
+    pub samples: Vec<u32>,
 }

@@ -1,6 +1,7 @@
 //! One error type for the engines of all backends, and one type for the engines themselves.
 
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
+use crate::clock;
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Subset, Value};
 use valleys_core::error::Error;
 
 /// Why a call of an engine failed.
@@ -78,8 +79,14 @@ where
         Ok(self.0.advance(params, steps, losses)?)
     }
 
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), EngineError> {
-        Ok(self.0.values(split, points, values)?)
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), EngineError> {
+        Ok(clock::measuring(|| self.0.values(splits, subset, points, values))?)
     }
 
     fn state_len(&self) -> usize {

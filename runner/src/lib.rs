@@ -31,7 +31,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let out = Some(folder.path().join("run"));
 //! let options = Options { out, quiet: true, ..Options::default() };
-//! let (summary, directory) = run(config, "ring", &options)?;
+//! let (summary, directory) = run(config, &options)?;
 //! assert_eq!((summary.minima.len(), summary.bars.len()), (2, 2));
 //! assert!(directory.join("report.html").exists());
 //! # Ok::<(), valleys::error::CliError>(())
@@ -41,7 +41,9 @@
 
 pub mod barcode;
 pub mod checkpoint;
+mod clock;
 pub mod command;
+pub mod compare;
 pub mod config;
 pub mod data;
 pub mod engine_error;

@@ -4,8 +4,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use valleys::command::{
-    barcode, bench, certify, device, distance, exec, plan, print, status, summary, weights,
+    barcode, bench, certify, compare, device, distance, exec, plan, print, status, summary, weights,
 };
+use valleys::compare::Comparison;
 use valleys::config::preset;
 use valleys::error::Result;
 use valleys::stderr;
@@ -40,6 +41,8 @@ enum Command {
     },
     /// Prove upper bounds of the losses on the fitted curves and triangles of a run: functions, perceptrons.
     Certify(certify::CertifyArgs),
+    /// Set runs side by side: what differs in their configurations, minima, segments with spread, distances of diagrams.
+    Compare(compare::CompareArgs),
     /// Compute the persistence barcode of points, distances, a complex or a grid, or the segment of a triangle.
     #[command(subcommand)]
     Barcode(barcode::BarcodeCommand),
@@ -132,6 +135,7 @@ fn main() -> ExitCode {
             run::report(&directory).and_then(|path| print(&format!("{}\n", path.display())))
         }
         Command::Certify(args) => certify::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Barcode(what) => barcode::run(&what),
         Command::Summary(args) => summary::run(&args),
         Command::Distance(args) => distance::run(&args),
@@ -173,12 +177,12 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
 }
 
 fn run_config(args: RunArgs) -> Result<()> {
-    let (config, name) = args.config.load()?;
     let options = run::Options { out: args.out, ..args.job_args.options()? };
-    let (summary, root) = run::run(config, &name, &options)?;
-    print(&if args.json {
-        summary.to_json()
-    } else {
-        format!("{}\n{}\n", table::summary(&summary), root.display())
+    let (summaries, root) = run::run_all(args.config.load()?, &options)?;
+    print(&match (&summaries[..], args.json) {
+        ([summary], true) => summary.to_json(),
+        ([summary], false) => format!("{}\n{}\n", table::summary(summary), root.display()),
+        (_, true) => Comparison::read_all(&[root.clone()])?.to_json(),
+        (_, false) => format!("{}\n{}\n", Comparison::read_all(&[root.clone()])?.to_table(), root.display()),
     })
 }

@@ -27,7 +27,7 @@ pub fn engine<'d>(
 ) -> Result<ReferenceEngine<'d>, Error> {
     let dim = network.parameter_len();
     let floats = vec![0.0; NetworkLoss::floats_len(&network, batch)];
-    let (order, labels) = (vec![0; data.train.len()], vec![0; batch]);
+    let (order, labels) = (vec![0; data.train.len().max(data.test.len())], vec![0; batch]);
     let (train, test) = (borrowed(&data.train), borrowed(&data.test));
     let mut loss = NetworkLoss::new(network, train, test, batch, floats, order, labels)?;
     if let Some(augment) = augment {

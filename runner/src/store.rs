@@ -178,6 +178,16 @@ impl Store {
         written.map_err(|e| io_error("write", &path, &e))
     }
 
+    /// Adds a line to a file of notes, which no result depends on. Lines of several processes do not mix.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn append(&self, name: &str, line: &str) -> Result<()> {
+        let path = self.root.join(name);
+        let file = File::options().create(true).append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|e| io_error("write", &path, &e))
+    }
+
     /// Writes a folder with these files (name, bytes) atomically.
     ///
     /// # Errors

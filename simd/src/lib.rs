@@ -57,7 +57,7 @@
 //! }
 //!
 //! let mut values = [Value::default()];
-//! engine.values(Split::Train, &[step.mix], &mut values)?;
+//! engine.values(&[Split::Train], None, &[step.mix], &mut values)?;
 //! assert!(values[0].loss < 0.05 && values[0].error == Some(0.0));
 //! # Ok::<(), valleys_core::error::Error>(())
 //! ```

@@ -10,8 +10,8 @@ use valleys_core::rng::{Key, Purpose, Stream};
 
 const KILLS: usize = 5;
 
-/// An analytic study of four minima, and the digits; jobs to a task.
-const RUNS: [(&str, &[&str], &str); 2] = [
+/// An analytic study of four minima, the digits, and two networks side by side; jobs to a task.
+const RUNS: [(&str, &[&str], &str); 3] = [
     ("ring", &["--preset", "three-well-ring", "--set", "minima.count=4", "--set", "lattice.n=12"], "2"),
     (
         "digits",
@@ -30,6 +30,24 @@ const RUNS: [(&str, &[&str], &str); 2] = [
             "second_fit.depth=0",
         ],
         "3",
+    ),
+    (
+        "networks",
+        &[
+            "--set",
+            "network=[\"mlp:64-16-10\", \"mlp:64-12-12-10\"]",
+            "--set",
+            "minima.count=3",
+            "--set",
+            "minima.epochs=20",
+            "--set",
+            "lattice.n=12",
+            "--set",
+            "measure.samples=300",
+            "--set",
+            "second_fit.epoch_multiplier=1",
+        ],
+        "2",
     ),
 ];
 

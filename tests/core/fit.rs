@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Value,
+    Direct, Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Subset, Value,
 };
 use valleys_core::error::Error;
 use valleys_core::evaluation::evaluate_lattice;
@@ -56,8 +56,14 @@ impl Engine for Plain {
         }
         Ok(())
     }
-    fn values(&mut self, _: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
-        for (point, value) in points.iter().zip(values) {
+    fn values(
+        &mut self,
+        splits: &[Split],
+        _: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
+        for (point, value) in points.iter().zip(values.iter_mut().step_by(splits.len())) {
             value.loss = mixed(point, &self.centres);
         }
         Ok(())
@@ -309,8 +315,14 @@ fn a_fit_never_ends_above_its_start() {
             self.0.centres[2] += 1.0;
             Ok(())
         }
-        fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
-            self.0.values(split, points, values)
+        fn values(
+            &mut self,
+            splits: &[Split],
+            subset: Option<Subset>,
+            points: &[Mix],
+            values: &mut [Value],
+        ) -> Result<(), Error> {
+            self.0.values(splits, subset, points, values)
         }
     }
     let mut memory = Vec::new();
@@ -375,13 +387,22 @@ fn surveys_name_what_is_not_finite() {
     let mut plain = Plain::new(&[0.0, 1.0, 3.0], &[0.0; 3]);
     let mut values = vec![Value::default(); 5];
     for call in [1, 2, 5, 9] {
-        evaluate_lattice(&mut plain, &frame, 4, Split::Train, &mut vec![Mix::new(); call], &mut values)
-            .unwrap();
+        evaluate_lattice(
+            &mut plain,
+            &frame,
+            4,
+            &[Split::Train],
+            None,
+            &mut vec![Mix::new(); call],
+            &mut values,
+        )
+        .unwrap();
         assert_eq!(values.iter().map(|v| v.loss).collect::<Vec<_>>(), [0.0, 1.5, 3.0, 2.0, 1.0]);
     }
     plain.centres[2] = f64::INFINITY;
     let error =
-        evaluate_lattice(&mut plain, &frame, 4, Split::Train, &mut [Mix::new()], &mut values).unwrap_err();
+        evaluate_lattice(&mut plain, &frame, 4, &[Split::Train], None, &mut [Mix::new()], &mut values)
+            .unwrap_err();
     assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: 1 });
 }
 

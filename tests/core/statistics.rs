@@ -1,7 +1,7 @@
 //! Batch norm in an engine: the batch's statistics in a fit, recomputed statistics wherever a loss is measured.
 
 use valleys_core::engine::{
-    Direct, Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Value, epoch_order,
+    Direct, Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Subset, Value, epoch_order,
 };
 use valleys_core::error::Error;
 use valleys_core::network::{
@@ -93,25 +93,26 @@ fn mixed(mix: &Mix) -> Vec<f64> {
     theta
 }
 
-/// Statistics at θ in f64: over the training samples in order, 4, 4 and 3 of them.
-fn statistics(theta: &[f64]) -> Vec<f64> {
-    let train = widen(&data(TRAIN, 3).inputs);
+/// Statistics at θ in f64: over these training samples in order, at most 4 at a time.
+fn statistics(theta: &[f64], chosen: &[usize]) -> Vec<f64> {
+    let all = widen(&data(TRAIN, 3).inputs);
+    let train: Vec<f64> = chosen.iter().flat_map(|&i| &all[i * LEN..][..LEN]).copied().collect();
     let mut statistics = vec![0.0; NETWORK.statistics_len()];
     for part in train.chunks(BATCH * LEN) {
         let count = part.len() / LEN;
         let mut scratch = vec![0.0; NETWORK.activation_len() * count];
-        let share = count as f64 / TRAIN as f64;
+        let share = count as f64 / chosen.len() as f64;
         accumulate(&NETWORK, theta, part, count, share, &mut scratch, &mut statistics).unwrap();
     }
     statistics
 }
 
-fn measured(theta: &[f64], data: &Data, chosen: &[usize]) -> Value {
+fn measured(theta: &[f64], statistics: &[f64], data: &Data, chosen: &[usize]) -> Value {
     let inputs: Vec<f64> = chosen.iter().flat_map(|&i| widen(&data.inputs[i * LEN..][..LEN])).collect();
     let labels: Vec<u8> = chosen.iter().map(|&i| data.labels[i]).collect();
     let samples = Samples { inputs: &inputs, labels: &labels };
     let mut scratch = vec![0.0; NETWORK.activation_len() * chosen.len()];
-    let sum = scores(&NETWORK, theta, &statistics(theta), samples, &mut scratch).unwrap();
+    let sum = scores(&NETWORK, theta, statistics, samples, &mut scratch).unwrap();
     let count = chosen.len() as f64;
     Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) }
 }
@@ -122,24 +123,33 @@ fn points() -> Vec<Mix> {
 
 #[test]
 fn losses_are_told_with_statistics_recomputed() {
-    let drawn = Split::Subset { key: Key::new(5, 1), epoch: 2, len: 6 };
-    let mut order: Vec<usize> = (0..TRAIN).collect();
-    Stream::new(Key::new(5, 1), Purpose::Subset, 2, 0).shuffle(&mut order);
+    let drawn = |total: usize, subset: Option<Subset>| {
+        let mut order: Vec<u32> = (0..total as u32).collect();
+        if let Some(Subset { key, len }) = subset {
+            Stream::new(key, Purpose::Subset, 0, 0).shuffle(&mut order);
+            order.truncate(len as usize);
+            order.sort_unstable();
+        }
+        order.into_iter().map(|i| i as usize).collect::<Vec<_>>()
+    };
     let (train, test) = (data(TRAIN, 3), data(TEST, 4));
-    let cases: [(Split, &Data, Vec<usize>); 3] = [
-        (Split::Train, &train, (0..TRAIN).collect()),
-        (Split::Test, &test, (0..TEST).collect()),
-        (drawn, &train, order[..6].to_vec()),
-    ];
+    let key = Key::new(5, 1);
     with(None, |engine| {
-        for (split, data, chosen) in cases {
-            let mut values = vec![Value::default(); 3];
-            engine.values(split, &points(), &mut values).unwrap();
-            for (point, value) in points().iter().zip(values) {
-                let expected = measured(&mixed(point), data, &chosen);
-                let allowed = tolerance::sum_f32(NETWORK.activation_len()) * expected.loss;
-                assert!((value.loss - expected.loss).abs() < allowed, "{split:?}: {value:?} {expected:?}");
-                assert_eq!(value.error, expected.error);
+        for subset in [None, Some(Subset { key, len: 6 }), Some(Subset { key, len: 1 })] {
+            let mut values = vec![Value::default(); 6];
+            engine.values(&[Split::Test, Split::Train], subset, &points(), &mut values).unwrap();
+            for (point, values) in points().iter().zip(values.chunks(2)) {
+                let theta = mixed(point);
+                let statistics = statistics(&theta, &drawn(TRAIN, subset));
+                for (value, data, total) in [(values[0], &test, TEST), (values[1], &train, TRAIN)] {
+                    let expected = measured(&theta, &statistics, data, &drawn(total, subset));
+                    let allowed = tolerance::sum_f32(NETWORK.activation_len()) * expected.loss;
+                    assert!(
+                        (value.loss - expected.loss).abs() < allowed,
+                        "{subset:?}: {value:?} {expected:?}"
+                    );
+                    assert_eq!(value.error, expected.error);
+                }
             }
         }
     });
@@ -206,7 +216,7 @@ fn steps_see_changed_images_and_losses_do_not() {
     let of = |augment| {
         with(augment, |engine| {
             let mut values = vec![Value::default(); 3];
-            engine.values(Split::Train, &points(), &mut values).unwrap();
+            engine.values(&[Split::Train], None, &points(), &mut values).unwrap();
             values
         })
     };

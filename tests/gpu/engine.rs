@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use valleys::data::Dataset;
-use valleys_core::engine::{Engine, Split, Step, StepParams, Value};
+use valleys_core::engine::{Engine, Split, Step, StepParams, Subset, Value};
 use valleys_core::error::Error as Wrong;
 use valleys_core::network::{CropFlip, Layer, Network, zoo};
 use valleys_core::rng::Key;
@@ -118,7 +118,7 @@ fn values_are_those_of_f64() {
         let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.25), (1, 0.75)])];
         for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
             let mut values = [Value::default(); 2];
-            gpu.values(split, &points, &mut values).unwrap();
+            gpu.values(&[split], None, &points, &mut values).unwrap();
             let expected = points.each_ref().map(|point| {
                 let theta = mixed(point, |slot| case.theta(slot));
                 exact_value(&network, &theta, &case.statistics(&theta), samples)
@@ -133,14 +133,15 @@ fn drawn_samples_are_the_reference_s() {
     let case = Arc::new(Case::new(networks().swap_remove(3), [16, 90]));
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
     let Some(mut gpu) = gpu(&case, 2, None) else { return };
-    for (len, epoch) in [(1, 0), (31, 0), (90, 2), (1000, 2)] {
-        let split = Split::Subset { key: Key::new(5, 6), epoch, len };
-        let mut values = [Value::default(); 2];
-        gpu.values(split, &points, &mut values).unwrap();
-        let mut expected = [Value::default(); 2];
-        case.reference(2, None, |reference| reference.values(split, &points, &mut expected)).unwrap();
+    for len in [1, 31, 90, 1000] {
+        let (splits, subset) = ([Split::Train, Split::Test], Some(Subset { key: Key::new(5, 6), len }));
+        let mut values = [Value::default(); 4];
+        gpu.values(&splits, subset, &points, &mut values).unwrap();
+        let mut expected = [Value::default(); 4];
+        case.reference(2, None, |reference| reference.values(&splits, subset, &points, &mut expected))
+            .unwrap();
         let tolerance = tolerance::sum_f32(case.network().activation_len());
-        assert_values(&values, &expected, tolerance, &format!("{split:?}"));
+        assert_values(&values, &expected, tolerance, &format!("{len} samples"));
     }
 }
 
@@ -148,7 +149,7 @@ fn drawn_samples_are_the_reference_s() {
 fn everything(gpu: &mut GpuEngine) -> (Vec<f32>, Vec<f32>, Value) {
     let (theta, losses) = train(gpu, 0.01);
     let mut value = [Value::default()];
-    gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+    gpu.values(&[Split::Test], None, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
     (theta, losses, value[0])
 }
 
@@ -185,7 +186,7 @@ fn many_calls(gpu: &mut GpuEngine, case: &Case) -> Vec<f32> {
         }
         found.extend(centre(gpu, 2));
         let mut value = [Value::default()];
-        gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+        gpu.values(&[Split::Test], None, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
         found.push(value[0].loss as f32);
     }
     gpu.put(1, &case.theta(7)).unwrap();
@@ -230,7 +231,7 @@ fn models_side_by_side_have_the_bits_of_one_alone() {
         gpu.advance(&tangent_removal, &vec![step; losses.len()], &mut losses).unwrap();
         let points = [0.0, 0.25, 0.5, 1.0].map(|t| mix(&[(0, 1.0 - t), (2, t)]));
         let mut values = [Value::default(); 4];
-        gpu.values(Split::Train, &points, &mut values).unwrap();
+        gpu.values(&[Split::Train], None, &points, &mut values).unwrap();
         (trained, losses, [1, 2].map(|slot| centre(gpu, slot)), values)
     };
     // The large ones take no other kernels.
@@ -318,7 +319,7 @@ fn what_is_not_finite_is_seen() {
         theta[at] = f32::NAN;
         gpu.put(0, &theta).unwrap();
         let mut value = [Value::default()];
-        gpu.values(Split::Train, &[mix(&[(0, 1.0)])], &mut value).unwrap();
+        gpu.values(&[Split::Train], None, &[mix(&[(0, 1.0)])], &mut value).unwrap();
         assert!(value[0].loss.is_nan(), "{at}");
         assert_eq!(value[0].error, Some(1.0));
     }

@@ -21,7 +21,7 @@ fn gpu(case: &Arc<Case>, paths: Paths, checked: bool) -> Option<GpuEngine> {
 fn everything(gpu: &mut GpuEngine) -> (Vec<f32>, Vec<f32>, Value) {
     let (theta, losses) = train(gpu, 0.1);
     let mut value = [Value::default()];
-    gpu.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+    gpu.values(&[Split::Test], None, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
     (theta, losses, value[0])
 }
 

@@ -26,7 +26,7 @@ fn report_is_drawn_without_network() {
     let config = Config::load(None, Some("three-well-ring"), &[]).unwrap();
     let root = folder.path().join("run");
     let options = Options { out: Some(root.clone()), threads: None, quiet: true, ..Options::default() };
-    let (summary, _) = run(config, "three-well-ring", &options).unwrap();
+    let (summary, _) = run(config, &options).unwrap();
     let page = format!("file://{}", root.join("report.html").display());
 
     let dump = chromium(&folder.path().join("a")).args(["--dump-dom", &page]).output().unwrap();

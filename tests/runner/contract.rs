@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use valleys::problem::{LossProblem, Problem};
-use valleys_core::engine::{Batch, Direct, Function, FunctionLoss, Loss, NetworkLoss, Sgd, Split, Value};
+use valleys_core::engine::{
+    Batch, Direct, Function, FunctionLoss, Loss, NetworkLoss, Sgd, Split, Subset, Value,
+};
 use valleys_core::error::Error;
 use valleys_core::network::{LabelledData, Network};
 use valleys_simd::engine::CpuEngine;
@@ -46,7 +48,8 @@ fn reference_kernels_behind_the_adapter() {
         let network: Network = case.network();
         let make = |slots: u32| {
             let floats = vec![f32::NAN; NetworkLoss::floats_len(&network, case.batch)];
-            let (order, labels) = (vec![0; case.data.train.len()], vec![0; case.batch]);
+            let (order, labels) =
+                (vec![0; case.data.train.len().max(case.data.test.len())], vec![0; case.batch]);
             let (train, test) = (LabelledData::train(&*case.data), LabelledData::test(&*case.data));
             let loss = NetworkLoss::new(network, train, test, case.batch, floats, order, labels).unwrap();
             let dim = network.parameter_len();
@@ -146,7 +149,13 @@ impl Loss for Logistic {
         Ok(loss)
     }
 
-    fn values(&mut self, _: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
+    fn values(
+        &mut self,
+        _: Split,
+        _: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
         for (theta, value) in thetas.iter().zip(values) {
             let loss = DATA.iter().map(|([x, y], label)| {
                 f64::from(-label * (theta[0] * x + theta[1] * y + theta[2])).exp().ln_1p() / 6.0

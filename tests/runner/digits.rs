@@ -11,7 +11,7 @@ fn result(seed: u32, overrides: &[&str]) -> Summary {
     let folder = tempfile::tempdir().unwrap();
     let options =
         Options { out: Some(folder.path().join("run")), threads: None, quiet: true, ..Options::default() };
-    run(config, "digits", &options).unwrap().0
+    run(config, &options).unwrap().0
 }
 
 /// The mean lies within three of the trial's standard deviations (between replicates) of its mean.

@@ -16,7 +16,7 @@ fn summary(backend: Backend, folder: &str) -> Summary {
     config.backend = backend;
     let out = Some(root.path().join(folder));
     let options = Options { out, threads: Some(2), quiet: true, ..Options::default() };
-    run(config, "digits", &options).unwrap().0
+    run(config, &options).unwrap().0
 }
 
 #[test]

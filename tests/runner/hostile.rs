@@ -59,8 +59,15 @@ fn accepted_configurations_are_written_and_read_the_same() {
     for (name, _) in valleys::config::preset::list() {
         for sets in [&[][..], &["study.seeds=7"], &["convergence.epoch_multipliers=[2]", "data.limit=3"]] {
             let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
-            let config = Config::load(None, Some(name), &sets).unwrap();
-            assert_eq!(Config::parse(Path::new("x"), &config.to_toml()).unwrap(), config, "{name} {sets:?}");
+            let configs = Config::load_all(None, Some(name), &sets).unwrap();
+            for config in &configs {
+                let again = Config::parse(Path::new("x"), &config.to_toml()).unwrap();
+                assert_eq!(again, *config, "{name} {sets:?}");
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.toml");
+            std::fs::write(&path, Config::all_to_toml(&configs)).unwrap();
+            assert_eq!(Config::load_all(Some(&path), None, &[]).unwrap(), configs, "{name} {sets:?}");
         }
     }
 }
@@ -99,14 +106,14 @@ fn a_record_that_is_not_right_is_none() {
     let sets = ["minima.count=1", "index=0", "minima.epochs=2"].map(str::to_owned);
     let config = || Config::load(None, Some("quadratic"), &sets).unwrap();
     let options = Options { out: Some(out.clone()), threads: Some(1), quiet: true, ..Options::default() };
-    run(config(), "x", &options).unwrap();
+    run(config(), &options).unwrap();
     let file = out.join("minima/0.json");
     let good = std::fs::read_to_string(&file).unwrap();
     for (what, bytes) in records(&good) {
         assert_ne!(bytes, good.as_bytes(), "{what}");
         std::fs::write(&file, bytes).unwrap();
         assert_eq!(status(&out).unwrap().all.left, 1, "{what}");
-        run(config(), "x", &options).unwrap();
+        run(config(), &options).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), good, "{what}");
     }
 }

@@ -8,7 +8,7 @@ use valleys::model::Model;
 use valleys::problem::{FunctionProblem, LossProblem};
 use valleys::run::{Options, run, run_problem};
 use valleys::schema::{Fit, Summary};
-use valleys_core::engine::{Batch, Function, Loss, Split, Value};
+use valleys_core::engine::{Batch, Function, Loss, Split, Subset, Value};
 use valleys_core::error::Error;
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance;
@@ -86,7 +86,13 @@ impl Loss for Changed {
         Ok(value as f32)
     }
 
-    fn values(&mut self, _: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
+    fn values(
+        &mut self,
+        _: Split,
+        _: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
         let mut slope = vec![0.0; self.dim];
         for (theta, value) in thetas.iter().zip(values) {
             *value = Value { loss: self.evaluate(theta, &mut slope), error: None };
@@ -122,7 +128,7 @@ fn result(loss: Changed, overrides: &[&str]) -> Summary {
     let config = Config::for_problem("changed", &[&common[..], overrides].concat()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let options = Options { out: Some(folder.path().join("run")), quiet: true, ..Options::default() };
-    run_problem(Box::new(problem), config, "changed", &options).unwrap().0
+    run_problem(Box::new(problem), config, &options).unwrap().0
 }
 
 /// Finite bars of an index, the longest first.
@@ -245,7 +251,7 @@ fn the_scale_of_relu_layers_does_not_matter() {
         all.extend_from_slice(overrides);
         let config = Config::load(None, Some("digits"), &all).unwrap();
         let options = Options { out: Some(at(name)), quiet: true, ..Options::default() };
-        run(config, name, &options).unwrap().0
+        run(config, &options).unwrap().0
     };
     let trained = run_with("trained", &[]);
     let model = Model::by_name("mlp:64-16-10").unwrap();

@@ -12,7 +12,7 @@ fn result(preset: &str, overrides: &[&str]) -> Summary {
     let folder = tempfile::tempdir().unwrap();
     let options =
         Options { out: Some(folder.path().join("run")), threads: None, quiet: true, ..Options::default() };
-    run(config, preset, &options).unwrap().0
+    run(config, &options).unwrap().0
 }
 
 /// Newton's method with a Jacobian by differences, from near a critical point of the first two variables.

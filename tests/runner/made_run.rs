@@ -66,6 +66,7 @@ pub fn fit(name: &str, depth: usize, birth: f64, death: f64) -> Fit {
         death_simplex: death_simplex.map(<[u32]>::to_vec),
     };
     Fit {
+        curves_of: None,
         name: name.into(),
         sampling: "uniform".into(),
         depth,
@@ -115,7 +116,7 @@ pub fn minimum(
 
 pub fn trial(depth: usize, steps: u64, seed: u32, birth: f64, death: f64) -> Trial {
     let sampling = if depth == 1 { "uniform" } else { "peak" }.to_owned();
-    Trial { sampling, depth, steps, seed, birth, birth_lower: 0.013, death }
+    Trial { sampling, centres: "fixed".into(), depth, steps, seed, birth, birth_lower: 0.013, death }
 }
 
 /// Three minima, two fits, a convergence study.

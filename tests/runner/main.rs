@@ -2,6 +2,7 @@
 
 mod browser;
 mod checkpoint;
+mod compare;
 mod contour;
 mod contract;
 mod data;
@@ -11,6 +12,7 @@ mod hostile;
 mod invariance;
 mod known_answers;
 mod made_run;
+mod measure;
 mod report;
 mod study;
 mod torch_vectors;

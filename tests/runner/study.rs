@@ -146,7 +146,7 @@ fn small(extra: &[&str]) -> Config {
     Config::load(None, Some("weights-digits"), &keys).unwrap()
 }
 
-/// Every file of a run directory but its lock.
+/// Every file of a run directory but its lock and its times.
 fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     let mut open = vec![root.to_owned()];
@@ -155,7 +155,7 @@ fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.file_name().unwrap() != "lock" {
+            } else if !["lock", "times.csv"].iter().any(|name| path.file_name().unwrap() == *name) {
                 let name = path.strip_prefix(root).unwrap().display().to_string();
                 all.insert(name, std::fs::read(&path).unwrap());
             }
@@ -171,7 +171,7 @@ fn threads_and_interruptions_do_not_show() {
         let out = folder.path().join(name);
         let options =
             Options { out: Some(out.clone()), threads: Some(threads), quiet: true, ..Options::default() };
-        run(small(&[]), "study", &options).unwrap();
+        run(small(&[]), &options).unwrap();
         files(&out)
     };
     let one = work("one", 1);
@@ -191,7 +191,7 @@ fn measurements_are_of_the_stored_weights() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let options = Options { out: Some(out.clone()), threads: None, quiet: true, ..Options::default() };
-    let (summary, _) = run(small(&[]), "study", &options).unwrap();
+    let (summary, _) = run(small(&[]), &options).unwrap();
     let study = summary.study.unwrap();
     assert_eq!(study.layers, ["fc1.weight", "fc2.weight", "fc3.weight"]);
     assert_eq!((study.networks.len(), study.comparisons), (6, 8 * 4 * 2 * 3));
@@ -217,7 +217,7 @@ fn mean_lifetime_follows_accuracy_on_the_digits() {
     let options =
         Options { out: Some(folder.path().join("run")), threads: None, quiet: true, ..Options::default() };
     let config = Config::load(None, Some("weights-digits"), &[]).unwrap();
-    let study = run(config, "weights-digits", &options).unwrap().0.study.unwrap();
+    let study = run(config, &options).unwrap().0.study.unwrap();
     let of = |metric: &'static str| {
         let wanted = move |c: &&Correlation| {
             c.metric == metric && c.target == Target::TestAccuracy && c.layer != "all layers"
@@ -253,7 +253,7 @@ fn controls() {
     let first_rows = |name: &str, extra: &[&str]| {
         let out = folder.path().join(name);
         let options = Options { out: Some(out.clone()), quiet: true, ..Options::default() };
-        let summary = run(small(extra), name, &options).unwrap().0;
+        let summary = run(small(extra), &options).unwrap().0;
         let measured = |network: &str| {
             std::fs::read_to_string(out.join(format!("networks/{network}/measured.csv"))).unwrap()
         };
@@ -296,7 +296,7 @@ fn shuffled_labels_on_every_engine() {
         let options = Options { out: Some(out.clone()), threads: Some(1), quiet: true, ..Options::default() };
         let mut config = small(&keys);
         config.backend = backend;
-        (run(config, "study", &options).unwrap().0, out)
+        (run(config, &options).unwrap().0, out)
     };
     let (cpu, out) = work("cpu", Backend::Cpu);
     assert!(files(&out) == files(&work("again", Backend::Cpu).1), "not the same twice");
@@ -344,7 +344,7 @@ fn wrong_studies_get_one_sentence() {
         ("study.sizes=[20,2000]", "2000: 1 to 1437 training samples"),
         ("network=himmelblau", "takes no dataset"),
     ] {
-        let failure = run(small(&[key]), "study", &options(folder.path())).unwrap_err();
+        let failure = run(small(&[key]), &options(folder.path())).unwrap_err();
         assert!(failure.kind == ErrorKind::Configuration && failure.message.contains(part), "{failure}");
     }
     let keys = ["study.seeds=0".to_owned()];

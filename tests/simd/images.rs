@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use valleys::data::Dataset;
-use valleys_core::engine::{Engine, Split, Step, Value};
+use valleys_core::engine::{Engine, Split, Step, Subset, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{self, CropFlip, Layer, Network, scores, zoo};
 use valleys_core::rng::Key;
@@ -66,7 +66,7 @@ fn values_are_those_of_f64() {
         let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.25), (1, 0.75)])];
         for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
             let mut values = [Value::default(); 2];
-            images.values(split, &points, &mut values).unwrap();
+            images.values(&[split], None, &points, &mut values).unwrap();
             let expected = points.each_ref().map(|point| {
                 let theta = mixed(point, |slot| case.theta(slot));
                 exact_value(&network, &theta, &case.statistics(&theta), samples)
@@ -104,14 +104,15 @@ fn statistics_and_totals_are_the_reference_s() {
 fn drawn_samples_are_the_reference_s() {
     let case = Case::new(networks().swap_remove(3), [16, 90]);
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
-    let measure = |len, epoch| Split::Subset { key: Key::new(5, 6), epoch, len };
-    for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
-        let mut values = [Value::default(); 2];
-        case.images(2, None).values(split, &points, &mut values).unwrap();
-        let mut expected = [Value::default(); 2];
-        case.reference(2, None, |reference| reference.values(split, &points, &mut expected)).unwrap();
+    for len in [1, 31, 33, 90, 1000] {
+        let (splits, subset) = ([Split::Train, Split::Test], Some(Subset { key: Key::new(5, 6), len }));
+        let mut values = [Value::default(); 4];
+        case.images(2, None).values(&splits, subset, &points, &mut values).unwrap();
+        let mut expected = [Value::default(); 4];
+        case.reference(2, None, |reference| reference.values(&splits, subset, &points, &mut expected))
+            .unwrap();
         let tolerance = tolerance::sum_f32(case.network().activation_len());
-        assert_values(&values, &expected, tolerance, &format!("{split:?}"));
+        assert_values(&values, &expected, tolerance, &format!("{len} samples"));
     }
 }
 
@@ -124,8 +125,8 @@ fn bits_do_not_depend_on_threads() {
                 let mut images = case.images(3, None);
                 let trained = train(&mut images, 0.01);
                 let mut values = [Value::default(); 2];
-                images.values(Split::Train, &[mix(&[(2, 1.0)])], &mut values[..1]).unwrap();
-                images.values(Split::Test, &[mix(&[(1, 0.5), (2, 0.5)])], &mut values[1..]).unwrap();
+                images.values(&[Split::Train], None, &[mix(&[(2, 1.0)])], &mut values[..1]).unwrap();
+                images.values(&[Split::Test], None, &[mix(&[(1, 0.5), (2, 0.5)])], &mut values[1..]).unwrap();
                 (trained, values)
             })
         };
@@ -151,7 +152,7 @@ fn what_is_not_finite_is_seen() {
         let mut images = case.images(1, None);
         images.put(0, &theta).unwrap();
         let mut value = [Value::default()];
-        images.values(Split::Train, &[mix(&[(0, 1.0)])], &mut value).unwrap();
+        images.values(&[Split::Train], None, &[mix(&[(0, 1.0)])], &mut value).unwrap();
         assert!(value[0].loss.is_nan(), "{at}");
         assert_eq!(value[0].error, Some(1.0));
     }

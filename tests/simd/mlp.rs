@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::sync::Arc;
 use valleys::data::{Dataset, Samples};
-use valleys_core::engine::{Engine, Mix, Split, Step, Value};
+use valleys_core::engine::{Engine, Mix, Split, Step, Subset, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{CropFlip, Layer, Network, Shape, initialise, zoo};
 use valleys_core::rng::{Key, Purpose, Stream};
@@ -194,7 +194,7 @@ fn values_are_those_of_f64() {
             .to_vec();
         for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
             let mut values = vec![Value::default(); points.len()];
-            cpu.values(split, &points, &mut values).unwrap();
+            cpu.values(&[split], None, &points, &mut values).unwrap();
             let expected: Vec<Value> = points
                 .iter()
                 .map(|point| exact_value(&network, &mixed(point, |slot| case.theta(slot)), &[], samples))
@@ -210,14 +210,14 @@ fn values_are_those_of_f64() {
 fn drawn_samples_are_the_reference_s() {
     let case = Case::new(&[17, 33, 10], 16, 90);
     let points = [mix(&[(0, 1.0)]), mix(&[(0, 0.5), (1, 0.5)])];
-    let measure = |len, epoch| Split::Subset { key: Key::new(5, 6), epoch, len };
-    for split in [measure(1, 0), measure(31, 0), measure(33, 1), measure(90, 2), measure(1000, 2)] {
-        let mut values = [Value::default(); 2];
-        case.cpu(2).values(split, &points, &mut values).unwrap();
-        let mut expected = [Value::default(); 2];
-        case.reference(2, |reference| reference.values(split, &points, &mut expected)).unwrap();
+    for len in [1, 31, 33, 90, 1000] {
+        let (splits, subset) = ([Split::Train, Split::Test], Some(Subset { key: Key::new(5, 6), len }));
+        let mut values = [Value::default(); 4];
+        case.cpu(2).values(&splits, subset, &points, &mut values).unwrap();
+        let mut expected = [Value::default(); 4];
+        case.reference(2, |reference| reference.values(&splits, subset, &points, &mut expected)).unwrap();
         let tolerance = tolerance::sum_f32(case.network().activation_len());
-        assert_values(&values, &expected, tolerance, &format!("{split:?}"));
+        assert_values(&values, &expected, tolerance, &format!("{len} samples"));
     }
 }
 
@@ -237,7 +237,8 @@ fn bits_do_not_depend_on_threads() {
             let mut cpu = case.cpu(3);
             let trained = train(&mut cpu, 0.01);
             let mut values = [Value::default(); 2];
-            cpu.values(Split::Train, &[mix(&[(2, 1.0)]), mix(&[(1, 0.5), (2, 0.5)])], &mut values).unwrap();
+            cpu.values(&[Split::Train], None, &[mix(&[(2, 1.0)]), mix(&[(1, 0.5), (2, 0.5)])], &mut values)
+                .unwrap();
             (trained, values)
         })
     };
@@ -280,10 +281,10 @@ proptest! {
             .collect();
         let mut cpu = case.cpu(4);
         let mut together = vec![Value::default(); count];
-        cpu.values(Split::Train, &points, &mut together).unwrap();
+        cpu.values(&[Split::Train], None, &points, &mut together).unwrap();
         let mut apart = vec![Value::default(); count];
         for (points, values) in points.chunks(size).zip(apart.chunks_mut(size)) {
-            cpu.values(Split::Train, points, values).unwrap();
+            cpu.values(&[Split::Train], None, points, values).unwrap();
         }
         prop_assert_eq!(together, apart);
     }
@@ -318,7 +319,7 @@ fn ties_go_to_the_lower_class() {
     let mut cpu = case.cpu(1);
     cpu.put(0, &vec![0.0; cpu.dim()]).unwrap();
     let mut value = [Value::default()];
-    cpu.values(Split::Train, &[mix(&[(0, 1.0)])], &mut value).unwrap();
+    cpu.values(&[Split::Train], None, &[mix(&[(0, 1.0)])], &mut value).unwrap();
     let wrong = case.data.train.labels.iter().filter(|&&label| label != 0).count();
     assert_eq!(value[0].error, Some(wrong as f64 / 50.0));
     assert!((value[0].loss - 4f64.ln()).abs() < tolerance::sum_f32(1));
@@ -336,11 +337,11 @@ fn what_is_not_finite_is_seen() {
             cpu.put(0, &theta).unwrap();
             let point = mix(&[(0, 1.0)]);
             let mut value = [Value::default()];
-            cpu.values(Split::Train, std::slice::from_ref(&point), &mut value).unwrap();
+            cpu.values(&[Split::Train], None, std::slice::from_ref(&point), &mut value).unwrap();
             let mut expected = [Value::default()];
             let finite = case.reference(1, |reference| {
                 reference.put(0, &theta).unwrap();
-                reference.values(Split::Train, std::slice::from_ref(&point), &mut expected).unwrap();
+                reference.values(&[Split::Train], None, std::slice::from_ref(&point), &mut expected).unwrap();
                 expected[0].loss.is_finite()
             });
             assert_eq!(value[0].loss.is_finite(), finite, "{bad} at {at}");
@@ -391,9 +392,10 @@ fn refuses_what_does_not_fit() {
     assert!(matches!(cpu.advance(&course(0, 0), &[step_unknown], &mut loss), Err(Error::Range { .. })));
     assert!(matches!(cpu.advance(&course(0, 0), &[step], &mut []), Err(Error::Length { .. })));
     let mut value = [Value::default()];
-    assert!(matches!(cpu.values(Split::Train, &[unknown], &mut value), Err(Error::Range { .. })));
-    let nobody = Split::Subset { key: Key::new(0, 0), epoch: 0, len: 0 };
-    assert!(matches!(cpu.values(nobody, &[mix(&[(0, 1.0)])], &mut value), Err(Error::Range { .. })));
+    assert!(matches!(cpu.values(&[Split::Train], None, &[unknown], &mut value), Err(Error::Range { .. })));
+    let nobody = Some(Subset { key: Key::new(0, 0), len: 0 });
+    let point = [mix(&[(0, 1.0)])];
+    assert!(matches!(cpu.values(&[Split::Train], nobody, &point, &mut value), Err(Error::Range { .. })));
     // Nothing has moved.
     assert_eq!(centre(&mut cpu, 0), theta);
 }

@@ -1,7 +1,7 @@
 //! The contract of [`Engine`] as a suite that runs over any implementation.
 
 use std::fmt::Debug;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Subset, Value};
 use valleys_core::rng::Key;
 
 /// What the suite needs to know of an engine.
@@ -193,10 +193,10 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         let points: Vec<Mix> =
             (0..=4).map(|i| mix(&[(0, 1.0 - i as f32 / 4.0), (2, i as f32 / 4.0)])).collect();
         let mut together = vec![Value::default(); points.len()];
-        once.values(Split::Train, &points, &mut together).unwrap();
+        once.values(&[Split::Train], None, &points, &mut together).unwrap();
         for (point, value) in points.iter().zip(&together) {
             let mut alone = [Value::default()];
-            once.values(Split::Train, std::slice::from_ref(point), &mut alone).unwrap();
+            once.values(&[Split::Train], None, std::slice::from_ref(point), &mut alone).unwrap();
             assert_eq!(alone[0], *value, "{}: a value depends on the points beside it", self.name);
         }
     }
@@ -209,9 +209,9 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         for step in &steps {
             found.extend(self.run(&mut watched, std::slice::from_ref(step)));
             let mut value = [Value::default()];
-            let subset = Split::Subset { key: Key::new(1, 2), epoch: 0, len: 2 };
-            for split in [Split::Train, subset] {
-                watched.values(split, &[mix(&[(1, 0.5), (2, 0.5)])], &mut value).unwrap();
+            for subset in [None, Some(Subset { key: Key::new(1, 2), len: 2 })] {
+                let point = [mix(&[(1, 0.5), (2, 0.5)])];
+                watched.values(&[Split::Train], subset, &point, &mut value).unwrap();
             }
             watched.save(&mut vec![0.0; watched.state_len()]).unwrap();
         }
@@ -272,14 +272,14 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
             assert!(found.is_err(), "{}: advance accepts {step:?}", self.name);
             let (point, mut values) = ([step.mix], [Value::default()]);
             if step.batch < batches {
-                let found = engine.values(Split::Train, &point, &mut values);
+                let found = engine.values(&[Split::Train], None, &point, &mut values);
                 assert!(found.is_err(), "{}: values accepts {point:?}", self.name);
             }
         }
         let steps = [good];
         assert!(engine.advance(&params(1), &steps, &mut []).is_err(), "{}", self.name);
         let point = [mix(&[(0, 1.0)])];
-        assert!(engine.values(Split::Train, &point, &mut []).is_err(), "{}", self.name);
+        assert!(engine.values(&[Split::Train], None, &point, &mut []).is_err(), "{}", self.name);
         assert_eq!(self.bits(&mut engine), before, "{}: a wrong call changed something", self.name);
     }
 
@@ -290,7 +290,7 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         let losses = self.run(&mut engine, &[step]);
         assert!(!losses[0].is_finite(), "{}: a loss at NaN is {}", self.name, losses[0]);
         let mut values = [Value::default()];
-        engine.values(Split::Train, &[mix(&[(0, 1.0)])], &mut values).unwrap();
+        engine.values(&[Split::Train], None, &[mix(&[(0, 1.0)])], &mut values).unwrap();
         assert!(!values[0].loss.is_finite(), "{}: a value at NaN is {}", self.name, values[0].loss);
         // It stays usable.
         let mut fresh = self.engine();
@@ -301,27 +301,43 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
 
     fn splits(&self) {
         let mut engine = self.engine();
-        let mut value = |split| {
+        let point = [mix(&[(0, 0.5), (1, 0.5)])];
+        let mut value = |split, subset| {
             let mut values = [Value::default()];
-            engine.values(split, &[mix(&[(0, 0.5), (1, 0.5)])], &mut values).map(|()| values[0])
+            engine.values(&[split], subset, &point, &mut values).map(|()| values[0])
         };
-        let train = value(Split::Train).unwrap();
-        let subset = |epoch, len| Split::Subset { key: Key::new(4, 5), epoch, len };
+        let train = value(Split::Train, None).unwrap();
+        let drawn = |seed, len| Some(Subset { key: Key::new(seed, 5), len });
         let Some(samples) = self.samples else {
             // Without samples every split is the same.
-            for split in [Split::Test, subset(0, 1), subset(3, 9)] {
-                assert_eq!(value(split).unwrap(), train, "{}", self.name);
+            for (split, subset) in [(Split::Test, None), (Split::Train, drawn(4, 1))] {
+                assert_eq!(value(split, subset).unwrap(), train, "{}", self.name);
             }
             return;
         };
         assert!(train.error.is_some(), "{}: no error of a classifier", self.name);
-        assert_ne!(value(Split::Test).unwrap(), train, "{}: test is train", self.name);
-        assert!(value(subset(0, 0)).is_err(), "{}: no samples have a mean", self.name);
-        let all = value(subset(0, samples + 1)).unwrap();
-        let near = (all.loss - train.loss).abs() <= 1e-5 * train.loss.abs();
-        assert!(near, "{}: all samples in another order: {} {}", self.name, all.loss, train.loss);
-        let few = value(subset(0, samples / 3)).unwrap();
-        assert_eq!(value(subset(0, samples / 3)).unwrap(), few, "{}: a draw is not repeated", self.name);
-        assert_ne!(value(subset(1, samples / 3)).unwrap(), few, "{}: epochs draw alike", self.name);
+        let test = value(Split::Test, None).unwrap();
+        assert_ne!(test, train, "{}: test is train", self.name);
+        assert!(value(Split::Train, drawn(4, 0)).is_err(), "{}: no samples have a mean", self.name);
+        let all = value(Split::Train, drawn(4, samples + 1)).unwrap();
+        assert_eq!(all, train, "{}: a subset of all samples is not all samples", self.name);
+        let few = value(Split::Train, drawn(4, samples / 3)).unwrap();
+        let again = value(Split::Train, drawn(4, samples / 3)).unwrap();
+        assert_eq!(again, few, "{}: a draw is not repeated", self.name);
+        let other = value(Split::Train, drawn(5, samples / 3)).unwrap();
+        assert_ne!(other, few, "{}: keys draw alike", self.name);
+        let few_of_test = value(Split::Test, drawn(4, samples / 3)).unwrap();
+        // Both splits at once, at two points: the values of a point together.
+        let points = [point[0].clone(), mix(&[(1, 1.0)])];
+        let splits = [Split::Test, Split::Train];
+        for (subset, expected) in [(None, [test, train]), (drawn(4, samples / 3), [few_of_test, few])] {
+            let mut values = [Value::default(); 4];
+            engine.values(&splits, subset, &points, &mut values).unwrap();
+            assert_eq!(values[..2], expected, "{}: splits differ together", self.name);
+        }
+        for splits in [&[][..], &[Split::Train; 3]] {
+            let mut values = vec![Value::default(); splits.len()];
+            assert!(engine.values(splits, None, &point, &mut values).is_err(), "{}", self.name);
+        }
     }
 }

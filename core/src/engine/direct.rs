@@ -1,6 +1,6 @@
 //! An engine made of any loss.
 
-use super::{Batch, Engine, Loss, Mix, Sgd, Split, Step, StepParams, Value};
+use super::{Batch, Engine, Loss, Mix, Sgd, Split, Step, StepParams, Subset, Value};
 use crate::error::{Error, enough, length, range};
 use core::ops::DerefMut;
 use heapless::Vec;
@@ -102,19 +102,32 @@ impl<L: Loss, M: DerefMut<Target = [f32]>> Engine for Direct<L, M> {
         Ok(())
     }
 
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), L::Error> {
-        length("values of the points", points.len(), values.len())?;
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), L::Error> {
+        range("splits of a measurement", 1, 2, splits.len())?;
+        length("values of the points", points.len() * splits.len(), values.len())?;
         points.iter().try_for_each(|point| self.sgd.check(point))?;
         let dim = self.sgd.dim();
         let thetas = &mut self.scratch[dim..];
         let at_once = (thetas.len() / dim).min(POINTS);
-        for (points, values) in points.chunks(at_once).zip(values.chunks_mut(at_once)) {
+        let mut of_split = [Value::default(); POINTS];
+        for (points, values) in points.chunks(at_once).zip(values.chunks_mut(at_once * splits.len())) {
             let thetas = &mut thetas[..points.len() * dim];
             for (point, theta) in points.iter().zip(thetas.chunks_exact_mut(dim)) {
                 self.sgd.mix(point, theta);
             }
             let thetas: Vec<&[f32], POINTS> = thetas.chunks_exact(dim).collect();
-            self.loss.values(split, &thetas, values)?;
+            for (number, &split) in splits.iter().enumerate() {
+                let of_split = &mut of_split[..points.len()];
+                self.loss.values(split, subset, &thetas, of_split)?;
+                let values = values.iter_mut().skip(number).step_by(splits.len());
+                values.zip(of_split).for_each(|(value, own)| *value = *own);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A function with known critical values as a loss.
 
-use super::{Batch, Function, Loss, Split, Value, rotate};
+use super::{Batch, Function, Loss, Split, Subset, Value, rotate};
 use crate::error::{Error, enough, length, range};
 use core::ops::DerefMut;
 
@@ -60,7 +60,13 @@ impl<V: DerefMut<Target = [f64]>> Loss for FunctionLoss<'_, V> {
         Ok(value as f32)
     }
 
-    fn values(&mut self, _: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
+    fn values(
+        &mut self,
+        _: Split,
+        _: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
         for (theta, value) in thetas.iter().zip(values) {
             *value = Value { loss: self.value(theta), error: None };
         }

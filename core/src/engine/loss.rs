@@ -1,6 +1,6 @@
 //! A loss over parameter space: what a user writes.
 
-use super::{Split, Value};
+use super::{Split, Subset, Value};
 use crate::rng::Key;
 
 /// Which batch of samples a gradient is of.
@@ -26,7 +26,7 @@ pub struct Batch {
 /// # Example
 /// The quartic double well L(x, y) = (x² − 1)² + y², with minima at (±1, 0) and a saddle of height 1 between them:
 /// ```
-/// use valleys_core::engine::{Batch, Loss, Split, Value};
+/// use valleys_core::engine::{Batch, Loss, Split, Subset, Value};
 /// use valleys_core::error::Error;
 ///
 /// struct DoubleWell;
@@ -49,7 +49,13 @@ pub struct Batch {
 ///         Ok(bump * bump + y * y)
 ///     }
 ///
-///     fn values(&mut self, _: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
+///     fn values(
+///         &mut self,
+///         _: Split,
+///         _: Option<Subset>,
+///         thetas: &[&[f32]],
+///         values: &mut [Value],
+///     ) -> Result<(), Error> {
 ///         for (theta, value) in thetas.iter().zip(values) {
 ///             let (x, y) = (f64::from(theta[0]), f64::from(theta[1]));
 ///             *value = Value { loss: (x * x - 1.0) * (x * x - 1.0) + y * y, error: None };
@@ -80,10 +86,16 @@ pub trait Loss {
         gradient: &mut [f32],
     ) -> Result<f32, Self::Error>;
 
-    /// Mean losses over all samples of a split, at each θ. A loss without data has the same values on every split. Peak
-    /// sampling asks for a [`Split::Subset`]: the first samples of [`subset_order`](super::subset_order).
+    /// Mean losses over the samples of a split, at each θ. A loss without data has the same values on every split. With a
+    /// subset, the samples are those of [`choose_subset`](super::choose_subset); a loss may also ignore it.
     ///
     /// # Errors
     /// A split without samples; what else the implementation states.
-    fn values(&mut self, split: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Self::Error>;
+    fn values(
+        &mut self,
+        split: Split,
+        subset: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Self::Error>;
 }

@@ -27,7 +27,7 @@ pub use function::Function;
 pub(crate) use function::{CUBIC, MULLER_BROWN, QUARTIC, RIPPLE, SKEW};
 pub use function_loss::{BATCHES, FunctionLoss};
 pub use loss::{Batch, Loss};
-pub use network_loss::{NetworkLoss, epoch_order, subset_order};
+pub use network_loss::{NetworkLoss, choose_subset, epoch_order};
 pub use rotation::{rotate, rotation};
 pub use sgd::{Sgd, check_mix};
 
@@ -66,22 +66,23 @@ pub struct StepParams {
     pub nesterov: bool,
 }
 
-/// The samples over which a loss is averaged.
+/// A part of the data, over which a loss is averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// All training samples.
+    /// The training samples.
     Train,
-    /// All test samples.
+    /// The test samples.
     Test,
-    /// `len` training samples drawn without replacement; all of them where `len` is not smaller.
-    Subset {
-        /// Keys the draw, together with the epoch.
-        key: Key,
-        /// The epoch before which they are drawn.
-        epoch: u32,
-        /// How many.
-        len: u32,
-    },
+}
+
+/// Measurements on some samples of each split: `len` of them, drawn without replacement, in their order; all where `len`
+/// is not smaller. Statistics of batch norms are those of the drawn training samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subset {
+    /// Keys the draw.
+    pub key: Key,
+    /// How many samples.
+    pub len: u32,
 }
 
 /// What was measured at a point.
@@ -102,7 +103,7 @@ pub struct Value {
 ///   All are 0 at first.
 /// - Every step is the same optimiser. With g = ∇L(θ(t)) + λθ(t), each trainable slot S moves by
 ///   v_S ← μ v_S + weight_S · g, θ_S ← θ_S − η · v_S, also where its weight is 0 (method: sections 2 and 3).
-/// - Random numbers are keyed by [`StepParams::key`] and [`Split::Subset`], so the result of a call is a function of the
+/// - Random numbers are keyed by [`StepParams::key`] and [`Subset::key`], so the result of a call is a function of the
 ///   state and of its arguments. It does not depend on earlier measurements, on how steps or points are divided among
 ///   calls, or on what other engines do at the same time.
 /// - Measuring changes nothing: [`values`](Self::values) and [`save`](Self::save) leave every later bit as it would have
@@ -141,11 +142,19 @@ pub trait Engine {
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32])
     -> Result<(), Self::Error>;
 
-    /// Measures the loss at many points, over all samples of a split.
+    /// Measures the loss at many points, over the samples of each split, all of them or a subset. `values` has the splits
+    /// of the first point, then those of the second, and so on. What splits share, such as statistics of batch norms, is
+    /// computed once.
     ///
     /// # Errors
-    /// A point or a length that does not fit; a split without samples; what else the implementation states.
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Self::Error>;
+    /// A point or a length that does not fit; a split without samples; no split, or more than two; what else the implementation states.
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), Self::Error>;
 
     /// Elements of a saved [state](Self::save); 0 where it cannot be saved.
     fn state_len(&self) -> usize {
@@ -195,8 +204,14 @@ impl<E: Engine + ?Sized> Engine for alloc::boxed::Box<E> {
         (**self).advance(params, steps, losses)
     }
 
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), E::Error> {
-        (**self).values(split, points, values)
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), E::Error> {
+        (**self).values(splits, subset, points, values)
     }
 
     fn state_len(&self) -> usize {

@@ -3,9 +3,9 @@
 //!
 //! Gradients: batch norms normalise with the statistics of the batch. Measurements: their statistics are recomputed at
 //! every point, by one pass over the training samples in order, so that the loss is a function of θ alone (Garipov et
-//! al. 2018).
+//! al. 2018). Measurements on a subset take their statistics from the drawn training samples.
 
-use super::{Batch, Loss, Split, Value};
+use super::{Batch, Loss, Split, Subset, Value};
 use crate::error::{Error, enough, length, range};
 use crate::network::{CropFlip, Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
 use crate::rng::{Key, Purpose, Stream};
@@ -17,10 +17,16 @@ pub fn epoch_order(key: Key, epoch: u32, order: &mut [u32]) {
     Stream::new(key, Purpose::Shuffle, epoch, 0).shuffle(order);
 }
 
-/// Writes the order whose first samples are those of a [`Split::Subset`]: the same in every engine.
-pub fn subset_order(key: Key, epoch: u32, order: &mut [u32]) {
+/// Writes the numbers of the samples of a measurement to the beginning of `order`, which is as long as the split; returns
+/// how many they are. They are increasing, and the same in every engine.
+pub fn choose_subset(subset: Option<Subset>, order: &mut [u32]) -> usize {
     order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
-    Stream::new(key, Purpose::Subset, epoch, 0).shuffle(order);
+    let Some(Subset { key, len }) = subset.filter(|subset| (subset.len as usize) < order.len()) else {
+        return order.len();
+    };
+    Stream::new(key, Purpose::Subset, 0, 0).shuffle(order);
+    order[..len as usize].sort_unstable();
+    len as usize
 }
 
 /// Mean cross-entropy of a network over labelled samples. Scratch memory is the caller's: slices on a device, vectors on
@@ -55,8 +61,8 @@ where
 {
     /// A loss with batches of `batch` samples, the last of an epoch smaller.
     ///
-    /// Scratch memory: `floats` of at least [`floats_len`](NetworkLoss::floats_len) elements, `order` as long as the
-    /// training set, `labels` of `batch`.
+    /// Scratch memory: `floats` of at least [`floats_len`](NetworkLoss::floats_len) elements, `order` as long as the larger
+    /// of training and test set, `labels` of `batch`.
     ///
     /// # Errors
     /// Layers that do not fit together; a slice of the wrong length; no training samples.
@@ -80,7 +86,7 @@ where
             )?;
         }
         enough("scratch floats", NetworkLoss::floats_len(&network, batch), floats.len())?;
-        enough("order of the samples", train.labels.len(), order.len())?;
+        enough("order of the samples", train.labels.len().max(test.labels.len()), order.len())?;
         enough("labels of a batch", batch, labels.len())?;
         Ok(Self { network, train, test, batch, augment: None, floats, order, epoch: None, labels })
     }
@@ -96,41 +102,53 @@ where
         Ok(self)
     }
 
-    /// Copies training samples, in the order at hand, to the batch memory; augmented copies where `batch` is given.
-    fn gather(&mut self, from: usize, count: usize, batch: Option<Batch>) {
+    /// Copies samples, in the order at hand, to the batch memory; augmented copies where `batch` is given.
+    fn gather(&mut self, split: Split, from: usize, count: usize, batch: Option<Batch>) {
         let len = self.network.input.len();
+        let all = self.samples(split);
         let inputs = &mut self.floats[self.network.statistics_len()..][..count * len];
         let chosen = &self.order[from..from + count];
         for (i, (&sample, to)) in chosen.iter().zip(inputs.chunks_exact_mut(len)).enumerate() {
-            let input = &self.train.inputs[sample as usize * len..][..len];
+            let input = &all.inputs[sample as usize * len..][..len];
             match (&self.augment, batch) {
                 (Some(augment), Some(Batch { key, epoch, .. })) => {
                     augment.apply(&mut Stream::new(key, Purpose::Augment, epoch, sample), input, to);
                 }
                 _ => to.copy_from_slice(input),
             }
-            self.labels[i] = self.train.labels[sample as usize];
+            self.labels[i] = all.labels[sample as usize];
         }
     }
 
-    /// Samples `from..from + count` of a part of the data.
-    fn part(all: Samples<'d, f32>, from: usize, count: usize) -> Samples<'d, f32> {
-        let len = all.inputs.len() / all.labels.len();
-        Samples { inputs: &all.inputs[from * len..][..count * len], labels: &all.labels[from..][..count] }
+    fn samples(&self, split: Split) -> Samples<'d, f32> {
+        match split {
+            Split::Train => self.train,
+            Split::Test => self.test,
+        }
     }
 
-    /// Recomputes the statistics of the batch norms at θ.
-    fn recompute(&mut self, theta: &[f32]) -> Result<(), Error> {
-        let (network, train, batch) = (self.network, self.train, self.batch);
-        let total = train.labels.len();
-        let [statistics, _, scratch] = pieces(&network, batch, &mut self.floats);
-        statistics.fill(0.0);
-        if statistics.is_empty() {
+    /// Chooses the samples of a measurement.
+    fn choose(&mut self, split: Split, subset: Option<Subset>) -> Result<usize, Error> {
+        let len = self.samples(split).labels.len();
+        self.epoch = None;
+        let count = choose_subset(subset, &mut self.order[..len]);
+        range("samples to measure on", 1, usize::MAX, count)?;
+        Ok(count)
+    }
+
+    /// Recomputes the statistics of the batch norms at θ, from all training samples or a subset.
+    fn recompute(&mut self, subset: Option<Subset>, theta: &[f32]) -> Result<(), Error> {
+        let (network, batch) = (self.network, self.batch);
+        if network.statistics_len() == 0 {
             return Ok(());
         }
+        let total = self.choose(Split::Train, subset)?;
+        self.floats[..network.statistics_len()].fill(0.0);
         for from in (0..total).step_by(batch) {
             let count = batch.min(total - from);
-            let inputs = Self::part(train, from, count).inputs;
+            self.gather(Split::Train, from, count, None);
+            let [statistics, inputs, scratch] = pieces(&network, batch, &mut self.floats);
+            let inputs = &inputs[..count * network.input.len()];
             let scratch = &mut scratch[..network.activation_len() * count];
             let share = (count as f64 / total as f64) as f32;
             accumulate(&network, theta, inputs, count, share, scratch, statistics)?;
@@ -138,20 +156,13 @@ where
         Ok(())
     }
 
-    /// Sums over samples `from..from + count` of a split at θ.
+    /// Sums over chosen samples `from..from + count` of a split at θ.
     fn scores(&mut self, split: Split, theta: &[f32], from: usize, count: usize) -> Result<Scores, Error> {
-        if let Split::Subset { .. } = split {
-            self.gather(from, count, None);
-        }
-        let (network, train, test) = (self.network, self.train, self.test);
-        let [statistics, gathered, scratch] = pieces(&network, self.batch, &mut self.floats);
-        let samples = match split {
-            Split::Train => Self::part(train, from, count),
-            Split::Test => Self::part(test, from, count),
-            Split::Subset { .. } => {
-                Samples { inputs: &gathered[..count * network.input.len()], labels: &self.labels[..count] }
-            }
-        };
+        self.gather(split, from, count, None);
+        let network = self.network;
+        let [statistics, inputs, scratch] = pieces(&network, self.batch, &mut self.floats);
+        let samples =
+            Samples { inputs: &inputs[..count * network.input.len()], labels: &self.labels[..count] };
         let scratch = &mut scratch[..network.activation_len() * count];
         scores(&network, theta, statistics, samples, scratch)
     }
@@ -190,7 +201,7 @@ where
         let from = number as usize * self.batch;
         range("batch of the epoch", 0, self.batches() as usize - 1, number as usize)?;
         let count = self.batch.min(total - from);
-        self.gather(from, count, Some(batch));
+        self.gather(Split::Train, from, count, Some(batch));
         let network = self.network;
         let [_, inputs, scratch] = pieces(&network, self.batch, &mut self.floats);
         let samples =
@@ -198,20 +209,16 @@ where
         gradient(&network, theta, samples, &mut scratch[..scratch_len(&network, count)], slope)
     }
 
-    fn values(&mut self, split: Split, thetas: &[&[f32]], values: &mut [Value]) -> Result<(), Error> {
-        let total = match split {
-            Split::Train => self.train.labels.len(),
-            Split::Test => self.test.labels.len(),
-            Split::Subset { key, epoch, len } => {
-                let order = &mut self.order[..self.train.labels.len()];
-                subset_order(key, epoch, order);
-                self.epoch = None;
-                order.len().min(len as usize)
-            }
-        };
-        range("samples to measure on", 1, usize::MAX, total)?;
+    fn values(
+        &mut self,
+        split: Split,
+        subset: Option<Subset>,
+        thetas: &[&[f32]],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
         for (theta, value) in thetas.iter().zip(values) {
-            self.recompute(theta)?;
+            self.recompute(subset, theta)?;
+            let total = self.choose(split, subset)?;
             let mut sum = Scores::default();
             for from in (0..total).step_by(self.batch) {
                 sum += self.scores(split, theta, from, self.batch.min(total - from))?;

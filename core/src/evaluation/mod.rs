@@ -4,13 +4,14 @@
 
 mod search;
 
-use crate::engine::{Engine, Split, Value};
+use crate::engine::{Engine, Split, Subset, Value};
 use crate::error::{Error, length, range};
 use crate::simplex::{ControlPoints, Lattice, Mix};
 
-pub use search::{MaxLoss, search_max_loss, search_max_loss_len};
+pub use search::{MaxLoss, remeasure_highest, search_max_loss, search_max_loss_len};
 
-/// Evaluates the lattice of a simplex; the values are in the order of [`Lattice::points`].
+/// Evaluates the lattice of a simplex on some splits, on all their samples or on a subset; the values are in the order of
+/// [`Lattice::points`], all splits of a point together.
 ///
 /// `points` (at least 1) is the memory of the points that go to the engine in one call; no result depends on its length.
 ///
@@ -18,20 +19,21 @@ pub use search::{MaxLoss, search_max_loss, search_max_loss_len};
 /// The engine's; slices of the wrong length; [`Error::NotFinite`] with the number of the lattice point.
 ///
 /// # Cost
-/// One pass over the split a lattice point.
+/// One pass over each split a lattice point.
 pub fn evaluate_lattice<E: Engine + ?Sized>(
     engine: &mut E,
     control_points: &ControlPoints,
     n: u32,
-    split: Split,
+    splits: &[Split],
+    subset: Option<Subset>,
     points: &mut [Mix],
     values: &mut [Value],
 ) -> Result<(), E::Error> {
-    resume_lattice(engine, control_points, n, split, points, values, 0, |_| false).map(drop)
+    resume_lattice(engine, control_points, n, splits, subset, points, values, 0, |_| false).map(drop)
 }
 
 /// [`evaluate_lattice`] from lattice point `done` on, to the end or to where `pause` says so. `pause` is called after
-/// every call of the engine with the values so far. Returns how many values there are.
+/// every call of the engine with the values so far. Returns how many points have values.
 ///
 /// # Errors
 /// As [`evaluate_lattice`].
@@ -40,7 +42,8 @@ pub fn resume_lattice<E: Engine + ?Sized>(
     engine: &mut E,
     control_points: &ControlPoints,
     n: u32,
-    split: Split,
+    splits: &[Split],
+    subset: Option<Subset>,
     points: &mut [Mix],
     values: &mut [Value],
     mut done: usize,
@@ -48,21 +51,23 @@ pub fn resume_lattice<E: Engine + ?Sized>(
 ) -> Result<usize, E::Error> {
     let lattice = Lattice::new(control_points.vertices(), n);
     range("points of a call", 1, usize::MAX, points.len())?;
-    length("values of the lattice", lattice.len(), values.len())?;
+    let each = splits.len();
+    length("values of the lattice", lattice.len() * each, values.len())?;
     range("values that are there", 0, lattice.len(), done)?;
     let mut lattice_points = lattice.points().skip(done);
-    while done < values.len() {
-        let count = points.len().min(values.len() - done);
+    while done < lattice.len() {
+        let count = points.len().min(lattice.len() - done);
         for (point, t) in points[..count].iter_mut().zip(&mut lattice_points) {
             *point = control_points.mix(&t);
         }
-        let next = &mut values[done..done + count];
-        engine.values(split, &points[..count], next)?;
+        let next = &mut values[done * each..(done + count) * each];
+        engine.values(splits, subset, &points[..count], next)?;
         if let Some(i) = next.iter().position(|v| !v.loss.is_finite()) {
-            return Err(Error::NotFinite { what: "the loss on the lattice", at: (done + i) as u64 }.into());
+            let at = (done + i / each) as u64;
+            return Err(Error::NotFinite { what: "the loss on the lattice", at }.into());
         }
         done += count;
-        if done < values.len() && pause(&values[..done]) {
+        if done < lattice.len() && pause(&values[..done * each]) {
             break;
         }
     }

@@ -1,6 +1,6 @@
 //! The largest loss of a simplex between the points of its lattice.
 
-use crate::engine::{Engine, Split, Value};
+use crate::engine::{Engine, Split, Subset, Value};
 use crate::error::{Error, enough, length, range};
 use crate::simplex::{Barycentric, ControlPoints, Lattice, MAX_VERTICES, Mix};
 use heapless::Vec;
@@ -11,6 +11,12 @@ const STARTS: usize = 6;
 
 /// The search ends at steps of this share of the lattice's spacing.
 const FINEST: f64 = 1.0 / 32.0;
+
+/// The same on a subset of the samples, whose losses are not those of all samples.
+const FINEST_ON_SUBSET: f64 = 1.0 / 4.0;
+
+/// Places that are measured again on all samples.
+const REMEASURED: usize = 3;
 
 /// Points of one round of [`search_max_loss`]: the least length of its memory.
 pub const fn search_max_loss_len(vertices: usize) -> usize {
@@ -36,11 +42,15 @@ pub struct MaxLoss {
 /// [`search_max_loss_len`]`(vertices)` elements each. The result is the largest loss *found*: a lower estimate of the
 /// simplex's true maximum, closer than the lattice's (method: section 8).
 ///
+/// With a subset, `losses` are those on the subset, and so are those that the search compares; it ends at a quarter of the
+/// spacing. The three highest places are then measured again on all training samples, and the result is the largest loss
+/// there.
+///
 /// # Errors
 /// The engine's; slices of the wrong length; [`Error::NotFinite`] for a loss that is not.
 ///
 /// # Cost
-/// A pass over the split for each control point between lattice points, and at most a few hundred: six starts and
+/// A pass over the training samples, or the subset, for each control point between lattice points, and at most a few hundred: six starts and
 /// r(r + 1) directions a round.
 #[expect(clippy::too_many_arguments, reason = "the caller owns the memory")]
 pub fn search_max_loss<E: Engine + ?Sized>(
@@ -48,7 +58,7 @@ pub fn search_max_loss<E: Engine + ?Sized>(
     control_points: &ControlPoints,
     n: u32,
     losses: &[f64],
-    split: Split,
+    subset: Option<Subset>,
     tolerance: f64,
     points: &mut [Mix],
     values: &mut [Value],
@@ -70,7 +80,7 @@ pub fn search_max_loss<E: Engine + ?Sized>(
             let _ = slots.push((slot, id.coordinates()[..vertices].iter().copied().collect()));
         }
         let values = &mut values[..slots.len()];
-        engine.values(split, &points[..slots.len()], values)?;
+        engine.values(&[Split::Train], subset, &points[..slots.len()], values)?;
         evaluations += slots.len() as u32;
         for ((slot, t), value) in slots.into_iter().zip(&*values) {
             if !value.loss.is_finite() {
@@ -80,7 +90,8 @@ pub fn search_max_loss<E: Engine + ?Sized>(
         }
     }
     let mut step = spacing / 2.0;
-    while vertices > 1 && step >= FINEST * spacing {
+    let finest = if subset.is_some() { FINEST_ON_SUBSET } else { FINEST };
+    while vertices > 1 && step >= finest * spacing {
         let before = places.clone();
         let mut count = 0;
         for (point, (_, t)) in points.iter_mut().zip(neighbours(&before, step)) {
@@ -88,7 +99,7 @@ pub fn search_max_loss<E: Engine + ?Sized>(
             count += 1;
         }
         let values = &mut values[..count];
-        engine.values(split, &points[..count], values)?;
+        engine.values(&[Split::Train], subset, &points[..count], values)?;
         evaluations += count as u32;
         let mut moved = false;
         for ((start, t), value) in neighbours(&before, step).zip(&*values) {
@@ -106,6 +117,65 @@ pub fn search_max_loss<E: Engine + ?Sized>(
             step /= 2.0;
         }
     }
+    if subset.is_some() {
+        places.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
+        places.truncate(REMEASURED);
+        evaluations += measure_on_all(engine, control_points, &mut places, points, values)?;
+    }
+    highest(places, evaluations)
+}
+
+/// Measures the highest points of a lattice again, on all training samples, and returns the largest loss there: what to
+/// do with `losses` of a subset where there is no search. With `on_boundary`, only points of the boundary.
+///
+/// Memory is that of [`search_max_loss`].
+///
+/// # Errors
+/// The engine's; slices of the wrong length; [`Error::NotFinite`] for a loss that is not.
+///
+/// # Cost
+/// Three passes over the training samples.
+pub fn remeasure_highest<E: Engine + ?Sized>(
+    engine: &mut E,
+    control_points: &ControlPoints,
+    n: u32,
+    losses: &[f64],
+    on_boundary: bool,
+    points: &mut [Mix],
+    values: &mut [Value],
+) -> Result<MaxLoss, E::Error> {
+    let lattice = Lattice::new(control_points.vertices(), n);
+    length("losses of the lattice", lattice.len(), losses.len())?;
+    let mut places = Vec::new();
+    add_highest(&lattice, losses, &mut places, |t| !on_boundary || t.contains(&0.0));
+    places.truncate(REMEASURED);
+    let evaluations = measure_on_all(engine, control_points, &mut places, points, values)?;
+    highest(places, evaluations)
+}
+
+/// Measures places on all training samples. Returns how many there are.
+fn measure_on_all<E: Engine + ?Sized>(
+    engine: &mut E,
+    control_points: &ControlPoints,
+    places: &mut [(Barycentric, f64)],
+    points: &mut [Mix],
+    values: &mut [Value],
+) -> Result<u32, E::Error> {
+    enough("points of a search", places.len(), points.len())?;
+    enough("values of a search", places.len(), values.len())?;
+    let (points, values) = (&mut points[..places.len()], &mut values[..places.len()]);
+    points.iter_mut().zip(&*places).for_each(|(point, (t, _))| *point = control_points.mix(t));
+    engine.values(&[Split::Train], None, points, values)?;
+    for (number, ((_, loss), value)) in places.iter_mut().zip(values).enumerate() {
+        if !value.loss.is_finite() {
+            return Err(Error::NotFinite { what: "the loss at a maximum", at: number as u64 }.into());
+        }
+        *loss = value.loss;
+    }
+    Ok(places.len() as u32)
+}
+
+fn highest<E: From<Error>>(places: Vec<(Barycentric, f64), STARTS>, evaluations: u32) -> Result<MaxLoss, E> {
     let highest = places.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a });
     let (at, loss) =
         highest.ok_or(Error::Range { what: "starts of a search", least: 1, most: 8, given: 0 })?;
@@ -132,15 +202,25 @@ fn starts(lattice: &Lattice, losses: &[f64]) -> Vec<(Barycentric, f64), STARTS> 
     for (number, loss) in maxima {
         chosen.extend(lattice.points().nth(number).map(|t| (t, loss)));
     }
+    add_highest(lattice, losses, &mut chosen, |_| true);
+    chosen
+}
+
+/// Adds the highest lattice points that are no neighbours of chosen ones, while there is room.
+fn add_highest(
+    lattice: &Lattice,
+    losses: &[f64],
+    chosen: &mut Vec<(Barycentric, f64), STARTS>,
+    is_allowed: impl Fn(&Barycentric) -> bool,
+) {
     let apart = 1.5 / f64::from(lattice.n());
     while !chosen.is_full() {
         let far =
             |t: &Barycentric| chosen.iter().all(|(c, _)| t.iter().zip(c).any(|(a, b)| (a - b).abs() > apart));
-        let open = lattice.points().zip(losses).filter(|(t, _)| far(t));
+        let open = lattice.points().zip(losses).filter(|(t, _)| is_allowed(t) && far(t));
         let Some((t, loss)) = open.reduce(|a, b| if b.1 > a.1 { b } else { a }) else { break };
         let _ = chosen.push((t, *loss));
     }
-    chosen
 }
 
 /// Whether no neighbour of a lattice point has a larger loss, and none before it the same.

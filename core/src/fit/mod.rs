@@ -7,7 +7,7 @@ mod sampling;
 mod schedule;
 mod spacing;
 
-use crate::engine::{Engine, Split, Step, StepParams, Value};
+use crate::engine::{Engine, Split, Step, StepParams, Subset, Value};
 use crate::error::{Error, enough, range};
 use crate::rng::{Key, Purpose, Stream};
 use crate::simplex::{ControlPoints, Mix, uniform};
@@ -371,8 +371,8 @@ impl Fit {
         points: &[Mix],
         values: &mut [Value],
     ) -> Result<f64, E::Error> {
-        let split = Split::Subset { key: self.key, epoch: 0, len: sampling.samples };
-        engine.values(split, points, values)?;
+        let subset = Subset { key: self.key, len: sampling.samples };
+        engine.values(&[Split::Train], Some(subset), points, values)?;
         match values.iter().position(|v| !v.loss.is_finite()) {
             Some(cell) => Err(Error::NotFinite { what: "the loss of a cell", at: cell as u64 }.into()),
             None => Ok(values.iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.loss))),

@@ -69,11 +69,12 @@ impl ModelBatch {
     /// As [`Pass::new`].
     pub fn new(key: &EngineKey, dataset: Arc<DeviceDataset>, models: usize) -> Result<Self> {
         let device = &*dataset.device;
+        // A value needs a row for its mix and for each model, rows for the batches of the statistics and of the losses of
+        // both splits.
         let samples = key.train_len.max(key.test_len);
-        // A value needs a row for its mix and for each model, rows for the batches of the statistics and of the loss.
-        let batches = key.train_len.div_ceil(key.batch) + samples.div_ceil(key.batch);
+        let batches = key.train_len.div_ceil(key.batch) + 2 * samples.div_ceil(key.batch);
         let rows = MIN_ROWS.max(1 + models + batches);
-        let entries = key.train_len + samples;
+        let entries = key.train_len + 2 * samples;
         let layout = BatchLayout { models, ..BatchLayout::SINGLE };
         let params = device.uniform("pass parameters", layout.params_stride() * rows as u64)?;
         let order = device.floats("order of the samples", 2 * entries * models)?;

@@ -3,6 +3,7 @@
 pub mod barcode;
 pub mod bench;
 pub mod certify;
+pub mod compare;
 pub mod device;
 pub mod distance;
 pub mod exec;

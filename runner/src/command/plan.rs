@@ -7,7 +7,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu;
 use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
-use crate::run;
+use crate::{problem, run};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -34,11 +34,11 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// The configuration and its name: the preset, or the file name without ending.
+    /// The configuration, or one for each network of a list.
     ///
     /// # Errors
-    /// Those of [`Config::load`].
-    pub fn load(&self) -> Result<(Config, String)> {
+    /// Those of [`Config::load_all`].
+    pub fn load(&self) -> Result<Vec<Config>> {
         // A TOML string, whatever characters the name has.
         let data_dir = |dir: &String| format!("data.dir={}", toml::Value::String(dir.clone()));
         let backend = |option: gpu::BackendOption| {
@@ -47,11 +47,7 @@ impl ConfigArgs {
         };
         let options = self.data.as_ref().map(data_dir).into_iter().chain(self.backend.map(backend));
         let overrides: Vec<String> = self.overrides.iter().cloned().chain(options).collect();
-        let config = Config::load(self.config.as_deref(), self.preset.as_deref(), &overrides)?;
-        let stem =
-            |path: &PathBuf| path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
-        let name = self.preset.clone().or(self.config.as_ref().map(stem)).unwrap_or("digits".to_owned());
-        Ok((config, name))
+        Config::load_all(self.config.as_deref(), self.preset.as_deref(), &overrides)
     }
 }
 
@@ -91,57 +87,136 @@ enum Format {
 /// # Errors
 /// The configuration is wrong; the run needs more memory or disk than is available.
 pub fn run(args: &PlanArgs) -> Result<()> {
-    let (config, name) = args.config.load()?;
-    let (problem, directory) = run::prepare(&config, args.out.as_deref(), &name)?;
+    let configs = args.config.load()?;
     if args.graph {
-        let wrong = |what: &str| CliError::new(ErrorKind::Usage, format!("--graph: {what}"));
-        let graph = problem.graph().ok_or_else(|| wrong("a function has no network"))?;
-        return match args.format {
-            Format::Table => print(&format!("{graph}\n")),
-            Format::Json => print(&json(&operations(&graph))),
-            Format::Snakemake | Format::Make => Err(wrong("--format is table or json")),
-        };
+        return graph(&configs, args.format);
     }
-    let levels = run::levels(&config);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.unwrap_or(cores).max(1);
-    let estimate = plan::estimate(&config, &*problem, &levels, &directory, threads, available())?;
-    let tasks = plan::tasks(&config, &levels, args.chunk as usize);
-    let workflow =
-        plan::Workflow { config: &config, directory: &directory, estimate: &estimate, tasks: &tasks };
-    let text = match args.format {
-        Format::Table => table(&estimate),
-        Format::Json => json(&estimate),
-        Format::Snakemake => plan::snakemake(&workflow),
-        Format::Make => plan::make(&workflow),
-    };
-    print(&text)?;
-    estimate.check()
+    let parts = run::parts(&configs, args.out.as_deref())?;
+    let estimates = parts.iter().map(|part| {
+        let (problem, threads) = part.problem(args.threads.unwrap_or(cores), args.threads.is_some())?;
+        let levels = run::levels(&part.config);
+        plan::estimate(&part.config, &*problem, &levels, &part.directory, threads, available())
+    });
+    let estimates: Vec<Estimate> = estimates.collect::<Result<_>>()?;
+    let tasks: Vec<plan::Task> = parts
+        .iter()
+        .zip(&estimates)
+        .flat_map(|(part, estimate)| {
+            let (levels, network) = (run::levels(&part.config), part.network.as_deref());
+            plan::tasks(&part.config, &levels, estimate, args.chunk as usize, network)
+        })
+        .collect();
+    let (config, directory) = (Config::all_to_toml(&configs), run::root(&parts));
+    let workflow = plan::Workflow { config: &config, directory, tasks: &tasks };
+    let networks = parts.iter().filter_map(|part| part.network.clone()).zip(&estimates);
+    print(&match (args.format, &estimates[..]) {
+        (Format::Table, [estimate]) => table(estimate),
+        (Format::Table, _) => table_of_networks(networks, directory),
+        (Format::Json, [estimate]) => json(estimate),
+        (Format::Json, _) => json(&networks.collect::<std::collections::BTreeMap<_, _>>()),
+        (Format::Snakemake, _) => plan::snakemake(&workflow),
+        (Format::Make, _) => plan::make(&workflow),
+    })?;
+    estimates.iter().try_for_each(Estimate::check)
+}
+
+/// Prints the graph of the network.
+fn graph(configs: &[Config], format: Format) -> Result<()> {
+    let wrong = |what: &str| CliError::new(ErrorKind::Usage, format!("--graph: {what}"));
+    let [config] = configs else { return Err(wrong("one network is expected, but network is a list")) };
+    let problem = problem::from_config(config)?;
+    let graph = problem.graph().ok_or_else(|| wrong("a function has no network"))?;
+    match format {
+        Format::Table => print(&format!("{graph}\n")),
+        Format::Json => print(&json(&operations(&graph))),
+        Format::Snakemake | Format::Make => Err(wrong("--format is table or json")),
+    }
+}
+
+const HEADINGS: [&str; 6] = ["kind", "jobs", "steps", "points", "training", "measuring"];
+
+/// A row of the table of an estimate: name, jobs, steps, points, seconds of training and of measuring.
+fn row(name: &str, jobs: usize, [steps, points]: [u64; 2], [training, measuring]: [f64; 2]) -> String {
+    let [training, measuring] = [training, measuring].map(time);
+    format!("{name:<14} {jobs:>6} {steps:>12} {points:>10} {training:>12} {measuring:>12}\n")
+}
+
+fn headings(first: &str) -> String {
+    let [_, jobs, steps, points, training, measuring] = HEADINGS;
+    format!("{first:<14} {jobs:>6} {steps:>12} {points:>10} {training:>12} {measuring:>12}\n")
+}
+
+/// The sums over the kinds: steps and points; seconds of training and of measuring.
+fn totals(estimate: &Estimate) -> ([u64; 2], [f64; 2]) {
+    estimate.kinds.iter().fold(([0; 2], [0.0; 2]), |([steps, points], [training, measuring]), of_kind| {
+        (
+            [steps + of_kind.steps, points + of_kind.points],
+            [training + of_kind.training_seconds, measuring + of_kind.measuring_seconds],
+        )
+    })
+}
+
+/// "10.2 h summed over jobs, 18 % of it measuring; 5.1 h with 2 jobs at the same time"
+fn total_time(jobs: usize, [training, measuring]: [f64; 2], seconds: f64, threads: usize) -> String {
+    let sum = training + measuring;
+    let share = if sum > 0.0 { 100.0 * measuring / sum } else { 0.0 };
+    format!(
+        "{jobs} jobs: {} summed over them, {share:.0} % of it measuring; {} with {threads} at the same time\n",
+        time(sum),
+        time(seconds)
+    )
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.3} GB", bytes as f64 / 1e9)
 }
 
 fn table(estimate: &Estimate) -> String {
-    let mut text = format!("{:<10} {:>8} {:>14} {:>12} {:>12}\n", "kind", "jobs", "steps", "points", "time");
-    for KindEstimate { kind, jobs, steps, points, seconds } in &estimate.kinds {
-        text += &format!("{kind:<10} {jobs:>8} {steps:>14} {points:>12} {:>12}\n", time(*seconds));
+    let mut text = headings("kind");
+    for of_kind in &estimate.kinds {
+        let KindEstimate { kind, jobs, steps, points, training_seconds, measuring_seconds } = *of_kind;
+        text += &row(kind, jobs, [steps, points], [training_seconds, measuring_seconds]);
     }
-    let gigabytes = |bytes: u64| format!("{:.3} GB", bytes as f64 / 1e9);
+    text += &total_time(estimate.jobs, totals(estimate).1, estimate.seconds, estimate.threads);
     let free = estimate.disk_free.map_or("unknown".to_owned(), gigabytes);
     let traffic = estimate.gpu_step_bytes.map_or(String::new(), |bytes| {
         format!("memory traffic of a step on a GPU, without caches: {}\n", gigabytes(bytes))
     });
     text + &format!(
-        "{} jobs: {} on one thread, {} on {}\nmemory: {} needed, {} available\ndisk: {} needed, {free} free\n\
-         {traffic}times: {}\nrun directory: {}\n",
-        estimate.jobs,
-        time(estimate.kinds.iter().map(|of_kind| of_kind.seconds).sum()),
-        time(estimate.seconds),
-        estimate.threads,
+        "memory: {} needed, {} available\ndisk: {} needed, {free} free\n{traffic}times: {}\nrun directory: {}\n",
         gigabytes(estimate.memory_bytes),
         gigabytes(estimate.memory_available),
         gigabytes(estimate.disk_bytes),
         estimate.basis,
         estimate.directory
     )
+}
+
+/// A row for each network, and the sums.
+fn table_of_networks<'a>(
+    networks: impl Iterator<Item = (String, &'a Estimate)>,
+    directory: &std::path::Path,
+) -> String {
+    let mut text = headings("network");
+    let (mut jobs, mut sums, mut seconds, mut memory, mut disk, mut threads) = (0, [0.0; 2], 0.0, 0, 0, 1);
+    for (name, estimate) in networks {
+        let (counts, times) = totals(estimate);
+        text += &row(&name, estimate.jobs, counts, times);
+        jobs += estimate.jobs;
+        sums = [sums[0] + times[0], sums[1] + times[1]];
+        seconds += estimate.seconds;
+        memory = estimate.memory_bytes.max(memory);
+        disk += estimate.disk_bytes;
+        threads = estimate.threads.max(threads);
+    }
+    text + &total_time(jobs, sums, seconds, threads)
+        + &format!(
+            "memory: {} needed\ndisk: {} needed\nrun directory: {}\n",
+            gigabytes(memory),
+            gigabytes(disk),
+            directory.display()
+        )
 }
 
 /// A fused operation as it is printed. Value 0 is the samples, value i + 1 the output of operation i.
@@ -195,7 +270,7 @@ fn operations(graph: &Graph<Vec<Op>>) -> Vec<Operation> {
 }
 
 /// A time as `12.0 s`, `3.4 min` or `5.6 h`.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     match seconds {
         s if s < 100.0 => format!("{s:.1} s"),
         s if s < 6000.0 => format!("{:.1} min", s / 60.0),

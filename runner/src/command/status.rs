@@ -1,5 +1,6 @@
 //! `valleys status`: the progress of a run.
 
+use super::plan::time;
 use super::{json, print};
 use crate::error::Result;
 use crate::run::{self, JobCounts};
@@ -65,6 +66,14 @@ fn table(status: &run::Status) -> String {
     } else {
         "summary.json and report.html are not written yet\n"
     };
+    let measured = status.training_seconds + status.measuring_seconds;
+    if measured > 0.0 {
+        text += &format!(
+            "jobs took {} of training and {} of measuring so far\n",
+            time(status.training_seconds),
+            time(status.measuring_seconds)
+        );
+    }
     status.at_work.iter().for_each(|job| text += &format!("running {job}\n"));
     status.failures.iter().for_each(|failed| text += &format!("failed {}: {}\n", failed.job, failed.what));
     text

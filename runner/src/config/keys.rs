@@ -19,7 +19,8 @@ pub const KEYS: &[(&str, &str)] = &[
         "network",
         "Network to train: mlp:64-32-10 (layer widths, with ReLU), lenet5, resnet20 (any depth 6n + 2) or wrn56-2 (2 times \
          as wide), the last two also with -ns (no shortcuts). Or a function with known critical values: himmelblau, \
-         muller-brown, three-well-ring, unequal-ring, liftable-ring, sphere, quadratic, each also with :DIM (number of variables).",
+         muller-brown, three-well-ring, unequal-ring, liftable-ring, sphere, quadratic, each also with :DIM (number of variables). \
+         A list of networks makes a run of each in one run directory, and compares them.",
     ),
     (
         "dataset",
@@ -30,6 +31,11 @@ pub const KEYS: &[(&str, &str)] = &[
         "backend",
         "What trains and evaluates networks: \"cpu\", \"gpu\", or \"reference\" (plain kernels on the CPU, slow). run \
          --backend overrides it.",
+    ),
+    (
+        "scale",
+        "Reduces a preset: \"tenth\" (a tenth of samples and epochs, lattice.n at most 12), \"hundredth\" (lattice.n at \
+         most 6), or \"full\". Keys that are set beside it are not reduced. Titles name it.",
     ),
     ("seed", "Seed of all random numbers, 0 or above."),
     (
@@ -128,6 +134,12 @@ pub const KEYS: &[(&str, &str)] = &[
          false for the lattice alone (Algorithm 2 of the paper).",
     ),
     (
+        "measure.samples",
+        "Samples of each split on which lattices and searches are measured, drawn once with the seed, also for the \
+         statistics of batch norms; 0 for all. The largest losses are then measured again on all training samples, and \
+         minima always are.",
+    ),
+    (
         "fit.sampling",
         "How the point t of a step is drawn: \"uniform\" (the paper) or \"peak\" (more often where the loss is large).",
     ),
@@ -159,13 +171,15 @@ pub const KEYS: &[(&str, &str)] = &[
         "second_fit.epoch_multiplier",
         "Epochs of the second fit, as a multiple of those of the main fit, 1 to 1000.",
     ),
-    (
-        "convergence.depth",
-        "Compare uniform and peak sampling at depths 1 to this depth, at most 3; 0 for no comparison.",
-    ),
+    ("convergence.depth", "Compare fits of depths 1 to this depth, at most 3; 0 for no comparison."),
     (
         "convergence.epoch_multipliers",
         "Epochs of the compared fits, a list of multiples of those of the main fit, each 1 to 1000.",
+    ),
+    ("convergence.samplings", "How the compared fits draw the point t, a list: \"uniform\", \"peak\"."),
+    (
+        "convergence.centres",
+        "Which control points the triangles of the compared fits train, a list like triangles.centres. They share curves.",
     ),
     (
         "study.sizes",

@@ -12,16 +12,19 @@
 mod check;
 mod keys;
 pub mod preset;
+mod scale;
 mod sections;
 
+use crate::data;
 use crate::error::{CliError, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 pub use keys::{KEYS, current_path_name, nearest};
+pub use scale::Scale;
 pub use sections::{
     Augment, Backend, Convergence, CurvePaths, Curves, Data, Faces, Fit, FitStart, Gpu, Initial, Lattice,
-    Minima, Peaks, Sampling, Schedule, SecondFit, StageSchedule, Study, Take, Train, Triangles,
+    Measure, Minima, Peaks, Sampling, Schedule, SecondFit, StageSchedule, Study, Take, Train, Triangles,
 };
 
 /// A complete configuration. Two runs with the same configuration and data compute the same bytes.
@@ -40,6 +43,8 @@ pub struct Config {
     pub gpu: Gpu,
     /// Options of the data set.
     pub data: Data,
+    /// How much the samples and epochs of a preset were reduced. Without effect of its own: the other keys say all.
+    pub scale: Scale,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Highest index of the barcode, r. Simplices of up to r + 2 vertices are fitted.
@@ -56,6 +61,8 @@ pub struct Config {
     pub lattice: Lattice,
     /// The value of a simplex.
     pub peaks: Peaks,
+    /// The samples of measurements.
+    pub measure: Measure,
     /// The main fit.
     pub fit: Fit,
     /// A second fit.
@@ -73,9 +80,22 @@ impl Config {
     /// The file cannot be read; its TOML is malformed, with the line; a preset or key is unknown, with the nearest known
     /// one; a value is out of its range.
     pub fn load(file: Option<&Path>, preset: Option<&str>, overrides: &[String]) -> Result<Self> {
-        let mut table = match (file, preset) {
-            (Some(path), None) => read(path)?,
-            (None, name) => preset::table(name.unwrap_or("digits"))?,
+        let configs = Self::load_all(file, preset, overrides)?;
+        let [config] = <[Self; 1]>::try_from(configs).map_err(|configs| {
+            let message = format!("network is a list of {} networks; one is expected here", configs.len());
+            CliError::new(ErrorKind::Configuration, message)
+        })?;
+        Ok(config)
+    }
+
+    /// [`load`](Self::load), where `network` may be a list: a configuration for each network, with all other keys the same.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load); an empty list; a network that occurs twice.
+    pub fn load_all(file: Option<&Path>, preset: Option<&str>, overrides: &[String]) -> Result<Vec<Self>> {
+        let (preset, mut table) = match (file, preset) {
+            (Some(path), None) => (toml::Table::new(), read(path)?),
+            (None, name) => (preset::table(name.unwrap_or("digits"))?, toml::Table::new()),
             (Some(_), Some(_)) => {
                 let message = "give a configuration file or --preset, not both";
                 return Err(CliError::new(ErrorKind::Usage, message));
@@ -84,7 +104,34 @@ impl Config {
         for text in overrides {
             keys::set_override(&mut table, text)?;
         }
-        Self::from_table(table)
+        let network = table.get("network").or(preset.get("network"));
+        let Some(toml::Value::Array(networks)) = network else {
+            return Ok(vec![Self::from_table(preset, table)?]);
+        };
+        let networks = networks.clone();
+        if networks.is_empty() {
+            return Err(CliError::new(ErrorKind::Configuration, "network: the list is empty"));
+        }
+        let of_network = |(number, network): (usize, &toml::Value)| {
+            if networks[..number].contains(network) {
+                let message = format!("network: {network} occurs twice");
+                return Err(CliError::new(ErrorKind::Configuration, message));
+            }
+            let mut table = table.clone();
+            table.insert("network".to_owned(), network.clone());
+            Self::from_table(preset.clone(), table)
+        };
+        networks.iter().enumerate().map(of_network).collect()
+    }
+
+    /// Configurations that differ in `network` alone, as one file for [`load_all`](Self::load_all).
+    pub fn all_to_toml(configs: &[Self]) -> String {
+        let [first, _, ..] = configs else { return configs.iter().map(Self::to_toml).collect() };
+        let names = configs.iter().map(|config| toml::Value::String(config.network.clone())).collect();
+        // The first line of the text is that of the network.
+        let text = first.to_toml();
+        let others = text.split_once('\n').map_or("", |(_, others)| others);
+        format!("network = {}\n{others}", toml::Value::Array(names))
     }
 
     /// The default configuration of a user-defined problem with this name, then the overrides `key=value`. The defaults
@@ -96,7 +143,7 @@ impl Config {
         let mut table =
             toml::Table::from_iter([("network".to_owned(), toml::Value::String(name.to_owned()))]);
         overrides.iter().try_for_each(|text| keys::set_override(&mut table, text))?;
-        Self::from_table(table)
+        Self::from_table(toml::Table::new(), table)
     }
 
     /// Parses the text of a file. `path` is for error messages.
@@ -104,15 +151,21 @@ impl Config {
     /// # Errors
     /// Those of [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        Self::from_table(parse(path, text)?)
+        Self::from_table(toml::Table::new(), parse(path, text)?)
     }
 
-    /// Completes a table with the defaults.
-    fn from_table(mut table: toml::Table) -> Result<Self> {
+    /// Completes a table with a preset, at the scale of the table, and with the defaults.
+    fn from_table(preset: toml::Table, mut table: toml::Table) -> Result<Self> {
         keys::rename_old_keys(&mut table)?;
         keys::check_names(&table)?;
         keys::default_minima_count(&mut table);
         let mut complete = preset::defaults();
+        keys::merge(&mut complete, preset);
+        let text = |key| table.get(key).or(complete.get(key)).and_then(toml::Value::as_str);
+        let samples = text("dataset").and_then(data::train_len);
+        // An unknown scale is refused below, with its name.
+        let scale = text("scale").and_then(|name| Scale::deserialize(toml::Value::from(name)).ok());
+        scale.unwrap_or(Scale::Full).apply(&mut complete, samples);
         keys::merge(&mut complete, table);
         let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
             let message = keys::without_rust_types(e.inner().message());

@@ -11,6 +11,7 @@ const COMMENT_WIDTH: usize = 100;
 const DEFAULTS: &str = r#"
 network = "mlp:64-32-32-10"
 backend = "cpu"
+scale = "full"
 seed = 1
 index = 1
 gpu = { paths = [] }
@@ -21,9 +22,10 @@ triangles = { epochs = 50, learning_rate = 0.0, schedule = "same", centres = "fi
 train = { batch = 32, learning_rate = 0.05, schedule = "linear", momentum = 0.9, nesterov = false, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
 lattice = { n = 60, curves = 0, triangles = 0, simplices = 0 }
 peaks = { search = true }
+measure = { samples = 0 }
 fit = { sampling = "uniform", depth = 1, start = "mean", tangent_removal = 0.0, perturbation = 0.0 }
 second_fit = { depth = 0, epoch_multiplier = 4 }
-convergence = { depth = 0, epoch_multipliers = [] }
+convergence = { depth = 0, epoch_multipliers = [], samplings = ["uniform", "peak"], centres = ["fixed"] }
 study = { sizes = [], seeds = 5, early = 4, initial = "shared", equal_steps = false, shuffle_labels = false }
 "#;
 
@@ -201,6 +203,52 @@ train = { weight_decay = 0.0, learning_rate = 0.01 }
 study = { sizes = [1000, 3000, 10000], seeds = 3 }
 "#,
     ),
+    preset(
+        "lenet5",
+        "Figure 1 of the first paper: a triangle with edge control points fixed and trainable, after 10 and 50 epochs",
+        r#"
+network = "lenet5"
+dataset = "fashion-mnist"
+minima = { count = 3, epochs = 50 }
+curves = { epochs = 10 }
+triangles = { epochs = 10 }
+train = { batch = 128, learning_rate = 0.01 }
+lattice = { n = 24 }
+measure = { samples = 10000 }
+convergence = { depth = 1, epoch_multipliers = [1, 5], samplings = ["uniform"], centres = ["fixed", "trainable"] }
+"#,
+    ),
+    preset(
+        "table1",
+        "Table 1 and Figures 2 to 4 of the first paper: eight residual networks on CIFAR-10, three triples of minima each",
+        r#"
+network = ["resnet20", "resnet20-ns", "resnet56", "resnet56-ns", "resnet110", "resnet110-ns", "wrn56-2", "wrn56-2-ns"]
+dataset = "cifar-10"
+minima = { count = 9, epochs = 300, group = 3 }
+curves = { epochs = 300 }
+triangles = { epochs = 300 }
+train = { batch = 128, learning_rate = 0.1, schedule = "step", nesterov = true, weight_decay = 5e-4, augment = "crop-flip" }
+measure = { samples = 4000 }
+second_fit = { depth = 2, epoch_multiplier = 1 }
+"#,
+    ),
+    preset_like(
+        "table1",
+        "table1-low-rate",
+        "the same with 0.3 of the learning rate for curves and triangles, as Garipov et al. have it",
+        r#"
+curves = { learning_rate = 0.03 }
+triangles = { learning_rate = 0.03 }
+"#,
+    ),
+    preset_like("table1", "resnet20", "one network of table1", "network = \"resnet20\""),
+    preset_like("table1", "resnet20-ns", "one network of table1", "network = \"resnet20-ns\""),
+    preset_like("table1", "resnet56", "one network of table1", "network = \"resnet56\""),
+    preset_like("table1", "resnet56-ns", "one network of table1", "network = \"resnet56-ns\""),
+    preset_like("table1", "resnet110", "one network of table1", "network = \"resnet110\""),
+    preset_like("table1", "resnet110-ns", "one network of table1", "network = \"resnet110-ns\""),
+    preset_like("table1", "wrn56-2", "one network of table1", "network = \"wrn56-2\""),
+    preset_like("table1", "wrn56-2-ns", "one network of table1", "network = \"wrn56-2-ns\""),
     preset(
         "quadratic",
         "a convex function: every segment has length 0",

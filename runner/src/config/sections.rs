@@ -123,13 +123,23 @@ pub struct Triangles {
 }
 
 /// `triangles.centres`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Faces {
     /// Only the interior control points are trained. Simplices share their faces.
     Fixed,
     /// All control points except the minima are trained. Each simplex has private copies of its faces.
     Trainable,
+}
+
+impl Faces {
+    /// The name in configurations, files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Trainable => "trainable",
+        }
+    }
 }
 
 /// `[train]`
@@ -270,6 +280,14 @@ pub struct Peaks {
     pub search: bool,
 }
 
+/// `[measure]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// Samples of each split on which lattices and searches are measured; 0 for all.
+    pub samples: u32,
+}
+
 /// `[fit]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -333,10 +351,14 @@ pub struct SecondFit {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Convergence {
-    /// Fits of depth 1 to this depth, with uniform and with peak sampling; 0 for none.
+    /// Fits of depth 1 to this depth; 0 for none.
     pub depth: usize,
     /// Epochs of these fits, as multiples of those of the main fit.
     pub epoch_multipliers: Vec<u32>,
+    /// How these fits draw t.
+    pub samplings: Vec<Sampling>,
+    /// Which control points these fits train.
+    pub centres: Vec<Faces>,
 }
 
 /// `[study]`

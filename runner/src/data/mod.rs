@@ -85,16 +85,26 @@ pub struct LoadOptions<'a> {
     pub std: Option<&'a [f64]>,
 }
 
-/// A name, and the function that loads the data set.
-type Set = (&'static str, fn(&LoadOptions) -> Result<Raw>);
+/// A data set that is known by name.
+struct Set {
+    name: &'static str,
+    load: fn(&LoadOptions) -> Result<Raw>,
+    /// Number of training samples, if all files are there.
+    train_len: usize,
+}
 
 /// The data sets by name.
 const SETS: [Set; 4] = [
-    ("digits", digits::load),
-    ("breast-cancer", breast_cancer::load),
-    ("fashion-mnist", fashion_mnist::load),
-    ("cifar-10", cifar10::load),
+    Set { name: "digits", load: digits::load, train_len: 1437 },
+    Set { name: "breast-cancer", load: breast_cancer::load, train_len: 455 },
+    Set { name: "fashion-mnist", load: fashion_mnist::load, train_len: 60_000 },
+    Set { name: "cifar-10", load: cifar10::load, train_len: 50_000 },
 ];
+
+/// Number of training samples of a data set, if all its files are there. `None` if it is unknown.
+pub fn train_len(name: &str) -> Option<usize> {
+    SETS.iter().find(|set| set.name == name).map(|set| set.train_len)
+}
 
 /// Loads a data set.
 ///
@@ -102,11 +112,11 @@ const SETS: [Set; 4] = [
 /// Unknown name, with the nearest known one; files missing or malformed; means or deviations for another number of
 /// channels.
 pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
-    let Some((_, set)) = SETS.iter().find(|(known, _)| *known == name) else {
-        let hint = nearest(name, SETS.iter().map(|(name, _)| *name));
+    let Some(set) = SETS.iter().find(|set| set.name == name) else {
+        let hint = nearest(name, SETS.iter().map(|set| set.name));
         return Err(CliError::new(ErrorKind::Configuration, format!("unknown dataset {name:?}{hint}")));
     };
-    let Raw { mut data, shape, classes, mut source } = set(options)?;
+    let Raw { mut data, shape, classes, mut source } = (set.load)(options)?;
     let channels = shape.channels;
     for (key, given, place) in
         [("data.mean", options.mean, &mut source.mean), ("data.std", options.std, &mut source.std)]

@@ -1,14 +1,21 @@
 //! Steps, points and bytes of a job, counted from the configuration.
 
 use crate::config::{Config, Sampling};
-use crate::problem::Problem;
+use crate::problem::{Cost, Problem};
 use crate::run::Job;
 use crate::study;
 use valleys_core::evaluation::search_max_loss_len;
 use valleys_core::simplex::{Lattice, control_points_len};
 
-/// Rounds of a search for the largest loss: a typical number for networks and functions.
+/// Rounds of a search for the largest loss: a typical number for networks and functions, on all samples and on a part.
 const SEARCH_ROUNDS: f64 = 8.0;
+const SEARCH_ROUNDS_ON_SUBSET: f64 = 3.0;
+
+/// Points of a search that are measured again on all samples.
+const REMEASURED: f64 = 3.0;
+
+/// Files of a job beside those of its points: lattice, largest loss, record; and flushes of its folder, in files.
+const FILES: f64 = 4.5;
 
 /// Bytes of a block of the file system.
 const BLOCK_BYTES: f64 = 4096.0;
@@ -27,7 +34,10 @@ pub struct CostModel {
     config: Config,
     batches: u64,
     dim: f64,
-    has_test_data: bool,
+    problem: Cost,
+    splits: usize,
+    /// Samples on which peak sampling measures cells.
+    cell_samples: usize,
 }
 
 /// The cost of a job.
@@ -35,8 +45,12 @@ pub struct CostModel {
 pub struct JobCost {
     /// Steps of the optimiser.
     pub steps: f64,
-    /// Points where losses are evaluated, on every split.
+    /// Points where losses are measured.
     pub points: f64,
+    /// Forward passes of samples in these measurements; of a loss without samples, the points.
+    pub passes: f64,
+    /// Files that are written and flushed.
+    pub files: f64,
     /// Bytes of its files.
     pub disk: f64,
 }
@@ -48,7 +62,9 @@ impl CostModel {
             config: config.clone(),
             batches: u64::from(problem.batches()),
             dim: problem.dim() as f64,
-            has_test_data: problem.splits().len() > 1,
+            problem: problem.cost(),
+            splits: problem.splits().len(),
+            cell_samples: problem.peak_sampling().samples as usize,
         }
     }
 
@@ -72,32 +88,50 @@ impl CostModel {
                 return JobCost {
                     steps: f64::from(study::period(c, network.samples)) * epochs,
                     points: measurements,
+                    passes: measurements * self.problem.passes(network.samples, self.splits) as f64,
+                    files: 3.0,
                     // Weights, and a row of text for each layer and measurement.
                     disk: 4.0 * self.dim + 2.0 * BLOCK_BYTES + 2000.0 * measurements,
                 };
             }
         };
-        let is_evaluated = !matches!(job, Job::DirectCurve(..));
-        let lattice = if is_evaluated {
-            Lattice::new(vertices, c.lattice.intervals(vertices - 1)).len() as f64
-        } else {
-            0.0
-        };
-        let search = if vertices > 1 && is_evaluated {
-            SEARCH_ROUNDS * search_max_loss_len(vertices) as f64
-        } else {
-            0.0
-        };
-        // Every phase evaluates the cells twice, on about a tenth of the samples.
-        let cells = if is_peak { 2.0 * depth as f64 * 12f64.powi(vertices as i32 - 1) / 10.0 } else { 0.0 };
         // At most all control points are written.
-        let points = control_points_len(vertices, depth) as f64;
-        let row = 20.0 * (vertices as f64 + if self.has_test_data { 4.0 } else { 1.0 });
-        let disk = points * (4.0 * self.dim + BLOCK_BYTES)
-            + lattice * row
-            + 32.0 * epochs as f64
-            + 4.0 * BLOCK_BYTES;
-        JobCost { steps: (epochs * self.batches) as f64, points: lattice + search + cells, disk }
+        let own_points = control_points_len(vertices, depth) as f64;
+        let mut cost = JobCost {
+            steps: (epochs * self.batches) as f64,
+            files: FILES + own_points / 2.0,
+            disk: own_points * (4.0 * self.dim + BLOCK_BYTES) + 32.0 * epochs as f64 + 4.0 * BLOCK_BYTES,
+            ..JobCost::default()
+        };
+        let mut measure = |points: f64, len: usize, splits: usize| {
+            cost.points += points;
+            cost.passes += points * self.problem.passes(len, splits) as f64;
+        };
+        let is_part = c.measure.samples > 0 && vertices > 1;
+        let len = if is_part { c.measure.samples as usize } else { usize::MAX };
+        if !matches!(job, Job::DirectCurve(..)) {
+            let lattice = Lattice::new(vertices, c.lattice.intervals(vertices - 1)).len() as f64;
+            measure(lattice, len, self.splits);
+            if vertices > 1 && c.peaks.search {
+                let rounds = if is_part { SEARCH_ROUNDS_ON_SUBSET } else { SEARCH_ROUNDS };
+                measure(rounds * search_max_loss_len(vertices) as f64, len, 1);
+            }
+            if is_part {
+                measure(REMEASURED, usize::MAX, 1);
+            }
+            let row = 20.0 * (vertices as f64 + 2.0 * self.splits as f64);
+            cost.disk += lattice * row;
+        }
+        if is_peak {
+            // Every phase measures the cells at its start and at its end.
+            let phases = job.phases(c).len() as f64;
+            let mut measure = |points: f64, len: usize| {
+                cost.points += points;
+                cost.passes += points * self.problem.passes(len, 1) as f64;
+            };
+            measure(2.0 * phases * 12f64.powi(vertices as i32 - 1), self.cell_samples);
+        }
+        cost
     }
 }
 

@@ -25,10 +25,12 @@ pub struct KindEstimate {
     pub jobs: usize,
     /// Steps of the optimiser.
     pub steps: u64,
-    /// Points where losses are evaluated.
+    /// Points where losses are measured.
     pub points: u64,
-    /// Seconds on one thread.
-    pub seconds: f64,
+    /// Seconds of training, summed over jobs.
+    pub training_seconds: f64,
+    /// Seconds of measuring, summed over jobs.
+    pub measuring_seconds: f64,
 }
 
 /// The estimate of a run.
@@ -96,7 +98,7 @@ fn check_capacity(what: &str, needed: u64, available: u64, hint: &str) -> Result
 
 impl UnitSeconds {
     fn total(&self, cost: JobCost) -> f64 {
-        cost.steps * self.step + cost.points * self.point + self.files
+        cost.steps * self.step + cost.passes * self.sample + cost.files * self.file
     }
 }
 
@@ -106,7 +108,7 @@ impl UnitSeconds {
 /// The run needs more memory than is available; the engine fails.
 ///
 /// # Cost
-/// A tenth of a second of steps, or one step, and some points and files.
+/// Some tenths of a second, or a few steps and some batches, and some files.
 pub fn estimate(
     config: &Config,
     problem: &dyn Problem,
@@ -120,7 +122,7 @@ pub fn estimate(
     // Checked before the calibration allocates an engine.
     check_capacity("memory", memory_bytes, memory_available as u64, MEMORY_HINT)?;
     let parent = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
-    let (unit_seconds, basis) = calibrate(config, problem, parent).map_err(|e| {
+    let (unit_seconds, basis) = calibrate(config, problem, parent, threads).map_err(|e| {
         CliError::new(ErrorKind::Configuration, format!("the measurement of a step failed: {e}"))
     })?;
     let cost_model = CostModel::new(config, problem);
@@ -129,7 +131,14 @@ pub fn estimate(
     for level in levels {
         let kind = level.jobs.first().map_or(JobKind::Minima, |job| job.kind()).name();
         let position = kinds.iter().position(|k| k.kind == kind).unwrap_or_else(|| {
-            kinds.push(KindEstimate { kind, jobs: 0, steps: 0, points: 0, seconds: 0.0 });
+            kinds.push(KindEstimate {
+                kind,
+                jobs: 0,
+                steps: 0,
+                points: 0,
+                training_seconds: 0.0,
+                measuring_seconds: 0.0,
+            });
             kinds.len() - 1
         });
         let (mut longest, mut sum) = (0.0_f64, 0.0);
@@ -140,12 +149,15 @@ pub fn estimate(
             of_kind.jobs += 1;
             of_kind.steps += cost.steps as u64;
             of_kind.points += cost.points as u64;
-            of_kind.seconds += job_seconds;
+            let measuring = cost.passes * unit_seconds.sample;
+            of_kind.training_seconds += job_seconds - measuring;
+            of_kind.measuring_seconds += measuring;
             longest = longest.max(job_seconds);
             sum += job_seconds;
             disk += cost.disk;
         }
-        seconds += longest.max(sum / threads as f64);
+        // The last job of a level has the machine to itself.
+        seconds += (longest * unit_seconds.alone).max(sum / threads as f64);
     }
     Ok(Estimate {
         directory: directory.display().to_string(),

@@ -16,7 +16,7 @@ pub fn make(workflow: &Workflow) -> String {
          .PHONY: all\n.DELETE_ON_ERROR:\nall: $(OUT)/tasks/report\n\n",
         workflow.directory.display().to_string().replace('$', "$$")
     );
-    let settings: Vec<String> = workflow.config.to_toml().lines().map(quoted).collect();
+    let settings: Vec<String> = workflow.config.lines().map(quoted).collect();
     let _ = writeln!(
         text,
         "$(OUT)/config.toml:\n\t@mkdir -p $(OUT)/tasks\n\t@printf '%s\\n' {} > $(OUT)/.config\n\t@mv $(OUT)/.config $@\n",
@@ -24,13 +24,12 @@ pub fn make(workflow: &Workflow) -> String {
     );
     for task in workflow.tasks {
         let needs: Vec<String> = task.needs.iter().map(|task| format!(" $(OUT)/tasks/{task}")).collect();
-        let jobs: Vec<String> = task.jobs.iter().map(|job| job.name()).collect();
         let _ = writeln!(
             text,
             "$(OUT)/tasks/{}: | $(OUT)/config.toml{}\n\t@$(VALLEYS) exec -j $(THREADS) $(OUT) {} || [ $$? -eq 5 ]\n\t@mkdir -p $(@D) && touch $@\n",
             task.name(),
             needs.concat(),
-            jobs.join(" ")
+            task.jobs.join(" ")
         );
     }
     let all: Vec<String> =

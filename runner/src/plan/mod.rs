@@ -19,18 +19,15 @@ pub use make::make;
 pub use snakemake::snakemake;
 pub use tasks::{Task, tasks};
 
-use crate::config::Config;
 use std::path::Path;
 
 /// A run as a workflow.
 #[derive(Clone, Debug)]
 pub struct Workflow<'a> {
-    /// The configuration.
-    pub config: &'a Config,
+    /// The text of `config.toml`.
+    pub config: &'a str,
     /// The run directory.
     pub directory: &'a Path,
-    /// Time and memory of the tasks.
-    pub estimate: &'a Estimate,
-    /// The tasks.
+    /// The tasks. The report needs all of them.
     pub tasks: &'a [Task],
 }

@@ -42,25 +42,24 @@ wildcard_constraints:
 TASKS = {{
 "#,
         json(&directory),
-        json(&workflow.config.to_toml()),
+        json(workflow.config),
     );
     for task in workflow.tasks {
-        let jobs: Vec<String> = task.jobs.iter().map(|job| job.name()).collect();
         let needs: Vec<&str> = task.needs.iter().map(String::as_str).collect();
         let _ = writeln!(
             text,
             "    {}: ({}, {}.split()),",
             json(&task.name()),
-            json(&jobs.join(" ")),
+            json(&task.jobs.join(" ")),
             json(&needs.join(" "))
         );
     }
     text += "}\n\nrule all:\n    input: OUT + \"/tasks/report\"\n";
     for tasks in workflow.tasks.chunk_by(|a, b| a.level == b.level) {
         let level = &tasks[0].level;
-        let slowest = tasks.iter().map(|task| workflow.estimate.seconds_of(&task.jobs)).fold(0.0, f64::max);
+        let slowest = tasks.iter().map(|task| task.seconds).fold(0.0, f64::max);
         // Twice the estimate in minutes, because other machines may be slower.
-        let (runtime, memory) = ((slowest / 30.0).ceil() + 1.0, workflow.estimate.megabytes(1));
+        let (runtime, memory) = ((slowest / 30.0).ceil() + 1.0, tasks[0].megabytes);
         let _ = write!(
             text,
             r#"
@@ -73,7 +72,7 @@ rule {rule}:
     retries: 3
     shell: "{{VALLEYS:q}} exec -j {{threads}} {{OUT:q}} {{params.jobs}} || [ $? -eq 5 ]"
 "#,
-            rule = level.replace('-', "_"),
+            rule = level.replace(|c: char| !c.is_ascii_alphanumeric(), "_"),
         );
     }
     let _ = write!(
@@ -85,7 +84,7 @@ rule report:
     resources: mem_mb={}, runtime=60
     shell: "{{VALLEYS:q}} exec {{OUT:q}} {REPORT}"
 "#,
-        workflow.estimate.megabytes(1)
+        workflow.tasks.iter().map(|task| task.megabytes).max().unwrap_or(0)
     );
     text
 }

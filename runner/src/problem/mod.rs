@@ -163,10 +163,14 @@ pub struct Provenance {
 pub struct Cost {
     /// Operations of a step.
     pub step_flops: usize,
-    /// Operations of a forward pass over all training samples.
-    pub train_flops: usize,
-    /// Operations of an evaluation on every split, with the batch-norm statistics.
-    pub point_flops: usize,
+    /// Operations of a forward pass of a sample.
+    pub sample_flops: usize,
+    /// Number of training samples; 0 for a loss without samples.
+    pub train_samples: usize,
+    /// Number of test samples.
+    pub test_samples: usize,
+    /// Whether a measurement starts with a pass over its training samples, for batch-norm statistics.
+    pub has_statistics: bool,
     /// Whether the engines run on a hardware GPU.
     pub on_hardware: bool,
     /// Whether the engines run on a GPU, in hardware or software.
@@ -177,6 +181,21 @@ pub struct Cost {
     pub engine_bytes: u64,
     /// Bytes of memory traffic of a step on a GPU without caches; none if no GPU can run it.
     pub gpu_step_bytes: Option<u64>,
+}
+
+impl Cost {
+    /// Forward passes of samples that a measurement of a point takes: on `len` samples at most of each split, of the
+    /// training split alone (1) or of both (2). 1 for a loss without samples.
+    pub fn passes(&self, len: usize, splits: usize) -> usize {
+        let train = self.train_samples.min(len);
+        let test = if splits > 1 { self.test_samples.min(len) } else { 0 };
+        (train * (1 + usize::from(self.has_statistics)) + test).max(1)
+    }
+
+    /// Operations of a forward pass over all training samples.
+    pub fn train_flops(&self) -> usize {
+        self.train_samples * self.sample_flops
+    }
 }
 
 /// The problem of a configuration, with engines on the CPU.

@@ -200,16 +200,15 @@ impl Problem for NetworkProblem {
     fn cost(&self) -> Cost {
         let (network, data) = (self.model.network(), &self.data);
         let flops = network.flops();
-        // Batch-norm statistics take a pass over the training samples for each split.
-        let passes = if network.statistics_len() > 0 { self.splits().len() } else { 0 };
-        let samples = data.train.len() + data.test.len() + passes * data.train.len();
         // Values, gradients and packed copies, for whole groups of samples.
         let activations = 12 * self.batch.next_multiple_of(SAMPLE_GROUP_LEN) * network.activation_len();
         Cost {
             // Forward and backward take three times as many operations as forward.
             step_flops: 3 * self.batch * flops,
-            train_flops: data.train.len() * flops,
-            point_flops: samples * flops,
+            sample_flops: flops,
+            train_samples: data.train.len(),
+            test_samples: data.test.len(),
+            has_statistics: network.statistics_len() > 0,
             on_hardware: match &self.backend {
                 NetworkBackend::Gpu(provider, _) => {
                     provider.device().is_ok_and(|device| device.is_hardware())

@@ -23,9 +23,10 @@ impl SegmentEnd {
     }
 }
 
-/// Means over the seeds, for a sampling, a depth and a number of steps.
+/// Means over the seeds, for a sampling, the centres, a depth and a number of steps.
 pub struct Row {
     pub sampling: String,
+    pub centres: String,
     pub depth: usize,
     pub steps: u64,
     pub seeds: usize,
@@ -39,9 +40,9 @@ fn mean_std(numbers: impl IntoIterator<Item = f64>) -> MeanStd {
     MeanStd::of(numbers.into_iter().filter(|x| x.is_finite()).map(Some))
 }
 
-/// A row for each sampling, depth and number of steps, in this order.
+/// A row for each sampling, centres, depth and number of steps, in this order.
 pub fn rows(trials: &[Trial]) -> Vec<Row> {
-    let key = |t: &Trial| (t.sampling.clone(), t.depth, t.steps);
+    let key = |t: &Trial| (t.sampling.clone(), t.centres.clone(), t.depth, t.steps);
     let mut keys: Vec<_> = trials.iter().map(key).collect();
     // `uniform`, the sampling of the paper, comes first.
     keys.sort_by_key(|k| (k.0 != "uniform", k.clone()));
@@ -49,9 +50,10 @@ pub fn rows(trials: &[Trial]) -> Vec<Row> {
     keys.into_iter()
         .map(|k| {
             let of: Vec<_> = trials.iter().filter(|t| key(t) == k).collect();
-            let (sampling, depth, steps) = k;
+            let (sampling, centres, depth, steps) = k;
             Row {
                 sampling,
+                centres,
                 depth,
                 steps,
                 seeds: of.len(),
@@ -70,23 +72,25 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     let lower = || trials.iter().map(|t| t.birth_lower).filter(|_| end == SegmentEnd::Birth);
     let (lo, hi) = extent(trials.iter().map(|t| end.of(t)).chain(lower()))?;
     let rows = rows(trials);
-    let mut kinds: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.depth)).collect();
+    let mut kinds: Vec<_> = rows.iter().map(|r| (r.sampling.as_str(), r.centres.as_str(), r.depth)).collect();
     kinds.dedup();
-    let mut samplings: Vec<_> = kinds.iter().map(|kind| kind.0).collect();
-    samplings.dedup();
-    // The colour shows the sampling, the shape the depth.
-    let style = |sampling: &str, depth: usize| {
-        let k = samplings.iter().position(|s| *s == sampling).unwrap_or(0) % 6;
+    let mut ways: Vec<_> = kinds.iter().map(|&(sampling, centres, _)| (sampling, centres)).collect();
+    ways.dedup();
+    // The colour shows sampling and centres, the shape the depth.
+    let style = |(sampling, centres, depth): (&str, &str, usize)| {
+        let k = ways.iter().position(|way| *way == (sampling, centres)).unwrap_or(0) % 6;
         (k, Shape::of(depth.saturating_sub(1)))
     };
+    let has_centres = ways.iter().any(|way| way.1 != ways[0].1);
     let mut entries: Vec<_> = kinds
         .iter()
-        .map(|&(sampling, depth)| {
-            let (k, shape) = style(sampling, depth);
+        .map(|&kind| {
+            let ((sampling, centres, depth), (k, shape)) = (kind, style(kind));
+            let centres = if has_centres { format!(", {centres}") } else { String::new() };
             Entry {
                 line: format!("curve k{k}"),
                 marker: Some((format!("mark f{k}"), shape)),
-                text: format!("{sampling}, depth {depth}"),
+                text: format!("{sampling}, depth {depth}{centres}"),
             }
         })
         .collect();
@@ -105,13 +109,13 @@ pub fn draw(trials: &[Trial], end: SegmentEnd) -> Option<String> {
     if let Some(mean) = mean_std(lower()).mean {
         svg.polyline("dotted axis", &[[60.0, plot.y.at(mean)], [350.0, plot.y.at(mean)]]);
     }
-    for &(sampling, depth) in &kinds {
-        let (k, shape) = style(sampling, depth);
-        let of_kind = rows.iter().filter(|r| r.sampling == sampling && r.depth == depth);
+    for &kind in &kinds {
+        let (k, shape) = style(kind);
+        let of_kind = rows.iter().filter(|r| (r.sampling.as_str(), r.centres.as_str(), r.depth) == kind);
         let mean = |r: &Row| if end == SegmentEnd::Birth { r.birth.mean } else { r.death.mean };
         let line: Vec<_> = of_kind.filter_map(|r| Some(plot.at(r.steps as f64, mean(r)?))).collect();
         svg.polyline(&format!("curve k{k}"), &line);
-        for trial in trials.iter().filter(|t| t.sampling == sampling && t.depth == depth) {
+        for trial in trials.iter().filter(|t| (t.sampling.as_str(), t.centres.as_str(), t.depth) == kind) {
             let value = end.of(trial);
             let tooltip = format!("seed {}: {value}", trial.seed);
             svg.marker(&format!("mark f{k}"), shape, plot.at(trial.steps as f64, value), 3.5, &tooltip);

@@ -33,8 +33,13 @@ pub fn bars_svg(bars: &[Bar]) -> String {
 
 /// Draws a persistence diagram.
 pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
+    draw_diagram_over(bars, title, None)
+}
+
+/// Draws a persistence diagram with axes over a range; over that of its bars if there is none.
+pub fn draw_diagram_over(bars: &[Bar], title: &str, over: Option<(f64, f64)>) -> Svg {
     let entries = legend_entries(bars);
-    let (lo, hi) = range(bars);
+    let (lo, hi) = over.unwrap_or_else(|| range(bars));
     let top = 34.0;
     let mut svg = Svg::new(360.0, 372.0 + legend::height(&entries, 360.0), title, &description(bars));
     let plot = Plot {
@@ -62,8 +67,13 @@ pub fn draw_diagram(bars: &[Bar], title: &str) -> Svg {
 
 /// Draws a barcode.
 pub fn draw_barcode(bars: &[Bar], title: &str) -> Svg {
+    draw_barcode_over(bars, title, None)
+}
+
+/// Draws a barcode with an axis over a range; over that of its bars if there is none.
+pub fn draw_barcode_over(bars: &[Bar], title: &str, over: Option<(f64, f64)>) -> Svg {
     let entries = legend_entries(bars);
-    let (lo, hi) = range(bars);
+    let (lo, hi) = over.unwrap_or_else(|| range(bars));
     let count = bars.len().max(1) as f64;
     let row = (288.0 / count).clamp(0.4, 15.0);
     let bottom = 34.0 + row * count;

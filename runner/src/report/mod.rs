@@ -4,7 +4,8 @@
 //!
 //! # Tour
 //!
-//! - Pages: `run_page` (`run.html`), `study` (`study.html`) and [`weights`] (`weights.html`) compute the values of a
+//! - Pages: `run_page` (`run.html`), `study` (`study.html`), [`comparison`] (`comparison.html`) and [`weights`]
+//!   (`weights.html`) compute the values of a
 //!   template, `render` fills it. All templates extend `base.html`, with the styles of `page.css` and `figure.css`.
 //! - `run_files`: reads the files of a run.
 //! - Figures of a run: `triangle_map`, `profile`, `segments`, `dendrogram`, `diagram`, `training`, `convergence`. Figures of studies
@@ -13,6 +14,7 @@
 
 mod axes;
 mod colour;
+pub mod comparison;
 mod contour;
 mod convergence;
 mod dendrogram;
@@ -35,7 +37,11 @@ use crate::error::Result;
 use crate::schema::Summary;
 pub use contour::{Field, signed_area, to_plane};
 pub use diagram::{barcode_svg, bars_svg, diagram_svg};
+pub use render::flattened;
 use std::path::Path;
+
+/// Fits of a convergence study at most, of which all figures are drawn.
+const MAX_FITS: usize = 4;
 
 /// The text of `report.html` of a run directory.
 ///
@@ -50,8 +56,8 @@ pub fn render(run: &Path) -> Result<String> {
         return study::page(run, &summary, study);
     }
     let mut run = run_files::read(run, summary)?;
-    // A convergence study has many fits and its own figures. The other figures show the first two fits.
-    if !run.summary.convergence.is_empty() {
+    // A convergence study of many fits has its own figures. The other figures show the first two fits.
+    if !run.summary.convergence.is_empty() && run.fits.len() > MAX_FITS {
         run.fits.truncate(2);
     }
     run_page::run_page(&run)

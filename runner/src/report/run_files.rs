@@ -107,19 +107,26 @@ pub fn read(run: &Path, summary: Summary) -> Result<RunFiles> {
 fn read_fit(run: &Path, fit: Fit) -> Result<FitFiles> {
     // The name is a folder of the run directory and must not lead out of it.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if fit.name.is_empty() || !fit.name.chars().all(is_plain) {
-        let message = format!("summary.json: `{}` is not the name of a fit", fit.name);
-        return Err(CliError::new(ErrorKind::Data, message));
+    let curves_of = fit.curves_of.as_ref().unwrap_or(&fit.name);
+    for name in [&fit.name, curves_of] {
+        if name.is_empty() || !name.chars().all(is_plain) {
+            let message = format!("summary.json: `{name}` is not the name of a fit");
+            return Err(CliError::new(ErrorKind::Data, message));
+        }
     }
-    let directory = run.join(&fit.name);
+    let (directory, of_curves) = (run.join(&fit.name), run.join(curves_of));
     let training = simplices(&directory)?.into_iter().map(|simplex| read_training(&directory, simplex));
     let training = training.filter_map(Result::transpose).collect::<Result<_>>()?;
-    let values = |simplex: &[u32]| {
+    let values = |directory: &Path, simplex: &[u32]| {
         SimplexValues::read(&directory.join(format!("{}.csv", simplex_name(simplex))), simplex)
     };
     Ok(FitFiles {
-        curves: fit.curves.iter().map(|curve| values(&curve.edge)).collect::<Result<_>>()?,
-        triangles: fit.segments.iter().map(|segment| values(&segment.triangle)).collect::<Result<_>>()?,
+        curves: fit.curves.iter().map(|curve| values(&of_curves, &curve.edge)).collect::<Result<_>>()?,
+        triangles: fit
+            .segments
+            .iter()
+            .map(|segment| values(&directory, &segment.triangle))
+            .collect::<Result<_>>()?,
         training,
         fit,
     })

@@ -9,6 +9,7 @@ use super::svg::Svg;
 use super::triangle_map::{self, Colours};
 use super::{dendrogram, diagram};
 use super::{segments, training};
+use crate::config::Scale;
 use crate::error::Result;
 use crate::schema::{Bar, Fit, Segment};
 use minijinja::context;
@@ -43,6 +44,11 @@ fn values(run: &RunFiles) -> TemplateValue {
         network => config.network.clone(),
         dataset => config.dataset.clone(),
         seed => config.seed,
+        scale => match config.scale {
+            Scale::Full => String::new(),
+            scale => format!(", scale {}", scale.name()),
+        },
+        samples => (config.measure.samples > 0).then_some(config.measure.samples),
         has_test_data,
         has_errors,
         minima => summary.minima.iter().map(|m| context! {
@@ -245,7 +251,7 @@ fn convergence_values(run: &RunFiles) -> Option<TemplateValue> {
     seeds.dedup();
     let row = |r: convergence::Row| {
         context! {
-            sampling => r.sampling, depth => r.depth, steps => r.steps, seeds => r.seeds,
+            sampling => r.sampling, centres => r.centres, depth => r.depth, steps => r.steps, seeds => r.seeds,
             ends => [&r.birth_lower, &r.birth, &r.death].map(mean_std).to_vec(),
         }
     };

@@ -57,6 +57,35 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
     svg.inline()
 }
 
+/// Draws the segments of each run, run below run.
+pub fn draw_runs(runs: &[(String, Vec<Segment>)], fit: &str) -> String {
+    let all = || runs.iter().flat_map(|(_, segments)| segments);
+    let (lo, hi) = extent(all().flat_map(|s| [s.birth, s.birth_lower, s.death])).unwrap_or((0.0, 1.0));
+    let (row, gap, head) = (10.0, 6.0, 15.0);
+    let heights = runs.iter().map(|(_, segments)| head + row * segments.len() as f64 + gap);
+    let bottom = 8.0 + heights.sum::<f64>();
+    let description = format!("{} runs, fit {fit}; values from {} to {}.", runs.len(), short(lo), short(hi));
+    let mut svg = Svg::new(WIDTH, bottom + 40.0, "Segments of the runs", &description);
+    let x = Scale::padded(lo, hi, 0.03, 20.0, 506.0);
+    for (value, label) in x.ticks(10) {
+        svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
+        svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
+    }
+    svg.line("axis", [20.0, bottom], [506.0, bottom]);
+    svg.text("name", Anchor::Middle, [263.0, bottom + 32.0], "loss");
+    let mut y = 8.0;
+    for (number, (name, segments)) in runs.iter().enumerate() {
+        svg.text("label", Anchor::Start, [20.0, y + 11.0], name);
+        y += head;
+        for segment in segments {
+            draw_segment(&mut svg, segment, number, &x, y + row / 2.0);
+            y += row;
+        }
+        y += gap;
+    }
+    svg.inline()
+}
+
 fn draw_segment(svg: &mut Svg, segment: &Segment, fit: usize, x: &Scale, y: f64) {
     let &Segment { birth, birth_lower, death, .. } = segment;
     let class = fit % 6;

@@ -8,7 +8,7 @@ use crate::checkpoint;
 use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
-use crate::problem::{self, Problem};
+use crate::problem::Problem;
 use crate::store::IdentityFile;
 use std::path::{Path, PathBuf};
 
@@ -23,34 +23,28 @@ pub fn identity_files<'a>(config_toml: &'a str, origin: &'a str) -> [IdentityFil
     ]
 }
 
-/// Makes the problem of a configuration and finds its run directory, without any work.
-///
-/// # Errors
-/// The configuration, its data or its checkpoints are missing or malformed.
-pub fn prepare(config: &Config, out: Option<&Path>, name: &str) -> Result<(Box<dyn Problem>, PathBuf)> {
-    let problem = problem::from_config(config)?;
-    let loaded_minima = load_minima(config, &problem.state())?;
-    let directory = run_directory(config, &*problem, &loaded_minima, out, name);
-    Ok((problem, directory))
-}
-
-/// `out`, or else `runs/NAME-HASH`, with the hash of version, configuration, problem and given minima.
+/// `runs/NAME-DATASET-HASH`, with the hash of version, configuration, problem and given minima.
 pub fn run_directory(
+    name: &str,
     config: &Config,
+    toml: &str,
     problem: &dyn Problem,
     loaded_minima: &[Vec<f32>],
-    out: Option<&Path>,
-    name: &str,
 ) -> PathBuf {
-    if let Some(out) = out {
-        return out.to_owned();
-    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-    hasher.update(config.to_toml().as_bytes());
+    hasher.update(toml.as_bytes());
     hasher.update(problem.fingerprint().as_bytes());
     hash_minima(&mut hasher, loaded_minima);
+    let dataset = config.dataset.as_ref().map_or(String::new(), |dataset| format!("-{dataset}"));
+    let name = file_name(&format!("{name}{dataset}"));
     Path::new("runs").join(format!("{name}-{}", &hasher.finalize().to_hex()[..12]))
+}
+
+/// A name with only the characters that every file system accepts.
+pub fn file_name(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
 }
 
 /// The text of `origin.json`.

@@ -2,7 +2,7 @@
 
 use crate::engine_error::EngineError;
 use crate::problem::Problem;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Subset, Value};
 
 /// Calls `work` with an engine that takes one step at a time. Returns the result of `work`, and the first layer whose
 /// output was not finite in the first step with a loss that is not finite.
@@ -66,8 +66,14 @@ impl Engine for DivergenceLocator<'_> {
         Ok(())
     }
 
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), EngineError> {
-        self.inner.values(split, points, values)
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), EngineError> {
+        self.inner.values(splits, subset, points, values)
     }
 
     fn state_len(&self) -> usize {

@@ -4,16 +4,18 @@
 use super::Run;
 use super::job::Job;
 use super::job_checkpoint::JobCheckpoint;
-use super::points::{folder, id_memory, new_control_points, owning_face, read_control_point};
+use super::points::{id_memory, new_control_points, owning_face, read_control_point};
 use super::record::Divergence;
 use super::stop::Stop;
 use super::variant::FitVariant;
+use crate::config::Faces;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, Result};
 use crate::schema::{FoundMaxLoss, LatticeValues};
 use std::time::Instant;
-use valleys_core::engine::{Engine, Split, Value};
-use valleys_core::evaluation::{resume_lattice, search_max_loss, search_max_loss_len};
+use valleys_core::engine::{Engine, Subset, Value};
+use valleys_core::evaluation::{remeasure_highest, resume_lattice, search_max_loss, search_max_loss_len};
+use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPoints, Lattice, Mix, Simplex};
 
 /// The search halves its steps when a round changes no loss by more than this share of it.
@@ -22,18 +24,18 @@ const SEARCH_TOLERANCE: f64 = 1e-3;
 /// The `text` of the checkpoint of an evaluation.
 const CHECKPOINT_TEXT: &str = "measure";
 
-/// Losses and errors on the lattice so far, one vector for each split.
-type SplitValues = Vec<Vec<Value>>;
+/// Memory of a search, in points: it measures three places again.
+const MIN_SEARCH_LEN: usize = 3;
 
 impl Run {
     /// The file of the lattice values of a simplex.
     pub(super) fn lattice_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
-        format!("{}.csv", folder(&variant.name(), simplex))
+        format!("{}.csv", variant.folder(simplex))
     }
 
     /// The file of the largest loss that the search found on a simplex.
     pub(super) fn max_loss_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
-        format!("{}.peak.csv", folder(&variant.name(), simplex))
+        format!("{}.peak.csv", variant.folder(simplex))
     }
 
     /// Evaluates a simplex on its lattice, on every split, searches its largest loss, and writes both files. Returns
@@ -57,57 +59,81 @@ impl Run {
         };
         let splits = self.problem.splits();
         let checkpoint = self.load_checkpoint(job);
-        let mut values =
-            checkpoint.and_then(|c| from_checkpoint(c, &inputs, splits.len())).unwrap_or_default();
-        values.resize(splits.len(), Vec::new());
-        let save = |values: &SplitValues| self.write_checkpoint(job, &to_checkpoint(values, &inputs));
+        let mut values = checkpoint.and_then(|c| from_checkpoint(c, &inputs)).unwrap_or_default();
+        let save = |values: &[Value]| self.write_checkpoint(job, &to_checkpoint(values, &inputs));
         let result = self.problem.engine(points.len()).and_then(|mut engine| {
             for (slot, theta) in (0..).zip(&points) {
                 engine.put(slot, theta)?;
             }
-            let evaluated =
-                self.evaluate_lattice(&mut *engine, &control_points, splits, &mut values, stop, &save)?;
+            let engine = &mut *engine;
+            let evaluated = self.evaluate_lattice(engine, &control_points, &mut values, stop, &save)?;
             if let Err(error) = evaluated {
                 return Ok(Err(error));
             }
-            if !self.config.peaks.search {
-                return Ok(Ok(None));
-            }
-            let losses: Vec<f64> = values[0].iter().map(|v| v.loss).collect();
-            let len = search_max_loss_len(control_points.vertices());
-            let (mut points, mut memory) = (vec![Mix::new(); len], vec![Value::default(); len]);
-            let (n, split) = (self.config.lattice.intervals(simplex.dimension()), splits[0]);
-            let (points, memory) = (&mut points[..], &mut memory[..]);
-            search_max_loss(
-                &mut *engine,
-                &control_points,
-                n,
-                &losses,
-                split,
-                SEARCH_TOLERANCE,
-                points,
-                memory,
-            )
-            .map(|found| Ok(Some(found)))
+            let losses: Vec<f64> = values.iter().step_by(splits.len()).map(|v| v.loss).collect();
+            self.search(engine, variant, &control_points, &losses).map(Ok)
         });
         let found = match result {
             Ok(found) => found?,
             Err(error) => return self.divergence("evaluation", job, error).map(Some),
         };
         on_progress(1);
-        if let Some(found) = found {
-            let csv = FoundMaxLoss::from(found).to_csv();
+        if !found.is_empty() {
+            let csv = FoundMaxLoss::to_csv(&found);
             self.store.write(&self.max_loss_file(variant, simplex), csv.as_bytes())?;
         }
-        let mut splits = values.into_iter();
+        let of_split = |number| values.iter().skip(number).step_by(splits.len()).copied().collect();
         let values = LatticeValues {
             vertices: control_points.vertices(),
             n: self.config.lattice.intervals(simplex.dimension()),
-            train: splits.next().unwrap_or_default(),
-            test: splits.next().unwrap_or_default(),
+            train: of_split(0),
+            test: if splits.len() > 1 { of_split(1) } else { Vec::new() },
         };
         self.store.write(&self.lattice_file(variant, simplex), values.to_csv().as_bytes())?;
         Ok(None)
+    }
+
+    /// The samples on which a simplex with so many vertices is measured; none for all samples.
+    fn subset(&self, vertices: usize) -> Option<Subset> {
+        let len = self.config.measure.samples;
+        // No simplex has mask 0. All simplices are measured on the same samples.
+        (len > 0 && vertices > 1).then(|| Subset { key: Key::new(self.config.seed, 0), len })
+    }
+
+    /// The largest losses that are found beside those of the lattice: on the simplex, and on its boundary if the lattice
+    /// was measured on a subset and the simplex has private faces.
+    fn search(
+        &self,
+        engine: &mut dyn Engine<Error = EngineError>,
+        variant: &FitVariant,
+        control_points: &ControlPoints,
+        losses: &[f64],
+    ) -> std::result::Result<Vec<FoundMaxLoss>, EngineError> {
+        let vertices = control_points.vertices();
+        let subset = self.subset(vertices);
+        let n = self.config.lattice.intervals(vertices - 1);
+        let len = search_max_loss_len(vertices).max(MIN_SEARCH_LEN);
+        let (points, memory) = (&mut vec![Mix::new(); len][..], &mut vec![Value::default(); len][..]);
+        let mut found = Vec::new();
+        if self.config.peaks.search {
+            let tolerance = SEARCH_TOLERANCE;
+            found.push(search_max_loss(
+                engine,
+                control_points,
+                n,
+                losses,
+                subset,
+                tolerance,
+                points,
+                memory,
+            )?);
+        } else if subset.is_some() {
+            found.push(remeasure_highest(engine, control_points, n, losses, false, points, memory)?);
+        }
+        if subset.is_some() && vertices > 2 && variant.centres(&self.config) == Faces::Trainable {
+            found.push(remeasure_highest(engine, control_points, n, losses, true, points, memory)?);
+        }
+        Ok(found.into_iter().map(FoundMaxLoss::from).collect())
     }
 
     /// Reads the values of all control points of a simplex from their files.
@@ -119,73 +145,63 @@ impl Run {
     ) -> Result<Vec<Vec<f32>>> {
         let read = |id| {
             let (face, id) = owning_face(simplex, id);
-            read_control_point(&self.store, &self.state, &variant.name(), simplex, face, &id)
+            read_control_point(&self.store, &self.state, |face| variant.folder(face), simplex, face, &id)
         };
         control_points.ids().iter().map(read).collect()
     }
 
-    /// Evaluates the lattice points that `all` lacks, split by split, and writes checkpoints. The inner result is a stop
-    /// or a checkpoint that cannot be written.
+    /// Evaluates the lattice points that `values` lacks, and writes checkpoints. The inner result is a stop or a checkpoint
+    /// that cannot be written.
     fn evaluate_lattice(
         &self,
         engine: &mut dyn Engine<Error = EngineError>,
         control_points: &ControlPoints,
-        splits: &[Split],
-        all: &mut SplitValues,
+        values: &mut Vec<Value>,
         stop: &Stop,
-        save: &dyn Fn(&SplitValues) -> Result<()>,
+        save: &dyn Fn(&[Value]) -> Result<()>,
     ) -> std::result::Result<std::result::Result<(), CliError>, EngineError> {
-        let n = self.config.lattice.intervals(control_points.vertices() - 1);
-        let len = Lattice::new(control_points.vertices(), n).len();
+        let (vertices, splits) = (control_points.vertices(), self.problem.splits());
+        let (n, subset) = (self.config.lattice.intervals(vertices - 1), self.subset(vertices));
+        let len = Lattice::new(vertices, n).len() * splits.len();
         let mut points = vec![Mix::new(); self.points_len()];
         let mut last_checkpoint = Instant::now();
-        for (number, &split) in splits.iter().enumerate() {
-            let mut values = std::mem::take(&mut all[number]);
-            while values.len() < len {
-                let done = values.len();
-                values.resize(len, Value::default());
-                let pause = |_: &[Value]| stop.checkpoint_due(last_checkpoint);
-                let (points, memory) = (&mut points[..], &mut values[..]);
-                let done = resume_lattice(engine, control_points, n, split, points, memory, done, pause)?;
-                values.truncate(done);
-                if stop.checkpoint_due(last_checkpoint) {
-                    all[number] = values;
-                    if let Err(error) = save(all).and_then(|()| stop.check()) {
-                        return Ok(Err(error));
-                    }
-                    values = std::mem::take(&mut all[number]);
-                    last_checkpoint = Instant::now();
+        while values.len() < len {
+            let done = values.len() / splits.len();
+            values.resize(len, Value::default());
+            let pause = |_: &[Value]| stop.checkpoint_due(last_checkpoint);
+            let done =
+                resume_lattice(engine, control_points, n, splits, subset, &mut points, values, done, pause)?;
+            values.truncate(done * splits.len());
+            if stop.checkpoint_due(last_checkpoint) {
+                if let Err(error) = save(values).and_then(|()| stop.check()) {
+                    return Ok(Err(error));
                 }
+                last_checkpoint = Instant::now();
             }
-            all[number] = values;
         }
         Ok(Ok(()))
     }
 }
 
-/// The checkpoint of an evaluation: the losses of each split, then the errors of each split.
-fn to_checkpoint(values: &SplitValues, inputs: &str) -> JobCheckpoint {
-    let losses = values.iter().map(|split| split.iter().map(|v| v.loss).collect());
-    let errors = values.iter().map(|split| split.iter().filter_map(|v| v.error).collect());
-    let doubles = losses.chain(errors).collect();
+/// The checkpoint of an evaluation: losses, then errors, of every point and split.
+fn to_checkpoint(values: &[Value], inputs: &str) -> JobCheckpoint {
+    let losses = values.iter().map(|v| v.loss).collect();
+    let errors = values.iter().filter_map(|v| v.error).collect();
     JobCheckpoint {
         inputs: inputs.to_owned(),
         text: CHECKPOINT_TEXT.to_owned(),
-        doubles,
+        doubles: vec![losses, errors],
         ..JobCheckpoint::default()
     }
 }
 
 /// The values of a checkpoint of an evaluation with the same inputs.
-fn from_checkpoint(checkpoint: JobCheckpoint, inputs: &str, splits: usize) -> Option<SplitValues> {
+fn from_checkpoint(checkpoint: JobCheckpoint, inputs: &str) -> Option<Vec<Value>> {
     let JobCheckpoint { text, doubles, .. } = &checkpoint;
-    if checkpoint.inputs != inputs || text != CHECKPOINT_TEXT || doubles.len() != 2 * splits {
+    let [losses, errors] = &doubles[..] else { return None };
+    if checkpoint.inputs != inputs || text != CHECKPOINT_TEXT {
         return None;
     }
-    let (losses, errors) = doubles.split_at(splits);
-    let value = |errors: &[f64], i: usize, loss: f64| Value { loss, error: errors.get(i).copied() };
-    let split = |(losses, errors): (&Vec<f64>, &Vec<f64>)| {
-        losses.iter().enumerate().map(|(i, &loss)| value(errors, i, loss)).collect()
-    };
-    Some(losses.iter().zip(errors).map(split).collect())
+    let value = |(i, &loss): (usize, &f64)| Value { loss, error: errors.get(i).copied() };
+    Some(losses.iter().enumerate().map(value).collect())
 }

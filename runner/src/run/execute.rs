@@ -7,8 +7,10 @@ use super::level_progress::LevelProgress;
 use super::record::{Divergence, record_file};
 use super::stop::Stop;
 use super::{MAX_MODELS_PER_DISPATCH, Run};
+use crate::clock;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, Result, io_error};
+use crate::schema::times::{self, TIMES};
 use crate::store::Store;
 use crate::study::{self, StudyNetwork};
 use rayon::prelude::*;
@@ -84,7 +86,18 @@ impl Run {
             return Ok(Outcome::Skipped);
         }
         self.remove_stale_files(job)?;
-        let diverged = match job {
+        let (diverged, seconds) = clock::of_job(|| self.do_job(job, stop, on_progress));
+        self.store.append(TIMES, &times::line(&name, seconds))?;
+        let diverged = diverged?;
+        let outputs = if diverged.is_some() { Vec::new() } else { self.output_files(job)? };
+        self.records.commit(&self.store, job, outputs, diverged)?;
+        self.store.remove(&Store::checkpoint_name(&name))?;
+        Ok(Outcome::Done)
+    }
+
+    /// Does what is left of a job. Returns where its loss is not finite.
+    fn do_job(&self, job: Job, stop: &Stop, on_progress: &dyn Fn(u64)) -> Result<Option<Divergence>> {
+        Ok(match job {
             Job::DirectCurve(..) if self.is_fitted(job) => None,
             Job::DirectCurve(_, simplex) => self.fit(job, simplex, stop, on_progress)?.err(),
             Job::Minimum(simplex) | Job::Simplex(_, simplex) => {
@@ -100,13 +113,9 @@ impl Run {
                     Ok(fitted) => self.evaluate(&variant, simplex, fitted, stop, on_progress)?,
                 }
             }
-            Job::Network(_) if self.store.has(&name) => None,
+            Job::Network(_) if self.store.has(&job.name()) => None,
             Job::Network(network) => self.train_network(job, network, stop, on_progress)?,
-        };
-        let outputs = if diverged.is_some() { Vec::new() } else { self.output_files(job)? };
-        self.records.commit(&self.store, job, outputs, diverged)?;
-        self.store.remove(&Store::checkpoint_name(&name))?;
-        Ok(Outcome::Done)
+        })
     }
 
     /// Removes the files of a job whose record does not agree with them, the record first.
@@ -135,7 +144,8 @@ impl Run {
         }
         if matches!(job, Job::Minimum(_) | Job::Simplex(..)) {
             files.push(format!("{name}.csv"));
-            if self.config.peaks.search {
+            let (Job::Minimum(simplex) | Job::Simplex(_, simplex)) = job else { return Ok(files) };
+            if self.has_max_loss(simplex.dimension()) {
                 files.push(format!("{name}.peak.csv"));
             }
         }
@@ -215,7 +225,7 @@ impl Run {
     pub(super) fn points_len(&self) -> usize {
         let cost = self.problem.cost();
         let least = if cost.on_gpu { MAX_MODELS_PER_DISPATCH } else { 1 };
-        (CALL_FLOPS[0] / cost.train_flops.max(1)).clamp(least, MAX_CALL_LEN)
+        (CALL_FLOPS[0] / cost.train_flops().max(1)).clamp(least, MAX_CALL_LEN)
     }
 
     /// Units of progress of a job: its epochs, and one for the evaluation. Of a network of a study: its steps.

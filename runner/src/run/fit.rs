@@ -9,6 +9,7 @@ use super::points::{file_name, id_memory, new_control_points, owning_face};
 use super::record::Divergence;
 use super::start::START;
 use super::stop::Stop;
+use super::variant::FitVariant;
 use crate::checkpoint;
 use crate::config::{self, Config, StageSchedule};
 use crate::engine_error::EngineError;
@@ -80,7 +81,7 @@ impl Run {
             let points = new_control_points(simplex, phase + 1, &mut memory);
             let mut start = self.initial_points(variant, simplex, &points, &fitted)?;
             let sampling = variant.sampling(self.config.fit.tangent_removal, self.problem.peak_sampling());
-            let fit = self.fit_options(simplex, sampling, epochs);
+            let fit = self.fit_options(variant, simplex, sampling, epochs);
             if state.checkpoint.is_none() {
                 let lowest = self
                     .problem
@@ -125,7 +126,7 @@ impl Run {
         fitted: &[(ControlPointId, Vec<f32>)],
         state: &FitState,
     ) -> Result<()> {
-        let with_faces = self.config.triangles.centres == config::Faces::Trainable;
+        let with_faces = self.variant_of(job).centres(&self.config) == config::Faces::Trainable;
         let is_trained = |face: Simplex| face == simplex || (with_faces && face.dimension() > 0);
         let trained = fitted.iter().map(|(id, theta)| (owning_face(simplex, id), theta));
         let trained: Vec<_> = trained.filter(|((face, _), _)| is_trained(*face)).collect();
@@ -163,7 +164,13 @@ impl Run {
     }
 
     /// The options of a fit. Rate and schedule may differ by rank.
-    fn fit_options(&self, simplex: Simplex, sampling: Sampling, epochs: Range<u32>) -> Fit {
+    fn fit_options(
+        &self,
+        variant: &FitVariant,
+        simplex: Simplex,
+        sampling: Sampling,
+        epochs: Range<u32>,
+    ) -> Fit {
         let Config { train, curves, triangles, .. } = &self.config;
         let (rate, schedule) = match simplex.dimension() {
             0 => (0.0, StageSchedule::Same),
@@ -173,7 +180,7 @@ impl Run {
         let learning_rate = if rate == 0.0 { train.learning_rate } else { rate } as f32;
         Fit {
             key: Key::new(self.config.seed, simplex.mask()),
-            faces: match self.config.triangles.centres {
+            faces: match variant.centres(&self.config) {
                 config::Faces::Fixed => Faces::Fixed,
                 config::Faces::Trainable => Faces::Trainable,
             },

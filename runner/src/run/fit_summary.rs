@@ -2,7 +2,6 @@
 
 use super::Run;
 use super::job::simplices;
-use super::points::folder;
 use super::start::START;
 use super::variant::FitVariant;
 use crate::config::Faces;
@@ -17,7 +16,7 @@ impl Run {
     /// The result of a fit, from the lattice values and the searches of its simplices.
     pub(super) fn fit_summary(&self, variant: &FitVariant, minima: &[Minimum]) -> Result<Fit> {
         // With trainable faces every simplex has private copies of them, whose losses are in its own files.
-        let shared_faces = self.config.triangles.centres == Faces::Fixed;
+        let shared_faces = variant.centres(&self.config) == Faces::Fixed;
         let max_minimum = |simplex: Simplex| {
             let of_simplex = minima.iter().filter(|m| simplex.vertices().any(|v| v == m.id));
             of_simplex.fold(f64::NEG_INFINITY, |max, m| max.max(m.train_loss))
@@ -29,11 +28,15 @@ impl Run {
             for simplex in simplices(&self.config, rank) {
                 let Some(lattice) = self.lattice_values(variant, simplex)? else { continue };
                 let losses: Vec<f64> = lattice.train.iter().map(|value| value.loss).collect();
-                let mut max_loss = losses.iter().fold(f64::NEG_INFINITY, |max, &loss| max.max(loss));
-                if self.config.peaks.search {
-                    let search = self.found_max_loss(variant, simplex)?;
-                    max_loss = max_loss.max(search.loss);
-                    search_evaluations += if rank == 0 { 0 } else { search.evaluations };
+                let on_subset = self.is_measured_on_subset(rank);
+                let of_lattice = if on_subset { &[] } else { &losses[..] };
+                let mut max_loss = of_lattice.iter().fold(f64::NEG_INFINITY, |max, &loss| max.max(loss));
+                let mut max_boundary = None;
+                if self.has_max_loss(rank) {
+                    let (own, boundary) = self.found_max_loss(variant, simplex)?;
+                    max_boundary = boundary.map(|boundary| boundary.loss);
+                    max_loss = max_loss.max(own.loss).max(max_boundary.unwrap_or(f64::NEG_INFINITY));
+                    search_evaluations += if rank == 0 { 0 } else { own.evaluations };
                 }
                 let with_facets = |own: f64| {
                     let facets = simplex.facets().filter(|_| shared_faces);
@@ -53,7 +56,9 @@ impl Run {
                                 CliError::new(ErrorKind::Data, format!("{}: {e}", path.display()))
                             })?;
                         // Private edges are searched with their triangle: their births are those of its lattice.
-                        let (birth, birth_lower) = (with_facets(segment.birth), max_minimum(simplex));
+                        let own_birth =
+                            if on_subset { max_boundary.unwrap_or(f64::NEG_INFINITY) } else { segment.birth };
+                        let (birth, birth_lower) = (with_facets(own_birth), max_minimum(simplex));
                         segments.push(Segment {
                             triangle: [a, b, c],
                             birth,
@@ -92,7 +97,8 @@ impl Run {
             name: variant.name(),
             sampling: variant.sampling.name().to_owned(),
             depth: variant.depth,
-            centres: if shared_faces { "fixed" } else { "trainable" }.to_owned(),
+            curves_of: (variant.of_rank(1) != *variant).then(|| variant.of_rank(1).name()),
+            centres: variant.centres(&self.config).name().to_owned(),
             w_infinity: w_infinity_by_index.iter().find(|of| of.index == 1).map(|of| of.value),
             w_infinity_by_index,
             minmax,
@@ -110,7 +116,7 @@ impl Run {
 
     /// Where the last depth of a simplex started, if several starts were compared.
     fn chosen_start(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<String>> {
-        let path = format!("{}/{START}", folder(&variant.name(), simplex));
+        let path = format!("{}/{START}", variant.folder(simplex));
         let starts = PhaseStart::read(&self.store.root().join(path))?;
         let of_depth = |start: &PhaseStart| start.depth == variant.depth && start.chosen;
         Ok(starts.into_iter().find(of_depth).map(|start| start.start))

@@ -26,7 +26,7 @@ impl Run {
             let initial = || self.problem.initial(self.config.seed, vertex);
             return Ok(vec![self.loaded_minima.get(vertex as usize).cloned().unwrap_or_else(initial)]);
         }
-        let fixed_len = match self.config.triangles.centres {
+        let fixed_len = match variant.centres(&self.config) {
             Faces::Fixed => control_points.interior(),
             Faces::Trainable if fitted.is_empty() => control_points.interior(),
             Faces::Trainable => control_points.vertices(),
@@ -38,8 +38,8 @@ impl Run {
         for (slot, id) in control_points.ids().iter().enumerate() {
             if slot < fixed_len {
                 let (face, id) = owning_face(simplex, id);
-                let fit = variant.name();
-                points.push(read_control_point(&self.store, &self.state, &fit, face, face, &id)?);
+                let folder = |face| variant.folder(face);
+                points.push(read_control_point(&self.store, &self.state, folder, face, face, &id)?);
                 continue;
             }
             let mut theta = match &coarse {

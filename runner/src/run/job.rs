@@ -3,7 +3,7 @@
 //! Each job has a name, needs the files of other jobs, writes files of its own, and depends on nothing else. So it can
 //! be done on any machine that shares the run directory, at any time, and repeated.
 
-use super::points::folder;
+use super::points::minimum_folder;
 use super::variant::{FitVariant, variants};
 use crate::config::Config;
 use crate::study;
@@ -27,9 +27,9 @@ impl Job {
     /// The name on the command line, which is also the path of its files: `minima/0`, `uniform-1/0-1`, `networks/20-0`.
     pub fn name(self) -> String {
         match self {
-            Self::Minimum(simplex) => folder("", simplex),
-            Self::DirectCurve(variant, simplex) => folder(&variant.direct_name(), simplex),
-            Self::Simplex(variant, simplex) => folder(&variant.name(), simplex),
+            Self::Minimum(simplex) => minimum_folder(simplex),
+            Self::DirectCurve(variant, simplex) => variant.direct_folder(simplex),
+            Self::Simplex(variant, simplex) => variant.folder(simplex),
             Self::Network(network) => network.folder(),
         }
     }
@@ -65,9 +65,12 @@ impl Job {
         }
     }
 
-    /// The job of a simplex in a fit. All fits share the minima.
+    /// The job of a simplex in a fit. All fits share the minima, and fits that differ in `centres` share the curves.
     pub fn for_simplex(variant: FitVariant, simplex: Simplex) -> Self {
-        if simplex.dimension() == 0 { Self::Minimum(simplex) } else { Self::Simplex(variant, simplex) }
+        match simplex.dimension() {
+            0 => Self::Minimum(simplex),
+            rank => Self::Simplex(variant.of_rank(rank), simplex),
+        }
     }
 
     /// The kind of its result.
@@ -138,8 +141,10 @@ pub fn levels(config: &Config) -> Vec<Level> {
         for rank in 1..=config.index + 1 {
             let jobs: Vec<Job> =
                 simplices(config, rank).into_iter().map(|s| Job::for_simplex(variant, s)).collect();
-            if let Some(first) = jobs.first() {
-                levels.push(Level { title: format!("{} {}", first.kind().name(), variant.name()), jobs });
+            let is_shared = levels.iter().any(|level| level.jobs == jobs);
+            if let Some(first) = jobs.first().filter(|_| !is_shared) {
+                let fit = variant.of_rank(rank).name();
+                levels.push(Level { title: format!("{} {fit}", first.kind().name()), jobs });
             }
         }
     }

@@ -30,6 +30,7 @@ mod level_progress;
 mod points;
 mod record;
 mod results;
+mod several;
 mod start;
 mod status;
 mod stop;
@@ -41,6 +42,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::{self, Problem};
 use crate::schema::Summary;
+use crate::schema::times::{self, TIMES};
 use crate::stderr;
 use crate::store::Store;
 use directory::{identity_files, load_config, load_minima, origin_json, run_directory};
@@ -51,13 +53,12 @@ use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len};
 use valleys_gpu::MAX_MODELS;
 
 pub use certify::{CertifyOptions, certify};
-pub use directory::prepare;
 pub(crate) use divergence::locate_divergence;
 pub use job::{Job, JobKind, Level, levels};
 pub use job_checkpoint::JobCheckpoint;
 pub use record::Record;
-pub use results::report;
-pub use status::{JobCounts, Status, status};
+pub use several::{Part, exec, finished, parts, read_parts, report, root, run_all, status};
+pub use status::{JobCounts, Status};
 pub use stop::Stop;
 pub use variant::FitVariant;
 
@@ -70,7 +71,7 @@ pub const MAX_MODELS_PER_DISPATCH: usize = MAX_MODELS;
 /// How a run is executed. No result depends on it.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The run directory; by default `runs/NAME-HASH`.
+    /// The run directory; by default `runs/NETWORK-DATASET-HASH`.
     pub out: Option<PathBuf>,
     /// How many jobs run at the same time; by default one for each core, and [`MAX_MODELS_PER_DISPATCH`] on a hardware
     /// GPU.
@@ -105,13 +106,13 @@ pub struct Run {
 ///
 /// # Errors
 /// See [`ErrorKind`]. After [`ErrorKind::Jobs`], all jobs that do not depend on a failed one are done.
-pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, PathBuf)> {
+pub fn run(config: Config, options: &Options) -> Result<(Summary, PathBuf)> {
     let problem = problem::from_config(&config)?;
-    run_problem(problem, config, name, options)
+    run_problem(problem, config, options)
 }
 
 /// [`run`] for a user-defined problem. [`Config::for_problem`] makes the configuration: its key `network` is the name of
-/// the problem. `name` is only the first part of the name of the run directory. Keys of data, `train.batch` and
+/// the problem. Keys of data, `train.batch` and
 /// `train.augment` have no effect, nor has `backend` unless the problem [supports GPUs](Problem::supports_gpu).
 ///
 /// # Errors
@@ -119,10 +120,9 @@ pub fn run(config: Config, name: &str, options: &Options) -> Result<(Summary, Pa
 pub fn run_problem(
     problem: Box<dyn Problem>,
     config: Config,
-    name: &str,
     options: &Options,
 ) -> Result<(Summary, PathBuf)> {
-    let run = Run::open(problem, config, options.out.as_deref(), name, options)?;
+    let run = Run::open(problem, config, options.out.as_deref(), options)?;
     let summary = in_thread_pool(run.threads, || {
         let errors = run.execute(&levels(&run.config), &options.stop, options.quiet);
         run.write_results(errors)
@@ -130,19 +130,19 @@ pub fn run_problem(
     Ok((summary, run.store.root().to_owned()))
 }
 
-/// Runs the named jobs of a run directory. A job that is done is skipped; the call waits for a job that another process
+/// Runs the named jobs of the run directory of one network. A job that is done is skipped; the call waits for a job that another process
 /// runs. [`REPORT`] runs last.
 ///
 /// # Errors
 /// `root` is not a run directory; a job is unknown, or needs a job that is not done; those of [`run`].
-pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
+fn exec_one(root: &Path, names: &[String], options: &Options) -> Result<()> {
     let options = &Options { quiet: true, ..options.clone() };
     let config = load_config(root)?;
     let problem = problem::from_config(&config).map_err(|e| {
         let hint = format!("a run of a loss of your own is resumed by its own program ({})", root.display());
         CliError::new(e.kind, format!("{}; {hint}", e.message))
     })?;
-    let run = Run::open(problem, config, Some(root), "", options)?;
+    let run = Run::open(problem, config, Some(root), options)?;
     let mut levels = levels(&run.config);
     let all: Vec<String> = levels.iter().flat_map(|level| &level.jobs).map(|job| job.name()).collect();
     if let Some(name) = names.iter().find(|&name| name != REPORT && !all.contains(name)) {
@@ -178,23 +178,16 @@ impl Run {
         mut problem: Box<dyn Problem>,
         config: Config,
         out: Option<&Path>,
-        name: &str,
         options: &Options,
     ) -> Result<Self> {
         let state = problem.state();
         let loaded_minima = load_minima(&config, &state)?;
-        let root = run_directory(&config, &*problem, &loaded_minima, out, name);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut threads = options.threads.unwrap_or(cores);
-        if config.backend == Backend::Gpu && problem.supports_gpu() {
-            let provider = crate::gpu::provider(options.device.as_deref(), config.gpu.parsed_paths()?)?;
-            let is_hardware = provider.device().is_ok_and(|device| device.is_hardware());
-            if is_hardware && options.threads.is_none() {
-                // Threads mostly wait for the GPU. More of them would not fit into the same dispatches.
-                threads = MAX_MODELS_PER_DISPATCH;
-            }
-            problem = problem.on_gpu(provider, threads).unwrap_or(problem);
-        }
+        let root = match out {
+            Some(out) => out.to_owned(),
+            None => run_directory(&config.network, &config, &config.to_toml(), &*problem, &loaded_minima),
+        };
+        let (on_backend, threads) = on_backend(problem, &config, options.threads, options.device.as_deref())?;
+        problem = on_backend;
         // Refuse a study whose subsets cannot be made before any job runs.
         for &count in &config.study.sizes {
             let to_error =
@@ -210,6 +203,10 @@ impl Run {
         }
         let (config_toml, origin) = (config.to_toml(), origin_json(&*problem, &loaded_minima));
         let store = Store::open(&root, &identity_files(&config_toml, &origin))?;
+        if !store.has(TIMES) {
+            // Another process may write it at the same time, with the same text.
+            store.write(TIMES, times::HEADER.as_bytes())?;
+        }
         let records = Records::new(config.clone());
         Ok(Self { state, loaded_minima, config, problem, store, records, threads })
     }
@@ -226,6 +223,24 @@ impl Run {
             Job::Minimum(_) | Job::Network(_) => self.main_variant(),
         }
     }
+}
+
+/// A problem on the backend of a configuration, and how many jobs run at the same time.
+fn on_backend(
+    problem: Box<dyn Problem>,
+    config: &Config,
+    threads: Option<usize>,
+    device: Option<&str>,
+) -> Result<(Box<dyn Problem>, usize)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if config.backend != Backend::Gpu || !problem.supports_gpu() {
+        return Ok((problem, threads.unwrap_or(cores)));
+    }
+    let provider = crate::gpu::provider(device, config.gpu.parsed_paths()?)?;
+    let is_hardware = provider.device().is_ok_and(|device| device.is_hardware());
+    // Threads mostly wait for a hardware GPU. More of them would not fit into the same dispatches.
+    let threads = threads.unwrap_or(if is_hardware { MAX_MODELS_PER_DISPATCH } else { cores });
+    Ok((problem.on_gpu(provider, threads).unwrap_or(problem), threads))
 }
 
 /// What the lattice of a configuration leaves out.

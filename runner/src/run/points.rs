@@ -6,8 +6,8 @@ use crate::model::State;
 use crate::store::Store;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Simplex, control_points_len};
 
-/// The folder of the minima. All fits share it.
-pub const MINIMA: &str = "minima";
+/// The folder of the minima.
+const MINIMA: &str = "minima";
 
 /// Memory for the ids of the control points of a simplex at a depth.
 pub fn id_memory(simplex: Simplex, depth: usize) -> Vec<ControlPointId> {
@@ -43,10 +43,9 @@ pub fn file_name(simplex: Simplex, id: &ControlPointId) -> String {
     }
 }
 
-/// The folder of a simplex in the fit named `fit`.
-pub fn folder(fit: &str, simplex: Simplex) -> String {
-    let place = if simplex.dimension() == 0 { MINIMA } else { fit };
-    format!("{place}/{simplex}")
+/// The folder of a minimum. All fits share it.
+pub fn minimum_folder(vertex: Simplex) -> String {
+    format!("{MINIMA}/{vertex}")
 }
 
 /// Reads an interior control point of the face `face`. The copy that was fitted with `simplex` has precedence over the
@@ -54,14 +53,14 @@ pub fn folder(fit: &str, simplex: Simplex) -> String {
 pub fn read_control_point(
     store: &Store,
     state: &State,
-    fit: &str,
+    folder: impl Fn(Simplex) -> String,
     simplex: Simplex,
     face: Simplex,
     id: &ControlPointId,
 ) -> Result<Vec<f32>> {
     let name = file_name(face, id);
-    let private_copy = format!("{}/{name}", folder(fit, simplex));
-    let path = if store.has(&private_copy) { private_copy } else { format!("{}/{name}", folder(fit, face)) };
+    let private_copy = format!("{}/{name}", folder(simplex));
+    let path = if store.has(&private_copy) { private_copy } else { format!("{}/{name}", folder(face)) };
     let file = checkpoint::decode(&store.root().join(&path), &store.read(&path)?, state, false)?;
     Ok(file.theta)
 }

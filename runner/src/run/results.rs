@@ -8,11 +8,11 @@ use crate::schema::Summary;
 use crate::store::{IdentityFile, Store};
 use std::path::{Path, PathBuf};
 
-/// Builds `report.html` from the files of a finished run directory. Returns its path.
+/// Builds `report.html` from the files of a finished run directory of one network. Returns its path.
 ///
 /// # Errors
 /// `root` is not a run directory; one of its files is missing or malformed; the report cannot be written.
-pub fn report(root: &Path) -> Result<PathBuf> {
+pub fn report_one(root: &Path) -> Result<PathBuf> {
     let path = root.join(CONFIG);
     let config = std::fs::read_to_string(&path).map_err(|e| read_error(&path, &e))?;
     write_report(&Store::open(root, &[IdentityFile { name: CONFIG, text: &config, conflict: "" }])?)?;

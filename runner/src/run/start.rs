@@ -74,7 +74,7 @@ impl Run {
 
     /// Whether the interior starts elsewhere than in the paper if the configuration says so.
     fn can_choose_start(&self, variant: &FitVariant, simplex: Simplex) -> bool {
-        let has_fixed_faces = self.config.triangles.centres == Faces::Fixed;
+        let has_fixed_faces = variant.centres(&self.config) == Faces::Fixed;
         simplex.dimension() >= 2 && has_fixed_faces && variant.measures_cells()
     }
 
@@ -219,7 +219,7 @@ impl Run {
         let ids = points.ids().iter();
         ids.map(|id| {
             let (face, id) = super::points::owning_face(edge, id);
-            read_control_point(&self.store, &self.state, &variant.direct_name(), face, face, &id)
+            read_control_point(&self.store, &self.state, |face| variant.direct_folder(face), face, face, &id)
         })
         .collect()
     }

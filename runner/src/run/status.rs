@@ -1,9 +1,10 @@
 //! The progress of a run directory, from its files alone.
 
-use super::directory::load_config;
 use super::job::{Job, JobKind, levels};
 use super::record::Records;
+use crate::config::Config;
 use crate::error::Result;
+use crate::schema::times;
 use crate::store::Store;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -37,7 +38,7 @@ pub struct FailedJob {
 }
 
 /// The progress of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// All jobs.
     #[serde(flatten)]
@@ -50,6 +51,10 @@ pub struct Status {
     pub failures: Vec<FailedJob>,
     /// Whether `summary.json` and `report.html` exist.
     pub report: bool,
+    /// Seconds of training so far, summed over jobs.
+    pub training_seconds: f64,
+    /// Seconds of measuring so far, summed over jobs.
+    pub measuring_seconds: f64,
 }
 
 enum JobState {
@@ -60,25 +65,27 @@ enum JobState {
     Left,
 }
 
-/// The progress of a run directory. Nothing in it changes, and the data set is not needed.
+/// The progress of the run directory of one network. Nothing in it changes, and the data set is not needed.
 ///
 /// # Errors
-/// `root` is not a run directory.
+/// A file of times is malformed.
 ///
 /// # Cost
 /// Reads all files of the finished jobs, to compare them with their hashes.
-pub fn status(root: &Path) -> Result<Status> {
-    let config = load_config(root)?;
+pub fn status_one(root: &Path, config: &Config) -> Result<Status> {
     let records = Records::new(config.clone());
+    let seconds = times::read_total(root)?.unwrap_or_default();
     let mut status = Status {
         all: JobCounts::default(),
         kinds: BTreeMap::new(),
         at_work: Vec::new(),
         failures: Vec::new(),
         report: root.join("summary.json").exists() && root.join("report.html").exists(),
+        training_seconds: seconds.training,
+        measuring_seconds: seconds.measuring,
     };
     let mut counts = JobKind::ALL.map(|kind| (kind.name(), JobCounts::default()));
-    for level in levels(&config) {
+    for level in levels(config) {
         let states: Vec<(Job, JobState)> =
             level.jobs.par_iter().map(|&job| (job, job_state(root, &records, job))).collect();
         for (job, state) in states {

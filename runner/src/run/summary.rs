@@ -95,8 +95,24 @@ impl Run {
         self.store.has(&name).then(|| LatticeValues::read(&path, simplex.dimension() + 1)).transpose()
     }
 
-    /// The largest loss that the search found on a simplex.
-    pub(super) fn found_max_loss(&self, variant: &FitVariant, simplex: Simplex) -> Result<FoundMaxLoss> {
+    /// Whether largest losses were found beside those of the lattice of a simplex of this rank.
+    pub(super) fn has_max_loss(&self, rank: usize) -> bool {
+        self.config.peaks.search || self.is_measured_on_subset(rank)
+    }
+
+    /// Whether the lattice of a simplex of this rank was measured on a part of the samples. Then its losses are no values
+    /// of the simplex.
+    pub(super) fn is_measured_on_subset(&self, rank: usize) -> bool {
+        self.config.measure.samples > 0 && rank > 0
+    }
+
+    /// The largest loss that was found on a simplex beside those of its lattice, and on its boundary if the lattice was
+    /// measured on a subset and the simplex has private faces.
+    pub(super) fn found_max_loss(
+        &self,
+        variant: &FitVariant,
+        simplex: Simplex,
+    ) -> Result<(FoundMaxLoss, Option<FoundMaxLoss>)> {
         let path = self.store.root().join(self.max_loss_file(variant, simplex));
         FoundMaxLoss::read(&path, simplex.dimension() + 1)
     }
@@ -117,6 +133,7 @@ fn trials(fits: &[Fit]) -> Vec<Trial> {
     let of_fit = |fit: &Fit| {
         let trial = |s: &Segment| Trial {
             sampling: fit.sampling.clone(),
+            centres: fit.centres.clone(),
             depth: fit.depth,
             steps: fit.steps,
             seed: s.triangle[0],

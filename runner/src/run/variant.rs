@@ -1,6 +1,7 @@
 //! The fits of a run. They differ in the depth of the maps, in the sampling of t and in the number of epochs.
 
-use crate::config::{Config, CurvePaths, Sampling};
+use super::points::minimum_folder;
+use crate::config::{Config, CurvePaths, Faces, Sampling};
 use std::ops::Range;
 use valleys_core::fit::{self, PeakSampling};
 use valleys_core::simplex::Simplex;
@@ -14,18 +15,44 @@ pub struct FitVariant {
     pub depth: usize,
     /// The epochs, as a multiple of the configuration's.
     pub epoch_multiplier: u32,
+    /// Which control points move, where that is not what `triangles.centres` says.
+    pub centres: Option<Faces>,
 }
 
 impl FitVariant {
-    /// The name of the fit, which is also its folder: `uniform-1`, `peak-2-x4`.
+    /// The name of the fit, which is also its folder: `uniform-1`, `peak-2-x4`, `uniform-1-trainable`.
     pub fn name(&self) -> String {
-        let name = format!("{}-{}", self.sampling.name(), self.depth);
-        if self.epoch_multiplier == 1 { name } else { format!("{name}-x{}", self.epoch_multiplier) }
+        let mut name = format!("{}-{}", self.sampling.name(), self.depth);
+        if self.epoch_multiplier > 1 {
+            name += &format!("-x{}", self.epoch_multiplier);
+        }
+        self.centres.map_or(name.clone(), |centres| format!("{name}-{}", centres.name()))
     }
 
-    /// The folder of the curves before the last phase, where that may start on chains of two of them.
-    pub fn direct_name(&self) -> String {
-        format!("{}/direct", self.name())
+    /// The fit whose simplices of this rank it has: curves do not depend on the centres of triangles.
+    pub fn of_rank(self, rank: usize) -> Self {
+        if rank < 2 { Self { centres: None, ..self } } else { self }
+    }
+
+    /// Which control points of its triangles move.
+    pub fn centres(&self, config: &Config) -> Faces {
+        self.centres.unwrap_or(config.triangles.centres)
+    }
+
+    /// The folder of a simplex.
+    pub fn folder(&self, simplex: Simplex) -> String {
+        match simplex.dimension() {
+            0 => minimum_folder(simplex),
+            rank => format!("{}/{simplex}", self.of_rank(rank).name()),
+        }
+    }
+
+    /// The folder of a curve before the last phase, where that may start on chains of two of them.
+    pub fn direct_folder(&self, edge: Simplex) -> String {
+        match edge.dimension() {
+            0 => minimum_folder(edge),
+            rank => format!("{}/direct/{edge}", self.of_rank(rank).name()),
+        }
     }
 
     /// Whether its fits measure the losses of cells, so that starts can be compared.
@@ -66,7 +93,12 @@ impl FitVariant {
 
 /// The distinct fits of a configuration: the main fit first, then the second fit, then those of the convergence study.
 pub fn variants(config: &Config) -> Vec<FitVariant> {
-    let main = FitVariant { sampling: config.fit.sampling, depth: config.fit.depth, epoch_multiplier: 1 };
+    let main = FitVariant {
+        sampling: config.fit.sampling,
+        depth: config.fit.depth,
+        epoch_multiplier: 1,
+        centres: None,
+    };
     let mut all = vec![main];
     let mut add = |variant: FitVariant| {
         if !all.contains(&variant) {
@@ -76,12 +108,15 @@ pub fn variants(config: &Config) -> Vec<FitVariant> {
     let second = &config.second_fit;
     if second.depth > 0 {
         let (depth, epoch_multiplier) = (second.depth, second.epoch_multiplier);
-        add(FitVariant { sampling: Sampling::Peak, depth, epoch_multiplier });
+        add(FitVariant { sampling: Sampling::Peak, depth, epoch_multiplier, centres: None });
     }
     for &epoch_multiplier in &config.convergence.epoch_multipliers {
         for depth in 1..=config.convergence.depth {
-            for sampling in [Sampling::Uniform, Sampling::Peak] {
-                add(FitVariant { sampling, depth, epoch_multiplier });
+            for &sampling in &config.convergence.samplings {
+                for &centres in &config.convergence.centres {
+                    let centres = (centres != config.triangles.centres).then_some(centres);
+                    add(FitVariant { sampling, depth, epoch_multiplier, centres });
+                }
             }
         }
     }

@@ -26,6 +26,7 @@ pub use certified::{CERTIFIED, CertifiedMaxLoss, read_certified, write_certified
 use csv_table::CsvTable;
 pub use lattice::LatticeValues;
 pub use max_loss::FoundMaxLoss;
+pub mod times;
 pub use measurements::{LAYER_STATISTICS, LayerStatistic, Measurement, SHUFFLED};
 pub use phase_start::PhaseStart;
 pub use study::{

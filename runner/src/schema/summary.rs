@@ -156,6 +156,9 @@ pub struct Fit {
     pub depth: usize,
     /// Whether the control points of the edges were trained with the triangles: `fixed` or `trainable`.
     pub centres: String,
+    /// The fit whose curves it has, if it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curves_of: Option<String>,
     /// Every curve.
     pub curves: Vec<Curve>,
     /// The segment of every triangle.
@@ -194,6 +197,8 @@ impl Fit {
 pub struct Trial {
     /// How the point t of a step was drawn.
     pub sampling: String,
+    /// Whether the control points of the edges were trained with the triangles: `fixed` or `trainable`.
+    pub centres: String,
     /// Depth of the maps.
     pub depth: usize,
     /// Optimiser steps of a curve.

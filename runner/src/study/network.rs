@@ -296,9 +296,7 @@ impl NetworkTraining<'_> {
     ) -> TrainingResult {
         let point = Mix::from_iter([(0, 1.0)]);
         let mut values = [Value::default(); 2];
-        for (split, value) in [Split::Train, Split::Test].into_iter().zip(&mut values) {
-            engine.values(split, std::slice::from_ref(&point), std::slice::from_mut(value))?;
-        }
+        engine.values(&[Split::Train, Split::Test], None, &[point], &mut values)?;
         engine.get(0, &mut self.theta)?;
         let layers = self.layers.iter().enumerate().map(|(number, tensor)| {
             let inputs = tensor.shape[1..].iter().product();

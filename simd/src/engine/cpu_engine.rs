@@ -8,7 +8,7 @@ use super::sgd::{Sgd, stride};
 use crate::floats::AlignedFloats;
 use fearless_simd::Level;
 use std::sync::Arc;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value, epoch_order};
+use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Subset, Value, epoch_order};
 use valleys_core::error::{Error, length};
 use valleys_core::network::graph::{Graph, OpKind};
 use valleys_core::network::{CropFlip, LabelledData, Network, Scores};
@@ -37,7 +37,7 @@ pub struct CpuEngine {
     augment: Option<CropFlip<Vec<f32>>>,
     statistics_len: usize,
     slots: Sgd,
-    /// Numbers of the samples of an epoch or of a measurement, in order.
+    /// Numbers of the samples of an epoch, in order.
     order: Vec<u32>,
     /// θ(t) of a step or of a measured point.
     theta: AlignedFloats,
@@ -99,7 +99,7 @@ impl CpuEngine {
         }
         Ok(Self {
             level: Level::new(),
-            order: vec![0; data.train().labels.len().max(data.test().labels.len())],
+            order: vec![0; data.train().labels.len()],
             data,
             batch,
             augment,
@@ -132,7 +132,8 @@ impl CpuEngine {
         let Executor::Cnn(cnn) = &mut self.executor else { return Ok(Vec::new()) };
         cnn.pack(self.level, theta);
         let train = SampleReader::plain(self.data.train());
-        let statistics = cnn.statistics(self.level, &train, self.batch, theta);
+        let all = choose(Split::Train, None, &*self.data)?;
+        let statistics = cnn.statistics(self.level, &train, &all, self.batch, theta);
         let norms = cnn.batch_norms().map(|channels| &statistics[channels]);
         let rows = norms.flat_map(|norm| (0..2).map(move |i| norm.iter().map(move |x| x[i] as f32)));
         Ok(rows.flatten().collect())
@@ -149,8 +150,7 @@ impl CpuEngine {
     pub fn scores(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Scores, Error> {
         self.slots.check_dim(theta.len())?;
         length("statistics of the batch norms", self.statistics_len, statistics.len())?;
-        let count = choose(split, &*self.data, &mut self.order)?;
-        let (level, chosen) = (self.level, &self.order[..count]);
+        let (level, chosen) = (self.level, &choose(split, None, &*self.data)?);
         let reader = SampleReader::plain(samples_of(split, &*self.data));
         Ok(match &mut self.executor {
             Executor::Mlp(mlp) => mlp.scores(level, &reader, chosen, theta),
@@ -174,7 +174,6 @@ impl CpuEngine {
     fn step(&mut self, params: &StepParams, step: &Step) -> f64 {
         let Self { level, data, batch, augment, slots, order, theta, gradient, executor, .. } = self;
         let (level, samples, mix) = (*level, data.train(), &step.mix);
-        let order = &order[..samples.labels.len()];
         let chosen = &order[step.batch as usize * *batch..];
         let chosen = &chosen[..chosen.len().min(*batch)];
         slots.flush(level, mix);
@@ -232,22 +231,35 @@ impl Engine for CpuEngine {
             }
             self.slots.check_mix(&step.mix)?;
         }
-        let train = self.data.train().labels.len();
-        epoch_order(params.key, params.epoch, &mut self.order[..train]);
+        epoch_order(params.key, params.epoch, &mut self.order);
         for (step, loss) in steps.iter().zip(losses) {
             *loss = self.step(params, step) as f32;
         }
         Ok(())
     }
 
-    fn values(&mut self, split: Split, points: &[Mix], values: &mut [Value]) -> Result<(), Error> {
-        length("values of the points", points.len(), values.len())?;
+    fn values(
+        &mut self,
+        splits: &[Split],
+        subset: Option<Subset>,
+        points: &[Mix],
+        values: &mut [Value],
+    ) -> Result<(), Error> {
+        if !matches!(splits.len(), 1 | 2) {
+            let (what, given) = ("splits of a measurement", splits.len() as u64);
+            return Err(Error::Range { what, least: 1, most: 2, given });
+        }
+        length("values of the points", points.len() * splits.len(), values.len())?;
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
-        let count = choose(split, &*self.data, &mut self.order)?;
-        let Self { level, data, batch, slots, order, theta, executor, .. } = self;
-        let (level, chosen) = (*level, &order[..count]);
-        let [train, reader] = [data.train(), samples_of(split, &**data)].map(SampleReader::plain);
-        let mean = |sum: Scores| {
+        let Self { level, data, batch, slots, theta, executor, .. } = self;
+        let level = *level;
+        let of_split = |&split: &Split| {
+            Ok((SampleReader::plain(samples_of(split, &**data)), choose(split, subset, &**data)?))
+        };
+        let parts = splits.iter().map(of_split).collect::<Result<Vec<_>, Error>>()?;
+        let train = SampleReader::plain(data.train());
+        let of_train = choose(Split::Train, subset, &**data)?;
+        let mean = |sum: Scores, count: usize| {
             let [loss, error] = [sum.loss, sum.wrong as f64].map(|sum| sum / count as f64);
             Value { loss, error: Some(error) }
         };
@@ -255,16 +267,22 @@ impl Engine for CpuEngine {
         mixed.sort_unstable();
         mixed.dedup();
         slots.with_applied(level, mixed, |slots| match executor {
-            Executor::Mlp(mlp) => mlp.scores_of_mixes(level, &reader, chosen, slots, points, |i, sum| {
-                values[i] = mean(sum);
-            }),
+            Executor::Mlp(mlp) => {
+                for (number, (reader, chosen)) in parts.iter().enumerate() {
+                    mlp.scores_of_mixes(level, reader, chosen, slots, points, |i, sum| {
+                        values[i * parts.len() + number] = mean(sum, chosen.len());
+                    });
+                }
+            }
             Executor::Cnn(cnn) => {
-                for (point, value) in points.iter().zip(values) {
+                for (point, values) in points.iter().zip(values.chunks_mut(parts.len())) {
                     slots.mix(level, point, theta.get_mut());
                     let theta = theta.get();
                     cnn.pack(level, theta);
-                    let statistics = cnn.statistics(level, &train, *batch, theta);
-                    *value = mean(cnn.scores(level, &reader, chosen, theta, &statistics));
+                    let statistics = cnn.statistics(level, &train, &of_train, *batch, theta);
+                    for ((reader, chosen), value) in parts.iter().zip(values) {
+                        *value = mean(cnn.scores(level, reader, chosen, theta, &statistics), chosen.len());
+                    }
                 }
             }
         });
@@ -337,9 +355,7 @@ mod tests {
         engine.advance(&params, &steps, &mut losses).unwrap();
         engine.get(1, &mut theta).unwrap();
         let mut values = vec![Value::default(); 2];
-        for (split, value) in [Split::Train, Split::Test].into_iter().zip(values.chunks_mut(1)) {
-            engine.values(split, std::slice::from_ref(&point), value).unwrap();
-        }
+        engine.values(&[Split::Train, Split::Test], None, &[point], &mut values).unwrap();
         (theta, losses, values)
     }
 

@@ -1,6 +1,6 @@
 //! Reading samples, augmented or not, and choosing them.
 
-use valleys_core::engine::{Split, StepParams, subset_order};
+use valleys_core::engine::{Split, StepParams, Subset, choose_subset};
 use valleys_core::error::{Error, length};
 use valleys_core::network::{CropFlip, LabelledData, Samples, Shape};
 use valleys_core::rng::{Purpose, Stream};
@@ -84,21 +84,16 @@ pub fn samples_of(split: Split, data: &dyn LabelledData) -> Samples<'_, f32> {
     if split == Split::Test { data.test() } else { data.train() }
 }
 
-/// Writes the numbers of a split's samples to the beginning of `order`; returns how many there are.
+/// The numbers of the samples of a measurement.
 ///
 /// # Errors
-/// A split without samples.
-pub fn choose(split: Split, data: &dyn LabelledData, order: &mut [u32]) -> Result<usize, Error> {
-    let order = &mut order[..samples_of(split, data).labels.len()];
-    let mut count = order.len();
-    if let Split::Subset { key, epoch, len } = split {
-        subset_order(key, epoch, order);
-        count = count.min(len as usize);
-    } else {
-        order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
-    }
+/// There are none.
+pub fn choose(split: Split, subset: Option<Subset>, data: &dyn LabelledData) -> Result<Vec<u32>, Error> {
+    let mut order = vec![0; samples_of(split, data).labels.len()];
+    let count = choose_subset(subset, &mut order);
     check_some("samples to measure on", count)?;
-    Ok(count)
+    order.truncate(count);
+    Ok(order)
 }
 
 /// Checks that a number is at least 1.

@@ -86,12 +86,13 @@ impl CnnExecutor {
         }
     }
 
-    /// The statistics of all batch norms at θ, averaged over the batches of the samples in order. The weights are
+    /// The statistics of all batch norms at θ, averaged over the batches of these samples. The weights are
     /// [packed](Self::pack).
     pub fn statistics(
         &mut self,
         level: Level,
         reader: &SampleReader,
+        all: &[u32],
         batch: usize,
         theta: &[f32],
     ) -> Vec<Statistics> {
@@ -100,7 +101,6 @@ impl CnnExecutor {
         if sums.is_empty() {
             return sums;
         }
-        let all: Vec<u32> = (0..reader.samples.labels.len() as u32).collect();
         for chosen in all.chunks(batch) {
             self.choose(chosen);
             for stage in &plan.statistics {

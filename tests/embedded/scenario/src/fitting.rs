@@ -187,7 +187,7 @@ fn fit(
     centre.iter().for_each(|theta| record.put("theta", *theta));
 
     let values = &mut memory.values[..Lattice::new(vertices, N).len()];
-    evaluate_lattice(&mut engine, &frame, N, Split::Train, &mut memory.points, values)?;
+    evaluate_lattice(&mut engine, &frame, N, &[Split::Train], None, &mut memory.points, values)?;
     values.iter().for_each(|value| record.put("value", value.loss));
     // The faces lie on the lattice too, so the filtration is monotone.
     memory.peaks[simplex.mask() as usize - 1] =

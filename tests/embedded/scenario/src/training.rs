@@ -112,7 +112,7 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
 
     for split in [Split::Train, Split::Test] {
         let mut value = [Value::default()];
-        engine.values(split, &[frame.mix(&[1.0])], &mut value)?;
+        engine.values(&[split], None, &[frame.mix(&[1.0])], &mut value)?;
         record.put("mean loss", value[0].loss);
         record.put("error", value[0].error.unwrap_or(f64::NAN));
     }

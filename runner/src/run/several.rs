@@ -1,0 +1,270 @@
+//! A run of one network, or of several in one run directory.
+//!
+//! Where `network` is a list, the run directory has a folder for each network, which is a run directory of its own, and
+//! a report that compares them. Names of jobs have the folder in front: `resnet20/minima/0`, `resnet20/report`.
+
+use super::directory::{CONFIG, file_name, identity_files, load_minima, origin_json, run_directory};
+use super::results::{combine_errors, report_one};
+use super::status::{JobCounts, Status, status_one};
+use super::{Options, REPORT, exec_one, on_backend, run};
+use crate::compare::Comparison;
+use crate::config::{Config, nearest};
+use crate::error::{CliError, ErrorKind, Result};
+use crate::problem::{self, Problem};
+use crate::report;
+use crate::schema::Summary;
+use crate::store::Store;
+use std::path::{Path, PathBuf};
+
+/// A network of a run.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The folder of the network; none in a run of one network.
+    pub network: Option<String>,
+    /// Its configuration.
+    pub config: Config,
+    /// Its run directory.
+    pub directory: PathBuf,
+}
+
+impl Part {
+    /// Its problem on the backend of the configuration, and how many jobs run at the same time: `threads` if that
+    /// `is_given`.
+    ///
+    /// # Errors
+    /// The configuration or its data are wrong; there is no GPU.
+    pub fn problem(&self, threads: usize, is_given: bool) -> Result<(Box<dyn Problem>, usize)> {
+        let problem = problem::from_config(&self.config)?;
+        load_minima(&self.config, &problem.state())?;
+        on_backend(problem, &self.config, is_given.then_some(threads), None)
+    }
+}
+
+/// The networks of a run with these configurations, without any work.
+///
+/// # Errors
+/// A configuration, its data or its checkpoints are missing or malformed.
+pub fn parts(configs: &[Config], out: Option<&Path>) -> Result<Vec<Part>> {
+    let Some(first) = configs.first() else { return Ok(Vec::new()) };
+    if let [config] = configs {
+        let directory = match out {
+            Some(out) => out.to_owned(),
+            None => default_directory(config, &config.to_toml(), &config.network)?,
+        };
+        return Ok(vec![Part { network: None, config: config.clone(), directory }]);
+    }
+    let root = match out {
+        Some(out) => out.to_owned(),
+        None => {
+            default_directory(first, &Config::all_to_toml(configs), &format!("{}-networks", configs.len()))?
+        }
+    };
+    Ok(configs.iter().map(|config| part_of_several(config, &root)).collect())
+}
+
+fn default_directory(config: &Config, toml: &str, name: &str) -> Result<PathBuf> {
+    let problem = problem::from_config(config)?;
+    let minima = load_minima(config, &problem.state())?;
+    Ok(run_directory(name, config, toml, &*problem, &minima))
+}
+
+fn part_of_several(config: &Config, root: &Path) -> Part {
+    let network = file_name(&config.network);
+    Part { directory: root.join(&network), network: Some(network), config: config.clone() }
+}
+
+/// The run directory of the networks of a run.
+pub fn root(parts: &[Part]) -> &Path {
+    match parts {
+        [Part { network: Some(_), directory, .. }, ..] => directory.parent().unwrap_or(directory),
+        [Part { directory, .. }, ..] => directory,
+        [] => Path::new(""),
+    }
+}
+
+/// The networks of a run directory.
+///
+/// # Errors
+/// `root` is not a run directory.
+pub fn read_parts(root: &Path) -> Result<Vec<Part>> {
+    let path = root.join(CONFIG);
+    if !path.exists() {
+        let message = format!("{} is not a run directory: it has no {CONFIG}", root.display());
+        return Err(CliError::new(ErrorKind::Data, message));
+    }
+    parts(&Config::load_all(Some(&path), None, &[])?, Some(root))
+}
+
+/// Opens the run directory of several networks.
+fn open(parts: &[Part]) -> Result<Store> {
+    let configs: Vec<Config> = parts.iter().map(|part| part.config.clone()).collect();
+    let problem = problem::from_config(&parts[0].config)?;
+    let origin = origin_json(&*problem, &[]);
+    Store::open(root(parts), &identity_files(&Config::all_to_toml(&configs), &origin))
+}
+
+/// Runs every job of these configurations that is not done, network after network, and compares the networks if there
+/// are several. Returns the summaries and the run directory.
+///
+/// Other processes may work in the same directory at the same time.
+///
+/// # Errors
+/// Those of [`run`]. After [`ErrorKind::Jobs`], all jobs that do not depend on a failed one are done.
+pub fn run_all(configs: Vec<Config>, options: &Options) -> Result<(Vec<Summary>, PathBuf)> {
+    let parts = parts(&configs, options.out.as_deref())?;
+    let root = root(&parts).to_owned();
+    if let [part] = &parts[..] {
+        let options = Options { out: Some(root), ..options.clone() };
+        return run(part.config.clone(), &options).map(|(summary, root)| (vec![summary], root));
+    }
+    let store = open(&parts)?;
+    let (mut summaries, mut errors) = (Vec::new(), Vec::new());
+    for part in &parts {
+        let options = Options { out: Some(part.directory.clone()), ..options.clone() };
+        match run(part.config.clone(), &options) {
+            Ok((summary, _)) => summaries.push(summary),
+            Err(error) if error.kind == ErrorKind::Jobs => errors.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    write_comparison(&store, &parts)?;
+    combine_errors(errors, &root)?;
+    Ok((summaries, root))
+}
+
+/// The run directories with a summary; all if there is one network.
+pub fn finished(parts: &[Part]) -> Vec<PathBuf> {
+    let has_summary = |part: &&Part| part.network.is_none() || part.directory.join("summary.json").exists();
+    parts.iter().filter(has_summary).map(|part| part.directory.clone()).collect()
+}
+
+/// Compares the networks that have results.
+fn write_comparison(store: &Store, parts: &[Part]) -> Result<()> {
+    let comparison = Comparison::read(&finished(parts))?;
+    let page = report::comparison::page(&comparison)?;
+    // The files of a run do not depend on where it is.
+    let comparison = comparison.relative_to(store.root());
+    store.write("comparison.json", comparison.to_json().as_bytes())?;
+    store.write("comparison.csv", comparison.to_csv().as_bytes())?;
+    store.write("report.html", page.as_bytes())
+}
+
+/// Runs the named jobs of a run directory. A job that is done is skipped; the call waits for a job that another process
+/// runs. [`REPORT`] runs last.
+///
+/// # Errors
+/// `root` is not a run directory; a job is unknown, or needs a job that is not done; those of [`run`].
+pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
+    let parts = read_parts(root)?;
+    if let [Part { network: None, .. }] = &parts[..] {
+        return exec_one(root, names, options);
+    }
+    let folders = || parts.iter().filter_map(|part| part.network.as_deref());
+    let is_of = |name: &String, folder: &str| {
+        name.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned)
+    };
+    let is_known = |name: &String| name == REPORT || folders().any(|folder| is_of(name, folder).is_some());
+    if let Some(name) = names.iter().find(|name| !is_known(name)) {
+        let hint = nearest(name.split('/').next().unwrap_or(name), folders());
+        let message = format!("{} has no job {name:?}{hint}", root.display());
+        return Err(CliError::new(ErrorKind::Usage, message));
+    }
+    let store = open(&parts)?;
+    let mut errors = Vec::new();
+    for part in &parts {
+        let folder = part.network.as_deref().unwrap_or_default();
+        let own: Vec<String> = names.iter().filter_map(|name| is_of(name, folder)).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let config = format!("{folder}/{CONFIG}");
+        if !store.has(&config) {
+            store.write(&config, part.config.to_toml().as_bytes())?;
+        }
+        match exec_one(&part.directory, &own, options) {
+            Err(error) if error.kind == ErrorKind::Jobs => errors.push(error),
+            other => other?,
+        }
+    }
+    if names.iter().any(|name| name == REPORT) {
+        if let Some(part) = parts.iter().find(|part| !part.directory.join("summary.json").exists()) {
+            let folder = part.network.as_deref().unwrap_or_default();
+            let message = format!("{REPORT} needs {folder}/{REPORT}, which is not done");
+            return Err(CliError::new(ErrorKind::Jobs, message));
+        }
+        write_comparison(&store, &parts)?;
+    }
+    combine_errors(errors, root)
+}
+
+/// Builds `report.html` from the files of a finished run directory. Returns its path.
+///
+/// # Errors
+/// `root` is not a run directory; one of its files is missing or malformed; the report cannot be written.
+pub fn report(root: &Path) -> Result<PathBuf> {
+    let parts = read_parts(root)?;
+    if let [Part { network: None, .. }] = &parts[..] {
+        return report_one(root);
+    }
+    for part in parts.iter().filter(|part| part.directory.join("summary.json").exists()) {
+        report_one(&part.directory)?;
+    }
+    write_comparison(&Store::open(root, &[])?, &parts)?;
+    Ok(root.join("report.html"))
+}
+
+/// The progress of a run directory. Nothing in it changes, and the data set is not needed.
+///
+/// # Errors
+/// `root` is not a run directory.
+///
+/// # Cost
+/// Reads all files of the finished jobs, to compare them with their hashes.
+pub fn status(root: &Path) -> Result<Status> {
+    let parts = read_parts(root)?;
+    let mut all: Option<Status> = None;
+    for part in &parts {
+        let mut status = status_one(&part.directory, &part.config)?;
+        let name =
+            |job: &str| part.network.as_ref().map_or(job.to_owned(), |network| format!("{network}/{job}"));
+        status.at_work.iter_mut().for_each(|job| *job = name(job));
+        status.failures.iter_mut().for_each(|failed| failed.job = name(&failed.job));
+        all = Some(match all {
+            Some(all) => all.join(status),
+            None => status,
+        });
+    }
+    let mut all = all.expect("a configuration has a network");
+    all.report &= root.join("report.html").exists();
+    Ok(all)
+}
+
+impl Status {
+    /// Both together.
+    fn join(mut self, other: Self) -> Self {
+        self.all = self.all.join(other.all);
+        for (kind, counts) in other.kinds {
+            let own = self.kinds.entry(kind).or_default();
+            *own = own.join(counts);
+        }
+        self.at_work.extend(other.at_work);
+        self.failures.extend(other.failures);
+        self.report &= other.report;
+        self.training_seconds += other.training_seconds;
+        self.measuring_seconds += other.measuring_seconds;
+        self
+    }
+}
+
+impl JobCounts {
+    fn join(self, other: Self) -> Self {
+        Self {
+            jobs: self.jobs + other.jobs,
+            done: self.done + other.done,
+            running: self.running + other.running,
+            failed: self.failed + other.failed,
+            skipped: self.skipped + other.skipped,
+            left: self.left + other.left,
+        }
+    }
+}
