@@ -1,11 +1,12 @@
-"""A minimum of valleys and the same training in PyTorch: from the same initial weights, over the same batches, at the same
-rates.
+"""A minimum of valleys and the same training in PyTorch: from the same initial weights, over the same batches, by two
+recipes: momentum with the schedule of Garipov et al., and Nesterov momentum with the step decay of Li et al.
 
     cargo build --release
     python tests/torch/course.py DATA [NETWORK [LIMIT [EPOCHS [VALLEYS]]]]
 
-DATA holds the official files of CIFAR-10. Prints the mean loss of every epoch on both sides, and the seconds. The first epoch's
-must be equal to a hundredth, later ones to a tenth: rounding grows along a training, slowly at first.
+DATA holds the official files of CIFAR-10. Prints rate and mean loss of every epoch on both sides, and the seconds. With a LIMIT
+of 128, the default, an epoch is one step. PyTorch's rates are those of its own schedulers. They must be equal to a millionth,
+the first epoch's loss to a ten thousandth, later ones to a tenth: rounding grows along a training, slowly at first.
 """
 
 import csv
@@ -20,7 +21,7 @@ from images import load, load_safetensors
 from nets import network
 
 BATCH, MOMENTUM, DECAY, SEED = 128, 0.9, 1e-3, 1
-FIRST, LATER = 0.01, 0.1
+RATES, FIRST, LATER = 1e-6, 1e-4, 0.1
 
 
 def philox(x, key):
@@ -72,24 +73,39 @@ def valleys(out, *settings):
     return course, load_safetensors(folder / "0.safetensors"), seconds
 
 
-def main():
+def linear(epoch):
+    """The factor of Garipov et al. in an epoch, counted from 0."""
+    share = (epoch + 1) / epochs
+    return 1 if share <= 0.5 else 1 - 0.99 * (share - 0.5) / 0.4 if share <= 0.9 else 0.01
+
+
+def compare(schedule, nesterov):
+    """Trains on both sides. Returns whether they differ."""
+    recipe = [f"train.schedule={schedule}", f"train.nesterov={str(nesterov).lower()}"]
     with tempfile.TemporaryDirectory() as folder:
         # Steps too short to change a number: the parameters are the initial ones.
         still = ["minima.epochs=1", "train.learning_rate=1e-30"]
         _, initial, _ = valleys(f"{folder}/initial", *still)
-        course, _, seconds = valleys(f"{folder}/run", f"minima.epochs={epochs}", "train.learning_rate=0.05")
+        course, _, seconds = valleys(f"{folder}/run", f"minima.epochs={epochs}", "train.learning_rate=0.05", *recipe)
     net = network(name)
     own = {key: tensor for key, tensor in initial.items() if "running" not in key and "num_batches" not in key}
     net.load_state_dict(own, strict=False)
     for parameter, value in net.named_parameters():
         assert torch.equal(value, initial[parameter]), parameter
     images, labels = load(data, "cifar-10", "train", limit)
-    optimizer = torch.optim.SGD(net.parameters(), 0.05, MOMENTUM, weight_decay=DECAY)
+    optimizer = torch.optim.SGD(net.parameters(), 0.05, MOMENTUM, weight_decay=DECAY, nesterov=nesterov)
+    if schedule == "step":
+        # 150, 225 and 275 of 300 epochs.
+        milestones = [-(-epochs * part // 12) for part in (6, 9, 11)]
+        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
+    else:
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, linear)
     net.train()
-    print(f"{name}, {len(labels)} samples: valleys took {seconds:.1f} s")
+    momentum = "Nesterov momentum" if nesterov else "momentum"
+    print(f"{name}, {len(labels)} samples, {momentum}, schedule {schedule}: valleys took {seconds:.1f} s")
     begin, wrong = time.perf_counter(), False
     for epoch, (rate, loss) in enumerate(course):
-        optimizer.param_groups[0]["lr"] = rate
+        of_torch = optimizer.param_groups[0]["lr"]
         losses = []
         for chosen in torch.tensor(order(len(labels), epoch)).split(BATCH):
             optimizer.zero_grad()
@@ -98,17 +114,22 @@ def main():
             optimizer.step()
             losses.append(of_batch.item() * len(chosen))
         theirs = sum(losses) / len(labels)
-        near = abs(loss - theirs) <= (LATER if epoch else FIRST) * theirs
+        scheduler.step()
+        near = abs(loss - theirs) <= (LATER if epoch else FIRST) * theirs and abs(rate - of_torch) <= RATES * rate
         wrong |= not near
-        print(f"epoch {epoch + 1}, rate {rate:.4g}: loss {loss:.5f}, PyTorch {theirs:.5f}{'' if near else ': differ'}")
+        print(
+            f"epoch {epoch + 1}: rate {rate:.4g}, PyTorch {of_torch:.4g}; loss {loss:.6f}, PyTorch {theirs:.6f}, "
+            f"relative difference {abs(loss - theirs) / theirs:.1e}{'' if near else ': TOO MUCH'}"
+        )
     print(f"PyTorch took {time.perf_counter() - begin:.1f} s")
-    sys.exit(wrong)
+    return wrong
 
 
 arguments = sys.argv[1:]
 if not arguments:
     raise SystemExit(__doc__)
-defaults = [None, "resnet20", 10000, 4, "target/release/valleys"]
+defaults = [None, "resnet20", 128, 12, "target/release/valleys"]
 data, name, limit, epochs, program = arguments + defaults[len(arguments) :]
 limit, epochs = int(limit), int(epochs)
-main()
+differ = [compare("linear", False), compare("step", True)]
+sys.exit(any(differ))
