@@ -10,7 +10,7 @@
 //!   ([`gpu`]), the reference kernels ([`mod@reference`]). [`engine_error`] has their common type.
 //! - [`run`]: the jobs of a run, and which of them are done. [`study`]: the jobs of a study of weights.
 //! - [`store`], [`checkpoint`], [`schema`]: files that are complete or absent; θ in files; the definition of every file.
-//! - [`table`], [`report`]: the result on the terminal and as a page.
+//! - [`table`], [`report`]: the result on the terminal and as a page. [`compare`]: several results side by side.
 //! - [`plan`]: time, memory and disk of a run; its jobs as a workflow.
 //!
 //! # Single commands

@@ -182,7 +182,9 @@ fn run_config(args: RunArgs) -> Result<()> {
     print(&match (&summaries[..], args.json) {
         ([summary], true) => summary.to_json(),
         ([summary], false) => format!("{}\n{}\n", table::summary(summary), root.display()),
-        (_, true) => Comparison::read_all(&[root.clone()])?.to_json(),
-        (_, false) => format!("{}\n{}\n", Comparison::read_all(&[root.clone()])?.to_table(), root.display()),
+        (_, true) => Comparison::read_all(std::slice::from_ref(&root))?.to_json(),
+        (_, false) => {
+            format!("{}\n{}\n", Comparison::read_all(std::slice::from_ref(&root))?.to_table(), root.display())
+        }
     })
 }

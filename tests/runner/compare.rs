@@ -137,7 +137,7 @@ fn several_networks_are_runs_of_their_own() {
         let [a, b] = [&alone, &out.join("mlp-64-12-10")].map(|root| std::fs::read(root.join(file)).unwrap());
         assert!(a == b, "{file} differs");
     }
-    let comparison = Comparison::read_all(&[out.clone()]).unwrap();
+    let comparison = Comparison::read_all(std::slice::from_ref(&out)).unwrap();
     assert_eq!(comparison.keys, ["network"]);
     let text = std::fs::read_to_string(out.join("comparison.json")).unwrap();
     assert_eq!(text, comparison.relative_to(&out).to_json());

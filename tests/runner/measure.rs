@@ -82,7 +82,7 @@ fn values_are_losses_on_all_samples() {
             assert!((at(t) - expected).abs() < 1e-12 * expected, "{t:?}");
         }
         let (own, boundary) = FoundMaxLoss::read(&out.join("uniform-1/0-1-2.peak.csv"), 3).unwrap();
-        let on_all = |found: &FoundMaxLoss| losses(&out, &config, &[found.at.clone()], None)[0];
+        let on_all = |found: &FoundMaxLoss| losses(&out, &config, std::slice::from_ref(&found.at), None)[0];
         assert!((own.loss - on_all(&own)).abs() < 1e-12 * own.loss);
         assert_eq!(boundary.is_some(), centres == "trainable");
         let segment = &summary.segments[0];

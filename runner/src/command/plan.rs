@@ -91,10 +91,9 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     if args.graph {
         return graph(&configs, args.format);
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let parts = run::parts(&configs, args.out.as_deref())?;
     let estimates = parts.iter().map(|part| {
-        let (problem, threads) = part.problem(args.threads.unwrap_or(cores), args.threads.is_some())?;
+        let (problem, threads) = part.problem(args.threads)?;
         let levels = run::levels(&part.config);
         plan::estimate(&part.config, &*problem, &levels, &part.directory, threads, available())
     });

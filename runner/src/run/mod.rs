@@ -14,6 +14,7 @@
 //! - `directory`: the name and the identity of a run directory.
 //! - `results`, `summary`, `fit_summary`: the result of all jobs as `summary.json` and `report.html`.
 //! - `status`, `level_progress`: how many jobs are done.
+//! - `several`: a run of one network or of a list of them, which is what the commands call.
 
 mod certify;
 mod directory;

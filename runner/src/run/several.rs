@@ -28,15 +28,15 @@ pub struct Part {
 }
 
 impl Part {
-    /// Its problem on the backend of the configuration, and how many jobs run at the same time: `threads` if that
-    /// `is_given`.
+    /// Its problem on the backend of the configuration, and how many jobs run at the same time: as many as the machine is
+    /// made for, unless `threads` says.
     ///
     /// # Errors
     /// The configuration or its data are wrong; there is no GPU.
-    pub fn problem(&self, threads: usize, is_given: bool) -> Result<(Box<dyn Problem>, usize)> {
+    pub fn problem(&self, threads: Option<usize>) -> Result<(Box<dyn Problem>, usize)> {
         let problem = problem::from_config(&self.config)?;
         load_minima(&self.config, &problem.state())?;
-        on_backend(problem, &self.config, is_given.then_some(threads), None)
+        on_backend(problem, &self.config, threads.map(|threads| threads.max(1)), None)
     }
 }
 
