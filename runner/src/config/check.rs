@@ -22,7 +22,11 @@ impl Config {
         let depths = [
             if fit.sampling == Sampling::Peak { fit.depth } else { 0 },
             second.depth,
-            if convergence.epoch_multipliers.is_empty() { 0 } else { convergence.depth },
+            if convergence.epoch_multipliers.is_empty() || !convergence.samplings.contains(&Sampling::Peak) {
+                0
+            } else {
+                convergence.depth
+            },
         ];
         if self.curves.paths == CurvePaths::Any && depths.iter().all(|&depth| depth < 2) {
             let message = "curves.paths is \"any\", but no fit has peak sampling and depth 2 or more; set second_fit.depth";

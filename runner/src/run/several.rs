@@ -190,7 +190,7 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
         if let Some(part) = parts.iter().find(|part| !part.directory.join("summary.json").exists()) {
             let folder = part.network.as_deref().unwrap_or_default();
             let message = format!("{REPORT} needs {folder}/{REPORT}, which is not done");
-            return Err(CliError::new(ErrorKind::Jobs, message));
+            return Err(CliError::new(ErrorKind::Data, message));
         }
         write_comparison(&store, &parts)?;
     }
