@@ -13,6 +13,7 @@ mod invariance;
 mod known_answers;
 mod made_run;
 mod measure;
+mod plan;
 mod report;
 mod study;
 mod torch_vectors;

@@ -88,8 +88,8 @@ fn headline(comparison: &Comparison) -> String {
         return "No run has a triangle.".to_owned();
     }
     let listed: Vec<String> =
-        means.iter().map(|(name, w)| format!("{name} {}", super::number::short(*w))).collect();
-    format!("W∞ of the triangles, fit {name}, from the smallest mean: {}.", listed.join(", "))
+        means.iter().map(|(name, w)| format!("{name} ({})", super::number::short(*w))).collect();
+    format!("W∞ of the triangles, fit {name}, the smallest mean first: {}.", listed.join(", "))
 }
 
 fn fit_table(comparison: &Comparison, name: &str) -> TemplateValue {

@@ -1,0 +1,73 @@
+//! What a plan counts, against the files of the run.
+
+use std::path::Path;
+use valleys::config::Config;
+use valleys::plan;
+use valleys::run::{self, Options};
+use valleys::schema::{FoundMaxLoss, LatticeValues, TrainingEpoch, times};
+
+/// Every file of a run directory with this ending, and its path.
+fn files(root: &Path, ending: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Steps are those of the training curves, points those of lattices and searches, within the rounds of a search, which are
+/// not known before. All jobs note their times.
+#[test]
+fn counts_are_those_of_the_record() {
+    let small =
+        ["minima.count=4", "minima.epochs=7", "curves.epochs=4", "triangles.epochs=3", "lattice.curves=30"];
+    for keys in [&["second_fit.depth=0"][..], &["second_fit.depth=0", "measure.samples=150", "lattice.n=24"]]
+    {
+        let keys: Vec<String> = small.iter().chain(keys).map(|&key| key.to_owned()).collect();
+        let config = Config::load(None, Some("digits"), &keys).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let parts = run::parts(std::slice::from_ref(&config), Some(&out)).unwrap();
+        let (problem, threads) = parts[0].problem(Some(2)).unwrap();
+        let levels = run::levels(&config);
+        let estimate = plan::estimate(&config, &*problem, &levels, &out, threads, usize::MAX).unwrap();
+        assert!(!out.exists());
+        let options = Options { out: Some(out.clone()), quiet: true, ..Options::default() };
+        run::run(config, &options).unwrap();
+
+        let planned =
+            |of: fn(&plan::estimate::KindEstimate) -> u64| estimate.kinds.iter().map(of).sum::<u64>();
+        let epochs: usize =
+            files(&out, "training.csv").iter().map(|path| TrainingEpoch::read(path).unwrap().len()).sum();
+        assert_eq!(planned(|kind| kind.steps), epochs as u64 * u64::from(problem.batches()));
+        let vertices = |path: &Path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.split('.').next().unwrap().split('-').count()
+        };
+        let (mut lattice, mut searched) = (0, 0);
+        for path in files(&out, ".csv") {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.ends_with(".peak.csv") {
+                let (found, _) = FoundMaxLoss::read(&path, vertices(&path)).unwrap();
+                searched += if vertices(&path) > 1 { found.evaluations } else { 0 };
+            } else if name != "training.csv" && name != "times.csv" && name != "minmax.csv" {
+                lattice += LatticeValues::read(&path, vertices(&path)).unwrap().train.len() as u64;
+            }
+        }
+        let (points, measured) = (planned(|kind| kind.points), lattice + searched);
+        let ratio = points as f64 / measured as f64;
+        assert!((0.7..1.3).contains(&ratio), "{points} planned, {measured} measured");
+        let noted = std::fs::read_to_string(out.join("times.csv")).unwrap();
+        assert_eq!(noted.lines().count(), 1 + estimate.jobs, "{noted}");
+        let seconds = times::read_total(&out).unwrap().unwrap();
+        assert!(seconds.training > 0.0 && seconds.measuring > 0.0);
+    }
+}
