@@ -5,12 +5,14 @@ use valleys_core::engine::{
     Direct, Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Subset, Value,
 };
 use valleys_core::error::Error;
-use valleys_core::evaluation::evaluate_lattice;
+use valleys_core::evaluation::{LatticePart, evaluate_lattice, resume_lattice};
 use valleys_core::fit::{
     Cells, Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, Schedule, SgdOptions, Start,
 };
 use valleys_core::rng::Key;
-use valleys_core::simplex::{ControlPointId, ControlPoints, EdgewiseSubdivision, control_points_len};
+use valleys_core::simplex::{
+    ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, control_points_len,
+};
 
 /// An engine that records its calls, with loss Σθ at points and `heights` of steps.
 struct Plain {
@@ -404,6 +406,39 @@ fn surveys_name_what_is_not_finite() {
         evaluate_lattice(&mut plain, &frame, 4, &[Split::Train], None, &mut [Mix::new()], &mut values)
             .unwrap_err();
     assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: 1 });
+}
+
+/// The interior of a lattice has the values that the whole lattice has there, and a loss that is not finite has the number
+/// of its point in the whole lattice.
+#[test]
+fn the_interior_is_a_part_of_the_lattice() {
+    let mut memory = Vec::new();
+    let frame = frame(3, 1, &mut memory);
+    let heights: [f64; 7] = [0.0, 1.0, 2.0, 4.0, 3.0, 5.0, 9.0];
+    let mut plain = Plain::new(&heights, &[0.0; 7]);
+    for n in [2, 3, 6, 7] {
+        let lattice = Lattice::new(3, n);
+        let mut all = vec![Value::default(); lattice.len()];
+        let mut points = vec![Mix::new(); 4];
+        evaluate_lattice(&mut plain, &frame, n, &[Split::Train], None, &mut points, &mut all).unwrap();
+        let is_inside: Vec<bool> = lattice.points().map(|t| t.iter().all(|&t| t > 0.0)).collect();
+        let expected: Vec<Value> = all.iter().zip(&is_inside).filter(|x| *x.1).map(|x| *x.0).collect();
+        let count = LatticePart::Interior.len(&lattice);
+        assert_eq!(count, expected.len());
+        let mut inside = vec![Value::default(); count];
+        let part = LatticePart::Interior;
+        let mut interior = |inside: &mut [Value], plain: &mut Plain| {
+            let splits = &[Split::Train];
+            resume_lattice(plain, &frame, n, part, splits, None, &mut points, inside, 0, |_| false)
+        };
+        assert_eq!(interior(&mut inside, &mut plain), Ok(count));
+        assert_eq!(inside, expected);
+        if let Some(first) = is_inside.iter().position(|&is_inside| is_inside) {
+            let mut broken = Plain::new(&[f64::NAN; 7], &[0.0; 7]);
+            let error = interior(&mut inside, &mut broken).unwrap_err();
+            assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: first as u64 });
+        }
+    }
 }
 
 /// A fit that pauses after every call, and resumes in an engine that holds nothing but the saved state, is the same

@@ -7,13 +7,39 @@ mod search;
 use crate::engine::{Engine, Split, Subset, Value};
 use crate::error::{Error, length, range};
 use crate::simplex::{ControlPoints, Lattice, Mix};
+use heapless::Vec;
+
+/// Points in one call of the engine, at most.
+const MAX_CALL_LEN: usize = 64;
 
 pub use search::{MaxLoss, remeasure_highest, search_max_loss, search_max_loss_len};
+
+/// Which points of a lattice are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatticePart {
+    /// All.
+    All,
+    /// Those inside the simplex: on the boundary, the losses are those of the faces.
+    Interior,
+}
+
+impl LatticePart {
+    /// Number of points of this part of a lattice.
+    pub fn len(self, lattice: &Lattice) -> usize {
+        lattice.numerators().filter(|numerators| self.contains(numerators)).count()
+    }
+
+    /// Whether it has the point with these numerators.
+    pub fn contains(self, numerators: &[u32]) -> bool {
+        self == Self::All || !numerators.contains(&0)
+    }
+}
 
 /// Evaluates the lattice of a simplex on some splits, on all their samples or on a subset; the values are in the order of
 /// [`Lattice::points`], all splits of a point together.
 ///
-/// `points` (at least 1) is the memory of the points that go to the engine in one call; no result depends on its length.
+/// `points` (at least 1) is the memory of the points that go to the engine in one call, at most 64; no result depends on its
+/// length.
 ///
 /// # Errors
 /// The engine's; slices of the wrong length; [`Error::NotFinite`] with the number of the lattice point.
@@ -29,10 +55,11 @@ pub fn evaluate_lattice<E: Engine + ?Sized>(
     points: &mut [Mix],
     values: &mut [Value],
 ) -> Result<(), E::Error> {
-    resume_lattice(engine, control_points, n, splits, subset, points, values, 0, |_| false).map(drop)
+    let part = LatticePart::All;
+    resume_lattice(engine, control_points, n, part, splits, subset, points, values, 0, |_| false).map(drop)
 }
 
-/// [`evaluate_lattice`] from lattice point `done` on, to the end or to where `pause` says so. `pause` is called after
+/// [`evaluate_lattice`] for a part of the lattice, from its point `done` on, to the end or to where `pause` says so. `pause` is called after
 /// every call of the engine with the values so far. Returns how many points have values.
 ///
 /// # Errors
@@ -42,6 +69,7 @@ pub fn resume_lattice<E: Engine + ?Sized>(
     engine: &mut E,
     control_points: &ControlPoints,
     n: u32,
+    part: LatticePart,
     splits: &[Split],
     subset: Option<Subset>,
     points: &mut [Mix],
@@ -51,23 +79,29 @@ pub fn resume_lattice<E: Engine + ?Sized>(
 ) -> Result<usize, E::Error> {
     let lattice = Lattice::new(control_points.vertices(), n);
     range("points of a call", 1, usize::MAX, points.len())?;
-    let each = splits.len();
-    length("values of the lattice", lattice.len() * each, values.len())?;
-    range("values that are there", 0, lattice.len(), done)?;
-    let mut lattice_points = lattice.points().skip(done);
-    while done < lattice.len() {
-        let count = points.len().min(lattice.len() - done);
-        for (point, t) in points[..count].iter_mut().zip(&mut lattice_points) {
+    let (each, len) = (splits.len(), part.len(&lattice));
+    length("values of the lattice", len * each, values.len())?;
+    range("values that are there", 0, len, done)?;
+    let numbered = lattice.numerators().enumerate().zip(lattice.points());
+    let mut lattice_points =
+        numbered.filter(|((_, k), _)| part.contains(k)).map(|((i, _), t)| (i, t)).skip(done);
+    let mut numbers: Vec<usize, MAX_CALL_LEN> = Vec::new();
+    let at_once = points.len().min(MAX_CALL_LEN);
+    while done < len {
+        let count = at_once.min(len - done);
+        numbers.clear();
+        for (point, (number, t)) in points[..count].iter_mut().zip(&mut lattice_points) {
             *point = control_points.mix(&t);
+            let _ = numbers.push(number);
         }
         let next = &mut values[done * each..(done + count) * each];
         engine.values(splits, subset, &points[..count], next)?;
         if let Some(i) = next.iter().position(|v| !v.loss.is_finite()) {
-            let at = (done + i / each) as u64;
+            let at = numbers.get(i / each).map_or(0, |&number| number as u64);
             return Err(Error::NotFinite { what: "the loss on the lattice", at }.into());
         }
         done += count;
-        if done < lattice.len() && pause(&values[..done * each]) {
+        if done < len && pause(&values[..done * each]) {
             break;
         }
     }

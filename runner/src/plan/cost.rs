@@ -1,10 +1,10 @@
 //! Steps, points and bytes of a job, counted from the configuration.
 
-use crate::config::{Config, Sampling};
+use crate::config::{Config, Faces, Sampling};
 use crate::problem::{Cost, Problem};
 use crate::run::Job;
 use crate::study;
-use valleys_core::evaluation::search_max_loss_len;
+use valleys_core::evaluation::{LatticePart, search_max_loss_len};
 use valleys_core::simplex::{Lattice, control_points_len};
 
 /// Rounds of a search for the largest loss: a typical number for networks and functions, on all samples and on a part.
@@ -110,8 +110,15 @@ impl CostModel {
         let is_part = c.measure.samples > 0 && vertices > 1;
         let len = if is_part { c.measure.samples as usize } else { usize::MAX };
         if !matches!(job, Job::DirectCurve(..)) {
-            let lattice = Lattice::new(vertices, c.lattice.intervals(vertices - 1)).len() as f64;
-            measure(lattice, len, self.splits);
+            let n = c.lattice.intervals(vertices - 1);
+            let lattice = Lattice::new(vertices, n);
+            // The boundary has been measured with the facets, if they are shared and have the same lattice.
+            let is_shared =
+                !matches!(job, Job::Simplex(variant, _) if variant.centres(c) == Faces::Trainable);
+            let has_boundary = vertices > 2 && is_shared && n == c.lattice.intervals(vertices - 2);
+            let part = if has_boundary { LatticePart::Interior } else { LatticePart::All };
+            measure(part.len(&lattice) as f64, len, self.splits);
+            let lattice = lattice.len() as f64;
             if vertices > 1 && c.peaks.search {
                 let rounds = if is_part { SEARCH_ROUNDS_ON_SUBSET } else { SEARCH_ROUNDS };
                 measure(rounds * search_max_loss_len(vertices) as f64, len, 1);

@@ -14,7 +14,9 @@ use crate::error::{CliError, Result};
 use crate::schema::{FoundMaxLoss, LatticeValues};
 use std::time::Instant;
 use valleys_core::engine::{Engine, Subset, Value};
-use valleys_core::evaluation::{remeasure_highest, resume_lattice, search_max_loss, search_max_loss_len};
+use valleys_core::evaluation::{
+    LatticePart, remeasure_highest, resume_lattice, search_max_loss, search_max_loss_len,
+};
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPoints, Lattice, Mix, Simplex};
 
@@ -58,6 +60,7 @@ impl Run {
             _ => self.read_points(variant, simplex, &control_points)?,
         };
         let splits = self.problem.splits();
+        let faces = self.facet_values(variant, simplex)?;
         let checkpoint = self.load_checkpoint(job);
         let mut values = checkpoint.and_then(|c| from_checkpoint(c, &inputs)).unwrap_or_default();
         let save = |values: &[Value]| self.write_checkpoint(job, &to_checkpoint(values, &inputs));
@@ -66,9 +69,13 @@ impl Run {
                 engine.put(slot, theta)?;
             }
             let engine = &mut *engine;
-            let evaluated = self.evaluate_lattice(engine, &control_points, &mut values, stop, &save)?;
+            let part = if faces.is_some() { LatticePart::Interior } else { LatticePart::All };
+            let evaluated = self.evaluate_lattice(engine, &control_points, part, &mut values, stop, &save)?;
             if let Err(error) = evaluated {
                 return Ok(Err(error));
+            }
+            if let Some(faces) = &faces {
+                values = self.with_boundary(simplex, &values, faces);
             }
             let losses: Vec<f64> = values.iter().step_by(splits.len()).map(|v| v.loss).collect();
             self.search(engine, variant, &control_points, &losses).map(Ok)
@@ -91,6 +98,43 @@ impl Run {
         };
         self.store.write(&self.lattice_file(variant, simplex), values.to_csv().as_bytes())?;
         Ok(None)
+    }
+
+    /// The lattice values of the facets of a simplex, where they are those of its boundary: the facets are shared, and have
+    /// been measured on the same lattice and samples.
+    fn facet_values(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<Vec<LatticeValues>>> {
+        let rank = simplex.dimension();
+        let n = |rank| self.config.lattice.intervals(rank);
+        if rank < 2 || variant.centres(&self.config) != Faces::Fixed || n(rank) != n(rank - 1) {
+            return Ok(None);
+        }
+        // Facet i lacks vertex i.
+        let read = |vertex: u32| {
+            let facet = Simplex::new(simplex.mask() & !(1 << vertex));
+            facet.map_or(Ok(None), |facet| self.lattice_values(variant, facet))
+        };
+        simplex.vertices().map(read).collect()
+    }
+
+    /// All values of a lattice from those inside the simplex and those of its facets.
+    fn with_boundary(&self, simplex: Simplex, inside: &[Value], facets: &[LatticeValues]) -> Vec<Value> {
+        let (vertices, splits) = (simplex.dimension() + 1, self.problem.splits().len());
+        let n = self.config.lattice.intervals(vertices - 1);
+        let of_facet = Lattice::new(vertices - 1, n);
+        let mut inside = inside.chunks(splits);
+        let mut values = Vec::new();
+        for numerators in Lattice::new(vertices, n).numerators() {
+            match numerators.iter().position(|&k| k == 0) {
+                None => values.extend_from_slice(inside.next().unwrap_or_default()),
+                Some(missing) => {
+                    let mut own = numerators.clone();
+                    own.remove(missing);
+                    let (number, facet) = (of_facet.index(&own), &facets[missing]);
+                    values.extend([&facet.train, &facet.test].into_iter().take(splits).map(|of| of[number]));
+                }
+            }
+        }
+        values
     }
 
     /// The samples on which a simplex with so many vertices is measured; none for all samples.
@@ -156,21 +200,23 @@ impl Run {
         &self,
         engine: &mut dyn Engine<Error = EngineError>,
         control_points: &ControlPoints,
+        part: LatticePart,
         values: &mut Vec<Value>,
         stop: &Stop,
         save: &dyn Fn(&[Value]) -> Result<()>,
     ) -> std::result::Result<std::result::Result<(), CliError>, EngineError> {
         let (vertices, splits) = (control_points.vertices(), self.problem.splits());
         let (n, subset) = (self.config.lattice.intervals(vertices - 1), self.subset(vertices));
-        let len = Lattice::new(vertices, n).len() * splits.len();
+        let len = part.len(&Lattice::new(vertices, n)) * splits.len();
         let mut points = vec![Mix::new(); self.points_len()];
         let mut last_checkpoint = Instant::now();
         while values.len() < len {
             let done = values.len() / splits.len();
             values.resize(len, Value::default());
             let pause = |_: &[Value]| stop.checkpoint_due(last_checkpoint);
+            let points = &mut points;
             let done =
-                resume_lattice(engine, control_points, n, splits, subset, &mut points, values, done, pause)?;
+                resume_lattice(engine, control_points, n, part, splits, subset, points, values, done, pause)?;
             values.truncate(done * splits.len());
             if stop.checkpoint_due(last_checkpoint) {
                 if let Err(error) = save(values).and_then(|()| stop.check()) {
