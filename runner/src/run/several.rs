@@ -3,7 +3,7 @@
 //! Where `network` is a list, the run directory has a folder for each network, which is a run directory of its own, and
 //! a report that compares them. Names of jobs have the folder in front: `resnet20/minima/0`, `resnet20/report`.
 
-use super::directory::{CONFIG, file_name, identity_files, load_minima, origin_json, run_directory};
+use super::directory::{CONFIG, file_name, identity_files, load_minima, run_directory};
 use super::results::{combine_errors, report_one};
 use super::status::{JobCounts, Status, status_one};
 use super::{Options, REPORT, exec_one, on_backend, run};
@@ -98,8 +98,8 @@ pub fn read_parts(root: &Path) -> Result<Vec<Part>> {
 /// Opens the run directory of several networks.
 fn open(parts: &[Part]) -> Result<Store> {
     let configs: Vec<Config> = parts.iter().map(|part| part.config.clone()).collect();
-    let problem = problem::from_config(&parts[0].config)?;
-    let origin = origin_json(&*problem, &[]);
+    // The data are those of the networks, whose run directories know them.
+    let origin = format!("{{\n  \"version\": \"{}\"\n}}\n", env!("CARGO_PKG_VERSION"));
     Store::open(root(parts), &identity_files(&Config::all_to_toml(&configs), &origin))
 }
 
@@ -127,7 +127,9 @@ pub fn run_all(configs: Vec<Config>, options: &Options) -> Result<(Vec<Summary>,
             Err(error) => return Err(error),
         }
     }
-    write_comparison(&store, &parts)?;
+    if !finished(&parts).is_empty() {
+        write_comparison(&store, &parts)?;
+    }
     combine_errors(errors, &root)?;
     Ok((summaries, root))
 }
