@@ -8,7 +8,7 @@ use std::time::Instant;
 use valleys::config::Config;
 use valleys::error::CliError;
 use valleys::plan;
-use valleys::run::{self, Options};
+use valleys::run::{self, Options, Prepared};
 use valleys::schema::times;
 
 /// Preset, and overrides.
@@ -46,8 +46,8 @@ fn main() -> Result<(), CliError> {
         let folder =
             tempfile::tempdir().map_err(|e| CliError::new(valleys::error::ErrorKind::Data, e.to_string()))?;
         let out = folder.path().join("run");
-        let parts = run::parts(std::slice::from_ref(&config), Some(&out))?;
-        let (problem, threads) = parts[0].problem(None)?;
+        let parts = run::parts(std::slice::from_ref(&config), Some(&out));
+        let Prepared { problem, threads, .. } = parts[0].prepare(None)?;
         let levels = run::levels(&config);
         let estimate = plan::estimate(&config, &*problem, &levels, &out, threads, usize::MAX)?;
         drop(problem);

@@ -11,7 +11,8 @@ use crate::scheduler::ModelHandle;
 use std::sync::Arc;
 use std::time::Instant;
 use valleys_core::engine::{
-    Engine, Mix, Split, Step, StepParams, Subset, Value, check_mix, choose_subset, epoch_order,
+    Engine, Mix, Split, Step, StepParams, Subset, Value, check_measurement, check_mix, choose_subset,
+    epoch_order,
 };
 use valleys_core::network::graph::Graph;
 use valleys_core::network::{CropFlip, Network};
@@ -281,13 +282,11 @@ impl Engine for GpuEngine {
         points: &[Mix],
         values: &mut [Value],
     ) -> Result<()> {
-        length("values of the points", points.len() * splits.len(), values.len())?;
+        check_measurement(splits, points, values)?;
         points.iter().try_for_each(|point| self.check_mix(point))?;
-        range("splits of a measurement", 1, 2, splits.len() as u64)?;
         let choose = |len: usize| -> Result<Vec<u32>> {
             let mut samples = vec![0; len];
-            let count = choose_subset(subset, &mut samples);
-            range("samples to measure on", 1, u64::MAX, count as u64)?;
+            let count = choose_subset(subset, &mut samples)?;
             samples.truncate(count);
             Ok(samples)
         };

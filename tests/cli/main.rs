@@ -8,6 +8,7 @@ mod diagrams;
 mod directory;
 mod gpu;
 mod jobs;
+mod networks;
 mod run;
 mod weights;
 mod workflows;

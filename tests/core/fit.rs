@@ -1,81 +1,16 @@
 //! A fit over an engine: points, rates and batches that it draws, where it ends, pauses.
 
+use crate::plain_engine::{Plain, frame, mixed};
 use std::ops::Range;
 use valleys_core::engine::{
     Direct, Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Subset, Value,
 };
 use valleys_core::error::Error;
-use valleys_core::evaluation::{LatticePart, evaluate_lattice, resume_lattice};
 use valleys_core::fit::{
     Cells, Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, Schedule, SgdOptions, Start,
 };
 use valleys_core::rng::Key;
-use valleys_core::simplex::{
-    ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, control_points_len,
-};
-
-/// An engine that records its calls, with loss Σθ at points and `heights` of steps.
-struct Plain {
-    centres: Vec<f64>,
-    momenta: Vec<f64>,
-    /// As `centres`; but the loss of a step is that mix of these.
-    heights: Vec<f64>,
-    asked: Vec<(StepParams, Step)>,
-}
-
-impl Plain {
-    fn new(centres: &[f64], heights: &[f64]) -> Self {
-        let momenta = vec![0.0; centres.len()];
-        Self { centres: centres.to_vec(), momenta, heights: heights.to_vec(), asked: Vec::new() }
-    }
-}
-
-fn mixed(mix: &Mix, centres: &[f64]) -> f64 {
-    mix.iter().map(|&(s, w)| f64::from(w) * centres[s as usize]).sum()
-}
-
-impl Engine for Plain {
-    type Error = Error;
-    fn dim(&self) -> usize {
-        1
-    }
-    fn batches(&self) -> u32 {
-        5
-    }
-    fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
-        self.centres[slot as usize] = f64::from(theta[0]);
-        self.momenta[slot as usize] = 0.0;
-        Ok(())
-    }
-    fn get(&mut self, slot: u32, theta: &mut [f32]) -> Result<(), Error> {
-        theta[0] = self.centres[slot as usize] as f32;
-        Ok(())
-    }
-    fn advance(&mut self, course: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
-        for (step, loss) in steps.iter().zip(losses) {
-            *loss = mixed(&step.mix, &self.heights) as f32;
-            self.asked.push((*course, step.clone()));
-        }
-        Ok(())
-    }
-    fn values(
-        &mut self,
-        splits: &[Split],
-        _: Option<Subset>,
-        points: &[Mix],
-        values: &mut [Value],
-    ) -> Result<(), Error> {
-        for (point, value) in points.iter().zip(values.iter_mut().step_by(splits.len())) {
-            value.loss = mixed(point, &self.centres);
-        }
-        Ok(())
-    }
-}
-
-fn frame(vertices: usize, depth: usize, memory: &mut Vec<ControlPointId>) -> ControlPoints<'_> {
-    *memory = vec![ControlPointId::default(); control_points_len(vertices, depth)];
-    ControlPoints::new(vertices, depth, memory).unwrap()
-}
+use valleys_core::simplex::{ControlPoints, EdgewiseSubdivision};
 
 fn fit(mask: u64, faces: Faces, epochs: Range<u32>) -> Fit {
     let sgd = SgdOptions {
@@ -379,65 +314,6 @@ fn trainable_slots() {
         let mask = (1 << vertices) - 1;
         assert_eq!(fit(mask, Faces::Fixed, 0..1).first_trainable(&frame), fixed);
         assert_eq!(fit(mask, Faces::Trainable, 0..1).first_trainable(&frame), trainable);
-    }
-}
-
-#[test]
-fn surveys_name_what_is_not_finite() {
-    let mut memory = Vec::new();
-    let frame = frame(2, 1, &mut memory);
-    let mut plain = Plain::new(&[0.0, 1.0, 3.0], &[0.0; 3]);
-    let mut values = vec![Value::default(); 5];
-    for call in [1, 2, 5, 9] {
-        evaluate_lattice(
-            &mut plain,
-            &frame,
-            4,
-            &[Split::Train],
-            None,
-            &mut vec![Mix::new(); call],
-            &mut values,
-        )
-        .unwrap();
-        assert_eq!(values.iter().map(|v| v.loss).collect::<Vec<_>>(), [0.0, 1.5, 3.0, 2.0, 1.0]);
-    }
-    plain.centres[2] = f64::INFINITY;
-    let error =
-        evaluate_lattice(&mut plain, &frame, 4, &[Split::Train], None, &mut [Mix::new()], &mut values)
-            .unwrap_err();
-    assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: 1 });
-}
-
-/// The interior of a lattice has the values that the whole lattice has there, and a loss that is not finite has the number
-/// of its point in the whole lattice.
-#[test]
-fn the_interior_is_a_part_of_the_lattice() {
-    let mut memory = Vec::new();
-    let frame = frame(3, 1, &mut memory);
-    let heights: [f64; 7] = [0.0, 1.0, 2.0, 4.0, 3.0, 5.0, 9.0];
-    let mut plain = Plain::new(&heights, &[0.0; 7]);
-    for n in [2, 3, 6, 7] {
-        let lattice = Lattice::new(3, n);
-        let mut all = vec![Value::default(); lattice.len()];
-        let mut points = vec![Mix::new(); 4];
-        evaluate_lattice(&mut plain, &frame, n, &[Split::Train], None, &mut points, &mut all).unwrap();
-        let is_inside: Vec<bool> = lattice.points().map(|t| t.iter().all(|&t| t > 0.0)).collect();
-        let expected: Vec<Value> = all.iter().zip(&is_inside).filter(|x| *x.1).map(|x| *x.0).collect();
-        let count = LatticePart::Interior.len(&lattice);
-        assert_eq!(count, expected.len());
-        let mut inside = vec![Value::default(); count];
-        let part = LatticePart::Interior;
-        let mut interior = |inside: &mut [Value], plain: &mut Plain| {
-            let splits = &[Split::Train];
-            resume_lattice(plain, &frame, n, part, splits, None, &mut points, inside, 0, |_| false)
-        };
-        assert_eq!(interior(&mut inside, &mut plain), Ok(count));
-        assert_eq!(inside, expected);
-        if let Some(first) = is_inside.iter().position(|&is_inside| is_inside) {
-            let mut broken = Plain::new(&[f64::NAN; 7], &[0.0; 7]);
-            let error = interior(&mut inside, &mut broken).unwrap_err();
-            assert_eq!(error, Error::NotFinite { what: "the loss on the lattice", at: first as u64 });
-        }
     }
 }
 

@@ -1,27 +1,11 @@
 //! What a plan counts, against the files of the run.
 
-use std::path::Path;
+use crate::study::files;
+use std::path::{Path, PathBuf};
 use valleys::config::Config;
 use valleys::plan;
-use valleys::run::{self, Options};
+use valleys::run::{self, Options, Prepared};
 use valleys::schema::{FoundMaxLoss, LatticeValues, TrainingEpoch, times};
-
-/// Every file of a run directory with this ending, and its path.
-fn files(root: &Path, ending: &str) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.to_string_lossy().ends_with(ending) {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
 
 /// Steps are those of the training curves, points those of lattices and searches, within the rounds of a search, which are
 /// not known before. All jobs note their times.
@@ -41,8 +25,8 @@ fn counts_are_those_of_the_record() {
         let config = Config::load(None, Some("digits"), &keys).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let parts = run::parts(std::slice::from_ref(&config), Some(&out)).unwrap();
-        let (problem, threads) = parts[0].problem(Some(2)).unwrap();
+        let parts = run::parts(std::slice::from_ref(&config), Some(&out));
+        let Prepared { problem, threads, .. } = parts[0].prepare(Some(2)).unwrap();
         let levels = run::levels(&config);
         let estimate = plan::estimate(&config, &*problem, &levels, &out, threads, usize::MAX).unwrap();
         assert!(!out.exists());
@@ -51,21 +35,23 @@ fn counts_are_those_of_the_record() {
 
         let planned =
             |of: fn(&plan::estimate::KindEstimate) -> u64| estimate.kinds.iter().map(of).sum::<u64>();
-        let epochs: usize =
-            files(&out, "training.csv").iter().map(|path| TrainingEpoch::read(path).unwrap().len()).sum();
+        let paths: Vec<PathBuf> = files(&out).keys().map(|name| out.join(name)).collect();
+        let ending =
+            |ending: &'static str| paths.iter().filter(move |path| path.to_string_lossy().ends_with(ending));
+        let epochs: usize = ending("training.csv").map(|path| TrainingEpoch::read(path).unwrap().len()).sum();
         assert_eq!(planned(|kind| kind.steps), epochs as u64 * u64::from(problem.batches()));
         let vertices = |path: &Path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             name.split('.').next().unwrap().split('-').count()
         };
         let (mut lattice, mut searched) = (0, 0);
-        for path in files(&out, ".csv") {
+        for path in ending(".csv") {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if name.ends_with(".peak.csv") {
-                let (found, _) = FoundMaxLoss::read(&path, vertices(&path)).unwrap();
-                searched += if vertices(&path) > 1 { found.evaluations } else { 0 };
-            } else if name != "training.csv" && name != "times.csv" && name != "minmax.csv" {
-                let values = LatticeValues::read(&path, vertices(&path)).unwrap();
+                let (found, _) = FoundMaxLoss::read(path, vertices(path)).unwrap();
+                searched += if vertices(path) > 1 { found.evaluations } else { 0 };
+            } else if name != "training.csv" && name != "minmax.csv" {
+                let values = LatticeValues::read(path, vertices(path)).unwrap();
                 // Where curves have the lattice of triangles, only the interior of a triangle is measured.
                 let n = u64::from(values.n);
                 let shared = values.vertices == 3 && n == 30;

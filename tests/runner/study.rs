@@ -147,7 +147,7 @@ fn small(extra: &[&str]) -> Config {
 }
 
 /// Every file of a run directory but its lock and its times.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {

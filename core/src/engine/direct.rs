@@ -1,6 +1,6 @@
 //! An engine made of any loss.
 
-use super::{Batch, Engine, Loss, Mix, Sgd, Split, Step, StepParams, Subset, Value};
+use super::{Batch, Engine, Loss, Mix, Sgd, Split, Step, StepParams, Subset, Value, check_measurement};
 use crate::error::{Error, enough, length, range};
 use core::ops::DerefMut;
 use heapless::Vec;
@@ -109,8 +109,7 @@ impl<L: Loss, M: DerefMut<Target = [f32]>> Engine for Direct<L, M> {
         points: &[Mix],
         values: &mut [Value],
     ) -> Result<(), L::Error> {
-        range("splits of a measurement", 1, 2, splits.len())?;
-        length("values of the points", points.len() * splits.len(), values.len())?;
+        check_measurement(splits, points, values)?;
         points.iter().try_for_each(|point| self.sgd.check(point))?;
         let dim = self.sgd.dim();
         let thetas = &mut self.scratch[dim..];

@@ -18,7 +18,7 @@ mod rotation;
 mod sgd;
 pub mod tangent;
 
-use crate::error::length;
+use crate::error::{Error, length, range};
 use crate::rng::Key;
 
 pub use crate::simplex::Mix;
@@ -30,6 +30,15 @@ pub use loss::{Batch, Loss};
 pub use network_loss::{NetworkLoss, choose_subset, epoch_order};
 pub use rotation::{rotate, rotation};
 pub use sgd::{Sgd, check_mix};
+
+/// Checks the splits of a measurement, and that there is a value for each point and split: what every engine does first.
+///
+/// # Errors
+/// No split, or more than two; another number of values.
+pub fn check_measurement(splits: &[Split], points: &[Mix], values: &[Value]) -> Result<(), Error> {
+    range("splits of a measurement", 1, 2, splits.len())?;
+    length("values of the points", points.len() * splits.len(), values.len())
+}
 
 /// One optimiser step: at which point, with which batch, how far.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +124,7 @@ pub struct Value {
 /// - A loss that is not finite is a result, not an error: whoever drives the engine decides.
 pub trait Engine {
     /// What can go wrong in a pass: a wrong call, a lost device.
-    type Error: From<crate::error::Error>;
+    type Error: From<Error>;
 
     /// Number of parameters: the length of every θ.
     fn dim(&self) -> usize;
@@ -147,7 +156,8 @@ pub trait Engine {
     /// computed once.
     ///
     /// # Errors
-    /// A point or a length that does not fit; a split without samples; no split, or more than two; what else the implementation states.
+    /// A point or a length that does not fit; a split without samples; no split, or more than two; what else the
+    /// implementation states.
     fn values(
         &mut self,
         splits: &[Split],

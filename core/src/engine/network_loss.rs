@@ -19,14 +19,21 @@ pub fn epoch_order(key: Key, epoch: u32, order: &mut [u32]) {
 
 /// Writes the numbers of the samples of a measurement to the beginning of `order`, which is as long as the split; returns
 /// how many they are. They are increasing, and the same in every engine.
-pub fn choose_subset(subset: Option<Subset>, order: &mut [u32]) -> usize {
+///
+/// # Errors
+/// There are none.
+pub fn choose_subset(subset: Option<Subset>, order: &mut [u32]) -> Result<usize, Error> {
     order.iter_mut().zip(0..).for_each(|(o, i)| *o = i);
-    let Some(Subset { key, len }) = subset.filter(|subset| (subset.len as usize) < order.len()) else {
-        return order.len();
-    };
-    Stream::new(key, Purpose::Subset, 0, 0).shuffle(order);
-    order[..len as usize].sort_unstable();
-    len as usize
+    let mut count = order.len();
+    if let Some(Subset { key, len }) = subset
+        && (len as usize) < count
+    {
+        count = len as usize;
+        Stream::new(key, Purpose::Subset, 0, 0).shuffle(order);
+        order[..count].sort_unstable();
+    }
+    range("samples to measure on", 1, usize::MAX, count)?;
+    Ok(count)
 }
 
 /// Mean cross-entropy of a network over labelled samples. Scratch memory is the caller's: slices on a device, vectors on
@@ -131,9 +138,7 @@ where
     fn choose(&mut self, split: Split, subset: Option<Subset>) -> Result<usize, Error> {
         let len = self.samples(split).labels.len();
         self.epoch = None;
-        let count = choose_subset(subset, &mut self.order[..len]);
-        range("samples to measure on", 1, usize::MAX, count)?;
-        Ok(count)
+        choose_subset(subset, &mut self.order[..len])
     }
 
     /// Recomputes the statistics of the batch norms at θ, from all training samples or a subset.

@@ -7,12 +7,8 @@ mod search;
 use crate::engine::{Engine, Split, Subset, Value};
 use crate::error::{Error, length, range};
 use crate::simplex::{ControlPoints, Lattice, Mix};
-use heapless::Vec;
 
-/// Points in one call of the engine, at most.
-const MAX_CALL_LEN: usize = 64;
-
-pub use search::{MaxLoss, remeasure_highest, search_max_loss, search_max_loss_len};
+pub use search::{MaxLoss, REMEASURED, remeasure_highest, search_max_loss, search_max_loss_len};
 
 /// Which points of a lattice are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +34,7 @@ impl LatticePart {
 /// Evaluates the lattice of a simplex on some splits, on all their samples or on a subset; the values are in the order of
 /// [`Lattice::points`], all splits of a point together.
 ///
-/// `points` (at least 1) is the memory of the points that go to the engine in one call, at most 64; no result depends on its
-/// length.
+/// `points` (at least 1) is the memory of the points that go to the engine in one call; no result depends on its length.
 ///
 /// # Errors
 /// The engine's; slices of the wrong length; [`Error::NotFinite`] with the number of the lattice point.
@@ -59,8 +54,8 @@ pub fn evaluate_lattice<E: Engine + ?Sized>(
     resume_lattice(engine, control_points, n, part, splits, subset, points, values, 0, |_| false).map(drop)
 }
 
-/// [`evaluate_lattice`] for a part of the lattice, from its point `done` on, to the end or to where `pause` says so. `pause` is called after
-/// every call of the engine with the values so far. Returns how many points have values.
+/// [`evaluate_lattice`] for a part of the lattice, from its point `done` on, to the end or to where `pause` says so.
+/// `pause` is called after every call of the engine with the values so far. Returns how many points have values.
 ///
 /// # Errors
 /// As [`evaluate_lattice`].
@@ -82,22 +77,19 @@ pub fn resume_lattice<E: Engine + ?Sized>(
     let (each, len) = (splits.len(), part.len(&lattice));
     length("values of the lattice", len * each, values.len())?;
     range("values that are there", 0, len, done)?;
-    let numbered = lattice.numerators().enumerate().zip(lattice.points());
-    let mut lattice_points =
-        numbered.filter(|((_, k), _)| part.contains(k)).map(|((i, _), t)| (i, t)).skip(done);
-    let mut numbers: Vec<usize, MAX_CALL_LEN> = Vec::new();
-    let at_once = points.len().min(MAX_CALL_LEN);
+    // The points of the part, with their numbers in the lattice.
+    let all = lattice.numerators().zip(lattice.points()).enumerate();
+    let of_part = all.filter(|(_, (k, _))| part.contains(k)).map(|(number, (_, t))| (number, t));
+    let mut next_points = of_part.clone().skip(done);
     while done < len {
-        let count = at_once.min(len - done);
-        numbers.clear();
-        for (point, (number, t)) in points[..count].iter_mut().zip(&mut lattice_points) {
+        let count = points.len().min(len - done);
+        for (point, (_, t)) in points[..count].iter_mut().zip(&mut next_points) {
             *point = control_points.mix(&t);
-            let _ = numbers.push(number);
         }
         let next = &mut values[done * each..(done + count) * each];
         engine.values(splits, subset, &points[..count], next)?;
         if let Some(i) = next.iter().position(|v| !v.loss.is_finite()) {
-            let at = numbers.get(i / each).map_or(0, |&number| number as u64);
+            let at = of_part.clone().nth(done + i / each).map_or(0, |(number, _)| number as u64);
             return Err(Error::NotFinite { what: "the loss on the lattice", at }.into());
         }
         done += count;

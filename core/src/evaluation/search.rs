@@ -15,8 +15,8 @@ const FINEST: f64 = 1.0 / 32.0;
 /// The same on a subset of the samples, whose losses are not those of all samples.
 const FINEST_ON_SUBSET: f64 = 1.0 / 4.0;
 
-/// Places that are measured again on all samples.
-const REMEASURED: usize = 3;
+/// Places of a simplex that are measured again on all samples, at most, where its lattice was measured on a subset.
+pub const REMEASURED: usize = 3;
 
 /// Points of one round of [`search_max_loss`]: the least length of its memory.
 pub const fn search_max_loss_len(vertices: usize) -> usize {

@@ -7,10 +7,12 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu;
 use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
-use crate::{problem, run};
+use crate::problem;
+use crate::run::{self, Prepared};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use valleys_core::kernels::Window;
 use valleys_core::network::graph::{Graph, Op, OpKind};
 
@@ -91,13 +93,17 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     if args.graph {
         return graph(&configs, args.format);
     }
-    let parts = run::parts(&configs, args.out.as_deref())?;
-    let estimates = parts.iter().map(|part| {
-        let (problem, threads) = part.problem(args.threads)?;
+    let parts = run::parts(&configs, args.out.as_deref());
+    let mut root = run::root(&parts).to_owned();
+    let mut estimates = Vec::new();
+    for part in &parts {
+        let Prepared { problem, threads, directory } = part.prepare(args.threads)?;
         let levels = run::levels(&part.config);
-        plan::estimate(&part.config, &*problem, &levels, &part.directory, threads, available())
-    });
-    let estimates: Vec<Estimate> = estimates.collect::<Result<_>>()?;
+        estimates.push(plan::estimate(&part.config, &*problem, &levels, &directory, threads, available())?);
+        if part.network.is_none() {
+            root = directory;
+        }
+    }
     let tasks: Vec<plan::Task> = parts
         .iter()
         .zip(&estimates)
@@ -106,14 +112,14 @@ pub fn run(args: &PlanArgs) -> Result<()> {
             plan::tasks(&part.config, &levels, estimate, args.chunk as usize, network)
         })
         .collect();
-    let (config, directory) = (Config::all_to_toml(&configs), run::root(&parts));
-    let workflow = plan::Workflow { config: &config, directory, tasks: &tasks };
+    let config = Config::all_to_toml(&configs);
+    let workflow = plan::Workflow { config: &config, directory: &root, tasks: &tasks };
     let networks = parts.iter().filter_map(|part| part.network.clone()).zip(&estimates);
     print(&match (args.format, &estimates[..]) {
         (Format::Table, [estimate]) => table(estimate),
-        (Format::Table, _) => table_of_networks(networks, directory),
+        (Format::Table, _) => table_of_networks(networks, &root),
         (Format::Json, [estimate]) => json(estimate),
-        (Format::Json, _) => json(&networks.collect::<std::collections::BTreeMap<_, _>>()),
+        (Format::Json, _) => json(&networks.collect::<BTreeMap<_, _>>()),
         (Format::Snakemake, _) => plan::snakemake(&workflow),
         (Format::Make, _) => plan::make(&workflow),
     })?;
@@ -133,17 +139,20 @@ fn graph(configs: &[Config], format: Format) -> Result<()> {
     }
 }
 
-const HEADINGS: [&str; 6] = ["kind", "jobs", "steps", "points", "training", "measuring"];
-
-/// A row of the table of an estimate: name, jobs, steps, points, seconds of training and of measuring.
-fn row(name: &str, jobs: usize, [steps, points]: [u64; 2], [training, measuring]: [f64; 2]) -> String {
-    let [training, measuring] = [training, measuring].map(time);
+/// A line of the table of an estimate.
+fn line(cells: [&str; 6]) -> String {
+    let [name, jobs, steps, points, training, measuring] = cells;
     format!("{name:<14} {jobs:>6} {steps:>12} {points:>10} {training:>12} {measuring:>12}\n")
 }
 
 fn headings(first: &str) -> String {
-    let [_, jobs, steps, points, training, measuring] = HEADINGS;
-    format!("{first:<14} {jobs:>6} {steps:>12} {points:>10} {training:>12} {measuring:>12}\n")
+    line([first, "jobs", "steps", "points", "training", "measuring"])
+}
+
+/// A row: name, jobs, steps, points, seconds of training and of measuring.
+fn row(name: &str, jobs: usize, [steps, points]: [u64; 2], seconds: [f64; 2]) -> String {
+    let [training, measuring] = seconds.map(time);
+    line([name, &jobs.to_string(), &steps.to_string(), &points.to_string(), &training, &measuring])
 }
 
 /// The sums over the kinds: steps and points; seconds of training and of measuring.
@@ -193,10 +202,7 @@ fn table(estimate: &Estimate) -> String {
 }
 
 /// A row for each network, and the sums.
-fn table_of_networks<'a>(
-    networks: impl Iterator<Item = (String, &'a Estimate)>,
-    directory: &std::path::Path,
-) -> String {
+fn table_of_networks<'a>(networks: impl Iterator<Item = (String, &'a Estimate)>, directory: &Path) -> String {
     let mut text = headings("network");
     let (mut jobs, mut sums, mut seconds, mut memory, mut disk, mut threads) = (0, [0.0; 2], 0.0, 0, 0, 1);
     for (name, estimate) in networks {

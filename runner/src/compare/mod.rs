@@ -5,7 +5,7 @@
 
 mod text;
 
-use crate::config::Config;
+use crate::config::{Config, Scale};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::report::flattened;
 use crate::run;
@@ -22,7 +22,7 @@ const IGNORED: [&str; 3] = ["data.dir", "backend", "gpu.paths"];
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
     /// The scale of the runs; none if they have several.
-    pub scale: Option<String>,
+    pub scale: Option<Scale>,
     /// The data set; none for functions and losses of a user.
     pub dataset: Option<String>,
     /// Keys of the configuration that differ.
@@ -131,8 +131,8 @@ impl Comparison {
         let settings: Vec<BTreeMap<String, String>> =
             runs.iter().map(|(_, summary)| flattened(&summary.config).into_iter().collect()).collect();
         let keys = differing_keys(&settings);
-        let scales = || runs.iter().map(|(_, summary)| summary.config.scale);
-        let scale = scales().all(|scale| scale == first.config.scale).then(|| first.config.scale.name());
+        let scale = first.config.scale;
+        let scale = runs.iter().all(|(_, summary)| summary.config.scale == scale).then_some(scale);
         let dataset = first.config.dataset.clone();
         let distances = distances(&runs.iter().map(|(_, summary)| summary).collect::<Vec<_>>())?;
         let runs = runs
@@ -140,7 +140,7 @@ impl Comparison {
             .zip(&settings)
             .map(|((directory, summary), settings)| compared(directory, summary, settings, &keys))
             .collect();
-        Ok(Self { scale: scale.map(str::to_owned), dataset, keys, runs, distances })
+        Ok(Self { scale, dataset, keys, runs, distances })
     }
 
     /// Compares runs. A run directory of several networks stands for those of them that have a summary.

@@ -1,6 +1,7 @@
 //! A comparison as JSON, CSV and as a table for a terminal.
 
 use super::{ComparedFit, ComparedRun, Comparison};
+use crate::config::Scale;
 use crate::schema::MeanStd;
 use crate::table::rounded;
 use std::fmt::Write;
@@ -71,10 +72,7 @@ impl Comparison {
     pub fn to_table(&self) -> String {
         let width = self.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0).max(3);
         let dataset = self.dataset.as_ref().map_or(String::new(), |dataset| format!(" on {dataset}"));
-        let scale = match self.scale.as_deref() {
-            Some("full") | None => String::new(),
-            Some(scale) => format!(", scale {scale}"),
-        };
+        let scale = self.scale.map_or(String::new(), Scale::suffix);
         let mut text = format!("{} runs{dataset}{scale}: mean ± standard deviation\n\n", self.runs.len());
         let _ = writeln!(
             text,

@@ -34,6 +34,11 @@ impl Scale {
         }
     }
 
+    /// What a title ends with: nothing at full scale, else ", scale tenth".
+    pub fn suffix(self) -> String {
+        if self == Self::Full { String::new() } else { format!(", scale {}", self.name()) }
+    }
+
     /// Reduces a complete table with `samples` training samples, if it is of data: samples, epochs, and the lattice.
     pub(super) fn apply(self, table: &mut Table, samples: Option<usize>) {
         let (divisor, most_intervals) = match self {

@@ -288,6 +288,14 @@ pub struct Measure {
     pub samples: u32,
 }
 
+impl Measure {
+    /// The number of samples of each split on which a simplex of a rank is measured; none for all. Minima are measured on
+    /// all.
+    pub fn part(&self, rank: usize) -> Option<u32> {
+        (self.samples > 0 && rank > 0).then_some(self.samples)
+    }
+}
+
 /// `[fit]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,18 +1,15 @@
 //! Steps, points and bytes of a job, counted from the configuration.
 
-use crate::config::{Config, Faces, Sampling};
+use crate::config::{Config, Sampling};
 use crate::problem::{Cost, Problem};
 use crate::run::Job;
 use crate::study;
-use valleys_core::evaluation::{LatticePart, search_max_loss_len};
+use valleys_core::evaluation::{LatticePart, REMEASURED, search_max_loss_len};
 use valleys_core::simplex::{Lattice, control_points_len};
 
 /// Rounds of a search for the largest loss: a typical number for networks and functions, on all samples and on a part.
 const SEARCH_ROUNDS: f64 = 8.0;
 const SEARCH_ROUNDS_ON_SUBSET: f64 = 3.0;
-
-/// Points of a search that are measured again on all samples.
-const REMEASURED: f64 = 3.0;
 
 /// Files of a job beside those of its points: lattice, largest loss, record; and flushes of its folder, in files.
 const FILES: f64 = 4.5;
@@ -97,47 +94,42 @@ impl CostModel {
         };
         // At most all control points are written.
         let own_points = control_points_len(vertices, depth) as f64;
+        let mut disk = own_points * (4.0 * self.dim + BLOCK_BYTES) + 32.0 * epochs as f64 + 4.0 * BLOCK_BYTES;
         let mut cost = JobCost {
             steps: (epochs * self.batches) as f64,
             files: FILES + own_points / 2.0,
-            disk: own_points * (4.0 * self.dim + BLOCK_BYTES) + 32.0 * epochs as f64 + 4.0 * BLOCK_BYTES,
             ..JobCost::default()
         };
         let mut measure = |points: f64, len: usize, splits: usize| {
             cost.points += points;
             cost.passes += points * self.problem.passes(len, splits) as f64;
         };
-        let is_part = c.measure.samples > 0 && vertices > 1;
-        let len = if is_part { c.measure.samples as usize } else { usize::MAX };
-        if !matches!(job, Job::DirectCurve(..)) {
-            let n = c.lattice.intervals(vertices - 1);
-            let lattice = Lattice::new(vertices, n);
-            // The boundary has been measured with the facets, if they are shared and have the same lattice.
-            let is_shared =
-                !matches!(job, Job::Simplex(variant, _) if variant.centres(c) == Faces::Trainable);
-            let has_boundary = vertices > 2 && is_shared && n == c.lattice.intervals(vertices - 2);
-            let part = if has_boundary { LatticePart::Interior } else { LatticePart::All };
-            measure(part.len(&lattice) as f64, len, self.splits);
-            let lattice = lattice.len() as f64;
-            if vertices > 1 && c.peaks.search {
-                let rounds = if is_part { SEARCH_ROUNDS_ON_SUBSET } else { SEARCH_ROUNDS };
+        if let Job::Minimum(_) | Job::Simplex(..) = job {
+            let rank = vertices - 1;
+            let lattice = Lattice::new(vertices, c.lattice.intervals(rank));
+            let lattice_part = match job {
+                Job::Simplex(variant, _) => variant.lattice_part(c, rank),
+                _ => LatticePart::All,
+            };
+            let part = c.measure.part(rank);
+            let len = part.map_or(usize::MAX, |len| len as usize);
+            measure(lattice_part.len(&lattice) as f64, len, self.splits);
+            if rank > 0 && c.peaks.search {
+                let rounds = if part.is_some() { SEARCH_ROUNDS_ON_SUBSET } else { SEARCH_ROUNDS };
                 measure(rounds * search_max_loss_len(vertices) as f64, len, 1);
             }
-            if is_part {
-                measure(REMEASURED, usize::MAX, 1);
+            if part.is_some() {
+                measure(REMEASURED as f64, usize::MAX, 1);
             }
             let row = 20.0 * (vertices as f64 + 2.0 * self.splits as f64);
-            cost.disk += lattice * row;
+            disk += lattice.len() as f64 * row;
         }
         if is_peak {
             // Every phase measures the cells at its start and at its end.
             let phases = job.phases(c).len() as f64;
-            let mut measure = |points: f64, len: usize| {
-                cost.points += points;
-                cost.passes += points * self.problem.passes(len, 1) as f64;
-            };
-            measure(2.0 * phases * 12f64.powi(vertices as i32 - 1), self.cell_samples);
+            measure(2.0 * phases * 12f64.powi(vertices as i32 - 1), self.cell_samples, 1);
         }
+        cost.disk = disk;
         cost
     }
 }

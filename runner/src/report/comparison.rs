@@ -6,6 +6,7 @@ use super::run_files::{Quantity, RunFiles, SimplexValues, read};
 use super::triangle_map::{self, Colours};
 use super::{diagram, segments};
 use crate::compare::{ComparedFit, ComparedRun, Comparison};
+use crate::config::Scale;
 use crate::error::Result;
 use minijinja::context;
 use minijinja::value::Value as TemplateValue;
@@ -28,10 +29,7 @@ fn values(comparison: &Comparison, files: &[RunFiles]) -> TemplateValue {
     let runs = &comparison.runs;
     let fits = comparison.fits();
     let dataset = comparison.dataset.as_ref().map_or(String::new(), |dataset| format!(" on {dataset}"));
-    let scale = match comparison.scale.as_deref() {
-        Some("full") | None => String::new(),
-        Some(scale) => format!(", scale {scale}"),
-    };
+    let scale = comparison.scale.map_or(String::new(), Scale::suffix);
     let networks_alone = comparison.keys.iter().all(|key| key == "network");
     let what = if networks_alone && !comparison.keys.is_empty() { "networks" } else { "runs" };
     let row = |run: &ComparedRun| {

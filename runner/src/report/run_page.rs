@@ -9,7 +9,6 @@ use super::svg::Svg;
 use super::triangle_map::{self, Colours};
 use super::{dendrogram, diagram};
 use super::{segments, training};
-use crate::config::Scale;
 use crate::error::Result;
 use crate::schema::{Bar, Fit, Segment};
 use minijinja::context;
@@ -44,10 +43,7 @@ fn values(run: &RunFiles) -> TemplateValue {
         network => config.network.clone(),
         dataset => config.dataset.clone(),
         seed => config.seed,
-        scale => match config.scale {
-            Scale::Full => String::new(),
-            scale => format!(", scale {}", scale.name()),
-        },
+        scale => config.scale.suffix(),
         samples => (config.measure.samples > 0).then_some(config.measure.samples),
         has_test_data,
         has_errors,

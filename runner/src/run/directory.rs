@@ -23,19 +23,28 @@ pub fn identity_files<'a>(config_toml: &'a str, origin: &'a str) -> [IdentityFil
     ]
 }
 
-/// `runs/NAME-DATASET-HASH`, with the hash of version, configuration, problem and given minima.
-pub fn run_directory(
-    name: &str,
-    config: &Config,
-    toml: &str,
-    problem: &dyn Problem,
-    loaded_minima: &[Vec<f32>],
-) -> PathBuf {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-    hasher.update(toml.as_bytes());
+/// `runs/NETWORK-DATASET-HASH`, with the hash of version, configuration, problem and given minima.
+pub fn run_directory(config: &Config, problem: &dyn Problem, loaded_minima: &[Vec<f32>]) -> PathBuf {
+    let mut hasher = hasher(&config.to_toml());
     hasher.update(problem.fingerprint().as_bytes());
     hash_minima(&mut hasher, loaded_minima);
+    directory(&config.network, config, &hasher)
+}
+
+/// `runs/N-networks-DATASET-HASH`, with the hash of version and configurations: the directories inside belong to their data.
+pub fn run_directory_of_several(configs: &[Config]) -> PathBuf {
+    let hasher = hasher(&Config::all_to_toml(configs));
+    directory(&format!("{}-networks", configs.len()), &configs[0], &hasher)
+}
+
+fn hasher(config_toml: &str) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.update(config_toml.as_bytes());
+    hasher
+}
+
+fn directory(name: &str, config: &Config, hasher: &blake3::Hasher) -> PathBuf {
     let dataset = config.dataset.as_ref().map_or(String::new(), |dataset| format!("-{dataset}"));
     let name = file_name(&format!("{name}{dataset}"));
     Path::new("runs").join(format!("{name}-{}", &hasher.finalize().to_hex()[..12]))

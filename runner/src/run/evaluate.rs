@@ -26,9 +26,6 @@ const SEARCH_TOLERANCE: f64 = 1e-3;
 /// The `text` of the checkpoint of an evaluation.
 const CHECKPOINT_TEXT: &str = "measure";
 
-/// Memory of a search, in points: it measures three places again.
-const MIN_SEARCH_LEN: usize = 3;
-
 impl Run {
     /// The file of the lattice values of a simplex.
     pub(super) fn lattice_file(&self, variant: &FitVariant, simplex: Simplex) -> String {
@@ -60,7 +57,11 @@ impl Run {
             _ => self.read_points(variant, simplex, &control_points)?,
         };
         let splits = self.problem.splits();
-        let faces = self.facet_values(variant, simplex)?;
+        let part = variant.lattice_part(&self.config, simplex.dimension());
+        let facets = match part {
+            LatticePart::Interior => self.facet_values(variant, simplex)?,
+            LatticePart::All => Vec::new(),
+        };
         let checkpoint = self.load_checkpoint(job);
         let mut values = checkpoint.and_then(|c| from_checkpoint(c, &inputs)).unwrap_or_default();
         let save = |values: &[Value]| self.write_checkpoint(job, &to_checkpoint(values, &inputs));
@@ -69,13 +70,12 @@ impl Run {
                 engine.put(slot, theta)?;
             }
             let engine = &mut *engine;
-            let part = if faces.is_some() { LatticePart::Interior } else { LatticePart::All };
             let evaluated = self.evaluate_lattice(engine, &control_points, part, &mut values, stop, &save)?;
             if let Err(error) = evaluated {
                 return Ok(Err(error));
             }
-            if let Some(faces) = &faces {
-                values = self.with_boundary(simplex, &values, faces);
+            if part == LatticePart::Interior {
+                values = self.with_boundary(simplex, &values, &facets);
             }
             let losses: Vec<f64> = values.iter().step_by(splits.len()).map(|v| v.loss).collect();
             self.search(engine, variant, &control_points, &losses).map(Ok)
@@ -100,20 +100,14 @@ impl Run {
         Ok(None)
     }
 
-    /// The lattice values of the facets of a simplex, where they are those of its boundary: the facets are shared, and have
-    /// been measured on the same lattice and samples.
-    fn facet_values(&self, variant: &FitVariant, simplex: Simplex) -> Result<Option<Vec<LatticeValues>>> {
-        let rank = simplex.dimension();
-        let n = |rank| self.config.lattice.intervals(rank);
-        if rank < 2 || variant.centres(&self.config) != Faces::Fixed || n(rank) != n(rank - 1) {
-            return Ok(None);
-        }
-        // Facet i lacks vertex i.
-        let read = |vertex: u32| {
-            let facet = Simplex::new(simplex.mask() & !(1 << vertex));
-            facet.map_or(Ok(None), |facet| self.lattice_values(variant, facet))
+    /// The lattice values of the facets of a simplex; facet i lacks vertex i.
+    fn facet_values(&self, variant: &FitVariant, simplex: Simplex) -> Result<Vec<LatticeValues>> {
+        let facets = simplex.vertices().filter_map(|vertex| Simplex::new(simplex.mask() & !(1 << vertex)));
+        let read = |facet| {
+            let path = self.store.root().join(self.lattice_file(variant, facet));
+            LatticeValues::read(&path, simplex.dimension())
         };
-        simplex.vertices().map(read).collect()
+        facets.map(read).collect()
     }
 
     /// All values of a lattice from those inside the simplex and those of its facets.
@@ -139,9 +133,9 @@ impl Run {
 
     /// The samples on which a simplex with so many vertices is measured; none for all samples.
     fn subset(&self, vertices: usize) -> Option<Subset> {
-        let len = self.config.measure.samples;
         // No simplex has mask 0. All simplices are measured on the same samples.
-        (len > 0 && vertices > 1).then(|| Subset { key: Key::new(self.config.seed, 0), len })
+        let len = self.config.measure.part(vertices - 1)?;
+        Some(Subset { key: Key::new(self.config.seed, 0), len })
     }
 
     /// The largest losses that are found beside those of the lattice: on the simplex, and on its boundary if the lattice
@@ -156,7 +150,7 @@ impl Run {
         let vertices = control_points.vertices();
         let subset = self.subset(vertices);
         let n = self.config.lattice.intervals(vertices - 1);
-        let len = search_max_loss_len(vertices).max(MIN_SEARCH_LEN);
+        let len = search_max_loss_len(vertices);
         let (points, memory) = (&mut vec![Mix::new(); len][..], &mut vec![Value::default(); len][..]);
         let mut found = Vec::new();
         if self.config.peaks.search {

@@ -28,7 +28,8 @@ impl Run {
             for simplex in simplices(&self.config, rank) {
                 let Some(lattice) = self.lattice_values(variant, simplex)? else { continue };
                 let losses: Vec<f64> = lattice.train.iter().map(|value| value.loss).collect();
-                let on_subset = self.is_measured_on_subset(rank);
+                // Losses on a part of the samples are no values of a simplex.
+                let on_subset = self.config.measure.part(rank).is_some();
                 let of_lattice = if on_subset { &[] } else { &losses[..] };
                 let mut max_loss = of_lattice.iter().fold(f64::NEG_INFINITY, |max, &loss| max.max(loss));
                 let mut max_boundary = None;

@@ -58,7 +58,7 @@ pub(crate) use divergence::locate_divergence;
 pub use job::{Job, JobKind, Level, levels};
 pub use job_checkpoint::JobCheckpoint;
 pub use record::Record;
-pub use several::{Part, exec, finished, parts, read_parts, report, root, run_all, status};
+pub use several::{Part, Prepared, exec, finished, parts, read_parts, report, root, run_all, status};
 pub use status::{JobCounts, Status};
 pub use stop::Stop;
 pub use variant::FitVariant;
@@ -113,8 +113,7 @@ pub fn run(config: Config, options: &Options) -> Result<(Summary, PathBuf)> {
 }
 
 /// [`run`] for a user-defined problem. [`Config::for_problem`] makes the configuration: its key `network` is the name of
-/// the problem. Keys of data, `train.batch` and
-/// `train.augment` have no effect, nor has `backend` unless the problem [supports GPUs](Problem::supports_gpu).
+/// the problem. Keys of data, `train.batch` and `train.augment` have no effect, nor has `backend` unless the problem [supports GPUs](Problem::supports_gpu).
 ///
 /// # Errors
 /// Those of [`run`].
@@ -131,8 +130,8 @@ pub fn run_problem(
     Ok((summary, run.store.root().to_owned()))
 }
 
-/// Runs the named jobs of the run directory of one network. A job that is done is skipped; the call waits for a job that another process
-/// runs. [`REPORT`] runs last.
+/// Runs the named jobs of the run directory of one network. A job that is done is skipped; the call waits for a job that
+/// another process runs. [`REPORT`] runs last.
 ///
 /// # Errors
 /// `root` is not a run directory; a job is unknown, or needs a job that is not done; those of [`run`].
@@ -183,10 +182,8 @@ impl Run {
     ) -> Result<Self> {
         let state = problem.state();
         let loaded_minima = load_minima(&config, &state)?;
-        let root = match out {
-            Some(out) => out.to_owned(),
-            None => run_directory(&config.network, &config, &config.to_toml(), &*problem, &loaded_minima),
-        };
+        let default = || run_directory(&config, &*problem, &loaded_minima);
+        let root = out.map_or_else(default, Path::to_owned);
         let (on_backend, threads) = on_backend(problem, &config, options.threads, options.device.as_deref())?;
         problem = on_backend;
         // Refuse a study whose subsets cannot be made before any job runs.

@@ -3,7 +3,9 @@
 //! Where `network` is a list, the run directory has a folder for each network, which is a run directory of its own, and
 //! a report that compares them. Names of jobs have the folder in front: `resnet20/minima/0`, `resnet20/report`.
 
-use super::directory::{CONFIG, file_name, identity_files, load_minima, run_directory};
+use super::directory::{
+    CONFIG, file_name, identity_files, load_minima, run_directory, run_directory_of_several,
+};
 use super::results::{combine_errors, report_one};
 use super::status::{JobCounts, Status, status_one};
 use super::{Options, REPORT, exec_one, on_backend, run};
@@ -23,63 +25,63 @@ pub struct Part {
     pub network: Option<String>,
     /// Its configuration.
     pub config: Config,
-    /// Its run directory.
+    /// Its run directory; none for the default one of a run of one network, which depends on the data.
+    pub directory: Option<PathBuf>,
+}
+
+/// What a network of a run needs before any work.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The problem, on the backend of the configuration.
+    pub problem: Box<dyn Problem>,
+    /// How many jobs run at the same time.
+    pub threads: usize,
+    /// The run directory of the network.
     pub directory: PathBuf,
 }
 
 impl Part {
-    /// Its problem on the backend of the configuration, and how many jobs run at the same time: as many as the machine is
-    /// made for, unless `threads` says.
+    /// Loads what it needs. `threads` jobs run at the same time, by default as many as the machine is made for.
     ///
     /// # Errors
-    /// The configuration or its data are wrong; there is no GPU.
-    pub fn problem(&self, threads: Option<usize>) -> Result<(Box<dyn Problem>, usize)> {
+    /// The configuration, its data or its checkpoints are missing or malformed; there is no GPU.
+    pub fn prepare(&self, threads: Option<usize>) -> Result<Prepared> {
         let problem = problem::from_config(&self.config)?;
-        load_minima(&self.config, &problem.state())?;
-        on_backend(problem, &self.config, threads.map(|threads| threads.max(1)), None)
+        let minima = load_minima(&self.config, &problem.state())?;
+        let default = || run_directory(&self.config, &*problem, &minima);
+        let directory = self.directory.clone().unwrap_or_else(default);
+        let threads = threads.map(|threads| threads.max(1));
+        let (problem, threads) = on_backend(problem, &self.config, threads, None)?;
+        Ok(Prepared { problem, threads, directory })
+    }
+
+    /// Its run directory, if it is a part of one.
+    fn folder(&self) -> &Path {
+        self.directory.as_deref().unwrap_or(Path::new(""))
+    }
+
+    fn has_summary(&self) -> bool {
+        self.folder().join("summary.json").exists()
     }
 }
 
-/// The networks of a run with these configurations, without any work.
-///
-/// # Errors
-/// A configuration, its data or its checkpoints are missing or malformed.
-pub fn parts(configs: &[Config], out: Option<&Path>) -> Result<Vec<Part>> {
-    let Some(first) = configs.first() else { return Ok(Vec::new()) };
+/// The networks of a run with these configurations, in `out` or in the default run directory.
+pub fn parts(configs: &[Config], out: Option<&Path>) -> Vec<Part> {
     if let [config] = configs {
-        let directory = match out {
-            Some(out) => out.to_owned(),
-            None => default_directory(config, &config.to_toml(), &config.network)?,
-        };
-        return Ok(vec![Part { network: None, config: config.clone(), directory }]);
+        let directory = out.map(Path::to_owned);
+        return vec![Part { network: None, config: config.clone(), directory }];
     }
-    let root = match out {
-        Some(out) => out.to_owned(),
-        None => {
-            default_directory(first, &Config::all_to_toml(configs), &format!("{}-networks", configs.len()))?
-        }
+    let root = out.map_or_else(|| run_directory_of_several(configs), Path::to_owned);
+    let part = |config: &Config| {
+        let network = file_name(&config.network);
+        Part { directory: Some(root.join(&network)), network: Some(network), config: config.clone() }
     };
-    Ok(configs.iter().map(|config| part_of_several(config, &root)).collect())
+    configs.iter().map(part).collect()
 }
 
-fn default_directory(config: &Config, toml: &str, name: &str) -> Result<PathBuf> {
-    let problem = problem::from_config(config)?;
-    let minima = load_minima(config, &problem.state())?;
-    Ok(run_directory(name, config, toml, &*problem, &minima))
-}
-
-fn part_of_several(config: &Config, root: &Path) -> Part {
-    let network = file_name(&config.network);
-    Part { directory: root.join(&network), network: Some(network), config: config.clone() }
-}
-
-/// The run directory of the networks of a run.
+/// The run directory of a run of several networks.
 pub fn root(parts: &[Part]) -> &Path {
-    match parts {
-        [Part { network: Some(_), directory, .. }, ..] => directory.parent().unwrap_or(directory),
-        [Part { directory, .. }, ..] => directory,
-        [] => Path::new(""),
-    }
+    parts.first().and_then(|part| part.folder().parent()).unwrap_or(Path::new(""))
 }
 
 /// The networks of a run directory.
@@ -92,7 +94,7 @@ pub fn read_parts(root: &Path) -> Result<Vec<Part>> {
         let message = format!("{} is not a run directory: it has no {CONFIG}", root.display());
         return Err(CliError::new(ErrorKind::Data, message));
     }
-    parts(&Config::load_all(Some(&path), None, &[])?, Some(root))
+    Ok(parts(&Config::load_all(Some(&path), None, &[])?, Some(root)))
 }
 
 /// Opens the run directory of several networks.
@@ -111,16 +113,15 @@ fn open(parts: &[Part]) -> Result<Store> {
 /// # Errors
 /// Those of [`run`]. After [`ErrorKind::Jobs`], all jobs that do not depend on a failed one are done.
 pub fn run_all(configs: Vec<Config>, options: &Options) -> Result<(Vec<Summary>, PathBuf)> {
-    let parts = parts(&configs, options.out.as_deref())?;
-    let root = root(&parts).to_owned();
-    if let [part] = &parts[..] {
-        let options = Options { out: Some(root), ..options.clone() };
-        return run(part.config.clone(), &options).map(|(summary, root)| (vec![summary], root));
+    if let [config] = &configs[..] {
+        return run(config.clone(), options).map(|(summary, root)| (vec![summary], root));
     }
+    let parts = parts(&configs, options.out.as_deref());
+    let root = root(&parts).to_owned();
     let store = open(&parts)?;
     let (mut summaries, mut errors) = (Vec::new(), Vec::new());
     for part in &parts {
-        let options = Options { out: Some(part.directory.clone()), ..options.clone() };
+        let options = Options { out: part.directory.clone(), ..options.clone() };
         match run(part.config.clone(), &options) {
             Ok((summary, _)) => summaries.push(summary),
             Err(error) if error.kind == ErrorKind::Jobs => errors.push(error),
@@ -136,8 +137,8 @@ pub fn run_all(configs: Vec<Config>, options: &Options) -> Result<(Vec<Summary>,
 
 /// The run directories with a summary; all if there is one network.
 pub fn finished(parts: &[Part]) -> Vec<PathBuf> {
-    let has_summary = |part: &&Part| part.network.is_none() || part.directory.join("summary.json").exists();
-    parts.iter().filter(has_summary).map(|part| part.directory.clone()).collect()
+    let is_listed = |part: &&Part| part.network.is_none() || part.has_summary();
+    parts.iter().filter(is_listed).map(|part| part.folder().to_owned()).collect()
 }
 
 /// Compares the networks that have results.
@@ -183,13 +184,13 @@ pub fn exec(root: &Path, names: &[String], options: &Options) -> Result<()> {
         if !store.has(&config) {
             store.write(&config, part.config.to_toml().as_bytes())?;
         }
-        match exec_one(&part.directory, &own, options) {
+        match exec_one(part.folder(), &own, options) {
             Err(error) if error.kind == ErrorKind::Jobs => errors.push(error),
             other => other?,
         }
     }
     if names.iter().any(|name| name == REPORT) {
-        if let Some(part) = parts.iter().find(|part| !part.directory.join("summary.json").exists()) {
+        if let Some(part) = parts.iter().find(|part| !part.has_summary()) {
             let folder = part.network.as_deref().unwrap_or_default();
             let message = format!("{REPORT} needs {folder}/{REPORT}, which is not done");
             return Err(CliError::new(ErrorKind::Data, message));
@@ -208,8 +209,8 @@ pub fn report(root: &Path) -> Result<PathBuf> {
     if let [Part { network: None, .. }] = &parts[..] {
         return report_one(root);
     }
-    for part in parts.iter().filter(|part| part.directory.join("summary.json").exists()) {
-        report_one(&part.directory)?;
+    for part in parts.iter().filter(|part| part.has_summary()) {
+        report_one(part.folder())?;
     }
     write_comparison(&Store::open(root, &[])?, &parts)?;
     Ok(root.join("report.html"))
@@ -226,7 +227,7 @@ pub fn status(root: &Path) -> Result<Status> {
     let parts = read_parts(root)?;
     let mut all: Option<Status> = None;
     for part in &parts {
-        let mut status = status_one(&part.directory, &part.config)?;
+        let mut status = status_one(part.folder(), &part.config)?;
         let name =
             |job: &str| part.network.as_ref().map_or(job.to_owned(), |network| format!("{network}/{job}"));
         status.at_work.iter_mut().for_each(|job| *job = name(job));

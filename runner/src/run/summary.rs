@@ -97,13 +97,7 @@ impl Run {
 
     /// Whether largest losses were found beside those of the lattice of a simplex of this rank.
     pub(super) fn has_max_loss(&self, rank: usize) -> bool {
-        self.config.peaks.search || self.is_measured_on_subset(rank)
-    }
-
-    /// Whether the lattice of a simplex of this rank was measured on a part of the samples. Then its losses are no values
-    /// of the simplex.
-    pub(super) fn is_measured_on_subset(&self, rank: usize) -> bool {
-        self.config.measure.samples > 0 && rank > 0
+        self.config.peaks.search || self.config.measure.part(rank).is_some()
     }
 
     /// The largest loss that was found on a simplex beside those of its lattice, and on its boundary if the lattice was

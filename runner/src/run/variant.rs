@@ -3,6 +3,7 @@
 use super::points::minimum_folder;
 use crate::config::{Config, CurvePaths, Faces, Sampling};
 use std::ops::Range;
+use valleys_core::evaluation::LatticePart;
 use valleys_core::fit::{self, PeakSampling};
 use valleys_core::simplex::Simplex;
 
@@ -39,19 +40,28 @@ impl FitVariant {
         self.centres.unwrap_or(config.triangles.centres)
     }
 
+    /// Which points of the lattice of a simplex of this rank are measured with it: where facets are shared and have the
+    /// same lattice, those of the boundary have been measured with them.
+    pub fn lattice_part(&self, config: &Config, rank: usize) -> LatticePart {
+        let n = |rank| config.lattice.intervals(rank);
+        let has_boundary = rank > 1 && self.centres(config) == Faces::Fixed && n(rank) == n(rank - 1);
+        if has_boundary { LatticePart::Interior } else { LatticePart::All }
+    }
+
     /// The folder of a simplex.
     pub fn folder(&self, simplex: Simplex) -> String {
-        match simplex.dimension() {
-            0 => minimum_folder(simplex),
-            rank => format!("{}/{simplex}", self.of_rank(rank).name()),
-        }
+        self.folder_in("", simplex)
     }
 
     /// The folder of a curve before the last phase, where that may start on chains of two of them.
     pub fn direct_folder(&self, edge: Simplex) -> String {
-        match edge.dimension() {
-            0 => minimum_folder(edge),
-            rank => format!("{}/direct/{edge}", self.of_rank(rank).name()),
+        self.folder_in("direct/", edge)
+    }
+
+    fn folder_in(&self, place: &str, simplex: Simplex) -> String {
+        match simplex.dimension() {
+            0 => minimum_folder(simplex),
+            rank => format!("{}/{place}{simplex}", self.of_rank(rank).name()),
         }
     }
 

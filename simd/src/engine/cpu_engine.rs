@@ -8,7 +8,9 @@ use super::sgd::{Sgd, stride};
 use crate::floats::AlignedFloats;
 use fearless_simd::Level;
 use std::sync::Arc;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Subset, Value, epoch_order};
+use valleys_core::engine::{
+    Engine, Mix, Split, Step, StepParams, Subset, Value, check_measurement, epoch_order,
+};
 use valleys_core::error::{Error, length};
 use valleys_core::network::graph::{Graph, OpKind};
 use valleys_core::network::{CropFlip, LabelledData, Network, Scores};
@@ -245,11 +247,7 @@ impl Engine for CpuEngine {
         points: &[Mix],
         values: &mut [Value],
     ) -> Result<(), Error> {
-        if !matches!(splits.len(), 1 | 2) {
-            let (what, given) = ("splits of a measurement", splits.len() as u64);
-            return Err(Error::Range { what, least: 1, most: 2, given });
-        }
-        length("values of the points", points.len() * splits.len(), values.len())?;
+        check_measurement(splits, points, values)?;
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
         let Self { level, data, batch, slots, theta, executor, .. } = self;
         let level = *level;
@@ -258,7 +256,9 @@ impl Engine for CpuEngine {
         };
         let parts = splits.iter().map(of_split).collect::<Result<Vec<_>, Error>>()?;
         let train = SampleReader::plain(data.train());
-        let of_train = choose(Split::Train, subset, &**data)?;
+        // Only batch norms have statistics, which are those of training samples.
+        let has_statistics = self.statistics_len > 0;
+        let of_train = if has_statistics { choose(Split::Train, subset, &**data)? } else { Vec::new() };
         let mean = |sum: Scores, count: usize| {
             let [loss, error] = [sum.loss, sum.wrong as f64].map(|sum| sum / count as f64);
             Value { loss, error: Some(error) }

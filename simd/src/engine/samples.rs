@@ -90,8 +90,7 @@ pub fn samples_of(split: Split, data: &dyn LabelledData) -> Samples<'_, f32> {
 /// There are none.
 pub fn choose(split: Split, subset: Option<Subset>, data: &dyn LabelledData) -> Result<Vec<u32>, Error> {
     let mut order = vec![0; samples_of(split, data).labels.len()];
-    let count = choose_subset(subset, &mut order);
-    check_some("samples to measure on", count)?;
+    let count = choose_subset(subset, &mut order)?;
     order.truncate(count);
     Ok(order)
 }
