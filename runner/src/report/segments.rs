@@ -7,6 +7,8 @@ use super::svg::{Anchor, Shape, Svg};
 use crate::schema::{Fit, Segment, simplex_name};
 
 const WIDTH: f64 = 520.0;
+/// The right end of the axis.
+const RIGHT: f64 = 506.0;
 
 /// Draws one row for each triangle and fit: a thick line from birth to death, a thin line from the lower bound of the birth
 /// to the birth.
@@ -36,13 +38,8 @@ pub fn draw(fits: &[&Fit], triangles: &[[u32; 3]], loss: &str) -> String {
     );
     let height = bottom + 44.0 + legend::height(&entries, WIDTH);
     let mut svg = Svg::new(WIDTH, height, "Segments of the triangles", &description);
-    let x = Scale::padded(lo, hi, 0.03, 70.0, 506.0);
-    for (value, label) in x.ticks(10) {
-        svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
-        svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
-    }
-    svg.line("axis", [70.0, bottom], [506.0, bottom]);
-    svg.text("name", Anchor::Middle, [288.0, bottom + 32.0], loss);
+    let x = Scale::padded(lo, hi, 0.03, 70.0, RIGHT);
+    draw_axis(&mut svg, &x, [70.0, RIGHT], bottom, loss);
     for (i, triangle) in triangles.iter().enumerate() {
         let top = 12.0 + block * i as f64;
         let middle = top + row * fits.len() as f64 / 2.0;
@@ -66,13 +63,8 @@ pub fn draw_runs(runs: &[(String, Vec<Segment>)], fit: &str) -> String {
     let bottom = 8.0 + heights.sum::<f64>();
     let description = format!("{} runs, fit {fit}; values from {} to {}.", runs.len(), short(lo), short(hi));
     let mut svg = Svg::new(WIDTH, bottom + 40.0, "Segments of the runs", &description);
-    let x = Scale::padded(lo, hi, 0.03, 20.0, 506.0);
-    for (value, label) in x.ticks(10) {
-        svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
-        svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
-    }
-    svg.line("axis", [20.0, bottom], [506.0, bottom]);
-    svg.text("name", Anchor::Middle, [263.0, bottom + 32.0], "loss");
+    let x = Scale::padded(lo, hi, 0.03, 20.0, RIGHT);
+    draw_axis(&mut svg, &x, [20.0, RIGHT], bottom, "loss");
     let mut y = 8.0;
     for (number, (name, segments)) in runs.iter().enumerate() {
         svg.text("label", Anchor::Start, [20.0, y + 11.0], name);
@@ -84,6 +76,16 @@ pub fn draw_runs(runs: &[(String, Vec<Segment>)], fit: &str) -> String {
         y += gap;
     }
     svg.inline()
+}
+
+/// Draws the axis of losses below the rows, with its grid.
+fn draw_axis(svg: &mut Svg, x: &Scale, [left, right]: [f64; 2], bottom: f64, loss: &str) {
+    for (value, label) in x.ticks(10) {
+        svg.line("grid", [x.at(value), 8.0], [x.at(value), bottom]);
+        svg.text("label", Anchor::Middle, [x.at(value), bottom + 15.0], &label);
+    }
+    svg.line("axis", [left, bottom], [right, bottom]);
+    svg.text("name", Anchor::Middle, [f64::midpoint(left, right), bottom + 32.0], loss);
 }
 
 fn draw_segment(svg: &mut Svg, segment: &Segment, fit: usize, x: &Scale, y: f64) {
