@@ -51,6 +51,7 @@ pub mod error;
 pub mod evaluate;
 pub mod formats;
 pub mod gpu;
+mod memory;
 pub mod model;
 pub mod plan;
 pub mod problem;

@@ -3,7 +3,7 @@
 use crate::binary::refused;
 use crate::npy::{le, npy};
 use tempfile::TempDir;
-use valleys::formats::{self, Array, Npy, Points};
+use valleys::formats::{self, Array, DistanceOptions, Distances, Input, Npy, Points, TableOptions};
 use valleys_core::rng::{Key, Purpose, Stream};
 
 /// Exit code, words of the one sentence on stderr, arguments before the file, its bytes.
@@ -16,14 +16,37 @@ const GRID: &[&str] = &["barcode", "grid"];
 const TRIANGLE: &[&str] = &["barcode", "triangle"];
 const SUMMARY: &[&str] = &["summary"];
 
+/// 200 lines that end with a delimiter, and one that goes on after it.
+const TRAILING: &[u8] = &{
+    let mut text = [b'1'; 200 * 3 + 4];
+    let mut i = 0;
+    while i < 200 {
+        text[3 * i + 1] = b',';
+        text[3 * i + 2] = b'\n';
+        i += 1;
+    }
+    text[601] = b',';
+    text[602] = b'7';
+    text[603] = b'\n';
+    text
+};
+
 const WRONG: &[Wrong<'_>] = &[
     (4, &["line 2", "`nan` is not finite"], POINTS, b"1,2\n3,nan\n"),
     (4, &["line 1", "field 1: `-inf` is not finite"], POINTS, b"-inf,2\n"),
     (4, &["`1e999` is not finite"], POINTS, b"1e999\n"),
-    (4, &["line 1", "`x` is not a number"], POINTS, b"x,y\n1,2\n"),
+    (4, &["line 1", "`x` is not a number", "--header yes"], POINTS, b"x,1\n1,2\n"),
+    (4, &["line 2", "`x` is not a number", "column 2 (`kind`) holds texts", "--columns 1,3"], POINTS, b"a,kind,b\n1,x,2\n3,y,4\n"),
+    (4, &["line 1 counts", "--header yes", "--header no"], POINTS, b"0,1\n0.5,0.7\n1.5,0.2\n"),
+    (4, &["two readings fit", "--delimiter tab", "--delimiter space"], POINTS, b"1\t\t2\n3\t\t4\n"),
+    (4, &["--columns z", "2 columns: x, y"], &["barcode", "points", "--columns", "z"], b"x,y\n1,2\n"),
+    (4, &["--columns 3", "2 columns"], &["barcode", "points", "--columns", "3"], b"1,2\n"),
+    (2, &["--delimiter", "slash"], &["barcode", "points", "--delimiter", "slash"], b"1,2\n"),
     (4, &["line 3", "3 fields where line 1 has 2"], POINTS, b"1,2\n\n1,2,3\n"),
-    (4, &["line 1", "field 2: `` is not a number"], POINTS, b"1,\n"),
-    (4, &["line 1", "`1 2` is not a number"], POINTS, b"1 2\n"),
+    (4, &["line 2", "field 2: `` is no value"], POINTS, b"1,2\n1,\n"),
+    (4, &["line 2", "field 1: `NA` is no value"], POINTS, b"1,2\nNA,3\n"),
+    (4, &["line 201", "`7` stands after the last delimiter"], POINTS, TRAILING),
+    (4, &["line 1", "`1 2` is not a number"], &["barcode", "points", "--delimiter", ","], b"1 2\n"),
     (4, &["UTF-8"], POINTS, b"1,2\n\xff\xfe,2\n"),
     (4, &["ends within its header"], POINTS, b"\x93NUMPY"),
     (4, &["ends within its header"], POINTS, b"\x93NUMPY\x01\x00\xff\xff{}"),
@@ -40,8 +63,15 @@ const WRONG: &[Wrong<'_>] = &[
     (8, &["explicit simplices"], &["barcode", "grid", "--memory", "0", "--verify"], b"1,2\n2,1\n"),
     (2, &["--csv", "--json"], &["barcode", "points", "--json", "--csv"], b"1\n2\n"),
     (8, &["cannot write /dev/null/x"], &["barcode", "points", "--svg", "/dev/null/x"], b"1\n2\n"),
-    (4, &["line 3", "3 distances; row 2", "has 2"], DISTANCES, b"\n1\n1,2,3\n"),
-    (4, &["line 2", "field 1: the distance -1 is negative"], DISTANCES, b"\n-1\n1,2\n"),
+    (4, &["line 3 has 3 distances", "a lower triangle", "has 2"], DISTANCES, b"\n1\n1,2,3\n"),
+    (4, &["line 2 has 1 distances", "an upper triangle", "has 2"], DISTANCES, b"1,2,3\n4\n5\n"),
+    (4, &["points 1 and 0 are at distance -1", "negative"], DISTANCES, b"\n-1\n1,2\n"),
+    (4, &["2 rows of 3 numbers", "`barcode points`"], DISTANCES, b"1,2,3\n4,5,6\n"),
+    (4, &["2 rows of 1 numbers", "n (n - 1) / 2"], DISTANCES, b"1\n2\n"),
+    (4, &["all numbers are 0", "--diagonal yes", "--diagonal no"], DISTANCES, b"0\n0,0\n"),
+    (4, &["not symmetric", "--tolerance X"], DISTANCES, b"0,1\n1.000001,0\n"),
+    (4, &["line 2", "`-inf` is not finite"], DISTANCES, b"0,1\n-inf,0\n"),
+    (2, &["--tolerance", "from 0 to below 1"], &["barcode", "distances", "--tolerance", "2"], b"0\n"),
     (4, &["points 1 and 0", "-3"], DISTANCES, b"0,-3\n-3,0\n"),
     (4, &["point 1 is at distance 2 from itself"], DISTANCES, b"0,1\n1,2\n"),
     (4, &["not symmetric: points 1 and 0 are at distance 2 and 1"], DISTANCES, b"0,1\n2,0\n"),
@@ -63,7 +93,7 @@ const WRONG: &[Wrong<'_>] = &[
     (4, &["missing field `simplices`"], COMPLEX, b"{}"),
     (4, &["EOF"], COMPLEX, b""),
     (4, &["after the document"], COMPLEX, br#"{"simplices":[]} x"#),
-    (4, &["line 2", "`inf` is not finite"], GRID, b"1,2\n3,inf\n"),
+    (4, &["line 2", "`-inf` is not finite"], GRID, b"1,2\n3,-inf\n"),
     (4, &["line 2", "1 fields where line 1 has 2"], GRID, b"1,2\n3\n"),
     (4, &["4 points are no lattice"], TRIANGLE, b"t1,t2,t3,loss\n1,0,0,1\n0,1,0,1\n0,0,1,1\n0,0,1,1\n"),
     (4, &["0 points are no lattice"], TRIANGLE, b"t1,t2,t3,loss\n"),
@@ -73,17 +103,24 @@ const WRONG: &[Wrong<'_>] = &[
     (4, &["line 2", "`nan` is not finite"], TRIANGLE, b"1,0,0,1\n0,1,0,nan\n0,0,1,1\n"),
     (4, &["no column `loss`"], TRIANGLE, b"t1,t2,t3,error\n1,0,0,1\n"),
     (4, &["line 3", "3 fields, 4 expected"], TRIANGLE, b"1,0,0,1\n0,1,0,1\n0,0,1\n"),
-    (4, &["line 1", "no column `index`"], SUMMARY, b"birth,death\n0,1\n"),
-    (4, &["line 1", "no column `index`"], SUMMARY, b""),
+    (4, &["line 1", "no column `death`", "index, birth"], SUMMARY, b"index,birth\n0,1\n"),
+    (4, &["no bars and no header"], SUMMARY, b""),
+    (4, &["two readings fit", "--columns"], SUMMARY, b"0 1 2\n1 2 3\n"),
+    (4, &["line 1", "5 fields", "a bar has 2"], SUMMARY, b"1 2 3 4 5\n"),
+    (4, &["line 2", "`[0,x)` is not understood"], SUMMARY, b"persistence intervals in dim 0:\n [0,x)\n"),
     (4, &["line 3", "ends at 1, before it begins at 2"], SUMMARY, b"index,birth,death\n0,0,1\n0,2,1\n"),
-    (4, &["line 2", "`inf` is not finite"], SUMMARY, b"index,birth,death\n0,inf,inf\n"),
-    (4, &["line 2", "`-inf` is not finite"], SUMMARY, b"index,birth,death\n0,0,-inf\n"),
+    (4, &["line 2", "from inf to inf"], SUMMARY, b"index,birth,death\n0,inf,inf\n"),
+    (4, &["line 2", "from 0 to -inf"], SUMMARY, b"index,birth,death\n0,0,-inf\n"),
+    (4, &["line 2", "`nan` is not finite"], SUMMARY, b"index,birth,death\n0,0,nan\n"),
     (4, &["line 2", "the index `-1`"], SUMMARY, b"index,birth,death\n-1,0,1\n"),
     (4, &["line 2", "2 fields where the header has 3"], SUMMARY, b"index,birth,death\n0,1\n"),
     (4, &["line 2", "out of range"], SUMMARY, b"index,birth,death\n0,-1e308,1e308\n"),
     (4, &["bars[0]", "missing field `death`"], SUMMARY, br#"{"bars":[{"index":0,"birth":1}]}"#),
     (4, &["bars[1]", "ends at 0"], SUMMARY, br#"{"bars":[{"index":0,"birth":1,"death":null},{"index":0,"birth":1,"death":0}]}"#),
-    (4, &["neither `bars` nor `birth`"], SUMMARY, b"{}"),
+    (4, &["neither `bars`", "`dgms`"], SUMMARY, b"{}"),
+    (4, &["bars[0].birth", "NaN is not finite"], SUMMARY, br#"{"bars":[{"index":0,"birth":NaN,"death":null}]}"#),
+    (4, &["[1]", "ends at 0"], SUMMARY, b"[[0,1],[2,0]]"),
+    (4, &["dgms[0][0]"], SUMMARY, br#"{"dgms":[["x"]]}"#),
     (2, &["--index"], &["summary", "--index", "x"], b"index,birth,death\n"),
     (2, &["--q is 0.5"], &["distance", "--q", "0.5", "FILE"], b"index,birth,death\n"),
     (2, &["--q is -1"], &["distance", "--q", "-1", "FILE"], b"index,birth,death\n"),
@@ -114,9 +151,11 @@ fn wrong_input_gets_one_sentence_and_an_exit_code() {
         (&["promises [2, 2]", "33 bytes"], npy("<f8", false, "(2, 2)", &[0; 33])),
         (&["promises"], npy("<f8", false, "(4294967296, 4294967296)", &[0; 32])),
         (&["promises"], npy("<f8", false, "(1000000000, 1000)", &[0; 32])),
-        (&["type `<i8`", "f4 and f8"], npy("<i8", false, "(2, 2)", &[0; 32])),
-        (&["type `|O`"], npy("|O", false, "(2, 2)", &[0; 32])),
-        (&["type `<c8`"], npy("<c8", false, "(2, 2)", &[0; 32])),
+        (&["type `<U1`", "texts", "astype"], npy("<U1", false, "(2, 2)", &[0; 32])),
+        (&["type `|O`", "Python objects"], npy("|O", false, "(2, 2)", &[0; 32])),
+        (&["type `<c8`", "complex numbers", "a.real"], npy("<c8", false, "(2, 2)", &[0; 32])),
+        (&["type `<f16`", "long double"], npy("<f16", false, "(2, 2)", &[0; 64])),
+        (&["type `<i3`"], npy("<i3", false, "(2, 2)", &[0; 12])),
         (&["shape [4]", "2 axes"], npy("<f8", false, "(4,)", &[0; 32])),
         (&["shape []", "2 axes"], npy("<f8", false, "()", &[0; 8])),
         (&["3 points without coordinates"], npy("<f8", false, "(3, 0)", &[])),
@@ -136,15 +175,16 @@ fn wrong_input_gets_one_sentence_and_an_exit_code() {
 #[test]
 fn a_header_that_lies_allocates_nothing() {
     let lie = npy("<f8", false, "(1152921504606846975, 1)", &[0; 8]);
-    assert!(Points::parse("lie", &lie).unwrap_err().message.contains("8 bytes are there"));
+    let points = |bytes: Vec<u8>| Points::read(&Input::new("lie", bytes), &TableOptions::default());
+    assert!(points(lie).unwrap_err().message.contains("8 bytes are there"));
     let mut version_2 = b"\x93NUMPY\x02\x00\xff\xff\xff\xff{".to_vec();
     version_2.extend([b' '; 9]);
-    assert!(Points::parse("lie", &version_2).is_err());
+    assert!(points(version_2).is_err());
 }
 
 #[test]
 fn thousands_of_broken_files_and_no_panic() {
-    let mut file = Vec::new();
+    let (mut file, plain) = (Vec::new(), TableOptions::default());
     let seeds: [(&str, Vec<u8>); 9] = [
         ("csv", b"0.5,-1e3\n1,2\n\n3,4\n".to_vec()),
         ("lower", b"\n1\n2,3\n4,5,6\n".to_vec()),
@@ -164,14 +204,15 @@ fn thousands_of_broken_files_and_no_panic() {
             for _ in 0..=stream.below(4) {
                 mutate(&mut file, &mut stream);
             }
+            let input = Input::new("x", file.clone());
             let oks = [
-                Points::parse("x", &file).is_ok(),
-                Array::parse("x", &file).is_ok(),
-                Npy::parse("x", &file).is_ok(),
-                formats::distances("x", &file).is_ok(),
-                formats::complex("x", &file).is_ok(),
-                formats::lattice("x", &file, "loss").is_ok(),
-                formats::diagram("x", &file).is_ok(),
+                Points::read(&input, &plain).is_ok(),
+                Array::read(&input, &plain).is_ok(),
+                Npy::parse("x", &input.bytes).is_ok(),
+                Distances::read(&input, &plain, &DistanceOptions::default()).is_ok(),
+                formats::complex(&input).is_ok(),
+                formats::lattice(&input, "loss", &plain).is_ok(),
+                formats::diagram(&input, &plain).is_ok(),
             ];
             good += oks.iter().filter(|ok| **ok).count();
             bad += oks.iter().filter(|ok| !**ok).count();

@@ -4,10 +4,11 @@ use core::cmp::Ordering;
 
 use super::Error;
 
-/// A point of a persistence diagram: from `birth` to `death`, which is infinite for an essential class.
+/// A point of a persistence diagram: from `birth` to `death`. An essential class has infinite length: `death` is
+/// +∞, or `birth` is −∞ (superlevel and extended persistence of other programs), or both.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Interval {
-    /// Value at which the class appears.
+    /// Value at which the class appears; −∞ if it was always there.
     pub birth: f64,
     /// Value at which it vanishes; `f64::INFINITY` if never.
     pub death: f64,
@@ -24,16 +25,16 @@ impl Interval {
         self.death - self.birth
     }
 
-    /// Whether the class never dies.
+    /// Whether the class never dies, or was never born.
     pub fn is_essential(self) -> bool {
-        self.death == f64::INFINITY
+        self.death == f64::INFINITY || self.birth == f64::NEG_INFINITY
     }
 
-    /// The interval, if its ends are finite, but for an infinite death, and in order, and its length is finite.
+    /// The interval, if birth < ∞ and death > −∞ are in order, and its length is finite unless it is essential.
     pub(super) fn checked(self, diagram: usize, number: usize) -> Result<Self, Error> {
-        let (Self { birth, death }, length) = (self, self.length());
-        let endless = length.is_infinite() && !self.is_essential();
-        if !birth.is_finite() || length.is_nan() || length < 0.0 || endless {
+        let Self { birth, death } = self;
+        let ordered = birth <= death && birth < f64::INFINITY && death > f64::NEG_INFINITY;
+        if !ordered || (self.length().is_infinite() && !self.is_essential()) {
             return Err(Error::Interval { diagram, number, birth, death });
         }
         Ok(self)

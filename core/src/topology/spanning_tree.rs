@@ -4,12 +4,13 @@
 //! lengths of a minimum spanning tree, so that tree is all there is to compute.
 
 use super::error::enough;
+use super::metric::checked_distance;
 use super::{Error, Interval, Metric};
 
 /// An edge of a minimum spanning tree: the class that dies at `length`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Edge {
-    /// Distance of the two points, 0 for duplicates and for nothing else.
+    /// Distance of the two points, 0 for duplicates and for nothing else; +∞ where no edge joins two components.
     pub length: f64,
     /// One point.
     pub a: u32,
@@ -28,7 +29,7 @@ impl Edge {
 /// which is all the memory it takes, 16 bytes a point. No matrix of distances is made.
 ///
 /// The n − 1 finite bars of dimension 0 are the edges' [`Edge::interval`]s, those of length 0 are duplicates; one
-/// more class is essential. A threshold t, inclusive, leaves the edges of length t at most, and makes every
+/// more class is essential, and so is one for each edge of infinite length. A threshold t, inclusive, leaves the edges of length t at most, and makes every
 /// other one an essential class.
 ///
 /// ```
@@ -41,7 +42,8 @@ impl Edge {
 /// ```
 ///
 /// # Errors
-/// [`Error::Short`] for a short slice; [`Error::Distance`] where a distance is negative or not finite.
+/// [`Error::Short`] for a short slice; [`Error::Distance`] where a distance is negative or NaN, or infinite where no
+/// edges are missing ([`Metric::has_missing_edges`]).
 ///
 /// # Cost
 /// n (n − 1) / 2 distances (Prim's algorithm).
@@ -63,10 +65,7 @@ pub fn spanning_tree<'t, M: Metric + ?Sized>(space: &M, tree: &'t mut [Edge]) ->
         for i in chosen..edges {
             let Edge { mut length, b, .. } = tree[i];
             if let Some(distance) = space.distance_up_to(newest as usize, b as usize, length) {
-                if !(0.0..f64::INFINITY).contains(&distance) {
-                    return Err(Error::Distance { a: newest as usize, b: b as usize, distance });
-                }
-                if distance < length {
+                if checked_distance(space, (newest as usize, b as usize), distance)? < length {
                     length = distance;
                     tree[i] = Edge { length, a: newest, b };
                 }

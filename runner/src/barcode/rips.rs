@@ -65,6 +65,9 @@ pub fn rips(
     limits: RipsLimits,
     options: &BarcodeOptions,
 ) -> Result<Barcode> {
+    // Edges of infinite length are missing: they never enter, whatever the threshold.
+    let most = if space.has_missing_edges() { f64::MAX } else { f64::INFINITY };
+    let limits = RipsLimits { threshold: limits.threshold.min(most), ..limits };
     let RipsLimits { max_dim, threshold } = limits;
     let points = space.points();
     if max_dim > 0 {

@@ -1,9 +1,13 @@
 //! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
 
-use super::{json, memory, print};
+use super::{WithRead, json, print, tell};
 use crate::barcode::{self, Bar, Barcode, BarcodeOptions, MetricSpace, RipsLimits};
 use crate::error::{CliError, ErrorKind, Result, io_error};
-use crate::formats::{self, Array, Input, Numbers, Points, Segment, diagram_csv, topology_error};
+use crate::formats::{
+    self, Array, DistanceOptions, Distances, Input, Numbers, Points, ReadInfo, Segment, TableOptions,
+    diagram_csv, topology_error,
+};
+use crate::memory;
 use crate::report;
 use crate::stderr;
 use clap::{Args, Subcommand, ValueEnum};
@@ -14,7 +18,8 @@ use valleys_core::topology::{Cosine, Euclidean, Interval, Rips};
 /// Of what.
 #[derive(Subcommand, Clone, Debug)]
 pub enum BarcodeCommand {
-    /// Vietoris-Rips barcode of points: CSV, one point a line, or a 2-D .npy; `-` is standard input.
+    /// Vietoris-Rips barcode of points: a table, one point a line, or an array (points, coordinates) in .npy or .npz; `-`
+    /// is standard input.
     Points {
         /// The points.
         file: PathBuf,
@@ -24,17 +29,27 @@ pub enum BarcodeCommand {
         /// Which part of the complex.
         #[command(flatten)]
         limits: LimitArgs,
+        /// How to read the file.
+        #[command(flatten)]
+        table: TableOptions,
         /// What to print.
         #[command(flatten)]
         output: Output,
     },
-    /// Vietoris-Rips barcode of a distance matrix: CSV, lower triangle or square, or a square .npy.
+    /// Vietoris-Rips barcode of distances: a square, a triangle or a condensed vector, as a table or in .npy or .npz; +inf
+    /// and empty fields are missing edges.
     Distances {
         /// The distances.
         file: PathBuf,
         /// Which part of the complex.
         #[command(flatten)]
         limits: LimitArgs,
+        /// How to read the file.
+        #[command(flatten)]
+        table: TableOptions,
+        /// How to read the matrix.
+        #[command(flatten)]
+        matrix: DistanceOptions,
         /// What to print.
         #[command(flatten)]
         output: Output,
@@ -47,21 +62,28 @@ pub enum BarcodeCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Sublevel barcode of a function on a grid: CSV, one row a line, or a 1-D to 3-D .npy.
+    /// Sublevel barcode of a function on a grid: a table, one grid row a line, or a 1-D to 3-D array in .npy or .npz; +inf
+    /// never enters.
     Grid {
         /// The values.
         file: PathBuf,
+        /// How to read the file.
+        #[command(flatten)]
+        table: TableOptions,
         /// What to print.
         #[command(flatten)]
         output: Output,
     },
-    /// Segment of one triangle from losses on a lattice: CSV t1,t2,t3,loss.
+    /// Segment of one triangle from losses on a lattice: a table t1,t2,t3,loss, or an array of these columns.
     Triangle {
         /// The losses.
         file: PathBuf,
         /// The column to read, if there is a header.
         #[arg(long, default_value = "loss")]
         column: String,
+        /// How to read the file.
+        #[command(flatten)]
+        table: TableOptions,
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
@@ -129,42 +151,43 @@ pub struct Output {
 /// Exit code 4 for an input that is malformed, 2 for a flag that is out of range, 8 for what does not fit.
 pub fn run(what: &BarcodeCommand) -> Result<()> {
     match what {
-        BarcodeCommand::Points { file, metric, limits, output } => {
+        BarcodeCommand::Points { file, metric, limits, table, output } => {
             let limits = limits.checked()?;
-            let Input { name, bytes } = Input::read(file)?;
-            let points = Points::parse(&name, &bytes)?;
-            drop(bytes);
+            let input = Input::read(file)?;
+            let (mut points, read) = Points::read(&input, table)?;
+            let Input { name, .. } = input;
+            let labels = points.labels.take();
             let barcode = of_points(&name, &points, *metric, limits, &output.options()?)?;
-            output.show(&barcode)
+            output.show(&barcode, labels, read)
         }
-        BarcodeCommand::Distances { file, limits, output } => {
+        BarcodeCommand::Distances { file, limits, table, matrix, output } => {
             let limits = limits.checked()?;
-            let Input { name, bytes } = Input::read(file)?;
-            let formats::Distances { points, lower } = formats::distances(&name, &bytes)?;
-            drop(bytes);
+            let input = Input::read(file)?;
+            let (Distances { points, lower, labels }, read) = Distances::read(&input, table, matrix)?;
+            let Input { name, .. } = input;
             let space = valleys_core::topology::Distances::new(&lower, points)
                 .map_err(|e| topology_error(&name, e))?;
-            output.show(&barcode::rips(&name, "distances", &space, limits, &output.options()?)?)
+            output.show(&barcode::rips(&name, "distances", &space, limits, &output.options()?)?, labels, read)
         }
         BarcodeCommand::Complex { file, output } => {
-            let Input { name, bytes } = Input::read(file)?;
-            let filtration = formats::complex(&name, &bytes)?;
-            drop(bytes);
-            output.show(&barcode::complex(&name, &filtration, &output.options()?)?)
+            let input = Input::read(file)?;
+            let (filtration, read) = formats::complex(&input)?;
+            let Input { name, .. } = input;
+            output.show(&barcode::complex(&name, &filtration, &output.options()?)?, None, read)
         }
-        BarcodeCommand::Grid { file, output } => {
-            let Input { name, bytes } = Input::read(file)?;
-            let array = Array::parse(&name, &bytes)?;
-            drop(bytes);
-            output.show(&barcode::grid(&name, &array, &output.options()?)?)
+        BarcodeCommand::Grid { file, table, output } => {
+            let input = Input::read(file)?;
+            let (array, read) = Array::read(&input, table)?;
+            let Input { name, .. } = input;
+            output.show(&barcode::grid(&name, &array, &output.options()?)?, None, read)
         }
-        BarcodeCommand::Triangle { file, column, json: as_json, svg } => {
-            let Input { name, bytes } = Input::read(file)?;
-            let segment = formats::lattice(&name, &bytes, column)?;
+        BarcodeCommand::Triangle { file, column, table, json: as_json, svg } => {
+            let (segment, read) = formats::lattice(&Input::read(file)?, column, table)?;
+            tell(&read);
             let Segment { h12, h13, h23, birth, death } = segment;
             draw(svg.as_deref(), &[Bar { dim: 1, birth, death: Some(death), ..Bar::default() }])?;
             if *as_json {
-                return print(&json(&segment));
+                return print(&json(&WithRead { document: &segment, labels: None, read: &read }));
             }
             print(&format!(
                 "h12    {h12:?}\nh13    {h13:?}\nh23    {h23:?}\nbirth  {birth:?}\ndeath  {death:?}\n"
@@ -229,15 +252,16 @@ impl Output {
         })
     }
 
-    fn show(&self, barcode: &Barcode) -> Result<()> {
+    fn show(&self, barcode: &Barcode, labels: Option<Vec<String>>, read: ReadInfo) -> Result<()> {
+        tell(&read);
         draw(self.svg.as_deref(), &barcode.bars)?;
         if self.json {
-            print(&json(barcode))
+            print(&json(&WithRead { document: barcode, labels, read: &read }))
         } else if self.csv {
             let extra = barcode.zero_length_bars.iter().flatten();
             print(&diagram_csv(barcode.bars.iter().chain(extra).map(|bar| (bar.dim, bar.interval()))))
         } else {
-            print(&table(barcode))
+            print(&table(barcode, labels.as_deref()))
         }
     }
 }
@@ -245,18 +269,18 @@ impl Output {
 /// Bars of an index that a person reads, the longest; `--json` and `--csv` give all.
 const ROWS: usize = 12;
 
-fn table(barcode: &Barcode) -> String {
+fn table(barcode: &Barcode, labels: Option<&[String]>) -> String {
     let mut out = "index        birth        death       length   opened by, closed by\n".to_owned();
     for same in barcode.bars.chunk_by(|a, b| a.dim == b.dim) {
         let mut longest: Vec<&Bar> = same.iter().collect();
         longest.sort_by(|a, b| b.interval().length().total_cmp(&a.interval().length()));
-        longest.iter().take(ROWS).for_each(|bar| row(&mut out, bar));
+        longest.iter().take(ROWS).for_each(|bar| row(&mut out, bar, labels));
         if same.len() > ROWS {
             let (more, index) = (same.len() - ROWS, same[0].dim);
             let _ = writeln!(out, "{index:<5} ... {more} shorter ones: --json, --csv and --svg have all");
         }
     }
-    barcode.zero_length_bars.iter().flatten().for_each(|bar| row(&mut out, bar));
+    barcode.zero_length_bars.iter().flatten().for_each(|bar| row(&mut out, bar, labels));
     let (count, essential) =
         (barcode.bars.len(), barcode.bars.iter().filter(|bar| bar.death.is_none()).count());
     let _ = writeln!(
@@ -270,12 +294,12 @@ fn table(barcode: &Barcode) -> String {
     out
 }
 
-fn row(out: &mut String, bar: &Bar) {
+fn row(out: &mut String, bar: &Bar, labels: Option<&[String]>) {
     let Interval { birth, death } = bar.interval();
     let (birth, death, length) = (short(birth), short(death), short(death - birth));
-    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.dim, place(bar));
+    let _ = writeln!(out, "{:<5} {birth:>12} {death:>12} {length:>12}   {}", bar.dim, place(bar, labels));
     if let Some(cycle) = &bar.cycle {
-        let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices)).collect();
+        let cells: Vec<String> = cycle.iter().map(|vertices| dashes(vertices, labels)).collect();
         let _ = writeln!(out, "      cycle: {}", cells.join(" + "));
     }
 }
@@ -291,13 +315,16 @@ fn short(x: f64) -> String {
     }
 }
 
-fn dashes(vertices: &[u32]) -> String {
-    vertices.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
+/// A simplex: the numbers of its vertices, or what the file calls them.
+fn dashes(vertices: &[u32], labels: Option<&[String]>) -> String {
+    let name =
+        |&v: &u32| labels.and_then(|labels| labels.get(v as usize)).map_or(v.to_string(), Clone::clone);
+    vertices.iter().map(name).collect::<Vec<_>>().join("-")
 }
 
-fn place(bar: &Bar) -> String {
+fn place(bar: &Bar, labels: Option<&[String]>) -> String {
     let name = |simplex: &Option<Vec<u32>>, point: &Option<Vec<usize>>| match (simplex, point) {
-        (Some(simplex), _) => dashes(simplex),
+        (Some(simplex), _) => dashes(simplex, labels),
         (_, Some(point)) => format!("{point:?}"),
         _ => "never".to_owned(),
     };

@@ -1,8 +1,8 @@
 //! `valleys distance`: bottleneck and Wasserstein distances of two diagrams.
 
-use super::{json, print};
+use super::{json, print, tell};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::formats::{Diagram, Input, diagram, topology_error};
+use crate::formats::{Diagram, Input, ReadInfo, TableOptions, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use valleys_core::topology::{
 /// Flags.
 #[derive(Args, Clone, Debug)]
 pub struct Distance {
-    /// CSV index,birth,death or the JSON that `barcode` prints; `-` is standard input.
+    /// A diagram, as valleys, GUDHI, Ripser, ripser.py, persim or giotto-tda write it; `-` is standard input.
     pub a: PathBuf,
     /// The other diagram.
     pub b: PathBuf,
@@ -31,6 +31,9 @@ pub struct Distance {
     /// Show an optimal matching.
     #[arg(long)]
     pub matching: bool,
+    /// How to read the files.
+    #[command(flatten)]
+    pub table: TableOptions,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
@@ -157,15 +160,22 @@ pub fn run(args: &Distance) -> Result<()> {
     let Ok(ground) = GroundMetric::new(args.ground) else {
         return usage(format!("--ground is {}, but must be inf, or 1 or more", args.ground));
     };
-    let read = |path: &Path| -> Result<Diagram> {
-        let Input { name, bytes } = Input::read(path)?;
-        diagram(&name, &bytes)
+    let read = |path: &Path| -> Result<(Diagram, ReadInfo)> {
+        let read = diagram(&Input::read(path)?, &args.table)?;
+        tell(&read.1);
+        Ok(read)
     };
-    let (a, b) = (read(&args.a)?, read(&args.b)?);
+    let ((a, read_a), (b, read_b)) = (read(&args.a)?, read(&args.b)?);
     let document = Document::new(&a, &b, args.index, (args.q, ground), args.matching);
     let document = document.map_err(|e| topology_error("distance", e))?;
     if args.json {
-        return print(&json(&document));
+        #[derive(Serialize)]
+        struct WithReads<'a> {
+            #[serde(flatten)]
+            document: &'a Document,
+            read: [&'a ReadInfo; 2],
+        }
+        return print(&json(&WithReads { document: &document, read: [&read_a, &read_b] }));
     }
     let mut out = String::new();
     let shown = |x: Option<f64>| x.map_or("inf".to_owned(), |x| format!("{x:?}"));

@@ -1,10 +1,10 @@
 //! `valleys plan`: the cost of a run, and its jobs as a workflow.
 
-use super::memory::available;
 use super::{json, print};
 use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu;
+use crate::memory::available;
 use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
 use crate::problem;

@@ -1,8 +1,8 @@
 //! `valleys summary`: lifetimes and entropies of a diagram.
 
-use super::{json, print};
+use super::{WithRead, json, print, tell};
 use crate::error::Result;
-use crate::formats::{Input, diagram, topology_error};
+use crate::formats::{Input, TableOptions, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -11,11 +11,14 @@ use valleys_core::topology::{Interval, LifetimeStatistics};
 /// Flags.
 #[derive(Args, Clone, Debug)]
 pub struct Summary {
-    /// CSV index,birth,death or the JSON that `barcode` prints; `-` is standard input.
+    /// The diagram, as valleys, GUDHI, Ripser, ripser.py, persim or giotto-tda write it; `-` is standard input.
     pub diagram: PathBuf,
     /// Bars of this index only; else of all.
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub index: Option<usize>,
+    /// How to read the file.
+    #[command(flatten)]
+    pub table: TableOptions,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
@@ -28,7 +31,7 @@ pub struct Document {
     pub bars: usize,
     /// Bars of length zero.
     pub zero_length: usize,
-    /// Bars that never end.
+    /// Bars of infinite length.
     pub essential: usize,
     /// Σ l.
     pub sum_life: f64,
@@ -76,14 +79,16 @@ impl Document {
 /// # Errors
 /// Exit code 4 for a diagram that is malformed.
 pub fn run(args: &Summary) -> Result<()> {
-    let Input { name, bytes } = Input::read(&args.diagram)?;
-    let bars = diagram(&name, &bytes)?;
+    let input = Input::read(&args.diagram)?;
+    let (bars, read) = diagram(&input, &args.table)?;
+    let Input { name, .. } = input;
+    tell(&read);
     let wanted = |index: usize| args.index.is_none_or(|wanted| wanted == index);
     let intervals: Vec<Interval> =
         bars.into_iter().filter(|(index, _)| wanted(*index)).map(|(_, i)| i).collect();
     let document = Document::new(&intervals).map_err(|e| topology_error(&name, e))?;
     if args.json {
-        return print(&json(&document));
+        return print(&json(&WithRead { document: &document, labels: None, read: &read }));
     }
     let shown = |x: Option<f64>| x.map_or("undefined".to_owned(), |x| format!("{x:?}"));
     let d = document;

@@ -1,7 +1,8 @@
 //! Values on a grid.
 
-use super::csv_reader::rectangle;
-use super::{Npy, data_error};
+use super::read_info::ReadInfo;
+use super::table::{Columns, Rectangle, Table, TableOptions};
+use super::{Input, Npy, data_error, text};
 use crate::error::Result;
 
 /// Numbers on a grid of one to three axes, the last one contiguous.
@@ -9,27 +10,39 @@ use crate::error::Result;
 pub struct Array {
     /// Lengths of the axes.
     pub shape: Vec<usize>,
-    /// Their product of finite numbers.
+    /// Their product of numbers, finite or +∞: such places never enter.
     pub values: Vec<f64>,
 }
 
 impl Array {
-    /// Reads CSV, one grid row a line, or an `.npy` of one to three axes.
+    /// Reads a table, one grid row a line, or an array of NumPy of one to three axes.
     ///
     /// # Errors
     /// Names the line or the element.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
-        if Npy::is_npy(bytes) {
-            let Npy { shape, numbers } = Npy::parse(name, bytes)?;
-            if !(1..=3).contains(&shape.len()) {
-                return Err(data_error(
-                    name,
-                    format_args!("an array of shape {shape:?}; grids have 1 to 3 axes"),
-                ));
+    pub fn read(input: &Input, options: &TableOptions) -> Result<(Self, ReadInfo)> {
+        let name = &input.name;
+        let (array, mut info) = match Npy::read(input)? {
+            Some((array, info)) => {
+                array.check(name, true)?;
+                let Npy { shape, numbers, .. } = array;
+                if !(1..=3).contains(&shape.len()) {
+                    let what = format!("an array of shape {shape:?}, but grids have 1 to 3 axes");
+                    return Err(data_error(name, what));
+                }
+                (Self { shape, values: numbers.into_f64() }, info)
             }
-            return Ok(Self { shape, values: numbers.into_f64() });
+            None => {
+                let mut info = input.info("CSV");
+                let bytes = text::utf8(&input.bytes, name, &mut info)?;
+                let table = Table::open(name, &bytes, Columns::Alike, options, &mut info)?;
+                let Rectangle { numbers, rows, columns, .. } = Rectangle::read(table, true)?;
+                (Self { shape: vec![rows, columns], values: numbers }, info)
+            }
+        };
+        let never = array.values.iter().filter(|x| x.is_infinite()).count();
+        if never > 0 {
+            info.note(format!("{never} values are +inf and never enter"));
         }
-        let (values, rows, columns) = rectangle(name, bytes)?;
-        Ok(Self { shape: vec![rows, columns], values })
+        Ok((array, info))
     }
 }

@@ -1,6 +1,7 @@
 //! Filtered simplicial complexes.
 
-use super::{data_error, topology_error};
+use super::read_info::ReadInfo;
+use super::{Input, data_error, text, topology_error};
 use crate::error::Result;
 use serde::Deserialize;
 use valleys_core::topology::Filtration;
@@ -22,15 +23,17 @@ struct Simplex {
 /// # Errors
 /// Names the element that is not as it should be; the simplex with a value that is not finite, with a vertex twice,
 /// that is there twice, lacks a face or comes before one.
-pub fn complex(name: &str, bytes: &[u8]) -> Result<Filtration<'static>> {
-    let document: Document = json(name, bytes)?;
+pub fn complex(input: &Input) -> Result<(Filtration<'static>, ReadInfo)> {
+    let name = &input.name;
+    let mut info = input.info("JSON");
+    let bytes = text::utf8(&input.bytes, name, &mut info)?;
+    let document: Document = json(name, &bytes)?;
     let cells = document.simplices.iter().map(|s| (s.vertices.iter().copied(), s.value));
-    Filtration::new(cells).map_err(|e| topology_error(name, e))
+    Ok((Filtration::new(cells).map_err(|e| topology_error(name, e))?, info))
 }
 
 /// Reads JSON and says where it is wrong.
 pub(super) fn json<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<T> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
         let path = e.path().to_string();

@@ -1,101 +1,469 @@
-//! Distance matrices.
+//! Distance matrices: squares, triangles of either side, condensed vectors.
 
-use super::csv_reader::{CsvReader, rectangle};
-use super::{Npy, data_error};
+use super::npy::Kind;
+use super::read_info::ReadInfo;
+use super::table::{Answer, Cell, Columns, Table, TableOptions, is_numbered};
+use super::{Input, Npy, data_error, text};
 use crate::error::Result;
+use clap::ValueEnum;
 
 /// Distances of points: d(1,0), d(2,0), d(2,1), d(3,0), …
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Distances {
     /// n.
     pub points: usize,
-    /// n (n − 1) / 2 distances, none of them negative.
+    /// n (n − 1) / 2 distances, none of them negative; +∞ where no edge joins two points.
     pub lower: Vec<f64>,
+    /// What the file calls the points, if it does.
+    pub labels: Option<Vec<String>>,
 }
 
-/// How far the upper triangle of a square may be from the lower one, and the diagonal from 0, relative to the
-/// largest distance: what single precision leaves of a symmetric computation.
-const SYMMETRY: f64 = 1e-6;
+/// Which part of a matrix holds the distances.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Triangle {
+    /// What is below the diagonal.
+    Lower,
+    /// What is above the diagonal.
+    Upper,
+    /// Both, which must agree.
+    Full,
+}
 
-/// Reads a distance matrix: CSV, its lower triangle without the diagonal (line i has i numbers, so the first is
-/// empty or left out) or a full square; or a square `.npy`.
-///
-/// Of a square the lower triangle counts; the upper one must agree with it, and the diagonal with 0, to 1e-6 of the
-/// largest distance. A single line `0` is the square of one point.
-///
-/// # Errors
-/// Names the line or the points.
-pub fn distances(name: &str, bytes: &[u8]) -> Result<Distances> {
-    if Npy::is_npy(bytes) {
-        let Npy { shape, numbers } = Npy::parse(name, bytes)?;
-        return match *shape {
-            [n, m] if n == m => square(name, &numbers.into_f64(), n),
-            _ => {
-                Err(data_error(name, format_args!("an array of shape {shape:?}, not a square of distances")))
+/// What a distance matrix must be read as. What is not said is found out, and told.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct DistanceOptions {
+    /// The part of the matrix that counts [default: found].
+    #[arg(long, value_enum, value_name = "PART", help_heading = "Reading")]
+    pub triangle: Option<Triangle>,
+    /// Whether a triangle has its diagonal [default: found: yes if it is all 0].
+    #[arg(long, value_enum, value_name = "yes|no", help_heading = "Reading")]
+    pub diagonal: Option<Answer>,
+    /// Rounding that is accepted, relative to the largest distance: below 0, between the two triangles, on the diagonal
+    /// [default: 1e-12; 1e-6 for float32, 1e-3 for float16].
+    #[arg(long, value_name = "X", help_heading = "Reading", value_parser = tolerance)]
+    pub tolerance: Option<f64>,
+}
+
+fn tolerance(text: &str) -> std::result::Result<f64, String> {
+    let x: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.0..1.0).contains(&x) { Ok(x) } else { Err("it must be from 0 to below 1".to_owned()) }
+}
+
+/// Rounding of double precision, and of texts.
+const ROUNDING: f64 = 1e-12;
+
+/// Lines or rows of numbers; NaN where a field is empty.
+struct Rows {
+    numbers: Vec<f64>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+    /// The lines of the file; none of an array.
+    lines: Vec<u64>,
+    /// What the file calls its lines.
+    labels: Option<Vec<String>>,
+    /// Whether an empty line comes first.
+    begins_empty: bool,
+    rounding: f64,
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.numbers[start..self.ends[i]]
+    }
+
+    /// What messages call a row.
+    fn place(&self, i: usize) -> String {
+        self.lines.get(i).map_or(format!("row {i}"), |line| format!("line {line}"))
+    }
+
+    /// Whether the row i has `len(i)` numbers, for all rows.
+    fn have(&self, len: impl Fn(usize) -> usize) -> bool {
+        (0..self.len()).all(|i| self.row(i).len() == len(i))
+    }
+}
+
+impl Distances {
+    /// Reads a table or an array of NumPy: a full square; a triangle below or above the diagonal, with it or without,
+    /// alone or in a square whose other half is 0 or empty; a condensed vector as SciPy's `pdist` makes it.
+    ///
+    /// +∞ and empty fields are missing edges. What deviates by rounding is accepted, and told: a distance a little below
+    /// 0 counts as 0, of two halves the lower counts.
+    ///
+    /// # Errors
+    /// Names the line or the points; a shape that fits two readings, with both.
+    pub fn read(input: &Input, options: &TableOptions, how: &DistanceOptions) -> Result<(Self, ReadInfo)> {
+        let name = &input.name;
+        let (mut rows, mut info) = match Npy::read(input)? {
+            Some((array, info)) => (of_array(name, array)?, info),
+            None => {
+                let mut info = input.info("CSV");
+                let bytes = text::utf8(&input.bytes, name, &mut info)?;
+                (of_table(name, &bytes, options, &mut info)?, info)
             }
         };
+        let labels = rows.labels.take();
+        let tolerance = how.tolerance.unwrap_or(rows.rounding);
+        let mut distances = shape(name, &rows, how, tolerance, &mut info)?;
+        drop(rows);
+        distances.labels = labels.filter(|labels| labels.len() == distances.points && !is_numbered(labels));
+        Ok((distances, info))
     }
-    let mut rows = CsvReader::new(name, bytes);
-    if !rows.advance()? {
-        // Nothing at all is no point; an empty line is the row of the first point.
-        return Ok(Distances { points: usize::from(!bytes.is_empty()), lower: Vec::new() });
-    }
-    if rows.record.len() > 1 {
-        let (matrix, rows, columns) = rectangle(name, bytes)?;
-        if rows != columns {
-            let what = format!(
-                "{rows} lines of {columns} distances; a square has as many, a lower triangle begins with one"
-            );
-            return Err(data_error(name, what));
-        }
-        return square(name, &matrix, rows);
-    }
-    let lone = rows.line == 1;
-    let (mut points, mut lower) = (1, Vec::new());
-    loop {
-        let fields = rows.record.len();
-        if fields != points {
-            let what = format!("{fields} distances; row {points} of a lower triangle has {points}");
-            return Err(rows.fault(what));
-        }
-        for field in 0..fields {
-            let distance = rows.number(field)?;
-            if distance < 0.0 {
-                let what = format!("field {}: the distance {distance} is negative", field + 1);
-                return Err(rows.fault(what));
-            }
-            lower.push(distance);
-        }
-        points += 1;
-        if !rows.advance()? {
-            break;
-        }
-    }
-    if lone && lower == [0.0] {
-        return square(name, &lower, 1);
-    }
-    Ok(Distances { points, lower })
 }
 
-fn square(name: &str, matrix: &[f64], n: usize) -> Result<Distances> {
-    let tolerance = SYMMETRY * matrix.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let mut lower = Vec::with_capacity(n * n.saturating_sub(1) / 2);
-    for (i, row) in matrix.chunks_exact(n.max(1)).enumerate() {
-        if row[i].abs() > tolerance {
-            return Err(data_error(name, format_args!("point {i} is at distance {} from itself", row[i])));
+fn of_array(name: &str, array: Npy) -> Result<Rows> {
+    if array.dtype.kind == Kind::Bool {
+        let what = "truth values are no distances; an adjacency matrix A becomes distances by np.where(A, 1, np.inf)";
+        return Err(data_error(name, what));
+    }
+    array.check(name, true)?;
+    let rounding = match (array.dtype.kind, array.dtype.size) {
+        (Kind::Float, 4) => 1e-6,
+        (Kind::Float, 2) => 1e-3,
+        _ => ROUNDING,
+    };
+    let Npy { shape, numbers, .. } = array;
+    let numbers = numbers.into_f64();
+    let ends = match *shape {
+        [n] => vec![n],
+        [rows, columns] if rows > 0 || columns == 0 => (1..=rows).map(|i| i * columns).collect(),
+        _ => {
+            let what =
+                format!("an array of shape {shape:?}, not a square of distances nor a condensed vector");
+            return Err(data_error(name, what));
         }
-        for (j, &distance) in row[..i].iter().enumerate() {
-            let other = matrix[j * n + i];
-            if distance < 0.0 {
-                return Err(data_error(name, format_args!("points {i} and {j} are at distance {distance}")));
-            }
-            if (distance - other).abs() > tolerance {
-                let what =
-                    format!("not symmetric: points {i} and {j} are at distance {distance} and {other}");
-                return Err(data_error(name, what));
-            }
-            lower.push(distance);
+    };
+    Ok(Rows { numbers, ends, lines: Vec::new(), labels: None, begins_empty: false, rounding })
+}
+
+fn of_table(name: &str, bytes: &[u8], options: &TableOptions, info: &mut ReadInfo) -> Result<Rows> {
+    let mut table = Table::open(name, bytes, Columns::Alike, options, info)?;
+    let (mut numbers, mut ends, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    let mut labels = table.has_labels().then(Vec::new);
+    // An empty line is the row of the first point of a triangle without its diagonal.
+    let mut begins_empty = bytes.iter().find(|b| ![b' ', b'\t', b'\r'].contains(b)) == Some(&b'\n');
+    while table.advance()? {
+        let fields = table.len();
+        if ends.is_empty()
+            && (0..fields).all(|i| table.cell(i) == Cell::Missing)
+            && labels.is_none()
+            && fields <= 1
+        {
+            begins_empty = true;
+            continue;
+        }
+        for column in 0..fields {
+            numbers.push(match table.cell(column) {
+                Cell::Missing => f64::NAN,
+                Cell::Number(x) if x > f64::NEG_INFINITY => x,
+                _ => table.finite(column)?,
+            });
+        }
+        ends.push(numbers.len());
+        lines.push(table.line());
+        if let (Some(labels), Some(label)) = (&mut labels, table.label()) {
+            labels.push(label.to_owned());
         }
     }
-    Ok(Distances { points: n, lower })
+    Ok(Rows { numbers, ends, lines, labels, begins_empty, rounding: ROUNDING })
+}
+
+/// Finds out which part of a matrix the rows are.
+fn shape(
+    name: &str,
+    rows: &Rows,
+    how: &DistanceOptions,
+    tolerance: f64,
+    info: &mut ReadInfo,
+) -> Result<Distances> {
+    let (n, first) = (rows.len(), if rows.len() > 0 { rows.row(0).len() } else { 0 });
+    let mut reader =
+        Reader { name, tolerance, largest: largest(&rows.numbers), rounded: 0, farthest: 0.0, missing: 0 };
+    let mut layout = |layout: &str, is_told: bool| {
+        info.layout = Some(layout.to_owned());
+        if is_told {
+            info.note(layout);
+        }
+    };
+    let lower = if n == 0 {
+        // Nothing at all is no point; an empty line is the row of the first point.
+        layout("nothing", false);
+        return Ok(Distances { points: usize::from(rows.begins_empty), ..Distances::default() });
+    } else if rows.begins_empty && rows.have(|i| i + 1) {
+        layout("a lower triangle without its diagonal", false);
+        reader.lower(rows, 0)?
+    } else if rows.have(|_| n) && !rows.begins_empty && (n > 1 || reader.is_zero(rows.row(0)[0])) {
+        square(rows, how, &mut reader, &mut layout)?
+    } else if n == 1 && first == 0 {
+        layout("a condensed vector of one point", true);
+        Vec::new()
+    } else if (n > 1 && rows.have(|i| i + 1)) || (n == 1 && first == 1) {
+        let diagonal = has_diagonal(name, rows, how, |i| i, &reader)?;
+        let which = ["a lower triangle without its diagonal", "a lower triangle with its diagonal of zeros"];
+        layout(which[usize::from(diagonal)], diagonal);
+        reader.lower(rows, usize::from(diagonal))?
+    } else if n > 1 && rows.have(|i| n - i) {
+        let diagonal = has_diagonal(name, rows, how, |_| 0, &reader)?;
+        let which =
+            ["an upper triangle without its diagonal", "an upper triangle with its diagonal of zeros"];
+        layout(which[usize::from(diagonal)], true);
+        reader.upper(rows, usize::from(diagonal))?
+    } else if (n == 1 || rows.have(|_| 1)) && triangular(rows.numbers.len()).is_some() {
+        layout("a condensed vector, d(0,1), d(0,2), ..., as SciPy's pdist makes it", true);
+        let points = triangular(rows.numbers.len()).unwrap_or(0);
+        reader.condensed(&rows.numbers, points)?
+    } else {
+        return Err(data_error(name, wrong_shape(rows)));
+    };
+    reader.tell(info);
+    let points = triangular(lower.len()).unwrap_or(1);
+    Ok(Distances { points, lower, labels: None })
+}
+
+/// Why rows are no distance matrix.
+fn wrong_shape(rows: &Rows) -> String {
+    let (n, first) = (rows.len(), rows.row(0).len());
+    if rows.have(|_| first) {
+        let points = if first > 1 && n > 1 {
+            format!("; {n} points with {first} coordinates are for `barcode points`")
+        } else {
+            "; a condensed vector has n (n - 1) / 2 numbers".to_owned()
+        };
+        return format!("{n} rows of {first} numbers are not a square of distances{points}");
+    }
+    // The first row that breaks the shape which the first rows begin.
+    let (expected, kind): (fn(usize, usize) -> usize, _) = if first <= 1 {
+        (|i, _| i + 1, "a lower triangle")
+    } else if rows.row(1).len() == first {
+        (|_, first| first, "a square")
+    } else {
+        (|i, first| first - i.min(first), "an upper triangle")
+    };
+    let bad = (0..n).find(|&i| rows.row(i).len() != expected(i, first)).unwrap_or(0);
+    let (has, wants, row) = (rows.row(bad).len(), expected(bad, first), rows.place(bad));
+    format!("{row} has {has} distances, but {kind} that begins like this has {wants} there")
+}
+
+/// n, if a count is n (n − 1) / 2 for an n from 2 on.
+fn triangular(count: usize) -> Option<usize> {
+    let n = ((2 * count) as f64).sqrt() as usize + 1;
+    (n.saturating_sub(1)..=n + 1).find(|n| *n >= 2 && n * (n - 1) / 2 == count)
+}
+
+/// The largest finite number.
+fn largest(numbers: &[f64]) -> f64 {
+    numbers.iter().filter(|x| x.is_finite()).fold(0.0, |m, x| m.max(x.abs()))
+}
+
+/// Whether a triangle has its diagonal, whose place in row i is `at(i)`: if all of it is 0.
+fn has_diagonal(
+    name: &str,
+    rows: &Rows,
+    how: &DistanceOptions,
+    at: impl Fn(usize) -> usize,
+    reader: &Reader<'_>,
+) -> Result<bool> {
+    if let Some(answer) = how.diagonal {
+        return Ok(answer == Answer::Yes);
+    }
+    let zero = (0..rows.len()).all(|i| reader.is_zero(rows.row(i)[at(i)]));
+    if zero && rows.numbers.iter().all(|x| *x == 0.0) && rows.len() > 1 {
+        let n = rows.len();
+        let what = format!(
+            "all numbers are 0: a triangle of {n} points with its diagonal (--diagonal yes), or of {} without (--diagonal no)?",
+            n + 1
+        );
+        return Err(data_error(name, what));
+    }
+    Ok(zero)
+}
+
+/// A square: symmetric, or one half with the other 0 or empty.
+fn square(
+    rows: &Rows,
+    how: &DistanceOptions,
+    reader: &mut Reader<'_>,
+    layout: &mut impl FnMut(&str, bool),
+) -> Result<Vec<f64>> {
+    let n = rows.len();
+    let at = |i: usize, j: usize| rows.row(i)[j];
+    let half = |is: &dyn Fn(f64) -> bool, upper: bool| {
+        (1..n).all(|i| (0..i).all(|j| is(if upper { at(j, i) } else { at(i, j) })))
+    };
+    let (zero, empty) = (|x: f64| x == 0.0, |x: f64| x.is_nan());
+    let blank = |upper| (half(&zero, upper), half(&empty, upper));
+    let ((lower_zero, lower_empty), (upper_zero, upper_empty)) = (blank(false), blank(true));
+    let part = how.triangle.unwrap_or_else(|| {
+        let all = |text: &str, is_told| (text.to_owned(), is_told);
+        let (part, (text, is_told)) = if n > 1 && lower_zero && !upper_zero {
+            (Triangle::Upper, all("an upper triangle in a square with zeros below", true))
+        } else if n > 1 && upper_zero && !lower_zero {
+            (Triangle::Lower, all("a lower triangle in a square with zeros above", true))
+        } else if n > 1 && lower_empty && !upper_empty {
+            (Triangle::Upper, all("an upper triangle in a square, empty below", true))
+        } else if n > 1 && upper_empty && !lower_empty {
+            (Triangle::Lower, all("a lower triangle in a square, empty above", true))
+        } else {
+            (Triangle::Full, all("a full square", false))
+        };
+        layout(&text, is_told);
+        part
+    });
+    if how.triangle.is_some() {
+        let text = match part {
+            Triangle::Lower => "the lower triangle of a square",
+            Triangle::Upper => "the upper triangle of a square",
+            Triangle::Full => "a full square",
+        };
+        layout(text, false);
+    }
+    let mut lower = Vec::with_capacity(n * n.saturating_sub(1) / 2);
+    for i in 0..n {
+        reader.diagonal(i, at(i, i))?;
+        for j in 0..i {
+            let distance = match part {
+                Triangle::Upper => at(j, i),
+                Triangle::Lower => at(i, j),
+                Triangle::Full => reader.both((i, j), at(i, j), at(j, i))?,
+            };
+            lower.push(reader.distance((i, j), distance)?);
+        }
+    }
+    Ok(lower)
+}
+
+/// Takes distances one by one, and counts what deviates by rounding.
+struct Reader<'a> {
+    name: &'a str,
+    tolerance: f64,
+    largest: f64,
+    rounded: usize,
+    farthest: f64,
+    missing: usize,
+}
+
+impl Reader<'_> {
+    fn is_small(&self, x: f64) -> bool {
+        x.abs() <= self.tolerance * self.largest
+    }
+
+    /// Whether an entry of a diagonal is 0, or empty.
+    fn is_zero(&self, x: f64) -> bool {
+        x.is_nan() || self.is_small(x)
+    }
+
+    fn round(&mut self, by: f64) {
+        if by != 0.0 {
+            self.rounded += 1;
+            self.farthest = self.farthest.max(by.abs());
+        }
+    }
+
+    /// What to say to somebody whose matrix deviates.
+    fn advice(&self, by: f64) -> String {
+        let (share, allowed) = (by.abs() / self.largest, self.tolerance);
+        let much = format!(
+            "{share:.1e} of the largest distance, more than the rounding of {allowed:.0e} that is accepted"
+        );
+        if share < 1e-2 { format!(" ({much}; --tolerance X accepts more)") } else { String::new() }
+    }
+
+    fn diagonal(&mut self, i: usize, x: f64) -> Result<()> {
+        if !self.is_zero(x) {
+            let what = format!("point {i} is at distance {x} from itself{}", self.advice(x));
+            return Err(data_error(self.name, what));
+        }
+        self.round(if x.is_nan() { 0.0 } else { x });
+        Ok(())
+    }
+
+    /// One of two entries that must agree.
+    fn both(&mut self, (i, j): (usize, usize), lower: f64, upper: f64) -> Result<f64> {
+        if lower == upper || (lower.is_nan() && upper.is_nan()) {
+            return Ok(lower);
+        }
+        let by = lower - upper;
+        if self.is_small(by) {
+            self.round(by);
+            return Ok(lower);
+        }
+        let shown = |x: f64| if x.is_nan() { "none".to_owned() } else { x.to_string() };
+        let what = format!(
+            "not symmetric: points {i} and {j} are at distance {} and {}{}; --triangle lower or upper takes one half",
+            shown(lower),
+            shown(upper),
+            self.advice(by)
+        );
+        Err(data_error(self.name, what))
+    }
+
+    fn distance(&mut self, (i, j): (usize, usize), x: f64) -> Result<f64> {
+        if x.is_nan() || x == f64::INFINITY {
+            self.missing += 1;
+            return Ok(f64::INFINITY);
+        }
+        if x < 0.0 {
+            if !self.is_small(x) {
+                let what =
+                    format!("points {i} and {j} are at distance {x}, which is negative{}", self.advice(x));
+                return Err(data_error(self.name, what));
+            }
+            self.round(x);
+        }
+        Ok(x.max(0.0))
+    }
+
+    /// Row after row, each without its last `diagonal` entries.
+    fn lower(&mut self, rows: &Rows, diagonal: usize) -> Result<Vec<f64>> {
+        let mut lower = Vec::with_capacity(rows.numbers.len());
+        for i in 0..rows.len() {
+            let row = rows.row(i);
+            // Without its diagonal the first row is that of the second point.
+            let point = i + 1 - diagonal;
+            for (j, &x) in row[..row.len() - diagonal].iter().enumerate() {
+                lower.push(self.distance((point, j), x)?);
+            }
+            row[row.len() - diagonal..].iter().try_for_each(|&x| self.diagonal(point, x))?;
+        }
+        Ok(lower)
+    }
+
+    fn upper(&mut self, rows: &Rows, diagonal: usize) -> Result<Vec<f64>> {
+        let points = rows.len() + 1 - diagonal;
+        for i in 0..rows.len() {
+            rows.row(i)[..diagonal].iter().try_for_each(|&x| self.diagonal(i, x))?;
+        }
+        self.transposed(points, |i, j| rows.row(j)[i - j - 1 + diagonal])
+    }
+
+    fn condensed(&mut self, numbers: &[f64], points: usize) -> Result<Vec<f64>> {
+        self.transposed(points, |i, j| numbers[j * points - j * (j + 1) / 2 + i - j - 1])
+    }
+
+    /// From a function of i > j.
+    fn transposed(&mut self, points: usize, at: impl Fn(usize, usize) -> f64) -> Result<Vec<f64>> {
+        let mut lower = Vec::with_capacity(points * (points - 1) / 2);
+        for i in 1..points {
+            for j in 0..i {
+                lower.push(self.distance((i, j), at(i, j))?);
+            }
+        }
+        Ok(lower)
+    }
+
+    fn tell(&self, info: &mut ReadInfo) {
+        if self.rounded > 0 {
+            info.note(format!(
+                "rounding in {} of the entries, by up to {:.1e}, is accepted ({:.0e} of the largest distance)",
+                self.rounded, self.farthest, self.tolerance
+            ));
+        }
+        if self.missing > 0 {
+            info.note(format!("{} pairs have no edge (+inf or empty)", self.missing));
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Losses on the lattice of a triangle.
 
-use super::csv_reader::CsvReader;
-use super::{data_error, line_error};
+use super::read_info::ReadInfo;
+use super::table::{Columns, Table, TableOptions};
+use super::{Input, Npy, data_error, line_error, text};
 use crate::error::Result;
 use serde::Serialize;
 
@@ -23,12 +24,14 @@ pub struct Segment {
 /// How far n·t may be from a whole number: coordinates may come rounded to few decimals.
 const ROUNDED: f64 = 0.05;
 
-/// Reads CSV `t1,t2,t3,loss`: the loss at every point of the lattice { t : n·t_i ∈ N }, in any order, n from the
-/// number of lines. With a header columns go by name, and `column` may be another than `loss`.
+/// Reads a table `t1,t2,t3,loss`, or an array (points, 4) of NumPy: the loss at every point of the lattice
+/// { t : n·t_i ∈ N }, in any order, n from the number of lines. With a header columns go by name, and `column` may be
+/// another than `loss`.
 ///
 /// ```
-/// let csv = b"t1,t2,t3,loss\n1,0,0,0.1\n0,1,0,0.2\n0,0,1,0.3\n.5,.5,0,1\n.5,0,.5,2\n0,.5,.5,1.5\n";
-/// let segment = valleys::formats::lattice("mine.csv", csv, "loss")?;
+/// use valleys::formats::{Input, TableOptions, lattice};
+/// let csv = "t1,t2,t3,loss\n1,0,0,0.1\n0,1,0,0.2\n0,0,1,0.3\n.5,.5,0,1\n.5,0,.5,2\n0,.5,.5,1.5\n";
+/// let (segment, _) = lattice(&Input::new("mine.csv", csv), "loss", &TableOptions::default())?;
 /// assert_eq!((segment.h12, segment.h13, segment.birth, segment.death), (1.0, 2.0, 2.0, 2.0));
 /// # Ok::<(), valleys::error::CliError>(())
 /// ```
@@ -36,8 +39,9 @@ const ROUNDED: f64 = 0.05;
 /// # Errors
 /// Names the line that is no point of the lattice, or a second time the same, or has a number that is not finite;
 /// a number of lines that no lattice has.
-pub fn lattice(name: &str, bytes: &[u8], column: &str) -> Result<Segment> {
-    let points = points(name, bytes, column)?;
+pub fn lattice(input: &Input, column: &str, options: &TableOptions) -> Result<(Segment, ReadInfo)> {
+    let name = &input.name;
+    let (points, info) = points(input, column, options)?;
     let rows = points.len();
     let n = (1..).take_while(|n| n * n <= 2 * rows).find(|n| (n + 1) * (n + 2) / 2 == rows);
     let Some(n) = n else {
@@ -66,34 +70,51 @@ pub fn lattice(name: &str, bytes: &[u8], column: &str) -> Result<Segment> {
     }
     // As many different points as the lattice has: all of them.
     let [h12, h13, h23, death] = largest.map(|m| m + 0.0);
-    Ok(Segment { h12, h13, h23, birth: h12.max(h13).max(h23), death })
+    Ok((Segment { h12, h13, h23, birth: h12.max(h13).max(h23), death }, info))
 }
 
-/// Line, t1, t2, t3 and the loss of every point.
-fn points(name: &str, bytes: &[u8], column: &str) -> Result<Vec<(u64, [f64; 4])>> {
-    let mut rows = CsvReader::new(name, bytes);
+/// A line of the file, or a row of an array, with t1, t2, t3 and the loss there.
+type Point = (u64, [f64; 4]);
+
+fn points(input: &Input, column: &str, options: &TableOptions) -> Result<(Vec<Point>, ReadInfo)> {
+    let name = &input.name;
+    if let Some((array, info)) = Npy::read(input)? {
+        let [_, 4] = *array.shape else {
+            let what = format!(
+                "an array of shape {:?}, but a lattice has shape (points, 4): t1, t2, t3, loss",
+                array.shape
+            );
+            return Err(data_error(name, what));
+        };
+        array.check(name, false)?;
+        let numbers = array.numbers.into_f64();
+        return Ok(((1..).zip(numbers.as_chunks::<4>().0.iter().copied()).collect(), info));
+    }
+    let mut info = input.info("CSV");
+    let bytes = text::utf8(&input.bytes, name, &mut info)?;
+    let mut table = Table::open(name, &bytes, Columns::Named, options, &mut info)?;
     let (mut columns, mut width, mut points) = ([0, 1, 2, 3], 4, Vec::new());
-    let mut first = true;
-    while rows.advance()? {
-        if first && rows.record.iter().any(|field| field.parse::<f64>().is_err()) {
-            for (slot, title) in columns.iter_mut().zip(["t1", "t2", "t3", column]) {
-                let found = rows.record.iter().position(|t| t == title);
-                *slot =
-                    found.ok_or_else(|| rows.fault(format_args!("the header has no column `{title}`")))?;
-            }
-            (width, first) = (rows.record.len(), false);
-            continue;
+    if let Some(names) = table.names() {
+        for (slot, title) in columns.iter_mut().zip(["t1", "t2", "t3", column]) {
+            let found = names.iter().position(|name| name == title);
+            let known = names.join(", ");
+            let what = format_args!(
+                "the header has no column `{title}`; it has {known} (--column NAME picks the losses)"
+            );
+            *slot = found.ok_or_else(|| line_error(name, 1, what))?;
         }
-        first = false;
-        let fields = rows.record.len();
+        width = names.len();
+    }
+    while table.advance()? {
+        let fields = table.len();
         if fields != width {
-            return Err(rows.fault(format_args!("{fields} fields, {width} expected")));
+            return Err(table.fault(format_args!("{fields} fields, {width} expected")));
         }
         let mut point = [0.0; 4];
         for (slot, &column) in point.iter_mut().zip(&columns) {
-            *slot = rows.number(column)?;
+            *slot = table.finite(column)?;
         }
-        points.push((rows.line, point));
+        points.push((table.line(), point));
     }
-    Ok(points)
+    Ok((points, info))
 }

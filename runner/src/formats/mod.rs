@@ -1,64 +1,44 @@
 //! Readers of what others wrote: points, distances, complexes, grids, lattices, diagrams.
 //!
-//! Every reader takes the name and the bytes of a file, so that a test can hand it anything. What is wrong is one
-//! sentence with the name and the line or the element, and no reader allocates more than a small multiple of the
-//! bytes it was given, whatever a header says.
+//! One reader for tables ([`table`](TableOptions), text files of every dialect), one for arrays ([`Npy`], `.npy` and
+//! `.npz`); every kind of input takes both. Each reader takes an [`Input`], so that a test can hand it any bytes, and
+//! returns what it read with a [`ReadInfo`]: what it found out about the file, to be told once. What is wrong is one
+//! sentence with the name and the line or the element, and no reader allocates more than a small multiple of the bytes it
+//! was given, whatever a header says.
 //!
-//! | file | [`Points`] | [`distances`] | [`complex`] | [`Array`] | [`lattice`] | [`diagram`] |
+//! | file | [`Points`] | [`Distances`] | [`complex`] | [`Array`] | [`lattice`] | [`diagram`] |
 //! |---|---|---|---|---|---|---|
-//! | CSV | one point a line | lower triangle or square | | one grid row a line | `t1,t2,t3,loss` | `index,birth,death` |
-//! | `.npy` | 2-D | square | | 1-D to 3-D | | |
-//! | JSON | | | simplices | | | what `barcode` prints |
+//! | table | one point a line | square, triangle, condensed | | one grid row a line | `t1,t2,t3,loss` | `index,birth,death` |
+//! | array | (n, d) | square, condensed | | 1-D to 3-D | (n, 4) | (n, 2), (n, 3) |
+//! | JSON | | | simplices | | | what `barcode`, ripser.py, GUDHI print |
 
 mod array;
 mod complex;
-pub(crate) mod csv_reader;
 mod diagram;
 mod distances;
+pub(crate) mod foreign;
+mod input;
 mod lattice;
 mod npy;
+mod npz;
 mod points;
+mod read_info;
+pub(crate) mod table;
+mod text;
 
 pub use array::Array;
 pub use complex::complex;
 pub use diagram::{Diagram, diagram, diagram_csv};
-pub use distances::{Distances, distances};
+pub use distances::{DistanceOptions, Distances, Triangle};
+pub use input::Input;
 pub use lattice::{Segment, lattice};
-pub use npy::{Npy, Numbers};
+pub use npy::{Dtype, Kind, Npy, Numbers};
 pub use points::Points;
+pub use read_info::ReadInfo;
+pub use table::{Answer, Decimal, Delimiter, TableOptions};
 
-use crate::error::{CliError, ErrorKind, Result};
-use std::io::Read;
-use std::path::Path;
+use crate::error::{CliError, ErrorKind};
 use valleys_core::topology;
-
-/// A file that was read, or standard input.
-#[derive(Clone, Debug)]
-pub struct Input {
-    /// What messages call it.
-    pub name: String,
-    /// All of it.
-    pub bytes: Vec<u8>,
-}
-
-impl Input {
-    /// Reads a file; `-` is standard input.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn read(path: &Path) -> Result<Self> {
-        if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut bytes);
-            read.map_err(|e| data_error("standard input", format_args!("cannot be read: {e}")))?;
-            return Ok(Self { name: "standard input".to_owned(), bytes });
-        }
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path)
-            .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}")))?;
-        Ok(Self { name, bytes })
-    }
-}
 
 /// What is wrong with a file.
 fn data_error(name: &str, what: impl std::fmt::Display) -> CliError {
@@ -78,4 +58,10 @@ pub fn topology_error(name: &str, error: topology::Error) -> CliError {
         _ => ErrorKind::Data,
     };
     CliError::new(kind, format!("{name}: {error}"))
+}
+
+/// The beginning of a text, fit for a message.
+pub(crate) fn shown(text: &str) -> String {
+    let start: String = text.chars().take(24).flat_map(char::escape_debug).collect();
+    if text.chars().count() > 24 { start + "…" } else { start }
 }

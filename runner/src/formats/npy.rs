@@ -1,18 +1,18 @@
-//! NumPy's `.npy` files, versions 1 to 3: arrays of `f4` and `f8`, either byte order, either memory order.
+//! NumPy's `.npy` files, versions 1 to 3: arrays of numbers of every type, either byte order, either memory order.
 //!
 //! The header is a Python literal with three keys that are always the same; a reader of any literal would bring a
 //! parser generator along. The length of the data is checked against the file before anything is allocated.
 
-use super::csv_reader::shown;
-use super::data_error;
+use super::read_info::ReadInfo;
+use super::{Input, data_error, npz, shown};
 use crate::error::{CliError, Result};
 
 /// Numbers in one of two widths.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Numbers {
-    /// Single precision.
+    /// Single precision: `f2`, `f4`, whole numbers of one or two bytes, truth values as 0 and 1.
     F32(Vec<f32>),
-    /// Double precision.
+    /// Double precision: `f8`, whole numbers of four or eight bytes.
     F64(Vec<f64>),
 }
 
@@ -38,7 +38,8 @@ impl Numbers {
         }
     }
 
-    fn get(&self, i: usize) -> f64 {
+    /// The number at a place.
+    pub(super) fn get(&self, i: usize) -> f64 {
         match self {
             Self::F32(numbers) => numbers[i].into(),
             Self::F64(numbers) => numbers[i],
@@ -46,13 +47,15 @@ impl Numbers {
     }
 }
 
-/// An array of finite numbers, the last axis contiguous.
+/// An array of numbers, the last axis contiguous.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Npy {
     /// Lengths of the axes.
     pub shape: Vec<usize>,
-    /// Their product of numbers.
+    /// Their product of numbers, which may be infinite or NaN.
     pub numbers: Numbers,
+    /// Their type in the file.
+    pub dtype: Dtype,
 }
 
 impl Npy {
@@ -61,15 +64,59 @@ impl Npy {
         bytes.starts_with(MAGIC)
     }
 
-    /// Reads a file.
+    /// Reads the array of an `.npy` or an `.npz`; none if the file is neither.
     ///
     /// # Errors
-    /// A header that is not understood; another type of number; more or fewer bytes than the header promises; an
-    /// element that is not finite.
+    /// As [`Npy::parse`]; an archive with several arrays of which none is named.
+    pub fn read(input: &Input) -> Result<Option<(Self, ReadInfo)>> {
+        if Self::is_npy(&input.bytes) {
+            if let Some(member) = &input.member {
+                let what = format!(
+                    "an .npy file holds one array, and no `{}`; .npz files hold several",
+                    shown(member)
+                );
+                return Err(data_error(&input.name, what));
+            }
+            let array = Self::parse(&input.name, &input.bytes)?;
+            let mut info = input.info("npy");
+            array.tell(&mut info);
+            return Ok(Some((array, info)));
+        }
+        if !npz::is_archive(&input.bytes) {
+            return Ok(None);
+        }
+        let (member, bytes) = npz::member(&input.name, &input.bytes, input.member.as_deref())?;
+        let array = Self::parse(&format!("{}, array `{member}`", input.name), &bytes)?;
+        let mut info = input.info("npz");
+        info.note(format!("the array `{member}`"));
+        info.member = Some(member);
+        array.tell(&mut info);
+        Ok(Some((array, info)))
+    }
+
+    fn tell(&self, info: &mut ReadInfo) {
+        info.shape = Some(self.shape.clone());
+        info.dtype = Some(self.dtype.to_string());
+        let Dtype { kind, size, .. } = self.dtype;
+        if kind != Kind::Float {
+            info.note(format!("numbers of the type {}", self.dtype));
+        }
+        const EXACT: f64 = (1u64 << 53) as f64;
+        let large = |i: &usize| self.numbers.get(*i).abs() >= EXACT;
+        if kind != Kind::Float && size == 8 && (0..self.numbers.len()).any(|i| large(&i)) {
+            let count = (0..self.numbers.len()).filter(large).count();
+            info.note(format!("{count} whole numbers from 2^53 on are rounded to double precision"));
+        }
+    }
+
+    /// Reads the bytes of an `.npy` file.
+    ///
+    /// # Errors
+    /// A header that is not understood; another type than numbers; more or fewer bytes than the header promises.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         let (header, body) = split(name, bytes)?;
-        let Header { big_endian, double, fortran, shape } = Header::parse(name, header)?;
-        let size = if double { 8 } else { 4 };
+        let Header { dtype, fortran, shape } = Header::parse(name, header)?;
+        let size = dtype.size;
         let count = shape.iter().try_fold(1usize, |product, &axis| product.checked_mul(axis));
         if count.and_then(|count| count.checked_mul(size)) != Some(body.len()) {
             let what = format!(
@@ -78,25 +125,157 @@ impl Npy {
             );
             return Err(data_error(name, what));
         }
-        let mut numbers = if double {
-            let of = if big_endian { f64::from_be_bytes } else { f64::from_le_bytes };
-            Numbers::F64(body.as_chunks::<8>().0.iter().map(|&b| of(b)).collect())
-        } else {
-            let of = if big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
-            Numbers::F32(body.as_chunks::<4>().0.iter().map(|&b| of(b)).collect())
-        };
-        if fortran && shape.len() > 1 {
-            numbers = match numbers {
-                Numbers::F32(numbers) => Numbers::F32(last_axis_first(&numbers, &shape)),
-                Numbers::F64(numbers) => Numbers::F64(last_axis_first(&numbers, &shape)),
-            };
-        }
-        if let Some(i) = (0..numbers.len()).find(|&i| !numbers.get(i).is_finite()) {
-            let what = format!("element {:?} is {}", place(i, &shape), numbers.get(i));
-            return Err(data_error(name, what));
-        }
-        Ok(Self { shape, numbers })
+        let order = if fortran && shape.len() > 1 { Some(&shape[..]) } else { None };
+        let numbers = dtype.decode(body, order);
+        Ok(Self { shape, numbers, dtype })
     }
+
+    /// Checks that all numbers are finite, or also +∞.
+    ///
+    /// # Errors
+    /// Names the first element that is not.
+    pub fn check(&self, name: &str, infinity: bool) -> Result<()> {
+        let wrong = |x: f64| !(x.is_finite() || (infinity && x == f64::INFINITY));
+        match (0..self.numbers.len()).find(|&i| wrong(self.numbers.get(i))) {
+            Some(i) => {
+                let what = format!("element {:?} is {}", place(i, &self.shape), self.numbers.get(i));
+                Err(data_error(name, what))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What kind of number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `b`
+    Bool,
+    /// `i`
+    Signed,
+    /// `u`
+    Unsigned,
+    /// `f`
+    Float,
+}
+
+/// A type of numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dtype {
+    /// What kind.
+    pub kind: Kind,
+    /// Bytes of a number.
+    pub size: usize,
+    big_endian: bool,
+}
+
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            Kind::Bool => return f.write_str("bool"),
+            Kind::Signed => "int",
+            Kind::Unsigned => "uint",
+            Kind::Float => "float",
+        };
+        write!(f, "{kind}{}", 8 * self.size)
+    }
+}
+
+impl Dtype {
+    /// The type that NumPy calls `<f8`, `|u1`.
+    fn named(descr: &str) -> Option<Self> {
+        let mut letters = descr.chars();
+        let big_endian = match letters.next()? {
+            '>' => true,
+            '<' | '|' => false,
+            '=' => cfg!(target_endian = "big"),
+            _ => return None,
+        };
+        let kind = match letters.next()? {
+            'b' => Kind::Bool,
+            'i' => Kind::Signed,
+            'u' => Kind::Unsigned,
+            'f' => Kind::Float,
+            _ => return None,
+        };
+        let size = letters.as_str().parse().ok()?;
+        let known = match kind {
+            Kind::Bool => size == 1,
+            Kind::Signed | Kind::Unsigned => [1, 2, 4, 8].contains(&size),
+            Kind::Float => [2, 4, 8].contains(&size),
+        };
+        known.then_some(Self { kind, size, big_endian })
+    }
+
+    /// The numbers of a body, from the memory order of Fortran where a shape is given.
+    fn decode(self, body: &[u8], fortran: Option<&[usize]>) -> Numbers {
+        /// In the order of the last axis.
+        fn all<const N: usize, T>(
+            body: &[u8],
+            fortran: Option<&[usize]>,
+            one: impl Fn([u8; N]) -> T,
+        ) -> Vec<T> {
+            let numbers = body.as_chunks::<N>().0;
+            match fortran {
+                None => numbers.iter().map(|&bytes| one(bytes)).collect(),
+                Some(shape) => fortran_order(shape).map(|i| one(numbers[i])).collect(),
+            }
+        }
+        macro_rules! of {
+            ($type:ty, $variant:ident, $to:ty) => {{
+                let decode = if self.big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
+                #[allow(clippy::cast_lossless, reason = "the same line for all types")]
+                Numbers::$variant(all(body, fortran, |bytes| decode(bytes) as $to))
+            }};
+        }
+        match (self.kind, self.size) {
+            (Kind::Bool, _) => {
+                Numbers::F32(all(body, fortran, |[byte]: [u8; 1]| f32::from(u8::from(byte != 0))))
+            }
+            (Kind::Signed, 1) => of!(i8, F32, f32),
+            (Kind::Signed, 2) => of!(i16, F32, f32),
+            (Kind::Signed, 4) => of!(i32, F64, f64),
+            (Kind::Signed, _) => of!(i64, F64, f64),
+            (Kind::Unsigned, 1) => of!(u8, F32, f32),
+            (Kind::Unsigned, 2) => of!(u16, F32, f32),
+            (Kind::Unsigned, 4) => of!(u32, F64, f64),
+            (Kind::Unsigned, _) => of!(u64, F64, f64),
+            (Kind::Float, 2) => {
+                let decode =
+                    if self.big_endian { half::f16::from_be_bytes } else { half::f16::from_le_bytes };
+                Numbers::F32(all(body, fortran, |bytes| decode(bytes).to_f32()))
+            }
+            (Kind::Float, 4) => of!(f32, F32, f32),
+            (Kind::Float, _) => of!(f64, F64, f64),
+        }
+    }
+}
+
+/// The places of the elements in a file whose first axis is contiguous, in the order of the last axis.
+fn fortran_order(shape: &[usize]) -> impl Iterator<Item = usize> {
+    let strides: Vec<usize> = shape
+        .iter()
+        .scan(1, |stride, &axis| {
+            let this = *stride;
+            *stride *= axis;
+            Some(this)
+        })
+        .collect();
+    let shape = shape.to_vec();
+    let (count, mut at, mut next) = (shape.iter().product::<usize>(), vec![0; shape.len()], 0);
+    (0..count).map(move |_| {
+        let this = next;
+        for axis in (0..shape.len()).rev() {
+            at[axis] += 1;
+            next += strides[axis];
+            if at[axis] < shape[axis] {
+                break;
+            }
+            next -= strides[axis] * shape[axis];
+            at[axis] = 0;
+        }
+        this
+    })
 }
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -123,8 +302,7 @@ fn split<'a>(name: &str, bytes: &'a [u8]) -> Result<(&'a str, &'a [u8])> {
 }
 
 struct Header {
-    big_endian: bool,
-    double: bool,
+    dtype: Dtype,
     fortran: bool,
     shape: Vec<usize>,
 }
@@ -163,21 +341,26 @@ impl Header {
             rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
         }
         let (Some(descr), Some(fortran), Some(shape)) = (descr, fortran, shape) else { return Err(wrong()) };
-        let (big_endian, double) = match descr {
-            "<f4" => (false, false),
-            "<f8" => (false, true),
-            ">f4" => (true, false),
-            ">f8" => (true, true),
-            _ => return Err(kind(name, descr)),
-        };
-        Ok(Self { big_endian, double, fortran, shape })
+        let dtype = Dtype::named(descr).ok_or_else(|| kind(name, descr))?;
+        Ok(Self { dtype, fortran, shape })
     }
 }
 
+/// What to do with an array of something else.
 fn kind(name: &str, descr: &str) -> CliError {
-    let what =
-        format!("numbers of the type `{}`; f4 and f8 can be read (NumPy: .astype('f8'))", shown(descr));
-    data_error(name, what)
+    let letter = descr.trim_start_matches(['<', '>', '|', '=']).chars().next();
+    let what = match letter {
+        Some('O') => {
+            "Python objects, which are pickled; save an array of numbers (NumPy: np.asarray(list(a), 'f8'))"
+        }
+        Some('c') => "complex numbers; save a.real, a.imag or abs(a)",
+        Some('f' | 'g') => "long double, which depends on the machine; save a.astype('f8')",
+        Some('U' | 'S') => "texts; save the numbers (NumPy: a.astype('f8'))",
+        Some('M' | 'm') => "times; save them as numbers (NumPy: a.astype('i8').astype('f8'))",
+        Some('[') => "records with named fields; save one array of numbers",
+        _ => "no type of numbers; save a.astype('f8')",
+    };
+    data_error(name, format_args!("an array of the type `{}`: {what}", shown(descr)))
 }
 
 /// A text in quotes, and what follows.
@@ -201,19 +384,6 @@ fn axes(text: &str) -> Option<Vec<usize>> {
     let axes: Vec<usize> =
         text.split(',').take(33).map(|axis| axis.trim().parse().ok()).collect::<Option<_>>()?;
     (axes.len() <= 32).then_some(axes)
-}
-
-/// From the first axis contiguous to the last axis contiguous.
-fn last_axis_first<T: Copy>(numbers: &[T], shape: &[usize]) -> Vec<T> {
-    let mut strides = Vec::with_capacity(shape.len());
-    let mut stride = 1;
-    for &axis in shape {
-        strides.push(stride);
-        stride *= axis;
-    }
-    let source =
-        |i: usize| place(i, shape).iter().zip(&strides).map(|(at, stride)| at * stride).sum::<usize>();
-    (0..numbers.len()).map(|i| numbers[source(i)]).collect()
 }
 
 /// The indices of an element whose last axis is contiguous.

@@ -1,7 +1,8 @@
 //! CSV files with a header, read by column.
 
 use crate::error::{CliError, ErrorKind, Result};
-use crate::formats::csv_reader::CsvReader;
+use crate::formats::Delimiter;
+use crate::formats::table::Records;
 use std::path::Path;
 
 /// The fields of a file.
@@ -19,8 +20,8 @@ impl CsvTable {
     /// A line does not have as many fields as the header.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let name = path.display().to_string();
-        let mut reader = CsvReader::new(&name, bytes);
-        let fields = |reader: &CsvReader| reader.record.iter().map(str::to_owned).collect::<Vec<_>>();
+        let mut reader = Records::new(&name, bytes, Delimiter::Comma);
+        let fields = |reader: &Records<'_>| reader.record.iter().map(str::to_owned).collect::<Vec<_>>();
         let header = if reader.advance()? { fields(&reader) } else { Vec::new() };
         let mut rows = Vec::new();
         while reader.advance()? {

@@ -2,11 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use valleys::formats;
+use valleys::formats::{Input, TableOptions, diagram, diagram_csv};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(diagram) = formats::diagram("x", bytes) {
-        let csv = formats::diagram_csv(diagram.iter().copied());
-        assert_eq!(formats::diagram("x", csv.as_bytes()).unwrap(), diagram);
+    let plain = TableOptions::default();
+    if let Ok((bars, _)) = diagram(&Input::new("x", bytes), &plain) {
+        let csv = diagram_csv(bars.iter().copied());
+        assert_eq!(diagram(&Input::new("x", csv), &plain).unwrap().0, bars);
     }
 });

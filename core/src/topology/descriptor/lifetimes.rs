@@ -13,7 +13,7 @@ pub struct LifetimeStatistics {
     pub bars: usize,
     /// Intervals of length 0.
     pub zero_length: usize,
-    /// Intervals that never end.
+    /// Intervals of infinite length.
     pub essential: usize,
     /// Σ l_i.
     pub sum: f64,
@@ -108,11 +108,12 @@ impl LifetimeStatistics {
     pub fn of_tree(tree: &[Edge], scratch: &mut [f64]) -> Result<Self, Error> {
         enough("lifetimes", tree.len(), scratch.len())?;
         let mut bars = 0;
-        for edge in tree.iter().filter(|edge| edge.length > 0.0) {
+        let missing = tree.iter().filter(|edge| edge.length == f64::INFINITY).count();
+        for edge in tree.iter().filter(|edge| edge.length > 0.0 && edge.length < f64::INFINITY) {
             scratch[bars] = edge.length;
             bars += 1;
         }
-        Ok(Self::of_lengths(&mut scratch[..bars], tree.len() - bars, 1))
+        Ok(Self::of_lengths(&mut scratch[..bars], tree.len() - bars - missing, 1 + missing))
     }
 
     /// From the positive lengths.

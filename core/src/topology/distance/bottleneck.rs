@@ -3,7 +3,7 @@
 use super::super::error::enough;
 use super::super::{Error, Interval};
 use super::hopcroft_karp::Matching;
-use super::{GroundMetric, split};
+use super::{GroundMetric, moved, split};
 
 /// Words of `u32` that [`bottleneck`] needs for diagrams of so many intervals.
 pub const fn bottleneck_len(a: usize, b: usize) -> usize {
@@ -14,7 +14,7 @@ pub const fn bottleneck_len(a: usize, b: usize) -> usize {
 /// diagonal moves none farther than r.
 ///
 /// Exact: the value is a computed distance of two of the points, or of one and the diagonal, and is the same to
-/// the bit when the diagrams are exchanged. Infinite if the numbers of essential classes differ.
+/// the bit when the diagrams are exchanged. Infinite if the numbers of essential classes of a kind differ.
 ///
 /// ```
 /// use valleys_core::topology::{GroundMetric, Interval, bottleneck, bottleneck_len};
@@ -25,7 +25,7 @@ pub const fn bottleneck_len(a: usize, b: usize) -> usize {
 /// ```
 ///
 /// # Errors
-/// [`Error::Interval`] names an interval whose ends are not finite (death may be infinite) or in the wrong
+/// [`Error::Interval`] names an interval that is none: an end is NaN, birth +∞, death −∞, or they are in the wrong
 /// order; [`Error::Short`].
 ///
 /// # Cost
@@ -47,8 +47,10 @@ pub fn bottleneck(
         return Ok(f64::INFINITY);
     }
     let essential = order_a[finite_a..].iter().zip(&order_b[finite_b..]).take(essential_a);
-    let moved = |(&x, &y): (&u32, &u32)| (a[x as usize].birth - b[y as usize].birth).abs();
-    let radius = essential.map(moved).fold(0.0, f64::max);
+    let radius = essential.map(|(&x, &y)| moved(a[x as usize], b[y as usize])).fold(0.0, f64::max);
+    if radius == f64::INFINITY {
+        return Ok(radius);
+    }
 
     let (points_a, points_b) = (&mut order_a[..finite_a], &mut order_b[..finite_b]);
     let radius = Matching::new((a, points_a), (b, points_b), ground, scratch).least_radius(radius);
@@ -121,7 +123,7 @@ pub fn bottleneck_matching(
         matches.push(Match { a: Some(x as usize), b: b_number, cost });
     }
     for (&x, &y) in order_a[finite_a..].iter().zip(&order_b[finite_b..]).take(essential) {
-        let cost = (a[x as usize].birth - b[y as usize].birth).abs();
+        let cost = moved(a[x as usize], b[y as usize]);
         matches.push(Match { a: Some(x as usize), b: Some(y as usize), cost });
     }
     matches.sort_unstable_by_key(|m| m.a);

@@ -1,7 +1,7 @@
 //! Distances between diagrams.
 //!
-//! Points are matched to each other or to the diagonal; essential classes among themselves, in order of birth,
-//! and unequal numbers of them are infinitely far apart.
+//! Points are matched to each other or to the diagonal; essential classes among those of their kind (without a death,
+//! without a birth, without both), in the order of their finite ends. Unequal numbers of a kind are infinitely far apart.
 
 mod bottleneck;
 #[cfg(feature = "alloc")]
@@ -39,7 +39,8 @@ pub struct Match {
 }
 
 /// Checks a diagram, number 0 or 1 of the two, and splits the numbers of its intervals: those off the diagonal
-/// come first in `order`, then the essential ones, by birth. Returns how many there are of each.
+/// come first in `order`, then the essential ones: those with a birth, by birth, then those without one, by death.
+/// Returns how many there are of each.
 ///
 /// Points on the diagonal are left out: they cost nothing, and no other point gains by being matched to them.
 fn split(diagram: usize, intervals: &[Interval], order: &mut [u32]) -> Result<(usize, usize), Error> {
@@ -56,7 +57,23 @@ fn split(diagram: usize, intervals: &[Interval], order: &mut [u32]) -> Result<(u
     }
     let last = intervals.len() - essential;
     order.copy_within(last.., finite);
-    let birth = |&number: &u32| intervals[number as usize].birth;
-    order[finite..finite + essential].sort_unstable_by(|x, y| birth(x).total_cmp(&birth(y)).then(x.cmp(y)));
+    let ends = |&number: &u32| {
+        let Interval { birth, death } = intervals[number as usize];
+        (birth == f64::NEG_INFINITY, birth, death)
+    };
+    order[finite..finite + essential].sort_unstable_by(|x, y| {
+        let ((no_birth_x, birth_x, death_x), (no_birth_y, birth_y, death_y)) = (ends(x), ends(y));
+        (no_birth_x.cmp(&no_birth_y))
+            .then(birth_x.total_cmp(&birth_y))
+            .then(death_x.total_cmp(&death_y))
+            .then(x.cmp(y))
+    });
     Ok((finite, essential))
+}
+
+/// How far an essential class is from another: the difference of their finite ends, infinite for two of different kinds.
+/// In the order of [`split`] each is matched to the one in its place, which is optimal for numbers on a line.
+fn moved(x: Interval, y: Interval) -> f64 {
+    let end = |x: f64, y: f64| if x == y { 0.0 } else { (x - y).abs() };
+    end(x.birth, y.birth).max(end(x.death, y.death))
 }

@@ -7,14 +7,14 @@ use super::super::{Error, Interval};
 use super::cost::Cost;
 use super::dynamic_programme::{have_equal_births, optimal_alignment};
 use super::shortest_paths::Assignment;
-use super::{GroundMetric, Match, split};
+use super::{GroundMetric, Match, moved, split};
 use crate::math;
 
 /// q-Wasserstein distance W_q of two diagrams: (Σ cost^q)^(1/q) over the matching of their points with each
 /// other or the diagonal where that is least.
 ///
 /// The same to the bit when the diagrams are exchanged, or their intervals reordered. Infinite if the numbers
-/// of essential classes differ.
+/// of essential classes of a kind differ.
 ///
 /// ```
 /// use valleys_core::topology::{GroundMetric, Interval, wasserstein};
@@ -24,8 +24,8 @@ use crate::math;
 /// ```
 ///
 /// # Errors
-/// [`Error::Exponent`] unless 1 ≤ q < ∞; [`Error::Interval`] names an interval whose ends are not finite (death
-/// may be infinite) or in the wrong order.
+/// [`Error::Exponent`] unless 1 ≤ q < ∞; [`Error::Interval`] names an interval that is none: an end is NaN, birth +∞,
+/// death −∞, or they are in the wrong order.
 ///
 /// # Cost
 /// An optimal assignment by shortest augmenting paths (Jonker, Volgenant 1987), whose edges are found in a
@@ -59,7 +59,10 @@ pub fn wasserstein_matching(
     }
     let mut matches = Vec::with_capacity(a.len() + finite_b);
     for (&x, &y) in order_a[finite_a..].iter().zip(&order_b[finite_b..]).take(essential_a) {
-        let cost = (a[x as usize].birth - b[y as usize].birth).abs();
+        let cost = moved(a[x as usize], b[y as usize]);
+        if cost == f64::INFINITY {
+            return Ok((cost, Vec::new()));
+        }
         matches.push(Match { a: Some(x as usize), b: Some(y as usize), cost });
     }
 

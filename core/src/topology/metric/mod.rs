@@ -12,6 +12,12 @@ pub trait Metric {
     /// Distance of two different points: symmetric to the bit.
     fn distance(&self, i: usize, j: usize) -> f64;
 
+    /// Whether a distance may be +∞, which means that no edge ever joins the two points. Elsewhere an infinite distance
+    /// is an overflow, and an error.
+    fn has_missing_edges(&self) -> bool {
+        false
+    }
+
     /// [`Metric::distance`], or `None` where that is known to be larger than `limit`, for less work.
     fn distance_up_to(&self, i: usize, j: usize, limit: f64) -> Option<f64> {
         let _ = limit;
@@ -233,25 +239,28 @@ impl<T: Coordinate> Metric for Cosine<'_, T> {
 }
 
 /// A matrix of distances, given as its lower triangle without the diagonal: d(1,0), d(2,0), d(2,1), d(3,0), …
+/// Points at distance +∞ are never joined by an edge.
 #[derive(Clone, Copy, Debug)]
 pub struct Distances<'a> {
     lower: &'a [f64],
     points: usize,
+    has_missing_edges: bool,
 }
 
 impl<'a> Distances<'a> {
     /// The distances of so many points, n (n − 1) / 2 of them.
     ///
     /// # Errors
-    /// [`Error::Distance`] names the first that is negative or not finite; [`Error::Short`].
+    /// [`Error::Distance`] names the first that is negative or NaN; [`Error::Short`].
     pub fn new(lower: &'a [f64], points: usize) -> Result<Self, Error> {
         let needed = points.saturating_mul(points.saturating_sub(1)) / 2;
         enough("distances", needed, lower.len())?;
-        let distances = Self { lower: &lower[..needed], points };
+        let lower = &lower[..needed];
+        let distances = Self { lower, points, has_missing_edges: lower.contains(&f64::INFINITY) };
         for a in 1..points {
             for b in 0..a {
                 let distance = distances.distance(a, b);
-                if !(0.0..f64::INFINITY).contains(&distance) {
+                if !(0.0..=f64::INFINITY).contains(&distance) {
                     return Err(Error::Distance { a, b, distance });
                 }
             }
@@ -268,6 +277,24 @@ impl Metric for Distances<'_> {
     fn distance(&self, i: usize, j: usize) -> f64 {
         let (i, j) = (i.max(j), i.min(j));
         self.lower[i * (i - 1) / 2 + j]
+    }
+
+    fn has_missing_edges(&self) -> bool {
+        self.has_missing_edges
+    }
+}
+
+/// The distance of two different points, checked: not negative, and finite unless edges may be missing.
+pub(super) fn checked_distance<M: Metric + ?Sized>(
+    space: &M,
+    (a, b): (usize, usize),
+    distance: f64,
+) -> Result<f64, Error> {
+    let missing = distance == f64::INFINITY && space.has_missing_edges();
+    if (0.0..f64::INFINITY).contains(&distance) || missing {
+        Ok(distance)
+    } else {
+        Err(Error::Distance { a, b, distance })
     }
 }
 

@@ -53,7 +53,7 @@ impl Rips {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Distance`] names a distance that is negative or not finite; [`Error::Memory`] says how much is
+    /// [`Error::Distance`] names a distance that is negative or NaN, or infinite where no edges are missing; [`Error::Memory`] says how much is
     /// missing, and in which dimension; [`Error::TooMany`] where there are more simplices than numbers for them.
     ///
     /// # Cost

@@ -2,6 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
+use super::super::metric::checked_distance;
 use super::super::{Error, Metric};
 
 /// The largest homology dimension.
@@ -305,17 +306,15 @@ fn distances<M: Metric + ?Sized>(space: &M, threshold: f64) -> Result<(Vec<f64>,
     let mut distances = Vec::with_capacity(points * points.saturating_sub(1) / 2);
     let mut farthest = vec![0.0f64; points];
     for (a, b) in (0..points).flat_map(|a| (0..a).map(move |b| (a, b))) {
-        let distance = space.distance(a, b);
-        if !(0.0..f64::INFINITY).contains(&distance) {
-            return Err(Error::Distance { a, b, distance });
-        }
+        let distance = checked_distance(space, (a, b), space.distance(a, b))?;
         // A zero of either sign becomes the positive one.
         distances.push(distance + 0.0);
         farthest[a] = farthest[a].max(distance);
         farthest[b] = farthest[b].max(distance);
     }
     let enclosing = farthest.into_iter().fold(f64::INFINITY, f64::min);
-    Ok((distances, threshold.min(enclosing)))
+    // Edges of infinite length never enter.
+    Ok((distances, threshold.min(enclosing).min(f64::MAX)))
 }
 
 /// C(v, k), or the largest number there is.

@@ -4,7 +4,7 @@ use std::fs::read_to_string;
 
 /// Bytes of memory that are available to this process, or 4 GB if the system does not say. A limit of the container
 /// counts.
-pub(super) fn available() -> usize {
+pub fn available() -> usize {
     let system = read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.saturating_mul(1024))

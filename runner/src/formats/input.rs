@@ -1,0 +1,93 @@
+//! Files as bytes: found, decompressed, and told apart from files that are something else.
+
+use super::read_info::ReadInfo;
+use super::{data_error, foreign};
+use crate::error::{CliError, ErrorKind, Result};
+use std::io::Read;
+use std::path::Path;
+
+/// A file that was read, or standard input.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What messages call it.
+    pub name: String,
+    /// All of it, decompressed.
+    pub bytes: Vec<u8>,
+    /// The part that is asked for: `NAME` of `FILE.npz:NAME`, `3` of `FILE.npy:3`.
+    pub member: Option<String>,
+    /// Whether it was compressed by gzip.
+    pub is_gzip: bool,
+}
+
+impl Input {
+    /// Bytes under a name.
+    pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.into(), bytes: bytes.into(), member: None, is_gzip: false }
+    }
+
+    /// Reads a file; `-` is standard input. Gzip files are decompressed, whatever their name. `FILE.npz:NAME` and
+    /// `FILE.npy:NAME` name a part of a file.
+    ///
+    /// # Errors
+    /// It cannot be read or decompressed; it is a file of another kind, with the way to convert it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let mut input = if path == Path::new("-") {
+            let read = std::io::stdin().lock().read_to_end(&mut bytes);
+            read.map_err(|e| data_error("standard input", format_args!("cannot be read: {e}")))?;
+            Self::new("standard input", bytes)
+        } else {
+            let name = path.display().to_string();
+            let (file, member) = member(&name).filter(|_| !path.exists()).unwrap_or((&name, None));
+            if Path::new(file).is_dir() {
+                return Err(data_error(file, "a folder, not a file"));
+            }
+            let bytes = std::fs::read(file)
+                .map_err(|e| CliError::new(ErrorKind::Data, format!("cannot read {file}: {e}")))?;
+            Self { member: member.map(str::to_owned), ..Self::new(name.clone(), bytes) }
+        };
+        if input.bytes.starts_with(b"\x1f\x8b") {
+            input.bytes = gunzip(&input.name, &input.bytes)?;
+            input.is_gzip = true;
+        }
+        match foreign::foreign(&input.bytes[..input.bytes.len().min(4096)]) {
+            Some(what) if !input.is_array() => Err(data_error(&input.name, what)),
+            _ => Ok(input),
+        }
+    }
+
+    /// Whether it is an array of NumPy, alone or in an archive.
+    fn is_array(&self) -> bool {
+        self.bytes.starts_with(b"\x93NUMPY") || self.bytes.starts_with(b"PK")
+    }
+
+    /// What there is to say of the file before its contents are known.
+    pub fn info(&self, format: &'static str) -> ReadInfo {
+        let mut info = ReadInfo { file: self.name.clone(), format, ..ReadInfo::default() };
+        if self.is_gzip {
+            info.compression = Some("gzip");
+            info.note("compressed by gzip");
+        }
+        info
+    }
+}
+
+/// The file and the part in `FILE.npz:NAME`.
+fn member(name: &str) -> Option<(&str, Option<&str>)> {
+    let (file, member) = name.rsplit_once(':')?;
+    [".npz", ".npy"].iter().any(|end| file.ends_with(end)).then_some((file, Some(member)))
+}
+
+/// All members of a gzip file, one after the other, as `gunzip` does.
+fn gunzip(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+    let most = crate::memory::available() as u64;
+    let mut decoded = Vec::new();
+    let decoder = flate2::read::MultiGzDecoder::new(bytes);
+    let read = decoder.take(most).read_to_end(&mut decoded);
+    read.map_err(|e| data_error(name, format_args!("gzip data expected, found: {e}")))?;
+    if decoded.len() as u64 == most {
+        let what = format!("{name}: its contents do not fit into the memory that is free ({most} bytes)");
+        return Err(CliError::new(ErrorKind::Resources, what));
+    }
+    Ok(decoded)
+}

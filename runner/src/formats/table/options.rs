@@ -1,0 +1,100 @@
+//! What a user insists on about a table.
+
+use clap::ValueEnum;
+
+/// What separates columns.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delimiter {
+    /// `,`
+    #[value(alias = ",")]
+    Comma,
+    /// `;`
+    #[value(alias = ";")]
+    Semicolon,
+    /// A tab stop.
+    #[value(alias = "\t", alias = "\\t")]
+    Tab,
+    /// `|`
+    #[value(alias = "|")]
+    Pipe,
+    /// Any blanks: spaces, tab stops.
+    #[value(alias = " ", alias = "whitespace")]
+    Space,
+}
+
+impl Delimiter {
+    /// All of them, the more usual first.
+    pub(super) const ALL: [Self; 5] = [Self::Comma, Self::Semicolon, Self::Tab, Self::Pipe, Self::Space];
+
+    /// Its name in flags and documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comma => "comma",
+            Self::Semicolon => "semicolon",
+            Self::Tab => "tab",
+            Self::Pipe => "pipe",
+            Self::Space => "space",
+        }
+    }
+
+    /// Its byte; none for any blanks.
+    pub(super) fn byte(self) -> Option<u8> {
+        match self {
+            Self::Comma => Some(b','),
+            Self::Semicolon => Some(b';'),
+            Self::Tab => Some(b'\t'),
+            Self::Pipe => Some(b'|'),
+            Self::Space => None,
+        }
+    }
+}
+
+/// The mark between the whole part and the fraction of a number.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decimal {
+    /// `0.5`
+    #[value(name = ".", alias = "point")]
+    Point,
+    /// `0,5`
+    #[value(name = ",", alias = "comma")]
+    Comma,
+}
+
+impl Decimal {
+    /// The mark.
+    pub fn char(self) -> char {
+        match self {
+            Self::Point => '.',
+            Self::Comma => ',',
+        }
+    }
+}
+
+/// Yes or no.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It is so.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// What a table must be read as. What is not said is found out, and told.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct TableOptions {
+    /// What separates the columns of a text file [default: found].
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Reading")]
+    pub delimiter: Option<Delimiter>,
+    /// The decimal mark of a text file [default: found].
+    #[arg(long, value_enum, value_name = "MARK", help_heading = "Reading")]
+    pub decimal: Option<Decimal>,
+    /// Whether the first line names the columns [default: found].
+    #[arg(long, value_enum, value_name = "yes|no", help_heading = "Reading")]
+    pub header: Option<Answer>,
+    /// Whether the first column names or numbers the rows and is left out [default: found].
+    #[arg(long, value_enum, value_name = "yes|no", help_heading = "Reading")]
+    pub index_column: Option<Answer>,
+    /// Only these columns, in this order: names, or numbers and ranges from 1, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Reading")]
+    pub columns: Vec<String>,
+}

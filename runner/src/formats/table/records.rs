@@ -1,0 +1,127 @@
+//! The lines of a text file as fields: no more is kept than what a reader asks for.
+
+use super::options::Delimiter;
+use crate::error::{CliError, Result};
+use crate::formats::{data_error, line_error};
+
+/// The lines of a file, split into fields. Empty lines are left out, and comments, which begin with `#` or `%`.
+pub(crate) struct Records<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+    source: Source<'a>,
+    /// Fields of the current line.
+    pub(crate) record: csv::StringRecord,
+    /// Its number, from 1.
+    pub(crate) line: u64,
+    /// Bytes whose line breaks are counted in `line`.
+    counted: usize,
+}
+
+enum Source<'a> {
+    /// A delimiter, and where the reader began.
+    Delimited(csv::Reader<&'a [u8]>, usize),
+    /// Blanks, and where the next line begins.
+    Blanks(usize),
+}
+
+impl<'a> Records<'a> {
+    /// The lines of a text in UTF-8 without a byte order mark.
+    pub(crate) fn new(name: &'a str, bytes: &'a [u8], delimiter: Delimiter) -> Self {
+        // A quotation mark in a comment would open a field over many lines: comments before the data are not parsed.
+        let start = after_comments(bytes);
+        let source = match delimiter.byte() {
+            None => Source::Blanks(start),
+            Some(byte) => {
+                let mut builder = csv::ReaderBuilder::new();
+                builder.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(byte);
+                Source::Delimited(builder.from_reader(&bytes[start..]), start)
+            }
+        };
+        Self { name, bytes, source, record: csv::StringRecord::new(), line: 1, counted: 0 }
+    }
+
+    /// Goes on to the next line that is neither empty nor a comment; false at the end.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        loop {
+            let mut start = match &self.source {
+                Source::Delimited(reader, base) => base + reader.position().byte() as usize,
+                Source::Blanks(next) => *next,
+            };
+            // The reader numbers a record by the end of the one before; empty lines lie between.
+            start += self.bytes[start..].iter().take_while(|b| [b'\r', b'\n'].contains(b)).count();
+            self.line += self.bytes[self.counted..start].iter().filter(|&&b| b == b'\n').count() as u64;
+            self.counted = start;
+            let more = match &mut self.source {
+                Source::Delimited(reader, _) => {
+                    let read = reader.read_record(&mut self.record);
+                    read.map_err(|e| match e.kind() {
+                        csv::ErrorKind::Utf8 { .. } => self.fault("not a text in UTF-8"),
+                        _ => data_error(self.name, e),
+                    })?
+                }
+                Source::Blanks(next) => {
+                    let rest = &self.bytes[start..];
+                    let len = rest.iter().position(|b| [b'\r', b'\n'].contains(b)).unwrap_or(rest.len());
+                    *next = start + len;
+                    let line = std::str::from_utf8(&rest[..len]);
+                    split_blanks(line.map_err(|_| self.fault("not a text in UTF-8"))?, &mut self.record);
+                    !rest.is_empty()
+                }
+            };
+            // Blanks alone are an empty line too.
+            let empty = self.record.len() == 0 || (self.record.len() == 1 && self.record[0].is_empty());
+            if !more || !(empty || is_comment(&self.bytes[start..])) {
+                return Ok(more);
+            }
+        }
+    }
+
+    /// What is wrong with the current line.
+    pub(crate) fn fault(&self, what: impl std::fmt::Display) -> CliError {
+        line_error(self.name, self.line, what)
+    }
+}
+
+/// Whether a line is a comment, from its beginning.
+fn is_comment(line: &[u8]) -> bool {
+    let first = line.iter().find(|b| **b != b' ' && **b != b'\t');
+    first.is_some_and(|b| [b'#', b'%'].contains(b))
+}
+
+/// Where the first line begins that is neither empty nor a comment.
+fn after_comments(bytes: &[u8]) -> usize {
+    let mut start = 0;
+    for line in bytes.split_inclusive(|&b| b == b'\n') {
+        if !is_comment(line) && !line.trim_ascii().is_empty() {
+            break;
+        }
+        start += line.len();
+    }
+    start
+}
+
+/// Splits a line at blanks; quotes are quotes.
+pub(super) fn split_blanks(line: &str, record: &mut csv::StringRecord) {
+    record.clear();
+    let mut rest = line.trim();
+    while !rest.is_empty() {
+        let quoted = rest.strip_prefix('"').and_then(|inner| inner.split_once('"'));
+        let (field, after) = match quoted {
+            Some((field, after)) if after.is_empty() || after.starts_with(char::is_whitespace) => {
+                (field, after)
+            }
+            _ => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
+        };
+        record.push_field(field);
+        rest = after.trim_start();
+    }
+}
+
+/// The first lines of a text that are neither empty nor comments, at most so many, and the comment before them.
+pub(super) fn sample(bytes: &[u8], lines: usize) -> (Vec<&[u8]>, Option<&[u8]>) {
+    let start = after_comments(bytes);
+    let comment = bytes[..start].split(|&b| b == b'\n').rfind(|line| is_comment(line));
+    let breaks = |b: &u8| [b'\n', b'\r'].contains(b);
+    let data = bytes[start..].split(breaks).filter(|line| !line.trim_ascii().is_empty() && !is_comment(line));
+    (data.take(lines).collect(), comment)
+}
