@@ -6,6 +6,7 @@ mod certify;
 mod crashes;
 mod diagrams;
 mod directory;
+mod files;
 mod gpu;
 mod jobs;
 mod networks;

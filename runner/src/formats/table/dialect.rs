@@ -7,7 +7,7 @@
 use super::number::{Cell, cell, is_fortran, whole};
 use super::options::{Answer, Decimal, Delimiter, TableOptions};
 use super::records::{sample, split_blanks};
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::formats::data_error;
 use crate::formats::read_info::ReadInfo;
 use crate::formats::shown;
@@ -52,6 +52,8 @@ struct Reading {
     index_reason: Option<String>,
     splits: bool,
     uses_fortran: bool,
+    /// What is wrong if this is the reading.
+    error: Option<CliError>,
 }
 
 impl Reading {
@@ -83,16 +85,21 @@ impl Dialect {
                     continue;
                 }
                 let rows: Vec<Vec<String>> = lines.iter().map(|line| split(line, delimiter)).collect();
-                readings.push(read(name, rows, comment, (delimiter, decimal), columns, options)?);
+                readings.push(read(name, rows, comment, (delimiter, decimal), columns, options));
             }
         }
         // A decimal comma and no delimiter: one column, which any delimiter but the comma reads.
         let one_column =
             if options.decimal == Some(Decimal::Comma) { Delimiter::Semicolon } else { Delimiter::Comma };
         readings.retain(|r| r.splits || r.dialect.delimiter == one_column || options.delimiter.is_some());
-        let right =
-            |r: &Reading| r.count(|c| *c == Cell::Text) == 0 && r.count(|c| matches!(c, Cell::Number(_))) > 0;
-        let mut fitting = readings.iter().filter(|r| right(r));
+        let right = |r: &Reading| {
+            r.count(|c| *c == Cell::Text) == 0
+                && r.error.is_none()
+                && r.count(|c| matches!(c, Cell::Number(_))) > 0
+        };
+        // `1, 2` at blanks would be a label `1,` and a number: a reading without labels comes first.
+        let plain = readings.iter().any(|r| right(r) && !r.dialect.has_index);
+        let mut fitting = readings.iter().filter(|r| right(r) && !(plain && r.dialect.has_index));
         let chosen = match fitting.next() {
             Some(first) => {
                 if let Some(other) = fitting.find(|r| !same(&r.body, &first.body)) {
@@ -116,6 +123,9 @@ impl Dialect {
                 }
             }
         };
+        if let Some(error) = &chosen.error {
+            return Err(error.clone());
+        }
         chosen.tell(columns, options, info);
         Ok(chosen.dialect.clone())
     }
@@ -177,7 +187,8 @@ fn read(
     (delimiter, decimal): (Delimiter, Decimal),
     columns: Columns,
     options: &TableOptions,
-) -> Result<Reading> {
+) -> Reading {
+    let mut error = None;
     let mut dialect = Dialect { delimiter, decimal, ..Dialect::plain(options) };
     let splits = rows.iter().any(|row| row.len() > 1);
     let uses_fortran = rows.iter().flatten().any(|text| is_fortran(text));
@@ -213,7 +224,7 @@ fn read(
         let fractions = below.len() > 1 && !below.iter().flatten().any(written_whole);
         if first.len() > 1 && counts(&first) && first[0] == "0" && fractions && columns == Columns::Alike {
             let what = "line 1 counts 0, 1, ... in whole numbers and all others have fractions: are these the names of the columns (--header yes) or numbers (--header no)?";
-            return Err(data_error(name, what));
+            error = Some(data_error(name, what));
         }
         if texts > 0 && numbers > 0 && columns == Columns::Alike {
             dialect.hint = Some("--header yes takes line 1 as the names of the columns".to_owned());
@@ -266,9 +277,14 @@ fn read(
         names = comment.and_then(|comment| names_in(comment, delimiter)).filter(|names| names.len() == width);
     }
     if !options.columns.is_empty() {
-        let taken = pick(name, &options.columns, names.as_deref(), width)?;
-        rows = rows.iter().map(|row| taken.iter().filter_map(|&i| row.get(i).cloned()).collect()).collect();
-        dialect.taken = Some(taken);
+        match pick(name, &options.columns, names.as_deref(), width) {
+            Ok(taken) => {
+                let row = |row: &Vec<String>| taken.iter().filter_map(|&i| row.get(i).cloned()).collect();
+                rows = rows.iter().map(row).collect();
+                dialect.taken = Some(taken);
+            }
+            Err(unknown) => error = Some(unknown),
+        }
     }
     let body: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(of).collect()).collect();
     if dialect.hint.is_none() && dialect.taken.is_none() && columns == Columns::Alike {
@@ -287,7 +303,7 @@ fn read(
         };
         format!("column 1{title} names the rows, because {why}")
     });
-    Ok(Reading { dialect, body, index_reason, splits, uses_fortran })
+    Reading { dialect, body, index_reason, splits, uses_fortran, error }
 }
 
 /// Names in the comment before the data: `# x y`.
