@@ -135,8 +135,11 @@ impl Npy {
     /// # Errors
     /// Names the first element that is not.
     pub fn check(&self, name: &str, infinity: bool) -> Result<()> {
-        let wrong = |x: f64| !(x.is_finite() || (infinity && x == f64::INFINITY));
-        match (0..self.numbers.len()).find(|&i| wrong(self.numbers.get(i))) {
+        let found = match &self.numbers {
+            Numbers::F32(x) => x.iter().position(|&x| !(x.is_finite() || (infinity && x == f32::INFINITY))),
+            Numbers::F64(x) => x.iter().position(|&x| !(x.is_finite() || (infinity && x == f64::INFINITY))),
+        };
+        match found {
             Some(i) => {
                 let what = format!("element {:?} is {}", place(i, &self.shape), self.numbers.get(i));
                 Err(data_error(name, what))
@@ -222,11 +225,12 @@ impl Dtype {
             }
         }
         macro_rules! of {
-            ($type:ty, $variant:ident, $to:ty) => {{
-                let decode = if self.big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
-                #[allow(clippy::cast_lossless, reason = "the same line for all types")]
-                Numbers::$variant(all(body, fortran, |bytes| decode(bytes) as $to))
-            }};
+            ($type:ty, $variant:ident, $to:ty) => {
+                Numbers::$variant(match self.big_endian {
+                    true => all(body, fortran, |bytes| <$type>::from_be_bytes(bytes) as $to),
+                    false => all(body, fortran, |bytes| <$type>::from_le_bytes(bytes) as $to),
+                })
+            };
         }
         match (self.kind, self.size) {
             (Kind::Bool, _) => {

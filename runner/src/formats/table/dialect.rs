@@ -76,21 +76,28 @@ impl Dialect {
     ) -> Result<Self> {
         let (lines, comment) = sample(bytes, SAMPLE);
         let lines: Vec<_> = lines.into_iter().map(String::from_utf8_lossy).collect();
-        let delimiters = Delimiter::ALL.into_iter().filter(|d| options.delimiter.is_none_or(|is| is == *d));
+        // A decimal comma and no delimiter: one column, which any delimiter but the comma reads.
+        let one_column =
+            if options.decimal == Some(Decimal::Comma) { Delimiter::Semicolon } else { Delimiter::Comma };
+        let occurs = |delimiter: Delimiter| match delimiter.byte() {
+            Some(byte) => lines.iter().any(|line| line.as_bytes().contains(&byte)),
+            None => lines.iter().any(|line| line.trim().contains(char::is_whitespace)),
+        };
+        let delimiters = Delimiter::ALL.into_iter().filter(|&d| match options.delimiter {
+            Some(asked) => asked == d,
+            None => d == one_column || occurs(d),
+        });
         let mut readings = Vec::new();
         for delimiter in delimiters {
+            let rows: Vec<Vec<String>> = lines.iter().map(|line| split(line, delimiter)).collect();
             for decimal in [Decimal::Point, Decimal::Comma] {
                 let asked = options.decimal.is_none_or(|is| is == decimal);
                 if !asked || (delimiter, decimal) == (Delimiter::Comma, Decimal::Comma) {
                     continue;
                 }
-                let rows: Vec<Vec<String>> = lines.iter().map(|line| split(line, delimiter)).collect();
-                readings.push(read(name, rows, comment, (delimiter, decimal), columns, options));
+                readings.push(read(name, rows.clone(), comment, (delimiter, decimal), columns, options));
             }
         }
-        // A decimal comma and no delimiter: one column, which any delimiter but the comma reads.
-        let one_column =
-            if options.decimal == Some(Decimal::Comma) { Delimiter::Semicolon } else { Delimiter::Comma };
         readings.retain(|r| r.splits || r.dialect.delimiter == one_column || options.delimiter.is_some());
         let right = |r: &Reading| {
             r.count(|c| *c == Cell::Text) == 0
@@ -172,6 +179,7 @@ fn split(line: &str, delimiter: Delimiter) -> Vec<String> {
         Some(byte) => {
             let mut builder = csv::ReaderBuilder::new();
             builder.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(byte);
+            builder.buffer_capacity(line.len().max(64));
             // A quote that is not closed is an error of the whole file, and is told there.
             let _ = builder.from_reader(line.as_bytes()).read_record(&mut record);
         }

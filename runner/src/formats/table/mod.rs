@@ -178,7 +178,17 @@ impl Rectangle {
                 return Err(table.fault(format_args!("{fields} fields where line {first} has {columns}")));
             }
             rows += 1;
-            for column in 0..columns {
+            // Nearly all fields are plain numbers: they are read as they lie, and the others with all that they may be.
+            let mut column = 0;
+            if table.dialect.taken.is_none() && table.dialect.decimal == Decimal::Point {
+                let fields =
+                    table.records.record.iter().skip(usize::from(table.dialect.has_index)).take(columns);
+                for x in fields.map_while(|text| text.parse::<f64>().ok().filter(|x| x.is_finite())) {
+                    numbers.push(x);
+                    column += 1;
+                }
+            }
+            for column in column..columns {
                 let x = table.number(column)?;
                 if !x.is_finite() && !(infinity && x > 0.0) {
                     return Err(table.field_fault(column, "is not finite"));
