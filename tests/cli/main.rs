@@ -7,6 +7,7 @@ mod crashes;
 mod diagrams;
 mod directory;
 mod gpu;
+mod grid;
 mod jobs;
 mod networks;
 mod run;

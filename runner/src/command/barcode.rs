@@ -1,5 +1,6 @@
 //! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
 
+use super::grid_complex::{self, GridComplexArgs};
 use super::{json, memory, print};
 use crate::barcode::{self, Bar, Barcode, BarcodeOptions, MetricSpace, RipsLimits};
 use crate::error::{CliError, ErrorKind, Result, io_error};
@@ -51,6 +52,9 @@ pub enum BarcodeCommand {
     Grid {
         /// The values.
         file: PathBuf,
+        /// Which complex.
+        #[command(flatten)]
+        complex: GridComplexArgs,
         /// What to print.
         #[command(flatten)]
         output: Output,
@@ -152,11 +156,12 @@ pub fn run(what: &BarcodeCommand) -> Result<()> {
             drop(bytes);
             output.show(&barcode::complex(&name, &filtration, &output.options()?)?)
         }
-        BarcodeCommand::Grid { file, output } => {
+        BarcodeCommand::Grid { file, complex, output } => {
             let Input { name, bytes } = Input::read(file)?;
             let array = Array::parse(&name, &bytes)?;
             drop(bytes);
-            output.show(&barcode::grid(&name, &array, &output.options()?)?)
+            let complex = complex.of(array.shape.len())?;
+            output.show(&barcode::grid(&name, &array, complex, &output.options()?)?)
         }
         BarcodeCommand::Triangle { file, column, json: as_json, svg } => {
             let Input { name, bytes } = Input::read(file)?;
@@ -264,6 +269,9 @@ fn table(barcode: &Barcode) -> String {
         "{count} bars, {essential} of them essential; {} pairs of length zero",
         barcode.zero_length
     );
+    if let Some(complex) = barcode.complex {
+        let _ = writeln!(out, "{}", grid_complex::line(complex));
+    }
     if barcode.verified {
         let _ = writeln!(out, "verified by a second algorithm");
     }
