@@ -86,10 +86,10 @@ struct EvaluateArgs {
     /// Checkpoint of the network (safetensors).
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// Data set: digits, breast-cancer, fashion-mnist or cifar-10.
+    /// Data set: digits, breast-cancer, mnist, fashion-mnist or cifar-10.
     #[arg(long)]
     dataset: String,
-    /// Directory of the data files.
+    /// Directory of the data files, as they are unpacked, or the one above, such as the root of torchvision.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Part of the data set.
@@ -169,6 +169,7 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     if !answer.source.files.is_empty() {
         stderr::print_line(format_args!("read {}", answer.source.files.join(", ")));
     }
+    answer.source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
     print(&if args.json {
         serde_json::to_string_pretty(&answer).expect("an answer is JSON") + "\n"
     } else {

@@ -27,7 +27,7 @@ pub struct ConfigArgs {
     /// Override a key of the configuration, such as --set minima.count=3. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Directory of the data files: the same as --set data.dir=DIR.
+    /// Directory of the data files, or the one above: the same as --set data.dir=DIR.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
     /// What trains and evaluates networks: the CPU, a GPU, or a GPU only if there is one in hardware (auto).
