@@ -8,6 +8,7 @@ use valleys::command::{
 };
 use valleys::compare::Comparison;
 use valleys::config::preset;
+use valleys::device_select;
 use valleys::error::Result;
 use valleys::stderr;
 use valleys::{evaluate, run, table};
@@ -64,11 +65,27 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether it may look for a GPU.
+    fn may_use_gpu(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Plan(_)
+                | Self::Exec(_)
+                | Self::Certify(_)
+                | Self::Devices(_)
+                | Self::Bench(_)
+        )
+    }
+}
+
 #[derive(Args, Default)]
 struct RunArgs {
     #[command(flatten)]
     config: plan::ConfigArgs,
-    /// Run directory; by default runs/NAME-HASH, with the hash of version, configuration and data.
+    /// Run directory; by default runs/NAME-HASH, with the hash of version, configuration and data. Without other flags and
+    /// a configuration, the run in it is resumed.
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -125,7 +142,11 @@ enum Split {
 fn main() -> ExitCode {
     // clap prints help to stdout with exit code 0, and usage errors to stderr with exit code 2.
     let cli = Cli::parse();
-    let result = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+    let command = cli.command.unwrap_or_else(|| Command::Run(RunArgs::default()));
+    if command.may_use_gpu() {
+        device_select::leave_out();
+    }
+    let result = match command {
         Command::Run(args) => run_config(args),
         Command::Evaluate(args) => evaluate_checkpoint(args),
         Command::Plan(args) => plan::run(&args),
@@ -178,8 +199,9 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
 }
 
 fn run_config(args: RunArgs) -> Result<()> {
+    let configs = args.config.load_for(args.out.as_deref())?;
     let options = run::Options { out: args.out, ..args.job_args.options()? };
-    let (summaries, root) = run::run_all(args.config.load()?, &options)?;
+    let (summaries, root) = run::run_all(configs, &options)?;
     print(&match (&summaries[..], args.json) {
         ([summary], true) => summary.to_json(),
         ([summary], false) => format!("{}\n{}\n", table::summary(summary), root.display()),

@@ -11,6 +11,7 @@ mod grid;
 mod jobs;
 mod networks;
 mod run;
+mod run_directory;
 mod weights;
 mod workflows;
 mod wrong_input;
