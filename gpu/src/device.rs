@@ -34,7 +34,7 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
 }
 
 /// Whether a user's text names an adapter: by its number in [`adapters`], or by a part of its name in any case.
-pub fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
+fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
     match wanted.parse::<usize>() {
         Ok(wanted) => wanted == number,
         Err(_) => adapter.get_info().name.to_lowercase().contains(&wanted.to_lowercase()),
@@ -44,17 +44,40 @@ pub fn is_named(wanted: &str, number: usize, adapter: &wgpu::Adapter) -> bool {
 /// The adapter of some options.
 fn choose(options: &DeviceOptions) -> Result<wgpu::Adapter> {
     let mut all = adapters();
-    let at = match &options.device {
-        None => (!all.is_empty()).then_some(0),
-        Some(wanted) => (0..all.len()).find(|&number| is_named(wanted, number, &all[number])),
-    };
-    if let Some(at) = at {
-        return Ok(all.swap_remove(at));
+    let numbers = named(options.device.as_deref(), &all)?;
+    match (&numbers[..], &options.device) {
+        ([_, _, ..], Some(wanted)) => {
+            let found = described(numbers.iter().map(|&number| (number, &all[number])));
+            Err(Error::SeveralDevices { wanted: wanted.clone(), found })
+        }
+        _ => Ok(all.swap_remove(numbers[0])),
     }
-    let found: Vec<String> = all.iter().map(|adapter| adapter.get_info().name).collect();
-    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-    let wanted = options.device.as_ref().map_or(String::new(), |wanted| format!("{wanted:?}"));
-    Err(Error::NoDevice { wanted, found })
+}
+
+/// The numbers of the adapters that a user's text names; of all without a text. There is at least one.
+///
+/// # Errors
+/// [`Error::NoAdapter`], or [`Error::NoDevice`] with those that there are.
+pub fn named(wanted: Option<&str>, all: &[wgpu::Adapter]) -> Result<Vec<usize>> {
+    let is_named = |&number: &usize| wanted.is_none_or(|wanted| is_named(wanted, number, &all[number]));
+    let numbers: Vec<usize> = (0..all.len()).filter(is_named).collect();
+    match (all, wanted, &numbers[..]) {
+        ([], ..) => Err(Error::NoAdapter),
+        (_, Some(wanted), []) => {
+            Err(Error::NoDevice { wanted: wanted.to_owned(), found: described(all.iter().enumerate()) })
+        }
+        _ => Ok(numbers),
+    }
+}
+
+/// Numbers, names and kinds of adapters, as in `0 llvmpipe (software)`.
+fn described<'a>(adapters: impl Iterator<Item = (usize, &'a wgpu::Adapter)>) -> String {
+    let one = |(number, adapter): (usize, &wgpu::Adapter)| {
+        let info = adapter.get_info();
+        let kind = if is_hardware(&info) { "hardware" } else { "software" };
+        format!("{number} {} ({kind})", info.name)
+    };
+    adapters.map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Errors that wgpu reports by callbacks.
@@ -116,9 +139,8 @@ impl Device {
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
-            Error::NoDevice { wanted: info.name.clone(), found: format!("{} ({e})", info.name) }
-        })?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|e| Error::NotOpened { name: info.name.clone(), reason: e.to_string() })?;
         let errors = Arc::new(Mutex::new(DeviceErrors::default()));
         let on_loss = errors.clone();
         device.set_device_lost_callback(move |reason, message| {

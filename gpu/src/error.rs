@@ -3,13 +3,32 @@
 /// A device that is missing, lost or full; a wrong call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
+    /// This machine has no adapter.
+    #[error("no usable GPU: no adapter of Vulkan, Metal or DX12 was found")]
+    NoAdapter,
     /// No adapter has the wanted name or number.
-    #[error("no usable GPU {wanted}; there are: {found}")]
+    #[error("no usable GPU {wanted:?}: the adapters are {found}")]
     NoDevice {
-        /// The name or number, quoted; empty if any adapter will do.
+        /// The name or number.
         wanted: String,
-        /// The adapters of this machine.
+        /// Numbers, names and kinds of the adapters of this machine.
         found: String,
+    },
+    /// Several adapters have the wanted name.
+    #[error("the GPU {wanted:?} may be any of {found}")]
+    SeveralDevices {
+        /// The part of a name.
+        wanted: String,
+        /// Numbers, names and kinds of these adapters.
+        found: String,
+    },
+    /// An adapter that cannot be opened.
+    #[error("the GPU {name} cannot be opened: {reason}")]
+    NotOpened {
+        /// The name of the adapter.
+        name: String,
+        /// What wgpu or the driver says.
+        reason: String,
     },
     /// An unknown name of a path; see [`Paths`](crate::Paths).
     #[error("unknown path {given:?} for GPU kernels; known paths: {known}")]

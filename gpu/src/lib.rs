@@ -104,7 +104,7 @@ pub mod test_hooks;
 
 pub use counts::Counts;
 pub use dataset::GpuDataset;
-pub use device::{Device, DeviceProvider, adapters, is_hardware, is_named};
+pub use device::{Device, DeviceProvider, adapters, is_hardware, named};
 pub use engine::GpuEngine;
 pub use error::{Error, Result};
 pub use kernels::MAX_MODELS;

@@ -46,6 +46,7 @@ pub mod command;
 pub mod compare;
 pub mod config;
 pub mod data;
+pub mod device_select;
 pub mod engine_error;
 pub mod error;
 pub mod evaluate;

@@ -8,6 +8,7 @@ use valleys::command::{
 };
 use valleys::compare::Comparison;
 use valleys::config::preset;
+use valleys::device_select;
 use valleys::error::Result;
 use valleys::stderr;
 use valleys::{evaluate, run, table};
@@ -64,11 +65,27 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether it may look for a GPU.
+    fn may_use_gpu(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Plan(_)
+                | Self::Exec(_)
+                | Self::Certify(_)
+                | Self::Devices(_)
+                | Self::Bench(_)
+        )
+    }
+}
+
 #[derive(Args, Default)]
 struct RunArgs {
     #[command(flatten)]
     config: plan::ConfigArgs,
-    /// Run directory; by default runs/NAME-HASH, with the hash of version, configuration and data.
+    /// Run directory; by default runs/NAME-HASH, with the hash of version, configuration and data. Without other flags and
+    /// a configuration, the run in it is resumed.
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -86,10 +103,10 @@ struct EvaluateArgs {
     /// Checkpoint of the network (safetensors).
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// Data set: digits, breast-cancer, fashion-mnist or cifar-10.
+    /// Data set: digits, breast-cancer, mnist, fashion-mnist or cifar-10.
     #[arg(long)]
     dataset: String,
-    /// Directory of the data files.
+    /// Directory of the data files, as they are unpacked, or the one above, such as the root of torchvision.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Part of the data set.
@@ -125,7 +142,11 @@ enum Split {
 fn main() -> ExitCode {
     // clap prints help to stdout with exit code 0, and usage errors to stderr with exit code 2.
     let cli = Cli::parse();
-    let result = match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+    let command = cli.command.unwrap_or_else(|| Command::Run(RunArgs::default()));
+    if command.may_use_gpu() {
+        device_select::leave_out();
+    }
+    let result = match command {
         Command::Run(args) => run_config(args),
         Command::Evaluate(args) => evaluate_checkpoint(args),
         Command::Plan(args) => plan::run(&args),
@@ -169,6 +190,7 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     if !answer.source.files.is_empty() {
         stderr::print_line(format_args!("read {}", answer.source.files.join(", ")));
     }
+    answer.source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
     print(&if args.json {
         serde_json::to_string_pretty(&answer).expect("an answer is JSON") + "\n"
     } else {
@@ -177,8 +199,9 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
 }
 
 fn run_config(args: RunArgs) -> Result<()> {
+    let configs = args.config.load_for(args.out.as_deref())?;
     let options = run::Options { out: args.out, ..args.job_args.options()? };
-    let (summaries, root) = run::run_all(args.config.load()?, &options)?;
+    let (summaries, root) = run::run_all(configs, &options)?;
     print(&match (&summaries[..], args.json) {
         ([summary], true) => summary.to_json(),
         ([summary], false) => format!("{}\n{}\n", table::summary(summary), root.display()),

@@ -15,7 +15,7 @@ const MOST_WIDTH: usize = 64;
 
 /// What may be meant by a name that is nobody's.
 const EXAMPLES: &[&str] =
-    &["mlp", "lenet5", "resnet20", "resnet56", "resnet110", "resnet20-ns", "wrn56-2", "wrn56-2-ns"];
+    &["mlp:64-32-10", "lenet5", "resnet20", "resnet56", "resnet110", "resnet20-ns", "wrn56-2", "wrn56-2-ns"];
 
 /// A network whose layers have names.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +79,12 @@ impl Model {
             numbers.and_then(|(depth, width)| depth.parse().ok().zip(width.parse().ok()));
         let Some((depth, width)) = numbers else {
             let families = Function::ALL.into_iter().map(Function::name).chain(EXAMPLES.iter().copied());
-            return wrong(format!("unknown network {name:?}{}", nearest(name, families)));
+            let mut hint = nearest(&name.to_lowercase(), families.clone());
+            if hint.is_empty() {
+                hint =
+                    format!("; there are {}, and others like them", families.collect::<Vec<_>>().join(", "));
+            }
+            return wrong(format!("unknown network {name:?}{hint}"));
         };
         let blocks = depth.saturating_sub(2) / 6;
         if depth != 6 * blocks + 2

@@ -39,6 +39,8 @@ pub struct IdentityFile<'a> {
     pub text: &'a str,
     /// What a directory with another text holds, for the error message: "a run of another configuration".
     pub conflict: &'a str,
+    /// What a user can do then, besides another directory.
+    pub next: &'a str,
 }
 
 impl Store {
@@ -67,12 +69,12 @@ impl Store {
             std::thread::sleep(Duration::from_millis(5));
         }
         let store = Self { root: root.to_owned(), _lock: lock };
-        for &IdentityFile { name, text, conflict } in files {
+        for &IdentityFile { name, text, conflict, next } in files {
             if !store.has(name) {
                 store.write(name, text.as_bytes())?;
             } else if store.read(name)? != text.as_bytes() {
                 let message =
-                    format!("{} holds {conflict} (see its {name}); give another --out", root.display());
+                    format!("{} holds {conflict} (see its {name}); give another --out{next}", root.display());
                 return Err(CliError::new(ErrorKind::Configuration, message));
             }
         }

@@ -1,6 +1,7 @@
 //! Tests of `valleys-core`.
 
 mod certify;
+mod cubical;
 mod cycles;
 mod descriptor;
 mod distance;

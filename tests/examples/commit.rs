@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 }
 
 fn commit(root: &std::path::Path) -> Result<()> {
-    let config = IdentityFile { name: "config.toml", text: "seed = 1\n", conflict: "" };
+    let config = IdentityFile { name: "config.toml", text: "seed = 1\n", conflict: "", next: "" };
     let store = Store::open(root, &[config])?;
     let Some(_lock) = store.lock_job("job")? else { return Ok(()) };
     store.write("job.checkpoint", NEW)?;

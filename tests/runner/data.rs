@@ -2,13 +2,13 @@
 
 use std::io::Write;
 use std::path::Path;
-use valleys::data::{LoadOptions, Loaded, Subset, bounded, cifar10, fashion_mnist, load};
+use valleys::data::{LoadOptions, Loaded, Subset, bounded, cifar10, idx, load};
 use valleys::error::{CliError, ErrorKind};
 use valleys_core::network::{CropFlip, Shape};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::official_data;
 
-fn wanted(dir: Option<&Path>) -> LoadOptions<'_> {
+pub(super) fn wanted(dir: Option<&Path>) -> LoadOptions<'_> {
     LoadOptions { dir, train: Subset::All, test: Subset::All, mean: None, std: None }
 }
 
@@ -16,12 +16,12 @@ fn counts(labels: &[u8], classes: usize) -> Vec<usize> {
     (0..classes).map(|c| labels.iter().filter(|&&l| usize::from(l) == c).count()).collect()
 }
 
-fn word(x: u32) -> [u8; 4] {
+pub(super) fn word(x: u32) -> [u8; 4] {
     x.to_be_bytes()
 }
 
 /// An IDX file of images with pixels of a stream, and its labels 0 to 9 in turn.
-fn idx(count: u32) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn idx(count: u32) -> (Vec<u8>, Vec<u8>) {
     let mut stream = Stream::new(Key::new(u64::from(count), 0), Purpose::Split, 0, 0);
     let mut images: Vec<u8> = [2051, count, 28, 28].into_iter().flat_map(word).collect();
     images.extend((0..784 * count).map(|_| stream.below(256) as u8));
@@ -31,7 +31,7 @@ fn idx(count: u32) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Records with label i mod 10 and pixels of a stream.
-fn records(count: usize, seed: u64) -> Vec<u8> {
+pub(super) fn records(count: usize, seed: u64) -> Vec<u8> {
     let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
     (0..count)
         .flat_map(|i| {
@@ -41,14 +41,14 @@ fn records(count: usize, seed: u64) -> Vec<u8> {
         .collect()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// A directory with a small FashionMNIST, 40 and 20 images, one part of it compressed.
-fn small_fashion() -> tempfile::TempDir {
+pub(super) fn small_fashion() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
     let (images, labels) = idx(40);
@@ -153,6 +153,12 @@ fn wrong_names_and_constants() {
     let (kind, message) = fails("fashion-mist", &wanted(None));
     assert_eq!(kind, ErrorKind::Configuration);
     assert!(message.contains("did you mean \"fashion-mnist\"?"), "{message}");
+    for (typo, meant) in [("minst", "mnist"), ("CIFAR10", "cifar-10"), ("FashionMNIST", "fashion-mnist")] {
+        let (_, message) = fails(typo, &wanted(None));
+        assert!(message.contains(&format!("did you mean {meant:?}?")), "{message}");
+    }
+    let (_, message) = fails("svhn", &wanted(None));
+    assert!(message.contains("there are digits, breast-cancer, fashion-mnist, mnist, cifar-10"), "{message}");
     let (kind, message) = fails("cifar-10", &wanted(None));
     assert!(kind == ErrorKind::Configuration && message.contains("--data DIR"), "{message}");
     let empty = tempfile::tempdir().unwrap();
@@ -259,12 +265,12 @@ fn mutated_files_do_not_panic() {
             }
         }
         let done = match kind {
-            0 => fashion_mnist::images(path, &bytes).map(|_| ()),
-            1 => fashion_mnist::labels(path, &bytes).map(|_| ()),
+            0 => idx::images(path, &bytes).map(|_| ()),
+            1 => idx::labels(path, &bytes).map(|_| ()),
             2 => cifar10::check(path, &bytes),
             _ => bounded(Path::new("mutated.gz"), bytes.as_slice()).and_then(|bytes| match kind {
-                3 => fashion_mnist::images(path, &bytes).map(|_| ()),
-                _ => fashion_mnist::labels(path, &bytes).map(|_| ()),
+                3 => idx::images(path, &bytes).map(|_| ()),
+                _ => idx::labels(path, &bytes).map(|_| ()),
             }),
         };
         match done {

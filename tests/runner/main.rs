@@ -6,6 +6,7 @@ mod compare;
 mod contour;
 mod contract;
 mod data;
+mod data_folders;
 mod digits;
 mod gpu;
 mod hostile;

@@ -10,7 +10,7 @@
 //! bar. Coefficients are Z/2 throughout.
 //!
 //! Bars without a filtration: [`spanning_tree`] for dimension 0 of clouds and distance matrices, [`Grid`] for sublevel
-//! sets of functions on arrays, `Rips` (feature `alloc`) for higher dimensions of clouds. What is done with bars:
+//! sets of functions on arrays (with one of three complexes, [`GridComplex`]), `Rips` (feature `alloc`) for higher dimensions of clouds. What is done with bars:
 //! [`w_infinity`], [`bottleneck`], `wasserstein` (feature `alloc`), [`LifetimeStatistics`], [`betti_curve`],
 //! [`persistence_landscape`], [`PersistenceImage`]. The weights of a layer: [`LifetimeStatistics::of_space`],
 //! [`NeuralPersistence`].
@@ -59,7 +59,7 @@ pub use distance::{GroundMetric, Match, bottleneck, bottleneck_len};
 pub use distance::{bottleneck_matching, wasserstein, wasserstein_matching};
 pub use error::{Error, SimplexName};
 pub use filtration::{Filtration, filtration_len};
-pub use grid::Grid;
+pub use grid::{Grid, GridComplex};
 pub use metric::{Coordinate, Cosine, Distances, Euclidean, Metric};
 pub use neural_persistence::NeuralPersistence;
 pub use pairing::Pairing;

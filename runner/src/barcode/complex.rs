@@ -58,6 +58,7 @@ pub(super) fn reduce_complex(
     };
     let mut barcode = Barcode {
         input: "complex",
+        complex: None,
         elements: filtration.len(),
         bars,
         zero_length: pairing.zero_length().count() as u64,

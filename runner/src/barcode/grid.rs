@@ -2,26 +2,49 @@
 
 use super::complex::reduce_complex;
 use super::{Bar, Barcode, BarcodeOptions, explicit_fits, zero_length};
-use crate::error::Result;
+use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::{Array, topology_error};
-use valleys_core::topology::Grid;
+use valleys_core::topology::{Grid, GridComplex};
 
-/// The sublevel barcode of a function on a grid: Freudenthal triangulation, lower star.
+/// The cubical complex in which so many points are neighbours of a point inside a grid of so many axes.
+///
+/// # Errors
+/// Another number than 4 or 8 in the plane, 6 or 26 in space; a line, on which all complexes are the same.
+pub fn complex_of_connectivity(connectivity: u32, axes: usize) -> Result<GridComplex> {
+    match (axes, connectivity) {
+        (2, 4) | (3, 6) => Ok(GridComplex::Vertices),
+        (2, 8) | (3, 26) => Ok(GridComplex::Cells),
+        _ => {
+            let wanted = match axes {
+                2 => "4 or 8 in the plane",
+                3 => "6 or 26 on a grid of three axes",
+                _ => "left out on a line, where all complexes have the same bars",
+            };
+            let message = format!("--connectivity is {connectivity}, but must be {wanted}");
+            Err(CliError::new(ErrorKind::Usage, message))
+        }
+    }
+}
+
+/// The sublevel barcode of a function on a grid. Points with the value +∞ never enter.
 ///
 /// # Errors
 /// What does not fit into memory, estimated before the start.
 ///
 /// # Panics
 /// If two algorithms disagree, where that was asked for.
-pub fn grid(name: &str, array: &Array, options: &BarcodeOptions) -> Result<Barcode> {
+pub fn grid(name: &str, array: &Array, complex: GridComplex, options: &BarcodeOptions) -> Result<Barcode> {
     let Array { shape, values } = array;
-    let grid = Grid::new(values, shape).map_err(|e| topology_error(name, e))?;
+    let grid = Grid::new(values, shape).map_err(|e| topology_error(name, e))?.with_complex(complex);
     let dim = grid.dim();
-    let counts: Vec<u64> = (0..=dim).map(|dimension| simplices(shape, dimension)).collect();
+    let counts = &grid.cells_len()[..=dim];
     let all: u64 = counts.iter().sum();
+    let cells = if complex == GridComplex::Freudenthal { "simplices" } else { "cubes" };
+    let fits_explicitly = || explicit_fits(name, all, cells, options.budget);
+    let (input, complex) = ("grid", Some(complex.name()));
     let fast = || -> Result<Barcode> {
         if dim == 3 {
-            explicit_fits(name, all, options.budget)?;
+            fits_explicitly()?;
         }
         let bars = grid.bars().map_err(|e| topology_error(name, e))?;
         let bars = bars.into_iter().map(|bar| Bar {
@@ -33,9 +56,10 @@ pub fn grid(name: &str, array: &Array, options: &BarcodeOptions) -> Result<Barco
             ..Bar::default()
         });
         let bars: Vec<Bar> = bars.collect();
-        let zero_length = zero_length(&counts, &bars);
+        let zero_length = zero_length(counts, &bars);
         let mut barcode = Barcode {
-            input: "grid",
+            input,
+            complex,
             elements: values.len(),
             bars,
             zero_length,
@@ -48,33 +72,17 @@ pub fn grid(name: &str, array: &Array, options: &BarcodeOptions) -> Result<Barco
     if !options.listing() && !options.verify {
         return fast();
     }
-    explicit_fits(name, all, options.budget)?;
+    fits_explicitly()?;
     let filtration = grid.filtration(dim).map_err(|e| topology_error(name, e))?;
-    // A simplex stands for the vertex whose value it has; of several, the last.
     let point = |cell: usize, closes: bool, bar: &mut Bar| {
-        let vertices = filtration.vertices(cell).iter().map(|&v| v as usize);
-        let highest = vertices.max_by(|&a, &b| values[a].total_cmp(&values[b]));
         let slot = if closes { &mut bar.death_point } else { &mut bar.birth_point };
-        *slot = highest.map(|v| coordinates(v, shape));
+        *slot = Some(coordinates(grid.point_of(filtration.vertices(cell)), shape));
     };
     let explicit = reduce_complex(name, &filtration, usize::MAX, options, point)?;
     if options.verify {
         fast()?.assert_same(&explicit);
     }
-    Ok(Barcode { input: "grid", elements: values.len(), ..explicit })
-}
-
-/// Simplices of one dimension d: chains of d steps along axes that no other step goes along.
-fn simplices(shape: &[usize], dimension: usize) -> u64 {
-    fn chains(shape: &[usize], gone: usize, steps: usize) -> u64 {
-        if steps == 0 {
-            let places = |(axis, &n): (usize, &usize)| (n - (gone >> axis & 1).min(n)) as u64;
-            return shape.iter().enumerate().map(places).product();
-        }
-        let free = (1..1usize << shape.len()).filter(|step| step & gone == 0);
-        free.map(|step| chains(shape, gone | step, steps - 1)).sum()
-    }
-    chains(shape, 0, dimension)
+    Ok(Barcode { input, complex, elements: values.len(), ..explicit })
 }
 
 /// The coordinates of a point.

@@ -6,7 +6,7 @@
 //! | points, index 0 | minimum spanning tree by blocked products (`valleys_simd::spanning_tree`) | the core's, by distances alone |
 //! | distances, index 0 | minimum spanning tree of the core | explicit complex, boundary matrix |
 //! | either, index 1 to 5 | implicit cohomology | explicit complex, boundary matrix |
-//! | grid | union-find from below and from above, in space reduction between | explicit complex, boundary matrix |
+//! | grid | union-find from below and from above, in space reduction between | explicit complex of simplices or cubes, boundary matrix |
 //!
 //! Cycles and the list of zero-length pairs come from the explicit complex.
 
@@ -16,7 +16,7 @@ mod grid;
 mod rips;
 
 pub use complex::complex;
-pub use grid::grid;
+pub use grid::{complex_of_connectivity, grid};
 pub use rips::{MetricSpace, RipsLimits, rips};
 
 use crate::error::{CliError, ErrorKind, Result};
@@ -70,7 +70,7 @@ pub struct Bar {
     /// The grid point that closes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub death_point: Option<Vec<usize>>,
-    /// Simplices whose sum is a cycle of the class, in lexicographic order; vertices of a grid are numbered with the last axis fastest.
+    /// Simplices whose sum is a cycle of the class, in lexicographic order; vertices of a grid are numbered with the last axis fastest; in the complex `cells` they are the corners of the cells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cycle: Option<Vec<Vec<u32>>>,
 }
@@ -97,6 +97,9 @@ impl Bar {
 pub struct Barcode {
     /// What it is of: `points`, `distances`, `complex` or `grid`.
     pub input: &'static str,
+    /// The complex of a grid: `freudenthal`, whose bars depend on the orientation, `vertices` or `cells`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complex: Option<&'static str>,
     /// Points, simplices or grid points of the input.
     pub elements: usize,
     /// Bars of positive length by index, then birth, then death.
@@ -144,13 +147,12 @@ fn zero_length(counts: &[u64], bars: &[Bar]) -> u64 {
     zero
 }
 
-/// Bytes a simplex of an explicit complex takes, with its reduction.
+/// Bytes a simplex or cube of an explicit complex takes, at most, with its reduction.
 const SIMPLEX: u64 = 160;
 
 /// Refuses a complex that would not fit.
-fn explicit_fits(name: &str, simplices: u64, budget: usize) -> Result<()> {
-    let needed = simplices.saturating_mul(SIMPLEX);
-    fits(name, &format!("{simplices} explicit simplices"), needed, budget)
+fn explicit_fits(name: &str, count: u64, cells: &str, budget: usize) -> Result<()> {
+    fits(name, &format!("{count} explicit {cells}"), count.saturating_mul(SIMPLEX), budget)
 }
 
 /// Refuses what would not fit, with the numbers.
@@ -177,7 +179,15 @@ mod tests {
 
     fn barcode(death: f64, zero_length: u64) -> Barcode {
         let bars = vec![Bar { death: Some(death), ..Bar::default() }];
-        Barcode { input: "points", elements: 2, bars, zero_length, zero_length_bars: None, verified: false }
+        Barcode {
+            input: "points",
+            complex: None,
+            elements: 2,
+            bars,
+            zero_length,
+            zero_length_bars: None,
+            verified: false,
+        }
     }
 
     #[test]
@@ -194,8 +204,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_said_with_its_size() {
-        assert!(explicit_fits("x", 1000, 160_000).is_ok());
-        let failure = explicit_fits("x", 1000, 159_999).unwrap_err();
+        assert!(explicit_fits("x", 1000, "simplices", 160_000).is_ok());
+        let failure = explicit_fits("x", 1000, "simplices", 159_999).unwrap_err();
         assert_eq!(failure.kind, ErrorKind::Resources);
         assert!(failure.message.contains("1000 explicit simplices need 160000 bytes"), "{failure}");
     }

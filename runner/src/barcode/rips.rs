@@ -80,8 +80,15 @@ pub fn rips(
     let barcode = |bars: std::result::Result<Vec<Bar>, topology::Error>| -> Result<Barcode> {
         let bars = bars.map_err(|e| topology_error(name, e))?;
         let zero_length = zero_length(&counts, &bars);
-        let mut barcode =
-            Barcode { input, elements: points, bars, zero_length, zero_length_bars: None, verified: false };
+        let mut barcode = Barcode {
+            input,
+            complex: None,
+            elements: points,
+            bars,
+            zero_length,
+            zero_length_bars: None,
+            verified: false,
+        };
         barcode.sort();
         Ok(barcode)
     };
@@ -106,7 +113,8 @@ pub fn rips(
     }
     // The top dimension may be far larger than the others: counted before it is made.
     let simplices = cliques::counts(space, max_dim + 1, threshold);
-    explicit_fits(name, simplices.iter().fold(0, |sum, &n| sum.saturating_add(n)), options.budget)?;
+    let all = simplices.iter().fold(0u64, |sum, &n| sum.saturating_add(n));
+    explicit_fits(name, all, "simplices", options.budget)?;
     let cliques = Cliques::new(space, max_dim + 1, threshold);
     let filtration = Filtration::new(cliques.cells()).map_err(|e| topology_error(name, e))?;
     drop(cliques);

@@ -1,5 +1,6 @@
 //! `valleys barcode`: bars of points, distances, complexes, grids, triangles.
 
+use super::grid_complex::{self, GridComplexArgs};
 use super::{WithRead, json, print, tell};
 use crate::barcode::{self, Bar, Barcode, BarcodeOptions, MetricSpace, RipsLimits};
 use crate::error::{CliError, ErrorKind, Result, io_error};
@@ -67,6 +68,9 @@ pub enum BarcodeCommand {
     Grid {
         /// The values.
         file: PathBuf,
+        /// Which complex.
+        #[command(flatten)]
+        complex: GridComplexArgs,
         /// How to read the file.
         #[command(flatten)]
         table: TableOptions,
@@ -155,7 +159,7 @@ pub fn run(what: &BarcodeCommand) -> Result<()> {
             let limits = limits.checked()?;
             let input = Input::read(file)?;
             let (mut points, read) = Points::read(&input, table)?;
-            let Input { name, .. } = input;
+            let name = input.into_name();
             let labels = points.labels.take();
             let barcode = of_points(&name, &points, *metric, limits, &output.options()?)?;
             output.show(&barcode, labels, read)
@@ -164,7 +168,7 @@ pub fn run(what: &BarcodeCommand) -> Result<()> {
             let limits = limits.checked()?;
             let input = Input::read(file)?;
             let (Distances { points, lower, labels }, read) = Distances::read(&input, table, matrix)?;
-            let Input { name, .. } = input;
+            let name = input.into_name();
             let space = valleys_core::topology::Distances::new(&lower, points)
                 .map_err(|e| topology_error(&name, e))?;
             output.show(&barcode::rips(&name, "distances", &space, limits, &output.options()?)?, labels, read)
@@ -172,14 +176,15 @@ pub fn run(what: &BarcodeCommand) -> Result<()> {
         BarcodeCommand::Complex { file, output } => {
             let input = Input::read(file)?;
             let (filtration, read) = formats::complex(&input)?;
-            let Input { name, .. } = input;
+            let name = input.into_name();
             output.show(&barcode::complex(&name, &filtration, &output.options()?)?, None, read)
         }
-        BarcodeCommand::Grid { file, table, output } => {
+        BarcodeCommand::Grid { file, complex, table, output } => {
             let input = Input::read(file)?;
             let (array, read) = Array::read(&input, table)?;
-            let Input { name, .. } = input;
-            output.show(&barcode::grid(&name, &array, &output.options()?)?, None, read)
+            let name = input.into_name();
+            let complex = complex.of(array.shape.len())?;
+            output.show(&barcode::grid(&name, &array, complex, &output.options()?)?, None, read)
         }
         BarcodeCommand::Triangle { file, column, table, json: as_json, svg } => {
             let (segment, read) = formats::lattice(&Input::read(file)?, column, table)?;
@@ -288,6 +293,9 @@ fn table(barcode: &Barcode, labels: Option<&[String]>) -> String {
         "{count} bars, {essential} of them essential; {} pairs of length zero",
         barcode.zero_length
     );
+    if let Some(complex) = barcode.complex {
+        let _ = writeln!(out, "{}", grid_complex::line(complex));
+    }
     if barcode.verified {
         let _ = writeln!(out, "verified by a second algorithm");
     }

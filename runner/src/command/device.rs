@@ -5,7 +5,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::gpu::PathOptions;
 use serde::Serialize;
 use std::fmt::Write;
-use valleys_gpu::{Adapter, Device, DeviceOptions, Paths, adapters, check, is_hardware, is_named};
+use valleys_gpu::{Adapter, Device, DeviceOptions, Paths, adapters, check, is_hardware, named};
 
 /// `valleys devices`
 #[derive(clap::Args, Debug)]
@@ -60,9 +60,9 @@ struct Check {
 /// No usable device.
 pub fn run(args: &Devices) -> Result<()> {
     let all = adapters();
-    let wanted = |i: usize| args.device.as_ref().is_none_or(|device| is_named(device, i, &all[i]));
-    let found: Vec<Found> = (0..all.len())
-        .filter(|&i| wanted(i))
+    let named = named(args.device.as_deref(), &all);
+    let found: Vec<Found> = (named.iter().flatten())
+        .map(|&i| i)
         .map(|i| inspect(i, &all[i], (!args.no_check).then_some(args.path_options.paths)))
         .collect();
     if args.json {
@@ -70,16 +70,17 @@ pub fn run(args: &Devices) -> Result<()> {
     } else {
         print(&found.iter().map(text).collect::<String>())?;
     }
-    match found.iter().any(|found| found.refused.is_none()) {
-        true => Ok(()),
-        false => {
-            let message = match found.first().and_then(|found| found.refused.as_ref()) {
-                Some(refused) => format!("no usable GPU: {refused}"),
-                None => "no usable GPU: no adapter was found".to_owned(),
-            };
-            Err(CliError::new(ErrorKind::Device, message))
-        }
+    named.map_err(|e| crate::gpu::failure(&e))?;
+    if found.iter().any(|found| found.refused.is_none()) {
+        return Ok(());
     }
+    let refused =
+        found.iter().filter_map(|found| Some(format!("{}: {}", found.name, found.refused.as_ref()?)));
+    let message = format!(
+        "no usable GPU: {}; a newer driver may help, and run --backend cpu uses the processor",
+        refused.collect::<Vec<_>>().join("; ")
+    );
+    Err(CliError::new(ErrorKind::Device, message))
 }
 
 fn inspect(number: usize, adapter: &Adapter, checks: Option<Paths>) -> Found {

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod device;
 pub mod distance;
 pub mod exec;
+mod grid_complex;
 pub mod plan;
 pub mod status;
 pub mod summary;

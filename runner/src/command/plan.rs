@@ -9,6 +9,7 @@ use crate::plan::estimate::KindEstimate;
 use crate::plan::{self, Estimate};
 use crate::problem;
 use crate::run::{self, Prepared};
+use crate::stderr;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use valleys_core::kernels::Window;
 use valleys_core::network::graph::{Graph, Op, OpKind};
 
 /// Flags that choose a configuration.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArgs {
     /// Configuration file (TOML).
     config: Option<PathBuf>,
@@ -27,7 +28,7 @@ pub struct ConfigArgs {
     /// Override a key of the configuration, such as --set minima.count=3. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Directory of the data files: the same as --set data.dir=DIR.
+    /// Directory of the data files, or the one above: the same as --set data.dir=DIR.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
     /// What trains and evaluates networks: the CPU, a GPU, or a GPU only if there is one in hardware (auto).
@@ -50,6 +51,25 @@ impl ConfigArgs {
         let options = self.data.as_ref().map(data_dir).into_iter().chain(self.backend.map(backend));
         let overrides: Vec<String> = self.overrides.iter().cloned().chain(options).collect();
         Config::load_all(self.config.as_deref(), self.preset.as_deref(), &overrides)
+    }
+
+    /// [`load`](Self::load) for a run directory. Without any of these flags, the configuration of a run that is in it.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load); no run directory is given, and the current folder is one.
+    pub fn load_for(&self, out: Option<&Path>) -> Result<Vec<Config>> {
+        match out {
+            Some(out) if *self == Self::default() && run::is_run_directory(out) => {
+                stderr::print_line(format_args!("the configuration is that of the run in {}", out.display()));
+                Config::load_all(Some(&run::config_path(out)?), None, &[])
+            }
+            None if run::is_run_directory(Path::new("")) => {
+                let message = "the current folder is a run directory: valleys run --out . resumes its run, and another \
+                               --out DIR starts one elsewhere";
+                Err(CliError::new(ErrorKind::Usage, message))
+            }
+            _ => self.load(),
+        }
     }
 }
 

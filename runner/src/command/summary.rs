@@ -81,7 +81,7 @@ impl Document {
 pub fn run(args: &Summary) -> Result<()> {
     let input = Input::read(&args.diagram)?;
     let (bars, read) = diagram(&input, &args.table)?;
-    let Input { name, .. } = input;
+    let name = input.into_name();
     tell(&read);
     let wanted = |index: usize| args.index.is_none_or(|wanted| wanted == index);
     let intervals: Vec<Interval> =

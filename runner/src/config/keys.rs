@@ -24,7 +24,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "dataset",
-        "Data set of the network: digits or breast-cancer (embedded), fashion-mnist or cifar-10 (official files in \
+        "Data set of the network: digits or breast-cancer (embedded), mnist, fashion-mnist or cifar-10 (official files in \
          data.dir). Not for a function.",
     ),
     (
@@ -49,7 +49,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "data.dir",
-        "Directory of the files of fashion-mnist or cifar-10, compressed with gzip or not. run --data overrides it.",
+        "Directory of the files of mnist, fashion-mnist or cifar-10, compressed with gzip or not, or the directory above, \
+         such as the root of torchvision. run --data overrides it.",
     ),
     ("data.limit", "Number of training samples; 0 for all."),
     (

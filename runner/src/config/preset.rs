@@ -282,7 +282,7 @@ pub(super) fn table(name: &str) -> Result<Table> {
 fn find(name: &str) -> Result<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let names = || PRESETS.iter().map(|preset| preset.name);
-        let mut hint = nearest(name, names());
+        let mut hint = nearest(&name.to_lowercase(), names());
         if hint.is_empty() {
             hint = format!("; there are {}", names().collect::<Vec<_>>().join(", "));
         }

@@ -25,6 +25,7 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
         all.labels.extend(numbers);
     }
     let data = stratified(&all, CLASSES, 0.2).picked(options, CLASSES);
-    let source = Source { files: Vec::new(), scale: 16.0, mean: vec![0.0], std: vec![1.0] };
+    let source =
+        Source { files: Vec::new(), notes: Vec::new(), scale: 16.0, mean: vec![0.0], std: vec![1.0] };
     Ok(Raw { data, shape: SHAPE, classes: CLASSES, source })
 }

@@ -1,104 +1,12 @@
 //! FashionMNIST: Xiao, Rasul, Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine learning
-//! algorithms*, 2017 (MIT). 70,000 images of 28 × 28, in four files of the IDX format: big-endian words, then bytes.
+//! algorithms*, 2017 (MIT). 70,000 images of 28 × 28, in four files of the IDX format.
 
-use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset, file};
-use crate::error::{CliError, ErrorKind, Result};
-use std::path::Path;
-use valleys_core::network::zoo::LENET5_INPUT;
+use super::idx::IdxSet;
 
-/// Classes.
-pub const CLASSES: usize = 10;
-
-/// Rows and columns of an image.
-const SIDE: u32 = 28;
-
-pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
-    let mut files = Vec::new();
-    let mut part = |prefix: &str, subset: Subset| {
-        if subset == Subset::Nothing {
-            return Ok(Samples::default());
-        }
-        let (images_path, bytes) =
-            file::read(options, "fashion-mnist", &format!("{prefix}-images-idx3-ubyte"))?;
-        let (count, pixels) = images(&images_path, &bytes)?;
-        let (path, bytes) = file::read(options, "fashion-mnist", &format!("{prefix}-labels-idx1-ubyte"))?;
-        let labels = labels(&path, &bytes)?;
-        if labels.len() != count {
-            let message = format!(
-                "{}: offset 4: {count} labels expected, as {} has images, found {}",
-                path.display(),
-                images_path.display(),
-                labels.len()
-            );
-            return Err(CliError::new(ErrorKind::Data, message));
-        }
-        files.extend([images_path, path].map(|path| path.display().to_string()));
-        let numbers = subset.numbers(labels, CLASSES);
-        let area = LENET5_INPUT.len();
-        Ok(Samples {
-            inputs: numbers.iter().flat_map(|i| &pixels[i * area..][..area]).map(|&x| x.into()).collect(),
-            labels: numbers.iter().map(|&i| labels[i]).collect(),
-        })
-    };
-    let data = Dataset { train: part("train", options.train)?, test: part("t10k", options.test)? };
-    let source = Source { files, scale: 255.0, mean: vec![0.2860], std: vec![0.3530] };
-    Ok(Raw { data, shape: LENET5_INPUT, classes: CLASSES, source })
-}
-
-/// Number and pixels of the images of a file.
-///
-/// # Errors
-/// What is not as expected, with its offset.
-pub fn images<'a>(path: &Path, bytes: &'a [u8]) -> Result<(usize, &'a [u8])> {
-    expect(path, bytes, 0, "magic number", 2051)?;
-    let count = word(path, bytes, 4, "the number of images")? as usize;
-    expect(path, bytes, 8, "rows", SIDE)?;
-    expect(path, bytes, 12, "columns", SIDE)?;
-    let pixels = rest(path, bytes, 16, count.saturating_mul((SIDE * SIDE) as usize), "pixels")?;
-    Ok((count, pixels))
-}
-
-/// The labels of a file.
-///
-/// # Errors
-/// What is not as expected, with its offset.
-pub fn labels<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a [u8]> {
-    expect(path, bytes, 0, "magic number", 2049)?;
-    let count = word(path, bytes, 4, "the number of labels")? as usize;
-    let labels = rest(path, bytes, 8, count, "labels")?;
-    match labels.iter().position(|&label| usize::from(label) >= CLASSES) {
-        Some(i) => Err(wrong(path, 8 + i, &format!("label 0 to 9 expected, found {}", labels[i]))),
-        None => Ok(labels),
-    }
-}
-
-/// A word that can have but one value.
-fn expect(path: &Path, bytes: &[u8], offset: usize, what: &str, value: u32) -> Result<()> {
-    match word(path, bytes, offset, what)? {
-        found if found == value => Ok(()),
-        found => Err(wrong(path, offset, &format!("{what} {value} expected, found {found}"))),
-    }
-}
-
-fn word(path: &Path, bytes: &[u8], offset: usize, what: &str) -> Result<u32> {
-    match bytes.get(offset..).and_then(|rest| rest.first_chunk()) {
-        Some(word) => Ok(u32::from_be_bytes(*word)),
-        None => {
-            let found = bytes.len().saturating_sub(offset);
-            Err(wrong(path, offset, &format!("4 bytes of {what} expected, found {found}")))
-        }
-    }
-}
-
-/// The bytes from an offset to the end, which must be so many.
-fn rest<'a>(path: &Path, bytes: &'a [u8], offset: usize, count: usize, what: &str) -> Result<&'a [u8]> {
-    let rest = &bytes[offset..];
-    if rest.len() == count {
-        return Ok(rest);
-    }
-    Err(wrong(path, offset, &format!("{count} bytes of {what} expected, found {}", rest.len())))
-}
-
-fn wrong(path: &Path, offset: usize, what: &str) -> CliError {
-    CliError::new(ErrorKind::Data, format!("{}: offset {offset}: {what}", path.display()))
-}
+pub(super) const SET: IdxSet = IdxSet {
+    name: "fashion-mnist",
+    folders: &["FashionMNIST/raw", "FashionMNIST", "raw"],
+    mean: 0.2860,
+    std: 0.3530,
+    first_labels: [[9, 0, 0, 3, 0, 2, 7, 2, 5, 5], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]],
+};

@@ -2,37 +2,90 @@
 
 use super::LoadOptions;
 use crate::error::{CliError, ErrorKind, Result};
+use flate2::bufread::GzDecoder;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a file's content: the largest official one has 47 million.
 const MOST: u64 = 64 << 20;
 
-/// The file of a data set by its official name, plain or with `.gz`, in the directory or in its folder of the data set's
-/// name; none where it is not there.
-pub fn find(options: &LoadOptions, set: &str, name: &str) -> Result<Option<PathBuf>> {
-    let Some(dir) = options.dir else {
-        let message = format!("dataset {set} needs its directory: --data DIR, or the key data.dir");
-        return Err(CliError::new(ErrorKind::Configuration, message));
-    };
-    let places = [dir.to_owned(), dir.join(set)];
-    let files = places.iter().flat_map(|dir| [dir.join(name), dir.join(format!("{name}.gz"))]);
-    Ok(files.into_iter().find(|file| file.is_file()))
-}
+/// The folder with the files of a data set.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
 
-/// The content of a file that must be there.
-pub fn read(options: &LoadOptions, set: &str, name: &str) -> Result<(PathBuf, Vec<u8>)> {
-    match find(options, set, name)? {
-        Some(path) => read_path(&path).map(|bytes| (path, bytes)),
-        None => {
-            let dir = options.dir.unwrap_or(Path::new("")).display();
-            Err(CliError::new(
-                ErrorKind::Data,
-                format!("{name} or {name}.gz expected in {dir} or {dir}/{set}"),
-            ))
+impl Folder {
+    /// The folder that has any of these files, plain or with `.gz`: the directory of the options, its folder with the name of
+    /// the data set, or one of the others, which programs unpack to.
+    ///
+    /// # Errors
+    /// There is no directory; no folder has such a file, with all places; several have one, with their names.
+    pub fn find(options: &LoadOptions, set: &str, others: &[&str], names: &[String]) -> Result<Self> {
+        let wrong = |message: String| Err(CliError::new(ErrorKind::Data, message));
+        let Some(dir) = options.dir else {
+            let message =
+                format!("dataset {set} needs the folder of its files: --data DIR, or the key data.dir");
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        };
+        let shown = dir.display();
+        if !dir.is_dir() {
+            let what = if dir.exists() { "is not a folder" } else { "does not exist" };
+            return wrong(format!("{shown} {what}; --data DIR is the folder of the files of {set}"));
+        }
+        let places = places(dir, set, others);
+        let mut found: Vec<PathBuf> = Vec::new();
+        for place in places.iter().filter(|place| names.iter().any(|name| file(place, name).is_some())) {
+            // Links to one folder are one place.
+            let same = |other: &PathBuf| other.canonicalize().ok() == place.canonicalize().ok();
+            if !found.iter().any(same) {
+                found.push(place.clone());
+            }
+        }
+        match &found[..] {
+            [place] => Ok(Self(place.clone())),
+            [] => {
+                let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+                wrong(format!(
+                    "no file of {set} ({0} or {0}.gz, and so on) is in any of {1}; give the folder of the unpacked \
+                     files with --data DIR",
+                    names[0],
+                    places.join(", ")
+                ))
+            }
+            [first, second, ..] => wrong(format!(
+                "both {} and {} have files of {set}; give the folder to be used with --data DIR, or move the other away",
+                first.display(),
+                second.display()
+            )),
         }
     }
+
+    /// The file of a name, plain or with `.gz`; none where it is not there.
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        file(&self.0, name)
+    }
+
+    /// The content of a file that must be there, by one of these names.
+    pub fn read(&self, names: &[String]) -> Result<(PathBuf, Vec<u8>)> {
+        match names.iter().find_map(|name| self.file(name)) {
+            Some(path) => read_path(&path).map(|bytes| (path, bytes)),
+            None => {
+                let all: Vec<String> = names.iter().map(|name| format!("{name} or {name}.gz")).collect();
+                let message = format!("{} expected in {}", all.join(" or "), self.0.display());
+                Err(CliError::new(ErrorKind::Data, message))
+            }
+        }
+    }
+}
+
+/// The folders in which the files of a data set can be.
+pub fn places(dir: &Path, set: &str, others: &[&str]) -> Vec<PathBuf> {
+    let inside = [set].into_iter().chain(others.iter().copied());
+    std::iter::once(dir.to_owned()).chain(inside.map(|name| dir.join(name))).collect()
+}
+
+fn file(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|file| file.is_file())
 }
 
 /// The content of a file.
@@ -42,28 +95,69 @@ pub fn read_path(path: &Path) -> Result<Vec<u8>> {
     bounded(path, file)
 }
 
-/// The content of a file, decompressed where its name ends in `.gz`, and no more than a data set's file may hold.
+/// The content of a file, decompressed where its name ends in `.gz`, and no more than a data set's file may hold. A
+/// compressed file may have several members, as concatenation makes them.
 ///
 /// # Errors
-/// It cannot be read or decompressed, or is too long.
+/// It cannot be read or decompressed, has other bytes behind a member, or is too long.
 pub fn bounded(path: &Path, file: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let compressed = path.extension().is_some_and(|extension| extension == "gz");
-    let done = if compressed {
-        flate2::read::GzDecoder::new(file).take(MOST + 1).read_to_end(&mut bytes)
-    } else {
-        file.take(MOST + 1).read_to_end(&mut bytes)
-    };
     let shown = path.display();
-    let wrong = |what: String| Err(CliError::new(ErrorKind::Data, what));
-    match done {
-        Err(e) if compressed => {
-            wrong(format!("{shown}: content offset {}: gzip data expected, found: {e}", bytes.len()))
+    let wrong = |what: String| CliError::new(ErrorKind::Data, what);
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut input = Counted { inner: BufReader::new(file), offset: 0 };
+        loop {
+            let (member, start) = (input.offset, bytes.len());
+            let decoder = GzDecoder::new(&mut input);
+            // A member that follows must have a header; what has none is not compressed data.
+            let has_header = decoder.header().is_some();
+            let left = MOST + 1 - bytes.len() as u64;
+            decoder.take(left).read_to_end(&mut bytes).map_err(|e| {
+                wrong(if member > 0 && !has_header && bytes.len() == start {
+                    format!(
+                        "{shown}: offset {member}: the end of the file or another gzip member expected, found other bytes"
+                    )
+                } else {
+                    format!("{shown}: content offset {}: gzip data expected, found: {e}", bytes.len())
+                })
+            })?;
+            let at_end = input.fill_buf().map_err(|e| wrong(format!("cannot read {shown}: {e}")))?.is_empty();
+            if at_end || bytes.len() as u64 > MOST {
+                break;
+            }
         }
-        Err(e) => wrong(format!("cannot read {shown}: {e}")),
-        Ok(_) if bytes.len() as u64 > MOST => {
-            wrong(format!("{shown}: content offset {MOST}: the end of the file expected, found more"))
-        }
-        Ok(_) => Ok(bytes),
+    } else {
+        let read = file.take(MOST + 1).read_to_end(&mut bytes);
+        read.map_err(|e| wrong(format!("cannot read {shown}: {e}")))?;
+    }
+    if bytes.len() as u64 > MOST {
+        let message = format!("{shown}: content offset {MOST}: the end of the file expected, found more");
+        return Err(wrong(message));
+    }
+    Ok(bytes)
+}
+
+/// A reader that counts the bytes that are used.
+struct Counted<R> {
+    inner: R,
+    offset: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(out)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+        self.offset += count as u64;
     }
 }

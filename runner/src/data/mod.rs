@@ -3,8 +3,10 @@
 mod breast_cancer;
 pub mod cifar10;
 mod digits;
-pub mod fashion_mnist;
+mod fashion_mnist;
 mod file;
+pub mod idx;
+mod mnist;
 mod subset;
 
 use crate::config::nearest;
@@ -40,6 +42,9 @@ pub struct Source {
     /// The files that were read, those of the training part first; none for embedded data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// What a reader of the results has to know of these files: which are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Number x of a file became (x / scale − mean) / std of its channel.
     pub scale: f64,
     /// One for each channel.
@@ -94,10 +99,11 @@ struct Set {
 }
 
 /// The data sets by name.
-const SETS: [Set; 4] = [
+const SETS: [Set; 5] = [
     Set { name: "digits", load: digits::load, train_len: 1437 },
     Set { name: "breast-cancer", load: breast_cancer::load, train_len: 455 },
-    Set { name: "fashion-mnist", load: fashion_mnist::load, train_len: 60_000 },
+    Set { name: "fashion-mnist", load: |options| fashion_mnist::SET.load(options), train_len: 60_000 },
+    Set { name: "mnist", load: |options| mnist::SET.load(options), train_len: 60_000 },
     Set { name: "cifar-10", load: cifar10::load, train_len: 50_000 },
 ];
 
@@ -113,7 +119,11 @@ pub fn train_len(name: &str) -> Option<usize> {
 /// channels.
 pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     let Some(set) = SETS.iter().find(|set| set.name == name) else {
-        let hint = nearest(name, SETS.iter().map(|set| set.name));
+        let names = || SETS.iter().map(|set| set.name);
+        let mut hint = nearest(&name.to_lowercase(), names());
+        if hint.is_empty() {
+            hint = format!("; there are {}", names().collect::<Vec<_>>().join(", "));
+        }
         return Err(CliError::new(ErrorKind::Configuration, format!("unknown dataset {name:?}{hint}")));
     };
     let Raw { mut data, shape, classes, mut source } = (set.load)(options)?;

@@ -56,6 +56,11 @@ impl Input {
         }
     }
 
+    /// The name alone: the bytes are freed.
+    pub fn into_name(self) -> String {
+        self.name
+    }
+
     /// Whether it is an array of NumPy, alone or in an archive.
     fn is_array(&self) -> bool {
         self.bytes.starts_with(b"\x93NUMPY") || self.bytes.starts_with(b"PK")

@@ -18,8 +18,18 @@ pub const CONFIG: &str = "config.toml";
 /// The files that identify a run directory.
 pub fn identity_files<'a>(config_toml: &'a str, origin: &'a str) -> [IdentityFile<'a>; 2] {
     [
-        IdentityFile { name: CONFIG, text: config_toml, conflict: "a run of another configuration" },
-        IdentityFile { name: ORIGIN, text: origin, conflict: "a run of other data or of another version" },
+        IdentityFile {
+            name: CONFIG,
+            text: config_toml,
+            conflict: "a run of another configuration",
+            next: ", or no flag but this --out to resume that run",
+        },
+        IdentityFile {
+            name: ORIGIN,
+            text: origin,
+            conflict: "a run of other data or of another version",
+            next: "",
+        },
     ]
 }
 
@@ -79,10 +89,58 @@ pub fn load_minima(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
 
 /// Reads the configuration of a run directory.
 pub fn load_config(root: &Path) -> Result<Config> {
+    Config::load(Some(&config_path(root)?), None, &[])
+}
+
+/// The configuration file of a run directory.
+///
+/// # Errors
+/// It is no run directory: what it is, and where the run directories in it or above it are.
+pub fn config_path(root: &Path) -> Result<PathBuf> {
     let path = root.join(CONFIG);
-    if !path.exists() {
-        let message = format!("{} is not a run directory: it has no {CONFIG}", root.display());
-        return Err(CliError::new(ErrorKind::Data, message));
+    if path.exists() {
+        return Ok(path);
     }
-    Config::load(Some(&path), None, &[])
+    let shown = root.display();
+    let message = if !root.exists() {
+        format!("{shown} does not exist; a run directory is printed by valleys run, and chosen by its --out")
+    } else if !root.is_dir() {
+        format!("{shown} is not a run directory, but a file")
+    } else {
+        format!("{shown} is not a run directory: it has no {CONFIG}; {}", elsewhere(root))
+    };
+    Err(CliError::new(ErrorKind::Data, message))
+}
+
+/// Whether a folder has the files that identify a run directory.
+pub fn is_run_directory(root: &Path) -> bool {
+    [CONFIG, ORIGIN].iter().all(|name| root.join(name).is_file())
+}
+
+/// Most run directories that a message names.
+const NAMED: usize = 4;
+
+/// Where run directories are, if not here.
+fn elsewhere(root: &Path) -> String {
+    let absolute = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    if let Some(above) = absolute.ancestors().skip(1).find(|above| is_run_directory(above)) {
+        return format!("it is a folder of the run directory {}", above.display());
+    }
+    // runs/NAME-HASH, and a folder for each of several networks inside.
+    let mut inside: Vec<PathBuf> = folders(root);
+    inside.extend(inside.iter().flat_map(|folder| folders(folder)).collect::<Vec<_>>());
+    inside.retain(|folder| is_run_directory(folder));
+    inside.sort();
+    if inside.is_empty() {
+        return "a run directory is printed by valleys run, and chosen by its --out".to_owned();
+    }
+    let names: Vec<String> = inside.iter().take(NAMED).map(|folder| folder.display().to_string()).collect();
+    let more = inside.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("run directories in it: {}{more}", names.join(", "))
+}
+
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }

@@ -46,6 +46,7 @@ use crate::schema::Summary;
 use crate::schema::times::{self, TIMES};
 use crate::stderr;
 use crate::store::Store;
+pub use directory::{config_path, is_run_directory};
 use directory::{identity_files, load_config, load_minima, origin_json, run_directory};
 use record::Records;
 use std::collections::HashSet;
@@ -285,5 +286,6 @@ fn print_data(problem: &dyn Problem) {
             provenance.test_samples.unwrap_or(0),
             source.files.len()
         ));
+        source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
     }
 }

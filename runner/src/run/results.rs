@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 pub fn report_one(root: &Path) -> Result<PathBuf> {
     let path = root.join(CONFIG);
     let config = std::fs::read_to_string(&path).map_err(|e| read_error(&path, &e))?;
-    write_report(&Store::open(root, &[IdentityFile { name: CONFIG, text: &config, conflict: "" }])?)?;
+    write_report(&Store::open(
+        root,
+        &[IdentityFile { name: CONFIG, text: &config, conflict: "", next: "" }],
+    )?)?;
     Ok(root.join("report.html"))
 }
 

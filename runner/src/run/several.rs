@@ -4,7 +4,7 @@
 //! a report that compares them. Names of jobs have the folder in front: `resnet20/minima/0`, `resnet20/report`.
 
 use super::directory::{
-    CONFIG, file_name, identity_files, load_minima, run_directory, run_directory_of_several,
+    CONFIG, config_path, file_name, identity_files, load_minima, run_directory, run_directory_of_several,
 };
 use super::results::{combine_errors, report_one};
 use super::status::{JobCounts, Status, status_one};
@@ -89,12 +89,7 @@ pub fn root(parts: &[Part]) -> &Path {
 /// # Errors
 /// `root` is not a run directory.
 pub fn read_parts(root: &Path) -> Result<Vec<Part>> {
-    let path = root.join(CONFIG);
-    if !path.exists() {
-        let message = format!("{} is not a run directory: it has no {CONFIG}", root.display());
-        return Err(CliError::new(ErrorKind::Data, message));
-    }
-    Ok(parts(&Config::load_all(Some(&path), None, &[])?, Some(root)))
+    Ok(parts(&Config::load_all(Some(&config_path(root)?), None, &[])?, Some(root)))
 }
 
 /// Opens the run directory of several networks.

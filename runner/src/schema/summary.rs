@@ -264,6 +264,15 @@ impl Summary {
         }
         let path = run.join("summary.json");
         let malformed = |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", path.display()));
+        if run.is_dir() && !path.exists() {
+            let run = run.display();
+            let message = format!(
+                "cannot read {}: the run is not finished; valleys status {run} shows what is left, and valleys run \
+                 --out {run} resumes it",
+                path.display()
+            );
+            return Err(CliError::new(ErrorKind::Data, message));
+        }
         let bytes = super::read(&path)?;
         let Version { version } = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
         if version != VERSION {

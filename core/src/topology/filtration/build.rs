@@ -156,9 +156,9 @@ fn close(
     Ok(())
 }
 
-/// Lists the simplices by dimension. A complex of dimension d has 2^(d+1) simplices at least, so this takes
+/// Lists the cells by their number of vertices. A complex of dimension d has 2^(d+1) simplices at least, so this takes
 /// O(n log n) steps.
-fn grade(end: &[u32], graded: &mut [u32]) {
+pub(super) fn grade(end: &[u32], graded: &mut [u32]) {
     let (mut filled, mut len) = (0, 1);
     while filled < graded.len() {
         let mut start = 0;
@@ -207,12 +207,12 @@ fn gallop(sorted: &[u32], hint: usize, order: impl Fn(&u32) -> Ordering) -> Opti
 }
 
 /// The part of entry `i` in an array cut at `ends`.
-fn span<'a>(ends: &[u32], all: &'a [u32], i: u32) -> &'a [u32] {
+pub(super) fn span<'a>(ends: &[u32], all: &'a [u32], i: u32) -> &'a [u32] {
     let start = if i == 0 { 0 } else { ends[i as usize - 1] };
     &all[start as usize..ends[i as usize] as usize]
 }
 
-fn numbered(slice: &mut [u32]) -> &mut [u32] {
+pub(super) fn numbered(slice: &mut [u32]) -> &mut [u32] {
     slice.iter_mut().zip(0..).for_each(|(slot, i)| *slot = i);
     slice
 }

@@ -1,6 +1,8 @@
-//! A filtered simplicial complex of any dimension, checked and in its total order.
+//! A filtered complex of any dimension, checked and in its total order.
 
 mod build;
+#[cfg(feature = "alloc")]
+mod cubes;
 mod memory;
 
 use super::Error;
@@ -18,6 +20,9 @@ pub const fn filtration_len(cells: usize, vertices: usize) -> usize {
 /// Its simplices are numbered from 0 in the total order (value, dimension, lexicographic by vertices). Every
 /// face of a simplex comes before it; construction checks this. The empty complex is one.
 ///
+/// `Grid::filtration` also makes filtrations of cubes, of dimension 3 at most; everything here holds for cubes in the
+/// place of simplices. A cube of dimension d has 2^d vertices and 2 d facets.
+///
 /// # Layout
 /// Values 8 n bytes, and n = simplices, m = vertices altogether: `position` n, `end` n, `source` n,
 /// `lexicographic` n, `graded` n, `vertices` m, `facets` m words of 4 bytes.
@@ -26,6 +31,8 @@ pub struct Filtration<'a> {
     values: Memory<'a, f64>,
     words: Memory<'a, u32>,
     cells: usize,
+    /// Whether the cells are cubes.
+    is_cubical: bool,
 }
 
 impl<'a> Filtration<'a> {
@@ -62,7 +69,8 @@ impl<'a> Filtration<'a> {
         enough("words of the filtration", filtration_len(n, m), words.len())?;
         let (values, words) = (&mut values[..n], &mut words[..filtration_len(n, m)]);
         build::fill(cells, values, words)?;
-        Ok(Self { values: Memory::Borrowed(values), words: Memory::Borrowed(words), cells: n })
+        let (values, words) = (Memory::Borrowed(values), Memory::Borrowed(words));
+        Ok(Self { values, words, cells: n, is_cubical: false })
     }
 
     /// [`Filtration::build`] in memory of its own.
@@ -86,7 +94,8 @@ impl<'a> Filtration<'a> {
         let (n, m) = build::count(cells.clone())?;
         let (mut values, mut words) = (alloc::vec![0.0; n], alloc::vec![0; filtration_len(n, m)]);
         build::fill(cells, &mut values, &mut words)?;
-        Ok(Filtration { values: Memory::Owned(values), words: Memory::Owned(words), cells: n })
+        let (values, words) = (Memory::Owned(values), Memory::Owned(words));
+        Ok(Filtration { values, words, cells: n, is_cubical: false })
     }
 
     /// Number of simplices.
@@ -111,7 +120,8 @@ impl<'a> Filtration<'a> {
 
     /// Dimension of a simplex.
     pub fn dimension(&self, cell: usize) -> usize {
-        self.span(cell).len() - 1
+        let vertices = self.span(cell).len();
+        if self.is_cubical { vertices.ilog2() as usize } else { vertices - 1 }
     }
 
     /// Vertices of a simplex, ascending.
@@ -120,10 +130,15 @@ impl<'a> Filtration<'a> {
     }
 
     /// The simplices of one dimension less on the boundary of a simplex, by omitted vertex ascending; none for a
-    /// vertex.
+    /// vertex. Those of a cube come in pairs, by axis.
     pub fn facets(&self, cell: usize) -> &[u32] {
         let span = self.span(cell);
-        if span.len() == 1 { &[] } else { &self.entries().1[span] }
+        match span.len() {
+            1 => &[],
+            // A cube of dimension 3 has more vertices than facets.
+            8 if self.is_cubical => &self.entries().1[span][..6],
+            _ => &self.entries().1[span],
+        }
     }
 
     /// The simplex of an entry of the input.

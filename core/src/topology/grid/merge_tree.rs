@@ -2,8 +2,8 @@
 
 use super::super::union_find::find;
 use super::super::{Bar, NONE};
-use super::Grid;
-use super::neighbours::{BEHIND, Neighbours, bits};
+use super::neighbours::{BEHIND, Connectivity, Neighbours, bits};
+use super::{Grid, GridComplex};
 
 /// In which direction the threshold moves.
 #[derive(Clone, Copy, PartialEq)]
@@ -14,6 +14,17 @@ pub(super) enum Direction {
     /// border and comes first of all. Each of the others is a hole that is filled where it began and was closed
     /// off where it ends.
     Down,
+}
+
+impl Direction {
+    /// Which points are connected in a complex; those above are connected as in the dual complex.
+    fn connectivity(self, complex: GridComplex) -> Connectivity {
+        match (complex, self) {
+            (GridComplex::Freudenthal, _) => Connectivity::Freudenthal,
+            (GridComplex::Vertices, Self::Up) | (GridComplex::Cells, Self::Down) => Connectivity::Axes,
+            (GridComplex::Vertices, Self::Down) | (GridComplex::Cells, Self::Up) => Connectivity::Diagonals,
+        }
+    }
 }
 
 /// Passes over the candidates as they lie, before the rest of them is sorted.
@@ -43,14 +54,15 @@ pub(super) fn merge_tree(
     first: &mut [u32],
     emit: &mut impl FnMut(Bar),
 ) {
-    let merge_tree = MergeTree { grid, neighbours: Neighbours::new(grid), direction };
+    let neighbours = Neighbours::new(grid, direction.connectivity(grid.complex));
+    let merge_tree = MergeTree { grid, neighbours, direction };
     let mut candidates = merge_tree.descend(order, parent);
     for _ in 0..PASSES {
         candidates = merge_tree.first_candidates(&mut order[..candidates], parent, first);
         for young in 0..grid.points() {
             if first[young] != NONE {
                 let entry = order[first[young] as usize];
-                let around = bits((entry >> 32) as u16).map(|i| merge_tree.neighbours.of(place(entry), i));
+                let around = bits((entry >> 32) as u32).map(|i| merge_tree.neighbours.of(place(entry), i));
                 merge_tree.end(young as u32, place(entry), around, parent, emit);
             }
         }
@@ -81,7 +93,9 @@ pub(super) fn merge_tree(
     if direction == Direction::Up && grid.points() > 0 {
         let eldest = find(parent, 0) as usize;
         let (birth, death) = (grid.values[eldest], f64::INFINITY);
-        emit(Bar { dim: 0, birth, death, birth_simplex: eldest, death_simplex: None });
+        if birth < death {
+            emit(Bar { dim: 0, birth, death, birth_simplex: eldest, death_simplex: None });
+        }
     }
 }
 
@@ -93,8 +107,8 @@ impl MergeTree<'_> {
         value.map_or((0, 0), |&x| (key(x) ^ later, point as u32 ^ later as u32))
     }
 
-    /// The neighbours of a point that came before, and whether the point outside is one more.
-    fn before(&self, point: usize, at: [usize; 3]) -> (u16, bool) {
+    /// The points around one that came before, and whether the point outside is a neighbour that did.
+    fn before(&self, point: usize, at: [usize; 3]) -> (u32, bool) {
         let (inside, border) = self.neighbours.inside(self.grid, at);
         let lower = self.neighbours.lower(self.grid.values, point, inside);
         match self.direction {
@@ -152,7 +166,7 @@ impl MergeTree<'_> {
                 }
             };
             let mut meet = false;
-            for i in bits((entry >> 32) as u16) {
+            for i in bits((entry >> 32) as u32) {
                 let other = find(parent, self.neighbours.of(point, i) as u32);
                 if other != root {
                     note(other);
@@ -193,7 +207,9 @@ impl MergeTree<'_> {
         };
         let (birth, death) = (self.grid.values[birth_simplex], self.grid.values[death_simplex]);
         if birth < death {
-            emit(Bar { dim, birth, death, birth_simplex, death_simplex: Some(death_simplex) });
+            // What would close it at +inf never enters.
+            let death_simplex = (death < f64::INFINITY).then_some(death_simplex);
+            emit(Bar { dim, birth, death, birth_simplex, death_simplex });
         }
     }
 
