@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use valleys_core::topology::{
-    Bar, Distances, Error, Euclidean, Filtration, Metric, ReductionMatrix, Rips, reduce_sparse,
+    Bar, Distances, Edge, Error, Euclidean, Filtration, Metric, ReductionMatrix, Rips, reduce_sparse,
+    spanning_tree,
 };
 
 fn rips(space: &impl Metric, max_dim: usize, threshold: f64) -> Vec<Bar> {
@@ -87,12 +88,21 @@ proptest! {
     #[test]
     fn bars_agree_with_the_explicit_complex(
         n in 0usize..9, levels in 1u32..12, noise in prop::collection::vec(any::<u32>(), 36),
-        max_dim in 1usize..4, threshold in prop::sample::select(vec![f64::INFINITY, 3.0, 5.0])
+        max_dim in 1usize..4, threshold in prop::sample::select(vec![f64::INFINITY, 3.0, 5.0]),
+        missing in prop::sample::select(vec![u32::MAX, 2, 4])
     ) {
-        let lower: Vec<f64> = noise[..n * n.saturating_sub(1) / 2].iter().map(|x| f64::from(x % levels)).collect();
+        // Some edges are missing: they are in no complex, whatever the threshold.
+        let distance = |x: &u32| if x % missing == 1 { f64::INFINITY } else { f64::from(x % levels) };
+        let lower: Vec<f64> = noise[..n * n.saturating_sub(1) / 2].iter().map(distance).collect();
         let space = Distances::new(&lower, n).unwrap();
         let bars = rips(&space, max_dim, threshold);
-        prop_assert_eq!(ends(&bars), explicit(&space, max_dim, threshold));
+        prop_assert_eq!(ends(&bars), explicit(&space, max_dim, threshold.min(f64::MAX)));
+        // The tree has as many finite edges as there are bars of dimension 0 that end, of length 0 or not.
+        let mut tree = vec![Edge::default(); n.saturating_sub(1)];
+        let tree = spanning_tree(&space, &mut tree).unwrap();
+        let lengths = tree.iter().map(|edge| edge.length).filter(|&x| 0.0 < x && x <= threshold.min(f64::MAX));
+        let deaths = bars.iter().filter(|bar| bar.dim == 0 && bar.death.is_finite()).map(|bar| bar.death);
+        prop_assert!(lengths.eq(deaths));
         for bar in &bars {
             let vertices = Rips::vertices(bar.birth_simplex, bar.dim);
             prop_assert!(vertices.is_sorted_by(|a, b| a < b));
