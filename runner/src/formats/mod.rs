@@ -15,6 +15,7 @@ mod complex;
 pub(crate) mod csv_reader;
 mod diagram;
 mod distances;
+pub(crate) mod foreign;
 mod lattice;
 mod npy;
 mod points;
