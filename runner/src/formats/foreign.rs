@@ -73,7 +73,8 @@ fn zip(start: &[u8]) -> String {
     let keras = ["metadata.json", "config.json", "model.weights.h5"];
     if first.ends_with("/data.pkl") || first.ends_with("/.format_version") || first.ends_with("/byteorder") {
         torch(" (torch.save)")
-    } else if first.ends_with("/constants.pkl") || first.contains("/code/") {
+    } else if ["/data/0", "/constants.pkl"].iter().any(|end| first.ends_with(end)) || first.contains("/code/")
+    {
         format!(
             "a TorchScript module of PyTorch; in Python: state = torch.jit.load(FILE).state_dict(); {SAVE}"
         )

@@ -129,6 +129,7 @@ impl Broadcast {
 /// Which scale belongs to an element of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scale {
+    rows: usize,
     columns: usize,
     block: [usize; 2],
     blocks: usize,
@@ -149,11 +150,11 @@ impl Scale {
         let count: usize = scales.iter().product();
         let all = [rows, columns];
         if count == 1 {
-            return Ok(Self { columns, block: all, blocks: 1 });
+            return Ok(Self { rows, columns, block: all, blocks: 1 });
         }
         let of_rows = scales.first() == Some(&rows) && count == rows;
         if of_rows {
-            return Ok(Self { columns, block: [1, columns], blocks: 1 });
+            return Ok(Self { rows, columns, block: [1, columns], blocks: 1 });
         }
         let (&[m, n], 2) = (scales, shape.len()) else {
             return Err(format!(
@@ -170,8 +171,8 @@ impl Scale {
                 "scales of shape {scales:?} for {shape:?} are of blocks of {BLOCK} x {BLOCK} or of {} x {}",
                 block[0], block[1]
             )),
-            (true, _) => Ok(Self { columns, block: [BLOCK, BLOCK], blocks: n }),
-            (false, Some(block)) => Ok(Self { columns, block, blocks: n }),
+            (true, _) => Ok(Self { rows, columns, block: [BLOCK, BLOCK], blocks: n }),
+            (false, Some(block)) => Ok(Self { rows, columns, block, blocks: n }),
             (false, None) => Err(format!("scales of shape {scales:?} for {shape:?} are of no blocks")),
         }
     }
@@ -182,12 +183,13 @@ impl Scale {
     }
 
     fn description(&self) -> String {
-        match self.block {
-            [1, columns] if columns == self.columns => "one scale a row".to_owned(),
-            [rows, columns] if columns < self.columns || self.blocks > 1 => {
-                format!("one scale for each block of {rows} x {columns}")
-            }
-            _ => "its scale".to_owned(),
+        let [rows, columns] = self.block;
+        if rows >= self.rows && columns >= self.columns {
+            "its scale".to_owned()
+        } else if rows == 1 && columns == self.columns {
+            "one scale a row".to_owned()
+        } else {
+            format!("one scale for each block of {rows} x {columns}")
         }
     }
 }
