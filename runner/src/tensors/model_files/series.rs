@@ -29,7 +29,9 @@ pub fn series(given: &[PathBuf], keep_order: bool) -> Result<Series> {
     let mut series = Series::default();
     let mut given = given.to_vec();
     let key = |path: &PathBuf| natural(&path.to_string_lossy());
-    if !keep_order && given.len() > 1 && given.is_sorted() && !given.is_sorted_by_key(key) {
+    // By the bytes of the whole path: paths themselves compare folder by folder.
+    let shell = given.is_sorted_by_key(|path| path.as_os_str());
+    if !keep_order && shell && !given.is_sorted_by_key(key) {
         given.sort_by_cached_key(key);
         series.notes.push(
             "the files were given in the order of their characters, as a shell lists them, and are taken in the order of their numbers; --keep-order takes them as given"
