@@ -1,6 +1,6 @@
 //! Loss and error of one checkpoint.
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Pair};
 use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::Model;
@@ -19,7 +19,7 @@ use valleys_simd::engine::CpuEngine;
 pub struct Question {
     /// The network by name.
     pub network: String,
-    /// Its checkpoint.
+    /// Its checkpoint: a safetensors file, an index of shards, or a folder that holds one model.
     pub weights: PathBuf,
     /// The data set by name.
     pub dataset: String,
@@ -33,7 +33,7 @@ pub struct Question {
     pub recompute: bool,
     /// Samples of a batch of that pass.
     pub batch: usize,
-    /// Tensors of other names in order, where every shape agrees.
+    /// Tensors of other names by the shapes of their modules, and in order where those are equal.
     pub by_order: bool,
     /// By the reference kernels, slowly, instead of the fast engine.
     pub reference: bool,
@@ -52,6 +52,12 @@ pub struct Answer {
     pub statistics: Option<&'static str>,
     /// Where the samples came from, and how they were normalised.
     pub source: Source,
+    /// Which tensor of the file was taken for which of the network, where it was by order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<Vec<Pair>>,
+    /// What was converted or joined, each in a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Evaluates a checkpoint.
@@ -78,7 +84,15 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     };
     let loaded = data::load(&question.dataset, &wanted)?;
     check_shapes(&question.network, &model, &question.dataset, &loaded)?;
-    let read = checkpoint::read(&question.weights, &model.state(), question.by_order)?;
+    let state = model.state();
+    let read = match checkpoint::read(&question.weights, &state, question.by_order) {
+        // Asked only after a failure: whether the other reading fits.
+        Err(mut error) if !question.by_order && checkpoint::read(&question.weights, &state, true).is_ok() => {
+            error.message.push_str("; every shape fits by order: --by-order takes it so, and says how");
+            return Err(error);
+        }
+        read => read?,
+    };
     let wrong =
         |what: String| CliError::new(ErrorKind::Data, format!("{}: {what}", question.weights.display()));
     let failed = |e: Error| match e {
@@ -136,6 +150,8 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
             _ => Some(if recompute { "recomputed" } else { "checkpoint" }),
         },
         source: loaded.source,
+        mapping: read.mapping,
+        notes: read.notes,
     })
 }
 

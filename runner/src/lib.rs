@@ -64,6 +64,7 @@ pub mod stderr;
 pub mod store;
 pub mod study;
 pub mod table;
+pub mod tensors;
 pub mod weights;
 
 /// The examples of the README.

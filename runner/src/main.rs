@@ -100,7 +100,7 @@ struct EvaluateArgs {
     /// Network, such as lenet5, resnet20, resnet20-ns, wrn56-2 or mlp:784-128-10.
     #[arg(long)]
     network: String,
-    /// Checkpoint of the network (safetensors).
+    /// Checkpoint of the network: a safetensors file, an index of shards, or a folder that holds one model.
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
     /// Data set: digits, breast-cancer, mnist, fashion-mnist or cifar-10.
@@ -122,7 +122,7 @@ struct EvaluateArgs {
     /// Samples of a batch of this pass.
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
-    /// Match tensors by order instead of by name, if every shape agrees.
+    /// Match modules of other names by their shapes, and by order where shapes are equal; the mapping is printed.
     #[arg(long)]
     by_order: bool,
     /// Use the reference kernels: slow, for every network.
@@ -191,6 +191,10 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
         stderr::print_line(format_args!("read {}", answer.source.files.join(", ")));
     }
     answer.source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
+    answer.notes.iter().for_each(stderr::print_line);
+    for pair in answer.mapping.iter().flatten() {
+        stderr::print_line(format_args!("by order {} is {}", pair.network, pair.file));
+    }
     print(&if args.json {
         serde_json::to_string_pretty(&answer).expect("an answer is JSON") + "\n"
     } else {

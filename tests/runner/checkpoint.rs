@@ -2,7 +2,7 @@
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::Path;
-use valleys::checkpoint::{Checkpoint, decode, encode};
+use valleys::checkpoint::{self, Checkpoint, decode, encode};
 use valleys::model::Model;
 use valleys_core::rng::{Key, Purpose, Stream};
 
@@ -127,12 +127,9 @@ fn what_does_not_fit_is_named() {
         assert!(message.contains(words), "{message}");
     }
     let message = change(&|all| {
-        all.iter_mut().filter(|t| t.0 == "fc3.bias").for_each(|t| {
-            t.1 = Dtype::F16;
-            t.3.truncate(20);
-        });
+        all.iter_mut().filter(|t| t.0 == "fc3.bias").for_each(|t| t.1 = Dtype::I32);
     });
-    assert!(message.contains("tensor fc3.bias holds F16, expected F32"), "{message}");
+    assert!(message.contains("tensor fc3.bias holds I32, expected floats"), "{message}");
     let message = change(&|all| {
         all.iter_mut().filter(|t| t.0 == "fc3.bias").for_each(|t| {
             t.3[12..16].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -190,4 +187,161 @@ fn mutated_files_do_not_panic() {
     }
     println!("{refused} of {rounds} refused");
     assert!(refused > rounds / 2);
+}
+
+/// A file whose header has the tensors in this order.
+fn in_order(tensors: &Tensors) -> Vec<u8> {
+    let mut entries = Vec::new();
+    let mut data: Vec<u8> = Vec::new();
+    for (name, kind, shape, bytes) in tensors {
+        let (from, to) = (data.len(), data.len() + bytes.len());
+        entries
+            .push(format!(r#""{name}":{{"dtype":"{kind}","shape":{shape:?},"data_offsets":[{from},{to}]}}"#));
+        data.extend(bytes);
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()
+}
+
+fn rename(all: &mut Tensors, names: &[(&str, &str)]) {
+    for (name, ..) in all {
+        if let Some((from, to)) = names.iter().find(|(from, _)| name.starts_with(&format!("{from}."))) {
+            *name = name.replacen(from, to, 1);
+        }
+    }
+}
+
+/// Modules of equal shapes: only an order of the file itself, or numbers, say which comes first.
+#[test]
+fn two_orders_that_fit_are_refused() {
+    let case = case("mlp:4-4-4-3");
+    let mut all = tensors(&case.bytes());
+    all.sort_by_key(|t| t.0.clone());
+    rename(&mut all, &[("fc1", "encoder"), ("fc2", "decoder"), ("fc3", "head")]);
+    // Sorted by the writer: `decoder` comes first, and says nothing.
+    let message = case.refused(&file(&all), true);
+    for words in ["encoder", "decoder", "two modules have the same shapes", "rename them", "fc1 and fc2"] {
+        assert!(message.contains(words), "{message}");
+    }
+    // In the order of the model, and told.
+    let read = case.read(&in_order(&all), true).unwrap();
+    assert!(case.is(&Checkpoint { statistics: Some(Vec::new()), ..read.clone() }));
+    let mapping: Vec<String> =
+        read.mapping.unwrap().iter().map(|pair| format!("{}={}", pair.network, pair.file)).collect();
+    assert_eq!(
+        mapping[..3],
+        ["fc1.weight=encoder.weight", "fc1.bias=encoder.bias", "fc2.weight=decoder.weight"]
+    );
+    // Shapes that are all different need no order, whatever the names.
+    let case = self::case("mlp:4-6-5-3");
+    let mut all = tensors(&case.bytes());
+    rename(&mut all, &[("fc1", "input"), ("fc2", "hidden"), ("fc3", "a.output")]);
+    let read = case.read(&file(&all), true).unwrap();
+    assert_eq!((read.theta == case.theta, read.mapping.map(|pairs| pairs.len())), (true, Some(6)));
+    // A weight of one module and a bias of another are no module.
+    rename(&mut all, &[("input", "x")]);
+    all.iter_mut().filter(|t| t.0 == "x.bias").for_each(|t| t.0 = "y.bias".to_owned());
+    assert!(case.refused(&file(&all), true).contains("by order"));
+}
+
+/// The names of torchvision and timm for the projections of a residual network, with statistics.
+#[test]
+fn residual_networks_by_order() {
+    let case = case("resnet14");
+    let mut all = tensors(&case.bytes());
+    for (name, ..) in &mut all {
+        *name = name.replace("shortcut", "downsample").replace("linear", "fc");
+    }
+    assert!(case.is(&case.read(&file(&all), true).unwrap()));
+    // Two batch norms of equal shape with names of their own.
+    for (name, ..) in &mut all {
+        *name = name.replace("layer1.0.bn1.", "layer1.0.first.").replace("layer1.0.bn2.", "layer1.0.second.");
+    }
+    let message = case.refused(&file(&all), true);
+    assert!(message.contains("bn1 and layer1.0.first"), "{message}");
+}
+
+/// f16, bf16, f64 and 8 bits are converted, and it is said; a number too large for f32 is an error.
+#[test]
+fn other_types_are_converted() {
+    let case = case("mlp:2-2");
+    let mut all = tensors(&case.bytes());
+    all.sort_by_key(|t| t.0.clone());
+    let with = |weight: (Dtype, Vec<u8>), bias: (Dtype, Vec<u8>)| {
+        let mut all = all.clone();
+        (all[0].1, all[0].3) = bias;
+        (all[1].1, all[1].3) = weight;
+        case.read(&file(&all), false)
+    };
+    // 1.5, -2, 0.25, 0 as bf16 and as E4M3; 3, -0.5 as f64 and f16.
+    let halves = [0x3fc0u16, 0xc000, 0x3e80, 0].iter().flat_map(|b| b.to_le_bytes()).collect();
+    let doubles = [3.0f64, -0.5].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let read = with((Dtype::BF16, halves), (Dtype::F64, doubles)).unwrap();
+    assert_eq!(read.theta, [1.5, -2.0, 0.25, 0.0, 3.0, -0.5]);
+    assert_eq!(read.notes, ["w.safetensors: numbers of type BF16, F64 were converted to f32"]);
+    let sixteen = [0x4200u16, 0xb800].iter().flat_map(|b| b.to_le_bytes()).collect();
+    let read = with((Dtype::F8_E4M3, vec![0x3c, 0xc0, 0x28, 0]), (Dtype::F16, sixteen)).unwrap();
+    assert_eq!(read.theta, [1.5, -2.0, 0.25, 0.0, 3.0, -0.5]);
+    let large = [1e300f64, 0.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let message = with((Dtype::F8_E4M3, vec![0; 4]), (Dtype::F64, large)).unwrap_err();
+    assert!(message.contains("fc1.bias: element 0 is inf"), "{message}");
+}
+
+/// Wrappers in any order, beside the counter of an averaged model.
+#[test]
+fn wrappers_in_any_order() {
+    let case = case("mlp:4-3-2");
+    for prefix in ["module._orig_mod.model.", "model.module.", "_orig_mod.model.module."] {
+        let mut all = tensors(&case.bytes());
+        all.iter_mut().for_each(|(name, ..)| *name = format!("{prefix}{name}"));
+        all.push(("n_averaged".to_owned(), Dtype::I64, vec![], vec![1; 8]));
+        assert_eq!(case.read(&file(&all), false).unwrap().theta, case.theta, "{prefix}");
+    }
+}
+
+/// Shards by an index and by their folder; what is missing is named.
+#[test]
+fn shards_are_one_model() {
+    let case = case("mlp:4-3-2");
+    let mut all = tensors(&case.bytes());
+    all.sort_by_key(|t| t.0.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let shard = |i: usize| format!("model-{i:05}-of-00002.safetensors");
+    std::fs::write(at(&shard(1)), file(&all[..2].to_vec())).unwrap();
+    std::fs::write(at(&shard(2)), file(&all[2..].to_vec())).unwrap();
+    let index = |of: &dyn Fn(usize) -> String| {
+        let entries: Vec<String> =
+            all.iter().enumerate().map(|(i, t)| format!("{:?}: {:?}", t.0, of(i))).collect();
+        let text = format!("{{\"metadata\": {{}}, \"weight_map\": {{{}}}}}", entries.join(", "));
+        std::fs::write(at("model.safetensors.index.json"), text).unwrap();
+    };
+    let read = |name: &str| {
+        let read = checkpoint::read(&at(name), &case.model.state(), false);
+        read.map(|read| read.theta).map_err(|error| error.message)
+    };
+    // By their names alone.
+    assert_eq!(read("").unwrap(), case.theta);
+    assert!(read(&shard(1)).unwrap_err().contains(&format!("{} is missing", at(&shard(2)).display())));
+    index(&|i| shard(1 + i / 2));
+    for name in ["", "model.safetensors.index.json"] {
+        assert_eq!(read(name).unwrap(), case.theta);
+    }
+    // The index says otherwise.
+    index(&|i| shard(1 + i % 2));
+    assert!(read("").unwrap_err().contains("fc1.weight is in model-00001-of-00002"), "{:?}", read(""));
+    index(&|_| "../elsewhere.safetensors".to_owned());
+    assert!(read("").unwrap_err().contains("no file beside the index"));
+    index(&|i| shard(1 + i / 2));
+    std::fs::remove_file(at(&shard(2))).unwrap();
+    let message = read("").unwrap_err();
+    assert!(
+        message.contains("the shard model-00002-of-00002.safetensors is missing, which holds 2 of 4"),
+        "{message}"
+    );
+    std::fs::remove_file(at("model.safetensors.index.json")).unwrap();
+    assert!(read("").unwrap_err().contains("one of 2 shards"));
+    // A tensor in both.
+    std::fs::write(at(&shard(2)), file(&all[1..].to_vec())).unwrap();
+    assert!(read("").unwrap_err().contains("fc1.weight is in two shards"), "{:?}", read(""));
 }

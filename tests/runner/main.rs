@@ -2,6 +2,7 @@
 
 mod browser;
 mod checkpoint;
+mod checkpoint_kinds;
 mod compare;
 mod contour;
 mod contract;

@@ -1,105 +1,87 @@
 //! Which tensor of a file is which piece of a network.
 
-use super::TRACKED;
+use super::{TRACKED, by_order};
 use crate::config::nearest;
 use crate::model::{NamedTensor, State};
-use safetensors::tensor::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
+use crate::tensors::Tensor;
+use crate::tensors::numbers::is_float;
+use std::collections::{BTreeMap, HashMap};
 
 /// Prefixes that wrappers of PyTorch put before all names.
 const PREFIXES: [&str; 3] = ["module.", "model.", "_orig_mod."];
 
-/// From the names of a network's pieces to those of the file's tensors. Statistics may all be missing; parameters not.
+/// A counter of `torch.optim.swa_utils.AveragedModel` beside the model.
+const AVERAGED: &str = "n_averaged";
+
+/// The tensors of a network in a file.
+pub struct Pairing<'n> {
+    /// From the name of a piece to the place of its tensor.
+    pub tensors: BTreeMap<&'n str, usize>,
+    /// Whether they were taken by order, and not by name.
+    pub by_order: bool,
+}
+
+/// From the names of a network's pieces to the places of the file's tensors. Statistics may all be missing; parameters
+/// not. `own_order` says whether the file has an order of its own.
 ///
 /// # Errors
 /// Everything that does not fit, in one sentence.
 pub fn pair<'n>(
-    file: &SafeTensors,
+    file: &[Tensor],
+    own_order: bool,
     state: &'n State,
     by_order: bool,
-) -> Result<BTreeMap<&'n str, String>, String> {
-    let mut names: Vec<&str> = file.names().into_iter().filter(|name| !name.ends_with(TRACKED)).collect();
-    names.sort_by(|a, b| natural(a).cmp(&natural(b)));
-    let mut prefix = String::new();
-    while let Some(more) =
-        PREFIXES.iter().find(|more| !names.is_empty() && names.iter().all(|n| n.starts_with(**more)))
+) -> Result<Pairing<'n>, String> {
+    let counts = |name: &str| name.ends_with(TRACKED) || name == AVERAGED;
+    let mut found: Vec<(&str, usize)> =
+        (0..).zip(file).filter(|(_, t)| !counts(&t.name)).map(|(i, t)| (t.name.as_str(), i)).collect();
+    while let Some(more) = PREFIXES
+        .iter()
+        .find(|more| !found.is_empty() && found.iter().all(|(name, _)| name.starts_with(**more)))
     {
-        prefix.push_str(more);
-        names.iter_mut().for_each(|name| *name = &name[more.len()..]);
+        found.iter_mut().for_each(|(name, _)| *name = &name[more.len()..]);
     }
-    let is_statistic = |name: &str| name.ends_with("running_mean") || name.ends_with("running_var");
-    let bare = !names.iter().any(|name| is_statistic(name));
+    let bare = !found.iter().any(|(name, _)| is_statistic(name));
     let optional: &[NamedTensor] = if bare { &[] } else { &state.statistics };
-    let shape = |name: &str| file.tensor(&format!("{prefix}{name}")).map(|view| view.shape().to_vec());
-
     let expected: Vec<&NamedTensor> = state.parameters.iter().chain(optional).collect();
-    let known = |name: &str| expected.iter().any(|tensor| tensor.name == name);
-    if by_order && !names.iter().all(|name| known(name)) {
-        // Parameters and statistics are each in the network's order.
-        let (statistics, parameters): (Vec<&str>, Vec<&str>) = names.iter().partition(|n| is_statistic(n));
-        let found = [parameters, statistics].concat();
-        let same = |(name, tensor): (&&str, &&NamedTensor)| shape(name).is_ok_and(|s| s == tensor.shape);
-        if found.len() != expected.len() || !found.iter().zip(&expected).all(same) {
-            let differs = found.iter().zip(&expected).position(|pair| !same(pair));
-            return Err(match differs {
-                Some(i) => format!(
-                    "by order tensor {} of shape {:?} would be {} of shape {:?}",
-                    found[i],
-                    shape(found[i]).unwrap_or_default(),
-                    expected[i].name,
-                    expected[i].shape
-                ),
-                None => format!("by order {} tensors expected, found {}", expected.len(), found.len()),
-            });
-        }
-        let pairs = expected.iter().zip(found);
-        return typed(file, pairs.map(|(t, name)| (t.name.as_str(), format!("{prefix}{name}"))).collect());
+    let places: HashMap<&str, usize> = found.iter().copied().collect();
+    let wanted: HashMap<&str, &NamedTensor> = expected.iter().map(|t| (t.name.as_str(), *t)).collect();
+    if by_order && !found.iter().all(|(name, _)| wanted.contains_key(name)) {
+        let tensors = by_order::pair(file, &found, own_order, &expected)?;
+        return typed(file, Pairing { tensors, by_order: true });
     }
     let mut faults = Vec::new();
     for tensor in &expected {
-        match shape(&tensor.name) {
-            Err(_) => {
-                let others = names.iter().copied().filter(|name| !known(name));
+        match places.get(tensor.name.as_str()).map(|&at| &file[at].shape) {
+            None => {
+                let others = found.iter().map(|(name, _)| *name).filter(|name| !wanted.contains_key(name));
                 faults.push(format!("tensor {} is missing{}", tensor.name, nearest(&tensor.name, others)));
             }
-            Ok(found) if found != tensor.shape => faults
+            Some(found) if *found != tensor.shape => faults
                 .push(format!("tensor {} has shape {found:?}, expected {:?}", tensor.name, tensor.shape)),
-            Ok(_) => {}
+            Some(_) => {}
         }
     }
-    for name in names.iter().filter(|name| !known(name)) {
-        let missing = expected.iter().map(|t| t.name.as_str()).filter(|name| shape(name).is_err());
+    for (name, _) in found.iter().filter(|(name, _)| !wanted.contains_key(name)) {
+        let missing = expected.iter().map(|t| t.name.as_str()).filter(|name| !places.contains_key(name));
         faults.push(format!("tensor {name} is unexpected{}", nearest(name, missing)));
     }
     if !faults.is_empty() {
         return Err(faults.join("; "));
     }
-    typed(file, expected.iter().map(|t| (t.name.as_str(), format!("{prefix}{}", t.name))).collect())
+    let tensors = expected.iter().map(|t| (t.name.as_str(), places[t.name.as_str()])).collect();
+    typed(file, Pairing { tensors, by_order: false })
 }
 
-/// All tensors are of f32.
-fn typed<'n>(
-    file: &SafeTensors,
-    pairs: BTreeMap<&'n str, String>,
-) -> Result<BTreeMap<&'n str, String>, String> {
-    for name in pairs.values() {
-        let kind = file.tensor(name).map_err(|e| e.to_string())?.dtype();
-        if kind != Dtype::F32 {
-            return Err(format!("tensor {name} holds {kind:?}, expected F32"));
-        }
+/// Whether a name is that of a running statistic of a batch norm.
+pub fn is_statistic(name: &str) -> bool {
+    name.ends_with("running_mean") || name.ends_with("running_var")
+}
+
+/// All tensors are of floats.
+fn typed<'n>(file: &[Tensor], pairs: Pairing<'n>) -> Result<Pairing<'n>, String> {
+    match pairs.tensors.values().map(|&at| &file[at]).find(|t| !is_float(t.kind)) {
+        Some(tensor) => Err(format!("tensor {} holds {}, expected floats", tensor.name, tensor.kind_name())),
+        None => Ok(pairs),
     }
-    Ok(pairs)
-}
-
-/// Orders names as a network has its modules, `2.weight` before `10.weight`, and within a module as PyTorch has its
-/// tensors, `weight` before `bias`: the format itself keeps no order.
-fn natural(name: &str) -> (Vec<(&str, u64)>, usize) {
-    const WITHIN: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
-    let (module, last) = name.rsplit_once('.').unwrap_or(("", name));
-    let within = WITHIN.iter().position(|w| *w == last).unwrap_or(WITHIN.len());
-    let parts = module.split('.').map(|part| {
-        let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
-        (word, part[word.len()..].parse().unwrap_or(0))
-    });
-    (parts.collect(), within)
 }

@@ -2,26 +2,46 @@
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result, io_error};
-use crate::report;
+use crate::tensors::model_files::{Series, SkippedFile, series};
 use crate::weights::layer_filter::LayerFilter;
-use crate::weights::safetensors_file::natural;
+use crate::weights::neuron_axis::AxisOptions;
 use crate::weights::statistics::{Baseline, Metric, Statistics};
 use crate::weights::{self, WeightsOptions};
+use crate::{report, stderr};
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Flags.
 #[derive(Args, Clone, Debug)]
 pub struct Weights {
-    /// Safetensors files, or folders of them; several are a series in time, a folder's in the order of their names.
+    /// Safetensors files, indexes of shards, or folders of models; several are a series in time, a folder's in the order
+    /// of the numbers in their names.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Only tensors whose name matches: `*` is any text, `?` any character. May be repeated.
     #[arg(long, value_name = "GLOB")]
     pub layers: Vec<String>,
+    /// Take tensors that look like no layer (an embedding, a mask, a positional table). May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Leave tensors out. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Neurons are along axis 1: weights (in, out) or (in, out, kh, kw). May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub transpose: Vec<String>,
+    /// Neurons are along this axis of the shape in the file, counted from 0. May be repeated.
+    #[arg(long, value_name = "GLOB=AXIS", value_parser = axis)]
+    pub neuron_axis: Vec<(String, usize)>,
+    /// Neurons are along axis 0 of every other weight, whatever its name or bias.
+    #[arg(long)]
+    pub as_is: bool,
+    /// Take several files in the order in which they are given.
+    #[arg(long)]
+    pub keep_order: bool,
     /// A neuron's bias is one more coordinate.
     #[arg(long)]
     pub bias: bool,
@@ -48,16 +68,34 @@ pub struct Weights {
     pub html: Option<PathBuf>,
 }
 
-/// What is printed for several files.
+/// What is printed for one model.
 #[derive(Serialize)]
-struct Series<'a> {
+struct One<'a> {
+    #[serde(flatten)]
+    weights: &'a weights::Weights,
+    skipped_files: &'a [SkippedFile],
+}
+
+/// What is printed for several models.
+#[derive(Serialize)]
+struct Several<'a> {
     files: &'a [weights::Weights],
+    skipped_files: &'a [SkippedFile],
+    notes: &'a [String],
+}
+
+/// `GLOB=AXIS`.
+fn axis(text: &str) -> std::result::Result<(String, usize), String> {
+    let (pattern, axis) = text.rsplit_once('=').ok_or("GLOB=AXIS expected, such as 'conv*=3'")?;
+    let axis = axis.parse().map_err(|_| format!("{axis:?} is no axis: a number from 0 expected"))?;
+    Ok((pattern.to_owned(), axis))
 }
 
 /// Reads and prints.
 ///
 /// # Errors
-/// Exit code 4 for a file that is malformed, or holds a weight that is not finite.
+/// Exit code 4 for a file that is malformed or in which no layer is left. Exit code 5, after the result, where a layer has
+/// a weight that is not finite, or a file of a folder cannot be read.
 pub fn run(args: &Weights) -> Result<()> {
     let mut baselines = Vec::new();
     for &baseline in &args.baseline {
@@ -68,16 +106,28 @@ pub fn run(args: &Weights) -> Result<()> {
     // Shuffling keeps the entries, so it comes first.
     baselines.sort_by_key(|b| *b != Baseline::Shuffle);
     let wanted = WeightsOptions {
-        filter: LayerFilter { layers: args.layers.clone(), embeddings: args.embeddings },
+        filter: LayerFilter {
+            layers: args.layers.clone(),
+            include: args.include.clone(),
+            exclude: args.exclude.clone(),
+            embeddings: args.embeddings,
+        },
+        axes: AxisOptions {
+            transpose: args.transpose.clone(),
+            axes: args.neuron_axis.clone(),
+            as_is: args.as_is,
+        },
         bias: args.bias,
         metric: args.metric,
         baselines,
         seed: args.seed,
     };
-    let files = files(&args.files)?;
-    let read = files.iter().map(|file| weights::read(file, &wanted)).collect::<Result<Vec<_>>>()?;
+    let Series { models, skipped, mut notes } = series(&args.files, args.keep_order)?;
+    let mut read =
+        models.iter().map(|model| weights::read_model(model, &wanted)).collect::<Result<Vec<_>>>()?;
     if let Some(file) = read.iter().find(|file| file.layers.is_empty()) {
-        let reason = file.skipped.first().map_or("it holds no tensor".to_owned(), |first| {
+        let first = file.failed().next().or(file.skipped.first());
+        let reason = first.map_or("it holds no tensor".to_owned(), |first| {
             let others = file.skipped.len() - 1;
             let others = if others > 0 { format!("; {others} more are skipped") } else { String::new() };
             format!("{} is skipped: {}{others}", first.name, first.reason)
@@ -89,44 +139,41 @@ pub fn run(args: &Weights) -> Result<()> {
         let text = text.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
         std::fs::write(page, text).map_err(|e| io_error("write", page, &e))?;
     }
+    for skipped in &skipped {
+        stderr::print_line(format_args!("skipped {}: {}", skipped.file, skipped.reason));
+    }
+    notes.iter().for_each(stderr::print_line);
+    let mut said = HashSet::new();
+    for note in read.iter().flat_map(|file| &file.notes) {
+        // The files of a series mostly say the same.
+        if said.insert(note.as_str()) {
+            stderr::print_line(note);
+        }
+    }
+    if let [one] = &mut read[..] {
+        one.notes.splice(0..0, notes.drain(..));
+    }
     print(&match read.as_slice() {
-        [one] if args.json => json(one),
-        all if args.json => json(&Series { files: all }),
+        [one] if args.json => json(&One { weights: one, skipped_files: &skipped }),
+        all if args.json => json(&Several { files: all, skipped_files: &skipped, notes: &notes }),
         all if args.csv => csv(all),
         all => all.iter().map(table).collect::<Vec<_>>().join("\n"),
-    })
+    })?;
+    incomplete(&read, &skipped)
 }
 
-/// The files, folders replaced by the checkpoints in them.
-fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in given {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let cannot = |e: &std::io::Error| {
-            CliError::new(ErrorKind::Data, format!("cannot list {}: {e}", path.display()))
-        };
-        let mut inside = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(|e| cannot(&e))? {
-            let file = entry.map_err(|e| cannot(&e))?.path();
-            if file.extension().is_some_and(|extension| extension == "safetensors") {
-                inside.push(file);
-            }
-        }
-        if inside.is_empty() {
-            let what = format!("{}: no file ends in .safetensors", path.display());
-            return Err(CliError::new(ErrorKind::Data, what));
-        }
-        inside.sort_by_cached_key(|file| natural(&name(file)));
-        files.extend(inside);
-    }
-    Ok(files)
-}
-
-fn name(file: &Path) -> String {
-    file.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
+/// The error of a result without some of its layers or files.
+fn incomplete(read: &[weights::Weights], skipped: &[SkippedFile]) -> Result<()> {
+    let layers: Vec<String> = read
+        .iter()
+        .flat_map(|file| file.failed().map(|s| format!("{}: {}: {}", file.file, s.name, s.reason)))
+        .collect();
+    let files =
+        skipped.iter().filter(|file| file.failed).map(|file| format!("{}: {}", file.file, file.reason));
+    let all: Vec<String> = layers.into_iter().chain(files).collect();
+    let Some(first) = all.first() else { return Ok(()) };
+    let others = if all.len() > 1 { format!("; {} more", all.len() - 1) } else { String::new() };
+    Err(CliError::new(ErrorKind::Jobs, format!("not measured, all else is: {first}{others}")))
 }
 
 type Column = (&'static str, fn(&Statistics) -> Option<f64>);
@@ -185,9 +232,10 @@ fn table(file: &weights::Weights) -> String {
     let width = file.layers.iter().map(|l| l.name.chars().count()).chain([12]).max().unwrap_or(12);
     let _ = writeln!(
         out,
-        "{:<width$} {:>13} {:>11} {:>11} {:>9} {:>12} {:>9} {:>9} {:>8} {:>8} {:>8}",
+        "{:<width$} {:>13} {:>4} {:>11} {:>11} {:>9} {:>12} {:>9} {:>9} {:>8} {:>8} {:>8}",
         "layer",
         "out x in",
+        "axis",
         "mean life",
         "longest",
         "H/ln m",
@@ -203,12 +251,13 @@ fn table(file: &weights::Weights) -> String {
             let own = matrix == "weights";
             let title = if own { layer.name.clone() } else { format!("  {matrix}") };
             let size = if own { format!("{} x {}", layer.neurons, layer.inputs) } else { String::new() };
+            let axis = if own { layer.neuron_axis.to_string() } else { String::new() };
             let of = |get: fn(&Statistics) -> Option<f64>, digits: usize| {
                 statistics.as_ref().and_then(get).map_or("-".to_owned(), |x| crate::table::rounded(x, digits))
             };
             let _ = writeln!(
                 out,
-                "{title:<width$} {size:>13} {:>11} {:>11} {:>9} {:>12} {:>9} {:>9} {:>8} {:>8} {:>8}",
+                "{title:<width$} {size:>13} {axis:>4} {:>11} {:>11} {:>9} {:>12} {:>9} {:>9} {:>8} {:>8} {:>8}",
                 of(|s| s.mean_lifetime, 7),
                 of(|s| s.max_lifetime, 7),
                 of(|s| s.entropy_norm_log_n, 6),
@@ -221,14 +270,20 @@ fn table(file: &weights::Weights) -> String {
             );
         }
     }
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for layer in &file.layers {
+        let reason = format!("axis {} has the neurons ({})", layer.neuron_axis, layer.neuron_axis_reason);
+        reasons.entry(reason).or_default().push(&layer.name);
+    }
+    for (reason, names) in reasons {
+        let _ = writeln!(out, "{reason}: {}", list(&names));
+    }
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for skipped in &file.skipped {
         reasons.entry(&skipped.reason).or_default().push(&skipped.name);
     }
     for (reason, names) in reasons {
-        let (shown, more) = names.split_at(names.len().min(6));
-        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        let _ = writeln!(out, "skipped {}: {reason}: {}{more}", names.len(), shown.join(", "));
+        let _ = writeln!(out, "skipped {}: {reason}: {}", names.len(), list(&names));
     }
     let duplicates: Vec<String> = file
         .layers
@@ -240,4 +295,11 @@ fn table(file: &weights::Weights) -> String {
         let _ = writeln!(out, "bars of length zero, left out: {}", duplicates.join(", "));
     }
     out
+}
+
+/// Names, of which six are shown.
+fn list(names: &[&str]) -> String {
+    let (shown, more) = names.split_at(names.len().min(6));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("{}{more}", shown.join(", "))
 }

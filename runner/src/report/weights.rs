@@ -54,6 +54,7 @@ pub fn page(files: &[Weights], cosine: bool) -> Result<String> {
             layers => last.map(|f| f.layers.iter().flat_map(rows).collect::<Vec<_>>()),
             skipped => last.map(|f| f.skipped.iter().map(|s| context! { name => s.name.clone(), reason => s.reason.clone() }).collect::<Vec<_>>()),
             last => last.map(|f| file_name(&f.file)),
+            notes => last.map(|f| f.notes.clone()).unwrap_or_default(),
         },
     )
 }
@@ -72,6 +73,8 @@ fn rows(layer: &Layer) -> Vec<TemplateValue> {
                 name => kind.unwrap_or(&layer.name),
                 baseline => kind.is_some(),
                 size => format!("{} × {}", layer.neurons, layer.inputs),
+                axis => layer.neuron_axis,
+                axis_reason => layer.neuron_axis_reason.clone(),
                 s => statistics.map(|s| context! {
                     mean_lifetime => s.mean_lifetime, max_lifetime => s.max_lifetime, entropy => s.entropy,
                     entropy_norm_log_n => s.entropy_norm_log_n,

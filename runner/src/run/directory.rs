@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::Problem;
+use crate::stderr;
 use crate::store::IdentityFile;
 use std::path::{Path, PathBuf};
 
@@ -81,9 +82,14 @@ fn hash_minima(hasher: &mut blake3::Hasher, minima: &[Vec<f32>]) {
     minima.iter().flatten().for_each(|x| _ = hasher.update(&x.to_le_bytes()));
 }
 
-/// Reads the minima of `minima.files`.
+/// Reads the minima of `minima.files`: safetensors files, indexes of shards, or folders that hold one model. Says on
+/// stderr what was converted.
 pub fn load_minima(config: &Config, state: &State) -> Result<Vec<Vec<f32>>> {
-    let read = |file: &String| Ok(checkpoint::read(Path::new(file), state, false)?.theta);
+    let read = |file: &String| {
+        let read = checkpoint::read(Path::new(file), state, false)?;
+        read.notes.iter().for_each(stderr::print_line);
+        Ok(read.theta)
+    };
     config.minima.files.iter().map(read).collect()
 }
 

@@ -1,7 +1,9 @@
-//! Safetensors files, read tensor after tensor. A header is believed only after every claim in it was checked against
+//! One safetensors file, read tensor after tensor. A header is believed only after every claim in it was checked against
 //! the length of the file.
 
-use crate::error::{CliError, ErrorKind, Result};
+use super::numbers::{float8_table, half};
+use crate::error::{CliError, ErrorKind, Result, read_error};
+use crate::formats::foreign::foreign;
 use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -13,12 +15,15 @@ use std::path::Path;
 /// Longest header that is read, as in the reference implementation.
 const MOST_HEADER: u64 = 100_000_000;
 
+/// Bytes that tell what a file of another format is.
+const FIRST: u64 = 4096;
+
 /// Bytes that are read at once; a multiple of every element's size.
 const PIECE: usize = 1 << 16;
 
 /// A tensor as the header describes it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
+pub struct StoredTensor {
     /// Its name.
     pub name: String,
     /// Type of its numbers.
@@ -29,42 +34,10 @@ pub struct Tensor {
     range: [u64; 2],
 }
 
-impl Tensor {
-    /// `F32`, `BF16`.
-    pub fn kind_name(&self) -> String {
-        self.kind.to_string()
-    }
-
+impl StoredTensor {
     /// Number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
-    }
-}
-
-/// The numbers of a tensor: f16 and bf16 are f32 exactly.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Numbers {
-    /// f16, bf16, f32.
-    F32(Vec<f32>),
-    /// f64.
-    F64(Vec<f64>),
-}
-
-impl Numbers {
-    /// In single precision, rounded where need be.
-    pub fn single(self) -> Vec<f32> {
-        match self {
-            Self::F32(numbers) => numbers,
-            Self::F64(numbers) => numbers.into_iter().map(|x| x as f32).collect(),
-        }
-    }
-
-    /// In double precision.
-    pub fn double(self) -> Vec<f64> {
-        match self {
-            Self::F32(numbers) => numbers.into_iter().map(f64::from).collect(),
-            Self::F64(numbers) => numbers,
-        }
     }
 }
 
@@ -73,7 +46,7 @@ impl Numbers {
 pub struct Header<F = File> {
     name: String,
     file: F,
-    tensors: Vec<Tensor>,
+    tensors: Vec<StoredTensor>,
     /// Where the numbers start.
     start: u64,
 }
@@ -84,9 +57,8 @@ impl Header {
     /// # Errors
     /// As [`Header::new`]; it cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let cannot = |e| CliError::new(ErrorKind::Data, format!("cannot read {}: {e}", path.display()));
-        let file = File::open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
+        let file = File::open(path).map_err(|e| read_error(path, &e))?;
+        let metadata = file.metadata().map_err(|e| read_error(path, &e))?;
         if !metadata.is_file() {
             return Err(CliError::new(ErrorKind::Data, format!("{} is not a file", path.display())));
         }
@@ -99,8 +71,19 @@ impl<F: Read + Seek> Header<F> {
     ///
     /// # Errors
     /// What is wrong with it: truncated, a key twice, shape and offsets that disagree, tensors that overlap or leave
-    /// bytes between them or at the end.
+    /// bytes between them or at the end. A file of another format is told by its first bytes, with the next step.
     pub fn new(name: &str, mut file: F, len: u64) -> Result<Self> {
+        let cannot = |e: std::io::Error| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}"));
+        let mut first = Vec::new();
+        (&mut file).take(FIRST).read_to_end(&mut first).map_err(cannot)?;
+        file.seek(SeekFrom::Start(0)).map_err(cannot)?;
+        Self::checked(name, file, len).map_err(|error| match foreign(&first) {
+            Some(what) => CliError::new(ErrorKind::Data, format!("{name}: not a safetensors file: {what}")),
+            None => error,
+        })
+    }
+
+    fn checked(name: &str, mut file: F, len: u64) -> Result<Self> {
         let wrong =
             |what: String| CliError::new(ErrorKind::Data, format!("{name}: not a safetensors file: {what}"));
         let cannot = |e: std::io::Error| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}"));
@@ -141,10 +124,9 @@ impl<F: Read + Seek> Header<F> {
                 )));
             }
             let shape = shape.into_iter().map(|d| d as usize).collect();
-            tensors.push(Tensor { name, kind: dtype, shape, range });
+            tensors.push(StoredTensor { name, kind: dtype, shape, range });
         }
         contiguous(&tensors, len - start).map_err(wrong)?;
-        order(&mut tensors);
         Ok(Self { name: name.to_owned(), file, tensors, start })
     }
 
@@ -153,90 +135,78 @@ impl<F: Read + Seek> Header<F> {
         &self.name
     }
 
-    /// The tensors, in the order of the model where the file has one of its own, else by name.
-    pub fn tensors(&self) -> &[Tensor] {
+    /// The tensors, in the order of the header.
+    pub fn tensors(&self) -> &[StoredTensor] {
         &self.tensors
     }
 
-    /// The numbers of a tensor of floating point.
+    /// Whether the header has an order of its own, that of the model. The usual writer sorts by type, then name, and so
+    /// does whoever sorts by name: such an order says nothing.
+    pub fn has_own_order(&self) -> bool {
+        let written = |t: &StoredTensor| (std::cmp::Reverse(t.kind), t.name.clone());
+        !self.tensors.is_sorted_by_key(|t| &t.name) && !self.tensors.is_sorted_by_key(written)
+    }
+
+    /// Reads the numbers of a tensor one after the other, and gives each with its place in the tensor. What is exact in
+    /// the file is exact in f64.
     ///
     /// # Errors
-    /// It cannot be read; an element that is not finite; no memory; another type.
-    pub fn read(&mut self, tensor: &Tensor) -> Result<Numbers> {
+    /// It cannot be read; it is no tensor of floating point, of 8-bit integers or of truth values.
+    pub fn stream(&mut self, tensor: &StoredTensor, each: impl FnMut(usize, f64)) -> Result<()> {
         let name = &self.name;
         let cannot = |e: std::io::Error| CliError::new(ErrorKind::Data, format!("cannot read {name}: {e}"));
         self.file.seek(SeekFrom::Start(self.start + tensor.range[0])).map_err(cannot)?;
         let mut source = (&mut self.file).take(tensor.range[1] - tensor.range[0]);
-        let wrong =
-            |what: String| CliError::new(ErrorKind::Data, format!("{name}: tensor {}: {what}", tensor.name));
-        let single = |source: &mut _, size, decode: fn(&[u8]) -> f32| {
-            decoded(source, tensor.elements(), size, decode).map(Numbers::F32)
-        };
-        let numbers = match tensor.kind {
-            Dtype::F32 => single(&mut source, 4, |b| f32::from_le_bytes(b.try_into().unwrap_or_default())),
-            Dtype::F16 => {
-                single(&mut source, 2, |b| half(u16::from_le_bytes(b.try_into().unwrap_or_default())))
+        let source = &mut source;
+        let elements = tensor.elements();
+        match tensor.kind {
+            Dtype::F64 => pieces(source, elements, |b: [u8; 8]| f64::from_le_bytes(b), each),
+            Dtype::F32 => pieces(source, elements, |b| f64::from(f32::from_le_bytes(b)), each),
+            Dtype::F16 => pieces(source, elements, |b| f64::from(half(u16::from_le_bytes(b))), each),
+            Dtype::BF16 => pieces(
+                source,
+                elements,
+                |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+                each,
+            ),
+            Dtype::U8 | Dtype::BOOL => pieces(source, elements, |[b]: [u8; 1]| f64::from(b), each),
+            Dtype::I8 => pieces(source, elements, |b: [u8; 1]| f64::from(i8::from_le_bytes(b)), each),
+            other => {
+                let Some(table) = float8_table(other) else {
+                    let what =
+                        format!("{name}: tensor {}: numbers of type {other} are not read", tensor.name);
+                    return Err(CliError::new(ErrorKind::Data, what));
+                };
+                pieces(source, elements, |[b]: [u8; 1]| f64::from(table[usize::from(b)]), each)
             }
-            Dtype::BF16 => single(&mut source, 2, |b| {
-                f32::from_bits(u32::from(u16::from_le_bytes(b.try_into().unwrap_or_default())) << 16)
-            }),
-            Dtype::F64 => decoded(&mut source, tensor.elements(), 8, |b| {
-                f64::from_le_bytes(b.try_into().unwrap_or_default())
-            })
-            .map(Numbers::F64),
-            other => return Err(wrong(format!("numbers of type {other} are not read"))),
-        };
-        let numbers = numbers.map_err(|e| match e.kind() {
-            std::io::ErrorKind::OutOfMemory => {
-                let what =
-                    format!("{name}: tensor {}: no memory for {} numbers", tensor.name, tensor.elements());
-                CliError::new(ErrorKind::Resources, what)
-            }
-            _ => cannot(e),
-        })?;
-        let bad = match &numbers {
-            Numbers::F32(x) => x.iter().position(|x| !x.is_finite()).map(|i| (i, f64::from(x[i]))),
-            Numbers::F64(x) => x.iter().position(|x| !x.is_finite()).map(|i| (i, x[i])),
-        };
-        match bad {
-            Some((i, x)) => Err(wrong(format!("element {i} is {x}, but must be finite"))),
-            None => Ok(numbers),
         }
+        .map_err(cannot)
     }
 }
 
-/// Numbers of `size` bytes each.
-fn decoded<T>(
+/// Numbers of `N` bytes each.
+fn pieces<const N: usize>(
     source: &mut impl Read,
     elements: usize,
-    size: usize,
-    decode: impl Fn(&[u8]) -> T,
-) -> std::io::Result<Vec<T>> {
-    let mut numbers = Vec::new();
-    numbers.try_reserve_exact(elements).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
-    let mut piece = [0; PIECE];
-    while numbers.len() < elements {
-        let piece = &mut piece[..PIECE.min((elements - numbers.len()) * size)];
+    decode: impl Fn([u8; N]) -> f64,
+    mut each: impl FnMut(usize, f64),
+) -> std::io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    let mut done = 0;
+    while done < elements {
+        let piece = &mut piece[..PIECE.min((elements - done) * N)];
         source.read_exact(piece)?;
-        numbers.extend(piece.chunks_exact(size).map(&decode));
+        for &bytes in piece.as_chunks::<N>().0 {
+            each(done, decode(bytes));
+            done += 1;
+        }
     }
-    Ok(numbers)
-}
-
-/// IEEE 754 binary16 as f32, exactly.
-fn half(bits: u16) -> f32 {
-    let sign = u32::from(bits >> 15) << 31;
-    let (exponent, fraction) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
-    match exponent {
-        0 => f32::from_bits(sign | (fraction as f32 / (1 << 24) as f32).to_bits()),
-        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
+    Ok(())
 }
 
 /// The tensors cover the data, one after the other.
-fn contiguous(tensors: &[Tensor], data: u64) -> std::result::Result<(), String> {
-    let mut sorted: Vec<&Tensor> = tensors.iter().collect();
+fn contiguous(tensors: &[StoredTensor], data: u64) -> std::result::Result<(), String> {
+    let mut sorted: Vec<&StoredTensor> = tensors.iter().collect();
     sorted.sort_by_key(|t| t.range);
     let (mut end, mut before) = (0, "");
     for tensor in sorted {
@@ -250,34 +220,6 @@ fn contiguous(tensors: &[Tensor], data: u64) -> std::result::Result<(), String> 
         (end, before) = (tensor.range[1], &tensor.name);
     }
     if end == data { Ok(()) } else { Err(format!("{} bytes at the end belong to no tensor", data - end)) }
-}
-
-/// By name, numbers in it as numbers, unless the header has an order of its own: that of the model. The usual writer
-/// sorts by type, then name, so such an order says nothing.
-fn order(tensors: &mut [Tensor]) {
-    let written = |t: &Tensor| (std::cmp::Reverse(t.kind), t.name.clone());
-    let by_name = tensors.is_sorted_by_key(|t| &t.name);
-    if by_name || tensors.is_sorted_by_key(written) {
-        tensors.sort_by_cached_key(|t| natural(&t.name));
-    }
-}
-
-/// A name as characters and whole numbers, each in the place of its digits: `fc10` comes after `fc2`, `fc` before both.
-pub fn natural(name: &str) -> Vec<(char, u64)> {
-    let mut parts: Vec<(char, u64)> = Vec::new();
-    let mut inside = false;
-    for c in name.chars() {
-        let digit = c.to_digit(10).map(u64::from);
-        match (digit, parts.last_mut()) {
-            (Some(digit), Some((_, number))) if inside => {
-                *number = number.saturating_mul(10).saturating_add(digit);
-            }
-            (Some(digit), _) => parts.push(('0', digit)),
-            (None, _) => parts.push((c, 0)),
-        }
-        inside = digit.is_some();
-    }
-    parts
 }
 
 #[derive(Deserialize)]
@@ -318,28 +260,5 @@ impl<'de> Deserialize<'de> for Entries {
             }
         }
         deserializer.deserialize_map(Map)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_precision() {
-        let table =
-            [(0x0000, 0.0), (0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0)];
-        for (bits, x) in table {
-            assert_eq!(half(bits), x);
-        }
-        assert_eq!(half(0x7c00), f32::INFINITY);
-        assert!(half(0x7e00).is_nan() && half(0x8000).is_sign_negative());
-    }
-
-    #[test]
-    fn numbers_in_names_count() {
-        let mut names = ["fc10.weight", "fc2.weight", "fc.weight", "a.2.b", "a.10.b"];
-        names.sort_by_cached_key(|n| natural(n));
-        assert_eq!(names, ["a.2.b", "a.10.b", "fc.weight", "fc2.weight", "fc10.weight"]);
     }
 }
