@@ -55,7 +55,7 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
     ),
     (
         4,
-        &["train-images-idx3-ubyte or train-images-idx3-ubyte.gz expected in nowhere"],
+        &["nowhere does not exist", "--data DIR is the folder of the files of fashion-mnist"],
         &["--set", "network=lenet5", "--set", "dataset=fashion-mnist", "--data", "nowhere"],
     ),
     (3, &["data.std is 0", "above 0"], &["--set", "data.std=[0.0]"]),
@@ -326,7 +326,7 @@ fn what_cannot_be_evaluated() {
     let torch = file("checkpoint.pt", b"PK\x03\x04 a zip file of PyTorch");
     let cases: &[(i32, &[&str], [&str; 3])] = &[
         (3, &["unknown network \"lenet\"", "did you mean \"lenet5\"?"], ["lenet", "digits", &empty]),
-        (3, &["unknown dataset \"mnist\""], ["lenet5", "mnist", &empty]),
+        (3, &["unknown dataset \"svhn\"", "there are digits"], ["lenet5", "svhn", &empty]),
         (3, &["64 features"], ["mlp:30-2", "digits", &empty]),
         (4, &["cannot read", "nowhere"], ["mlp:64-10", "digits", "nowhere"]),
         (4, &["not a safetensors file"], ["mlp:64-10", "digits", &empty]),

@@ -58,7 +58,7 @@ fn a_folder_that_is_no_run_directory_is_told_with_those_in_it() {
         no(&["runs is not a run directory: it has no config.toml; run directories in it: runs/a"], "runs");
         no(&["run directories in it: ./runs/a"], ".");
         no(&["minima is not a run directory", "it is a folder of the run directory"], "runs/a/minima");
-        no(&["nothing does not exist; a run directory is printed by valleys run"], "nothing");
+        no(&["nothing is not a run directory: it does not exist"], "nothing");
         no(&["config.toml is not a run directory, but a file"], "runs/a/config.toml");
     }
     let empty = TempDir::new().unwrap();

@@ -251,7 +251,7 @@ proptest! {
         noise in prop::collection::vec(any::<u32>(), 64)
     ) {
         let points = axes.iter().product::<usize>();
-        let value = |x: &u32| if infinite && x % 5 == 0 { f64::INFINITY } else { f64::from(x / 5 % levels) };
+        let value = |x: &u32| if infinite && x.is_multiple_of(5) { f64::INFINITY } else { f64::from(x / 5 % levels) };
         let values: Vec<f64> = noise[..points].iter().map(value).collect();
         for complex in CUBICAL {
             let grid = Grid::new(&values, &axes).unwrap().with_complex(complex);

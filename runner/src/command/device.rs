@@ -62,7 +62,7 @@ pub fn run(args: &Devices) -> Result<()> {
     let all = adapters();
     let named = named(args.device.as_deref(), &all);
     let found: Vec<Found> = (named.iter().flatten())
-        .map(|&i| i)
+        .copied()
         .map(|i| inspect(i, &all[i], (!args.no_check).then_some(args.path_options.paths)))
         .collect();
     if args.json {

@@ -23,8 +23,7 @@ impl Folder {
     pub fn find(options: &LoadOptions, set: &str, others: &[&str], names: &[String]) -> Result<Self> {
         let wrong = |message: String| Err(CliError::new(ErrorKind::Data, message));
         let Some(dir) = options.dir else {
-            let message =
-                format!("dataset {set} needs the folder of its files: --data DIR, or the key data.dir");
+            let message = format!("dataset {set} needs its directory: --data DIR, or the key data.dir");
             return Err(CliError::new(ErrorKind::Configuration, message));
         };
         let shown = dir.display();

@@ -109,7 +109,10 @@ pub fn config_path(root: &Path) -> Result<PathBuf> {
     }
     let shown = root.display();
     let message = if !root.exists() {
-        format!("{shown} does not exist; a run directory is printed by valleys run, and chosen by its --out")
+        format!(
+            "{shown} is not a run directory: it does not exist, so there is no {CONFIG}; a run directory is printed by \
+             valleys run, and chosen by its --out"
+        )
     } else if !root.is_dir() {
         format!("{shown} is not a run directory, but a file")
     } else {

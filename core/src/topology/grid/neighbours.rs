@@ -64,11 +64,11 @@ impl Neighbours {
         }
         let at = |i: usize| if i.is_multiple_of(2) { steps[i / 2].0 } else { steps[i / 2].0.map(|x| -x) };
         let (mut neighbours, mut adjacent) = (0, [0; 26]);
-        for i in 0..2 * count {
+        for (i, adjacent) in adjacent.iter_mut().enumerate().take(2 * count) {
             neighbours |= u32::from(connectivity.joins(at(i))) << i;
             for j in 0..2 * count {
                 let difference = [0, 1, 2].map(|axis| at(j)[axis] - at(i)[axis]);
-                adjacent[i] |= u32::from(connectivity.joins(difference)) << j;
+                *adjacent |= u32::from(connectivity.joins(difference)) << j;
             }
         }
         let mut around = Self { steps, count, neighbours, adjacent, table: [0; 256] };
