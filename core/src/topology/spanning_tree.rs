@@ -64,11 +64,11 @@ pub fn spanning_tree<'t, M: Metric + ?Sized>(space: &M, tree: &'t mut [Edge]) ->
         let mut nearest = chosen;
         for i in chosen..edges {
             let Edge { mut length, b, .. } = tree[i];
-            if let Some(distance) = space.distance_up_to(newest as usize, b as usize, length) {
-                if checked_distance(space, (newest as usize, b as usize), distance)? < length {
-                    length = distance;
-                    tree[i] = Edge { length, a: newest, b };
-                }
+            if let Some(distance) = space.distance_up_to(newest as usize, b as usize, length)
+                && checked_distance(space, (newest as usize, b as usize), distance)? < length
+            {
+                length = distance;
+                tree[i] = Edge { length, a: newest, b };
             }
             let least = &tree[nearest];
             if length < least.length || (length == least.length && b < least.b) {

@@ -190,7 +190,7 @@ impl Rectangle {
             }
             for column in column..columns {
                 let x = table.number(column)?;
-                if !x.is_finite() && !(infinity && x > 0.0) {
+                if !(x.is_finite() || (infinity && x > 0.0)) {
                     return Err(table.field_fault(column, "is not finite"));
                 }
                 numbers.push(x);

@@ -69,7 +69,7 @@ impl<'a> Records<'a> {
                 }
             };
             // Blanks alone are an empty line too.
-            let empty = self.record.len() == 0 || (self.record.len() == 1 && self.record[0].is_empty());
+            let empty = self.record.is_empty() || (self.record.len() == 1 && self.record[0].is_empty());
             if !more || !(empty || is_comment(&self.bytes[start..])) {
                 return Ok(more);
             }
