@@ -72,7 +72,10 @@ pub const KEYS: &[(&str, &str)] = &[
         "minima.group",
         "Connect only minima of the same group of this size: 3 connects 0-1-2, 3-4-5, and so on; 0 connects all.",
     ),
-    ("minima.files", "Checkpoints to use as minima, one for each (safetensors files, indexes of shards, folders); [] trains the minima."),
+    (
+        "minima.files",
+        "Checkpoints to use as minima, one for each (safetensors files, indexes of shards, folders); [] trains the minima.",
+    ),
     ("curves.epochs", "Epochs of each curve; 0 leaves the straight segment."),
     ("curves.learning_rate", "Base learning rate of curves, 0 or above; 0 for train.learning_rate."),
     ("curves.schedule", "Schedule of the learning rate of curves, as train.schedule; \"same\" for that."),

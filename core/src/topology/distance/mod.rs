@@ -39,8 +39,8 @@ pub struct Match {
 }
 
 /// Checks a diagram, number 0 or 1 of the two, and splits the numbers of its intervals: those off the diagonal
-/// come first in `order`, then the essential ones: those with a birth, by birth, then those without one, by death.
-/// Returns how many there are of each.
+/// come first in `order`, then the essential ones, by birth and death: those without a birth come first among them. Returns
+/// how many there are of each.
 ///
 /// Points on the diagonal are left out: they cost nothing, and no other point gains by being matched to them.
 fn split(diagram: usize, intervals: &[Interval], order: &mut [u32]) -> Result<(usize, usize), Error> {
@@ -57,16 +57,10 @@ fn split(diagram: usize, intervals: &[Interval], order: &mut [u32]) -> Result<(u
     }
     let last = intervals.len() - essential;
     order.copy_within(last.., finite);
-    let ends = |&number: &u32| {
-        let Interval { birth, death } = intervals[number as usize];
-        (birth == f64::NEG_INFINITY, birth, death)
-    };
-    order[finite..finite + essential].sort_unstable_by(|x, y| {
-        let ((no_birth_x, birth_x, death_x), (no_birth_y, birth_y, death_y)) = (ends(x), ends(y));
-        (no_birth_x.cmp(&no_birth_y))
-            .then(birth_x.total_cmp(&birth_y))
-            .then(death_x.total_cmp(&death_y))
-            .then(x.cmp(y))
+    let of = |number: u32| intervals[number as usize];
+    order[finite..finite + essential].sort_unstable_by(|&x, &y| {
+        let (a, b) = (of(x), of(y));
+        a.birth.total_cmp(&b.birth).then(a.death.total_cmp(&b.death)).then(x.cmp(&y))
     });
     Ok((finite, essential))
 }
