@@ -9,7 +9,7 @@ use crate::reference;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use valleys_core::engine::Split;
+use valleys_core::engine::{Function, Split};
 use valleys_core::error::Error;
 use valleys_core::network::{Network, Scores};
 use valleys_simd::engine::CpuEngine;
@@ -66,6 +66,11 @@ pub struct Answer {
 /// Unknown network or data set; a network that the fast engine does not support; data or weights missing or malformed; no
 /// samples; a loss that is not finite.
 pub fn evaluate(question: &Question) -> Result<Answer> {
+    if Function::ALL.iter().any(|function| function.name() == question.network) {
+        let what =
+            format!("{} is a function, which has no weights and no data; give a network", question.network);
+        return Err(CliError::new(ErrorKind::Configuration, what));
+    }
     let model = Model::by_name(&question.network)?;
     let network = model.network();
     let part = question.limit.map_or(Subset::All, Subset::First);

@@ -50,7 +50,7 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
     (3, &["lenet5", "1x28x28 inputs", "1x8x8 features"], &["--set", "network=lenet5"]),
     (
         3,
-        &["dataset cifar-10 needs the folder of its files", "--data DIR"],
+        &["dataset cifar-10 needs its directory", "--data DIR"],
         &["--set", "network=resnet20", "--set", "dataset=cifar-10"],
     ),
     (

@@ -2,7 +2,7 @@
 
 use super::{json, print, tell};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::formats::{Diagram, Input, ReadInfo, TableOptions, diagram, topology_error};
+use crate::formats::{Diagram, Input, ReadInfo, TableOptions, ask_index, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -25,8 +25,8 @@ pub struct Distance {
     /// The norm of the plane: inf, or 1 or more for L_p.
     #[arg(long, value_name = "P", default_value_t = f64::INFINITY, allow_negative_numbers = true)]
     pub ground: f64,
-    /// Bars of this index only; else each index is compared with its like, and q joins the distances.
-    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    /// Bars of this index (0 components, 1 loops, 2 voids) only; else each index is compared with its like, and q joins the distances.
+    #[arg(long, visible_alias = "dim", value_name = "R", allow_negative_numbers = true)]
     pub index: Option<usize>,
     /// Show an optimal matching.
     #[arg(long)]
@@ -161,7 +161,7 @@ pub fn run(args: &Distance) -> Result<()> {
         return usage(format!("--ground is {}, but must be inf, or 1 or more", args.ground));
     };
     let read = |path: &Path| -> Result<(Diagram, ReadInfo)> {
-        let read = diagram(&Input::read(path)?, &args.table)?;
+        let read = ask_index(diagram(&Input::read(path)?, &args.table)?, args.index);
         tell(&read.1);
         Ok(read)
     };

@@ -2,7 +2,7 @@
 
 use super::{WithRead, json, print, tell};
 use crate::error::Result;
-use crate::formats::{Input, TableOptions, diagram, topology_error};
+use crate::formats::{Input, TableOptions, ask_index, diagram, topology_error};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use valleys_core::topology::{Interval, LifetimeStatistics};
 pub struct Summary {
     /// The diagram, as valleys, GUDHI, Ripser, ripser.py, persim or giotto-tda write it; `-` is standard input.
     pub diagram: PathBuf,
-    /// Bars of this index only; else of all.
-    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    /// Bars of this index (0 components, 1 loops, 2 voids) only; else of all.
+    #[arg(long, visible_alias = "dim", value_name = "R", allow_negative_numbers = true)]
     pub index: Option<usize>,
     /// How to read the file.
     #[command(flatten)]
@@ -80,7 +80,7 @@ impl Document {
 /// Exit code 4 for a diagram that is malformed.
 pub fn run(args: &Summary) -> Result<()> {
     let input = Input::read(&args.diagram)?;
-    let (bars, read) = diagram(&input, &args.table)?;
+    let (bars, read) = ask_index(diagram(&input, &args.table)?, args.index);
     let name = input.into_name();
     tell(&read);
     let wanted = |index: usize| args.index.is_none_or(|wanted| wanted == index);

@@ -139,8 +139,12 @@ pub fn run(args: &Weights) -> Result<()> {
         let text = text.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
         std::fs::write(page, text).map_err(|e| io_error("write", page, &e))?;
     }
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for skipped in &skipped {
-        stderr::print_line(format_args!("skipped {}: {}", skipped.file, skipped.reason));
+        reasons.entry(&skipped.reason).or_default().push(&skipped.file);
+    }
+    for (reason, files) in reasons {
+        stderr::print_line(format_args!("skipped {}: {reason}", list(&files)));
     }
     notes.iter().for_each(stderr::print_line);
     let mut said = HashSet::new();

@@ -21,7 +21,7 @@ impl Array {
     /// Names the line or the element.
     pub fn read(input: &Input, options: &TableOptions) -> Result<(Self, ReadInfo)> {
         let name = &input.name;
-        let (array, mut info) = match Npy::read(input)? {
+        let (array, mut info) = match Npy::read(input, options)? {
             Some((array, info)) => {
                 array.check(name, true)?;
                 let Npy { shape, numbers, .. } = array;
@@ -39,6 +39,9 @@ impl Array {
                 (Self { shape: vec![rows, columns], values: numbers }, info)
             }
         };
+        if array.values.is_empty() {
+            info.note("no values are in it");
+        }
         let never = array.values.iter().filter(|x| x.is_infinite()).count();
         if never > 0 {
             info.note(format!("{never} values are +inf and never enter"));

@@ -32,10 +32,10 @@ pub enum Triangle {
 /// What a distance matrix must be read as. What is not said is found out, and told.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct DistanceOptions {
-    /// The part of the matrix that counts [default: found].
+    /// The part of the matrix that counts [default: detected].
     #[arg(long, value_enum, value_name = "PART", help_heading = "Reading")]
     pub triangle: Option<Triangle>,
-    /// Whether a triangle has its diagonal [default: found: yes if it is all 0].
+    /// Whether a triangle has its diagonal [default: detected: yes if it is all 0].
     #[arg(long, value_enum, value_name = "yes|no", help_heading = "Reading")]
     pub diagonal: Option<Answer>,
     /// Rounding that is accepted, relative to the largest distance: below 0, between the two triangles, on the diagonal
@@ -98,7 +98,7 @@ impl Distances {
     /// Names the line or the points; a shape that fits two readings, with both.
     pub fn read(input: &Input, options: &TableOptions, how: &DistanceOptions) -> Result<(Self, ReadInfo)> {
         let name = &input.name;
-        let (mut rows, mut info) = match Npy::read(input)? {
+        let (mut rows, mut info) = match Npy::read(input, options)? {
             Some((array, info)) => (of_array(name, array)?, info),
             None => {
                 let mut info = input.info("CSV");
@@ -191,7 +191,7 @@ fn shape(
     };
     let lower = if n == 0 {
         // Nothing at all is no point; an empty line is the row of the first point.
-        layout("nothing", false);
+        layout("no distances are in it", !rows.begins_empty);
         return Ok(Distances { points: usize::from(rows.begins_empty), ..Distances::default() });
     } else if rows.begins_empty && rows.have(|i| i + 1) {
         layout("a lower triangle without its diagonal", false);
@@ -228,12 +228,16 @@ fn shape(
 fn wrong_shape(rows: &Rows) -> String {
     let (n, first) = (rows.len(), rows.row(0).len());
     if rows.have(|_| first) {
-        let points = if first > 1 && n > 1 {
+        let whole = |x: f64| x >= 0.0 && x.fract() == 0.0;
+        let edges = first == 3 && (0..n).all(|i| whole(rows.row(i)[0]) && whole(rows.row(i)[1]));
+        let advice = if edges {
+            "; edges i, j, distance become a square by D = np.full((n, n), np.inf); D[i, j] = D[j, i] = distance".to_owned()
+        } else if first > 1 && n > 1 {
             format!("; {n} points with {first} coordinates are for `barcode points`")
         } else {
             "; a condensed vector has n (n - 1) / 2 numbers".to_owned()
         };
-        return format!("{n} rows of {first} numbers are not a square of distances{points}");
+        return format!("{n} rows of {first} numbers are not a square of distances{advice}");
     }
     // The first row that breaks the shape which the first rows begin.
     let (expected, kind): (fn(usize, usize) -> usize, _) = if first <= 1 {
@@ -374,7 +378,12 @@ impl Reader<'_> {
 
     fn diagonal(&mut self, i: usize, x: f64) -> Result<()> {
         if !self.is_zero(x) {
-            let what = format!("point {i} is at distance {x} from itself{}", self.advice(x));
+            let advice = if x == 1.0 {
+                " (similarities s are no distances: 1 - s)".to_owned()
+            } else {
+                self.advice(x)
+            };
+            let what = format!("point {i} is at distance {x} from itself{advice}");
             return Err(data_error(self.name, what));
         }
         self.round(if x.is_nan() { 0.0 } else { x });

@@ -18,7 +18,8 @@ pub fn foreign(start: &[u8]) -> Option<String> {
     } else if is_pickle(start) {
         return Some(pickle(start));
     } else if start.starts_with(b"\x89HDF\r\n\x1a\n") {
-        "an HDF5 file (Keras .h5, MATLAB 7.3); in Python: model = keras.models.load_model(FILE); \
+        "an HDF5 file; an array of it, in Python: numpy.save(\"x.npy\", h5py.File(FILE)[\"NAME\"][:]); a model of Keras: \
+         model = keras.models.load_model(FILE); \
          safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, \"model.safetensors\")"
     } else if start.starts_with(b"GGUF") {
         "a GGUF file of llama.cpp, with quantised weights: take the safetensors files it was converted from"
@@ -27,6 +28,17 @@ pub fn foreign(start: &[u8]) -> Option<String> {
          \"model.safetensors\")"
     } else if start.starts_with(b"PAR1") {
         "a Parquet file; in Python: pandas.read_parquet(FILE).to_csv(\"table.csv\", index=False)"
+    } else if start.starts_with(b"ARROW1\0\0") {
+        "a Feather file; in Python: pandas.read_feather(FILE).to_csv(\"table.csv\", index=False)"
+    } else if start.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        "an old Excel workbook or another file of Office; save the table as CSV"
+    } else if start.starts_with(b"MATLAB 5.0 MAT-file") {
+        "a MATLAB file; in Python: numpy.save(\"x.npy\", scipy.io.loadmat(FILE)[\"NAME\"])"
+    } else if start.starts_with(b"RDX3\n") || start.starts_with(b"X\n\0\0\0") || start.starts_with(b"RDX2\n")
+    {
+        "a file of R; in R: write.csv(readRDS(FILE), \"table.csv\")"
+    } else if start.starts_with(b"%PDF-") {
+        "a PDF document: save the table as CSV"
     } else if start.starts_with(b"\x28\xb5\x2f\xfd") {
         "compressed by zstd: decompress it with `zstd -d`"
     } else if start.starts_with(b"\xfd7zXZ\0") {
@@ -78,6 +90,9 @@ fn zip(start: &[u8]) -> String {
         format!(
             "a TorchScript module of PyTorch; in Python: state = torch.jit.load(FILE).state_dict(); {SAVE}"
         )
+    } else if first == "[Content_Types].xml" || first.starts_with("xl/") {
+        "an Excel workbook; save it as CSV, or in Python: pandas.read_excel(FILE).to_csv(\"table.csv\", index=False)"
+            .to_owned()
     } else if first.ends_with(".npy") {
         "an archive of NumPy arrays (.npz); as a checkpoint, in Python: \
          safetensors.numpy.save_file(dict(numpy.load(FILE)), \"model.safetensors\")"

@@ -62,7 +62,7 @@ impl Input {
     }
 
     /// Whether it is an array of NumPy, alone or in an archive.
-    fn is_array(&self) -> bool {
+    pub(super) fn is_array(&self) -> bool {
         self.bytes.starts_with(b"\x93NUMPY") || self.bytes.starts_with(b"PK")
     }
 

@@ -78,7 +78,7 @@ type Point = (u64, [f64; 4]);
 
 fn points(input: &Input, column: &str, options: &TableOptions) -> Result<(Vec<Point>, ReadInfo)> {
     let name = &input.name;
-    if let Some((array, info)) = Npy::read(input)? {
+    if let Some((array, info)) = Npy::read(input, options)? {
         let [_, 4] = *array.shape else {
             let what = format!(
                 "an array of shape {:?}, but a lattice has shape (points, 4): t1, t2, t3, loss",

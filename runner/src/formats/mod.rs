@@ -28,7 +28,7 @@ mod text;
 
 pub use array::Array;
 pub use complex::complex;
-pub use diagram::{Diagram, diagram, diagram_csv};
+pub use diagram::{Diagram, ask_index, diagram, diagram_csv};
 pub use distances::{DistanceOptions, Distances, Triangle};
 pub use input::Input;
 pub use lattice::{Segment, lattice};

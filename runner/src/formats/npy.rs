@@ -4,6 +4,7 @@
 //! parser generator along. The length of the data is checked against the file before anything is allocated.
 
 use super::read_info::ReadInfo;
+use super::table::TableOptions;
 use super::{Input, data_error, npz, shown};
 use crate::error::{CliError, Result};
 
@@ -67,8 +68,9 @@ impl Npy {
     /// Reads the array of an `.npy` or an `.npz`; none if the file is neither.
     ///
     /// # Errors
-    /// As [`Npy::parse`]; an archive with several arrays of which none is named.
-    pub fn read(input: &Input) -> Result<Option<(Self, ReadInfo)>> {
+    /// As [`Npy::parse`]; an archive with several arrays of which none is named; options that are for texts.
+    pub fn read(input: &Input, options: &TableOptions) -> Result<Option<(Self, ReadInfo)>> {
+        options.refuse_arrays(input)?;
         if Self::is_npy(&input.bytes) {
             if let Some(member) = &input.member {
                 let what = format!(

@@ -34,7 +34,7 @@ impl Points {
     /// Names the line or the element.
     pub fn read(input: &Input, options: &TableOptions) -> Result<(Self, ReadInfo)> {
         let name = &input.name;
-        let (points, mut info) = match Npy::read(input)? {
+        let (points, mut info) = match Npy::read(input, options)? {
             Some((array, mut info)) => {
                 let dim = dim(name, &array.shape)?;
                 array.check(name, false)?;
@@ -51,6 +51,9 @@ impl Points {
                 (Self { dim: columns, coordinates: Numbers::F64(numbers), labels }, info)
             }
         };
+        if points.is_empty() {
+            info.note("no points are in it");
+        }
         if points.look_like_distances() {
             info.note(
                 "a symmetric square with zeros on its diagonal, as distances have: `barcode distances` reads it as such",

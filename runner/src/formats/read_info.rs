@@ -39,6 +39,9 @@ pub struct ReadInfo {
     /// Which part of a matrix or of a list the numbers are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
+    /// Whether the bars of a diagram have no index, which stands as 0.
+    #[serde(skip)]
+    pub has_no_index: bool,
     /// Everything that was found or decided, as sentences without a full stop.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

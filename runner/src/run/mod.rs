@@ -233,6 +233,11 @@ fn on_backend(
 ) -> Result<(Box<dyn Problem>, usize)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if config.backend != Backend::Gpu || !problem.supports_gpu() {
+        if let Some(device) = device {
+            let what =
+                format!("--device {device} needs --backend gpu, and a network: this runs on the processor");
+            return Err(CliError::new(ErrorKind::Usage, what));
+        }
         return Ok((problem, threads.unwrap_or(cores)));
     }
     let provider = crate::gpu::provider(device, config.gpu.parsed_paths()?)?;

@@ -3,10 +3,12 @@
 use super::{Diagram, collect, rows};
 use crate::error::Result;
 use crate::formats::read_info::ReadInfo;
+use crate::formats::table::TableOptions;
 use crate::formats::{Input, Npy, data_error, npz, shown};
 
 /// The diagram of an `.npy` or `.npz`; none if the file is neither.
-pub(super) fn read(input: &Input) -> Result<Option<(Diagram, ReadInfo)>> {
+pub(super) fn read(input: &Input, options: &TableOptions) -> Result<Option<(Diagram, ReadInfo)>> {
+    options.refuse_arrays(input)?;
     let name = &input.name;
     // `FILE.npy:2` is the third diagram of a batch of giotto-tda.
     if Npy::is_npy(&input.bytes) {
@@ -24,15 +26,20 @@ pub(super) fn read(input: &Input) -> Result<Option<(Diagram, ReadInfo)>> {
         let (member, bytes) = npz::member(name, &input.bytes, input.member.as_deref())?;
         let array = Npy::parse(&format!("{name}, array `{member}`"), &bytes)?;
         info.note(format!("the array `{member}`"));
+        let (mut bars, index) = (one(name, array, None, &mut info)?, number_of(&member));
+        if let (true, Some(index)) = (info.has_no_index, index) {
+            bars.iter_mut().for_each(|bar| bar.0 = index);
+            info.has_no_index = false;
+            info.notes.pop();
+            info.note(format!("its bars have index {index}, as its name ends"));
+        }
         info.member = Some(member);
-        return one(name, array, None, &mut info).map(|bars| Some((bars, info)));
+        return Ok(Some((bars, info)));
     }
     let mut diagram = Vec::new();
     let mut seen = Vec::new();
     for member in &names {
-        let digits = member.len() - member.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let index: Option<usize> = member[member.len() - digits..].parse().ok();
-        let Some(index) = index.filter(|index| !seen.contains(index)) else {
+        let Some(index) = number_of(member).filter(|index| !seen.contains(index)) else {
             let list = names.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ");
             let what = format!(
                 "which array has which index? They are called {list}; name one as {name}:{}",
@@ -48,8 +55,14 @@ pub(super) fn read(input: &Input) -> Result<Option<(Diagram, ReadInfo)>> {
         diagram.extend(bars.into_iter().map(|(_, interval)| (index, interval)));
     }
     diagram.sort_by_key(|(index, _)| *index);
-    info.note(format!("the arrays {} are the indices that end their names", names.join(", ")));
+    info.note(format!("the arrays {} have the indices that end their names", names.join(", ")));
     Ok(Some((diagram, info)))
+}
+
+/// The number at the end of a name: 1 of `H1` and of `arr_1`.
+fn number_of(member: &str) -> Option<usize> {
+    let digits = member.len() - member.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    member[member.len() - digits..].parse().ok()
 }
 
 /// The bars of one array.
@@ -67,8 +80,10 @@ fn one(name: &str, array: Npy, member: Option<&str>, info: &mut ReadInfo) -> Res
                 (Some(Ok(number)), _) if number < batch => number,
                 (None, 1) => 0,
                 _ => {
+                    let file =
+                        name.rsplit_once(':').filter(|_| member.is_some()).map_or(name, |(file, _)| file);
                     let what =
-                        format!("{batch} diagrams; one is {name}:0 to {name}:{}", batch.saturating_sub(1));
+                        format!("{batch} diagrams; name one, {file}:0 to {file}:{}", batch.saturating_sub(1));
                     return Err(data_error(name, what));
                 }
             };

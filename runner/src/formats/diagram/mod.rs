@@ -30,7 +30,7 @@ pub type Diagram = Vec<(usize, Interval)>;
 /// # Errors
 /// Names the line or the bar; among others one that ends before it begins.
 pub fn diagram(input: &Input, options: &TableOptions) -> Result<(Diagram, ReadInfo)> {
-    if let Some(read) = arrays::read(input)? {
+    if let Some(read) = arrays::read(input, options)? {
         return Ok(read);
     }
     let mut info = input.info("CSV");
@@ -72,6 +72,28 @@ fn fault(Interval { birth, death }: Interval) -> Option<String> {
     endless.then(|| format!("the length of the bar from {birth} to {death} is out of range"))
 }
 
+/// Says that the bars have no index.
+fn without_index(info: &mut ReadInfo) {
+    info.has_no_index = true;
+    info.note("without indices: all bars are taken as one diagram, index 0");
+}
+
+/// A diagram for a command that asks for the bars of one index only: bars without an index are those. Says so, and what
+/// there is where none has this index.
+pub fn ask_index((mut diagram, mut info): (Diagram, ReadInfo), only: Option<usize>) -> (Diagram, ReadInfo) {
+    let Some(only) = only else { return (diagram, info) };
+    if info.has_no_index {
+        diagram.iter_mut().for_each(|bar| bar.0 = only);
+        info.notes.retain(|note| !note.starts_with("without indices"));
+        info.note(format!("without indices: all bars are taken as index {only}"));
+    } else if !diagram.is_empty() && diagram.iter().all(|(index, _)| *index != only) {
+        let indices: std::collections::BTreeSet<usize> = diagram.iter().map(|(index, _)| *index).collect();
+        let list = indices.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        info.note(format!("no bars of index {only}; there are bars of index {list}"));
+    }
+    (diagram, info)
+}
+
 /// The whole number from 0 on that an index is.
 fn index_of(x: f64) -> Option<usize> {
     (x >= 0.0 && x.fract() == 0.0 && x < 1e6).then_some(x as usize)
@@ -91,7 +113,7 @@ fn rows<const N: usize>(
     let ordered = |[birth, death]: [f64; 2]| birth <= death;
     let columns: [Option<usize>; 3] = match N {
         2 => {
-            info.note("without indices: all bars are taken as one diagram, index 0");
+            without_index(info);
             [None, Some(0), Some(1)]
         }
         3 => {

@@ -1,6 +1,6 @@
 //! Diagrams as tables: columns by name, or by their place where they have no names.
 
-use super::{Diagram, collect, rows};
+use super::{Diagram, collect, rows, without_index};
 use crate::error::Result;
 use crate::formats::read_info::ReadInfo;
 use crate::formats::table::{Columns, Table, TableOptions};
@@ -55,7 +55,7 @@ pub(super) fn read(name: &str, bytes: &[u8], options: &TableOptions, info: &mut 
     let (birth, death) = (column(&BIRTH)?, column(&DEATH)?);
     let index = find(&INDEX);
     if index.is_none() {
-        info.note("without indices: all bars are taken as one diagram, index 0");
+        without_index(info);
     }
     let (mut lines, mut bars) = (Vec::new(), Vec::new());
     while table.advance()? {

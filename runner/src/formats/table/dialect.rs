@@ -120,11 +120,11 @@ impl Dialect {
                 }
                 first
             }
-            // Which has most numbers; the usual one among equals.
+            // Which has no other fault, then most numbers; the usual one among equals.
             None => {
-                let most = readings.iter().map(|r| r.count(|c| matches!(c, Cell::Number(_)))).max();
-                let best = |r: &&Reading| Some(r.count(|c| matches!(c, Cell::Number(_)))) == most;
-                match readings.iter().find(best) {
+                let rank = |r: &Reading| (r.error.is_none(), r.count(|c| matches!(c, Cell::Number(_))));
+                let most = readings.iter().map(rank).max();
+                match readings.iter().find(|r| Some(rank(r)) == most) {
                     Some(reading) => reading,
                     None => return Ok(Self::plain(options)),
                 }
@@ -234,8 +234,22 @@ fn read(
             let what = "line 1 counts 0, 1, ... in whole numbers and all others have fractions: are these the names of the columns (--header yes) or numbers (--header no)?";
             error = Some(data_error(name, what));
         }
-        if texts > 0 && numbers > 0 && columns == Columns::Alike {
-            dialect.hint = Some("--header yes takes line 1 as the names of the columns".to_owned());
+        // A text above a number may be a name.
+        let is_name = |(name, below): (&String, &String)| {
+            of(name) == Cell::Text && matches!(of(below), Cell::Number(_))
+        };
+        let like_names =
+            below.first().is_some_and(|row| row.len() != first.len() || first.iter().zip(row).any(is_name));
+        if texts > 0 && numbers > 0 && like_names && columns == Columns::Alike {
+            let width = below.first().map_or(first.len(), Vec::len);
+            dialect.hint = Some(if width == first.len() {
+                "--header yes takes line 1 as the names of the columns".to_owned()
+            } else {
+                format!(
+                    "line 1 has {} fields and the others {width}: remove it, or begin it with `#`",
+                    first.len()
+                )
+            });
         }
     }
     let mut names = dialect.is_first_names.then(|| rows.remove(0));
@@ -269,7 +283,8 @@ fn read(
             Some("it numbers the rows")
         }
         _ => {
-            let labels = |row: &Vec<String>| row.first().is_some_and(|text| of(text) == Cell::Text);
+            let labels =
+                |row: &Vec<String>| row.first().is_some_and(|text| of(text) == Cell::Text && is_label(text));
             (!rows.is_empty() && rows.iter().all(labels)).then_some("its fields are texts")
         }
     };
@@ -281,6 +296,15 @@ fn read(
         }
     }
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    if let Some(names) = names.as_ref().filter(|names| names.len() != width && error.is_none())
+        && rows.first().is_some_and(|row| row.len() == width)
+    {
+        let what = format!(
+            "line 1 has {} names, but the lines below have {width} fields: remove it, or begin it with `#`",
+            names.len()
+        );
+        error = Some(data_error(name, what));
+    }
     if names.is_none() {
         names = comment.and_then(|comment| names_in(comment, delimiter)).filter(|names| names.len() == width);
     }
@@ -297,6 +321,11 @@ fn read(
     let body: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(of).collect()).collect();
     if dialect.hint.is_none() && dialect.taken.is_none() && columns == Columns::Alike {
         dialect.hint = columns_of_texts(&body, names.as_deref());
+        if first_column.len() + usize::from(!dialect.is_first_names) > 1
+            && body.iter().all(|row| row.first() == Some(&Cell::Text))
+        {
+            dialect.hint = Some("--index-column yes takes column 1 as the names of the rows".to_owned());
+        }
     }
     dialect.names = names;
     let index_reason = index_reason.map(|why| {
@@ -312,6 +341,13 @@ fn read(
         format!("column 1{title} names the rows, because {why}")
     });
     Reading { dialect, body, index_reason, splits, uses_fortran, error }
+}
+
+/// Whether a text may name a row: it begins with a letter, and is no truth value. What begins with a digit, a sign or a
+/// currency is more likely a number that is written in another way.
+fn is_label(text: &str) -> bool {
+    let truth = ["true", "false", "t", "f", "yes", "no", "n/a"].contains(&text.to_lowercase().as_str());
+    !truth && text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
 /// Names in the comment before the data: `# x y`.
@@ -340,7 +376,10 @@ fn columns_of_texts(body: &[Vec<Cell>], names: Option<&[String]>) -> Option<Stri
 fn pick(name: &str, list: &[String], names: Option<&[String]>, width: usize) -> Result<Vec<usize>> {
     let mut taken = Vec::new();
     for item in list {
-        let by_name = names.and_then(|names| names.iter().position(|name| name == item));
+        let same = |name: &String| name == item;
+        let like = |name: &String| name.eq_ignore_ascii_case(item);
+        let by_name =
+            names.and_then(|names| names.iter().position(same).or_else(|| names.iter().position(like)));
         let range = item.split_once('-').map_or((item.as_str(), item.as_str()), |range| range);
         let range = whole(range.0)
             .zip(whole(range.1))
@@ -349,9 +388,11 @@ fn pick(name: &str, list: &[String], names: Option<&[String]>, width: usize) -> 
             (Some(i), _) => taken.push(i),
             (None, Some((from, to))) => taken.extend(from as usize - 1..to as usize),
             (None, None) => {
-                let known = names.map_or(String::new(), |names| format!(": {}", names.join(", ")));
-                let what = format!("--columns {item}: there are {width} columns{known}");
-                return Err(data_error(name, what));
+                let known = names.map_or_else(|| format!("1 to {width}"), |names| names.join(", "));
+                return Err(data_error(
+                    name,
+                    format_args!("no column `{item}` for --columns; there are {known}"),
+                ));
             }
         }
     }

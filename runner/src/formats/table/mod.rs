@@ -38,6 +38,10 @@ impl<'a> Table<'a> {
         options: &TableOptions,
         info: &mut ReadInfo,
     ) -> Result<Self> {
+        if matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]) && columns == Columns::Alike {
+            let what = "a JSON file, but numbers are read from tables and arrays; in Python: pandas.DataFrame(json.load(open(FILE))).to_csv(\"table.csv\")";
+            return Err(super::data_error(name, what));
+        }
         let dialect = Dialect::find(name, bytes, columns, options, info)?;
         let records = Records::new(name, bytes, dialect.delimiter);
         let names_ahead = dialect.is_first_names;
@@ -123,7 +127,9 @@ impl<'a> Table<'a> {
         match self.cell(column) {
             Cell::Number(x) if !x.is_nan() => Ok(x),
             Cell::Number(_) => Err(self.field_fault(column, "is not finite")),
-            Cell::Missing => Err(self.field_fault(column, "is no value")),
+            Cell::Missing => {
+                Err(self.field_fault(column, "is no value: remove the row, or fill in a number"))
+            }
             Cell::Text => Err(self.field_fault(column, "is not a number")),
         }
     }

@@ -1,5 +1,7 @@
 //! What a user insists on about a table.
 
+use crate::error::{CliError, ErrorKind, Result};
+use crate::formats::Input;
 use clap::ValueEnum;
 
 /// What separates columns.
@@ -79,19 +81,43 @@ pub enum Answer {
     No,
 }
 
+impl TableOptions {
+    /// Refuses flags that an array has no use for.
+    ///
+    /// # Errors
+    /// The first of them (exit code 2), if the file is an array.
+    pub(in crate::formats) fn refuse_arrays(&self, input: &Input) -> Result<()> {
+        let Self { delimiter, decimal, header, index_column, columns } = self;
+        let given = [
+            ("--delimiter", delimiter.is_some()),
+            ("--decimal", decimal.is_some()),
+            ("--header", header.is_some()),
+            ("--index-column", index_column.is_some()),
+            ("--columns", !columns.is_empty()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((flag, _)) if input.is_array() => {
+                let what = format!("{}: a NumPy array; {flag} is for text files", input.name);
+                Err(CliError::new(ErrorKind::Usage, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What a table must be read as. What is not said is found out, and told.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct TableOptions {
-    /// What separates the columns of a text file [default: found].
+    /// What separates the columns of a text file [default: detected].
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Reading")]
     pub delimiter: Option<Delimiter>,
-    /// The decimal mark of a text file [default: found].
+    /// The decimal mark of a text file [default: detected].
     #[arg(long, value_enum, value_name = "MARK", help_heading = "Reading")]
     pub decimal: Option<Decimal>,
-    /// Whether the first line names the columns [default: found].
+    /// Whether the first line names the columns [default: detected].
     #[arg(long, value_enum, value_name = "yes|no", help_heading = "Reading")]
     pub header: Option<Answer>,
-    /// Whether the first column names or numbers the rows and is left out [default: found].
+    /// Whether the first column names or numbers the rows and is left out [default: detected].
     #[arg(long, value_enum, value_name = "yes|no", help_heading = "Reading")]
     pub index_column: Option<Answer>,
     /// Only these columns, in this order: names, or numbers and ranges from 1, separated by commas.

@@ -92,7 +92,9 @@ fn is_comment(line: &[u8]) -> bool {
 fn after_comments(bytes: &[u8]) -> usize {
     let mut start = 0;
     for line in bytes.split_inclusive(|&b| b == b'\n') {
-        if !is_comment(line) && !line.trim_ascii().is_empty() {
+        // Excel may begin a file with the delimiter: `sep=;`.
+        let separator = start == 0 && line.starts_with(b"sep=") && line.trim_ascii_end().len() <= 5;
+        if !is_comment(line) && !line.trim_ascii().is_empty() && !separator {
             break;
         }
         start += line.len();

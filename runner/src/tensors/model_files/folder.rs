@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 const OTHERS: [&str; 11] =
     ["pt", "pth", "bin", "ckpt", "h5", "keras", "onnx", "gguf", "msgpack", "npz", "npy"];
 
+/// Beginnings of the names of what trainers keep beside a model.
+const STATES: [&str; 6] = ["optimizer", "scheduler", "training_args", "rng_state", "scaler", "random_states"];
+
 /// What a folder holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -95,7 +98,9 @@ impl Listing {
                 }
             } else if !is(".safetensors") && !is(".safetensors.index.json") {
                 let extension = path.extension().map_or_else(String::new, |e| e.to_string_lossy().into());
-                if OTHERS.contains(&extension.as_str()) && !name.starts_with('.') {
+                if STATES.iter().any(|start| name.starts_with(start)) {
+                    listing.skip(&path, "the state of a training, no model", false);
+                } else if OTHERS.contains(&extension.as_str()) && !name.starts_with('.') {
                     let what = first_bytes(&path).and_then(|bytes| foreign(&bytes));
                     listing.skip(&path, what.unwrap_or_else(|| "not a safetensors file".to_owned()), false);
                 }
