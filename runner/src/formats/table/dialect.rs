@@ -270,10 +270,14 @@ fn read(
     }
 
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    // R's write.table: numbers from 1, or texts.
+    let are_row_names = counts(&first_column) || first_column.iter().all(|text| of(text) == Cell::Text);
     let index_reason = match (options.index_column, &mut names) {
         (Some(Answer::No), _) => None,
         (Some(Answer::Yes), _) => Some("--index-column yes"),
-        (None, Some(names)) if width > 1 && names.len() + 1 == width => Some("it has no name"),
+        (None, Some(names)) if width > 1 && names.len() + 1 == width && are_row_names => {
+            Some("it has no name")
+        }
         (None, _) if columns == Columns::Named || width < 2 => None,
         (None, Some(names)) if names[0].is_empty() => Some("it has no name"),
         (None, Some(names))
@@ -300,8 +304,9 @@ fn read(
         && rows.first().is_some_and(|row| row.len() == width)
     {
         let what = format!(
-            "line 1 has {} names, but the lines below have {width} fields: remove it, or begin it with `#`",
-            names.len()
+            "line 1 has {} names, but the lines below have {width} fields: remove it, or begin it with `#`{}",
+            names.len(),
+            if names.len() + 1 == width { "; --index-column yes, if column 1 names the rows" } else { "" }
         );
         error = Some(data_error(name, what));
     }
