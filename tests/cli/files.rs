@@ -98,6 +98,20 @@ fn files_are_read_as_other_libraries_read_them() {
 }
 
 #[test]
+fn zeros_of_either_sign_are_one_value() {
+    let folder = TempDir::new().unwrap();
+    for complex in ["freudenthal", "vertices", "cells"] {
+        let args = ["barcode", "grid", "-", "--verify", "--csv", "--complex", complex];
+        let output = run(folder.path(), &args, b"-0,1,-0\n");
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            "index,birth,death\n0,0.0,1.0\n0,0.0,inf\n",
+            "{complex}"
+        );
+    }
+}
+
+#[test]
 fn what_was_found_is_told_once_and_recorded() {
     let folder = TempDir::new().unwrap();
     for case in &cases() {

@@ -21,7 +21,7 @@ impl Array {
     /// Names the line or the element.
     pub fn read(input: &Input, options: &TableOptions) -> Result<(Self, ReadInfo)> {
         let name = &input.name;
-        let (array, mut info) = match Npy::read(input, options)? {
+        let (mut array, mut info) = match Npy::read(input, options)? {
             Some((array, info)) => {
                 array.check(name, true)?;
                 let Npy { shape, numbers, .. } = array;
@@ -39,6 +39,8 @@ impl Array {
                 (Self { shape: vec![rows, columns], values: numbers }, info)
             }
         };
+        // Of two zeros the positive one: they are the same value.
+        array.values.iter_mut().for_each(|x| *x += 0.0);
         if array.values.is_empty() {
             info.note("no values are in it");
         }

@@ -28,7 +28,7 @@ pub fn complex(input: &Input) -> Result<(Filtration<'static>, ReadInfo)> {
     let mut info = input.info("JSON");
     let bytes = text::utf8(&input.bytes, name, &mut info)?;
     let document: Document = json(name, &bytes)?;
-    let cells = document.simplices.iter().map(|s| (s.vertices.iter().copied(), s.value));
+    let cells = document.simplices.iter().map(|s| (s.vertices.iter().copied(), s.value + 0.0));
     Ok((Filtration::new(cells).map_err(|e| topology_error(name, e))?, info))
 }
 

@@ -79,8 +79,8 @@ impl Input {
 
 /// The file and the part in `FILE.npz:NAME`.
 fn member(name: &str) -> Option<(&str, Option<&str>)> {
-    let (file, member) = name.rsplit_once(':')?;
-    [".npz", ".npy"].iter().any(|end| file.ends_with(end)).then_some((file, Some(member)))
+    let end = [".npz:", ".npy:"].iter().filter_map(|end| name.find(end)).min()? + 4;
+    Some((&name[..end], Some(&name[end + 1..])))
 }
 
 /// All members of a gzip file, one after the other, as `gunzip` does.

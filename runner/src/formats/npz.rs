@@ -25,6 +25,11 @@ pub(super) fn members(name: &str, bytes: &[u8]) -> Result<Vec<String>> {
             names.push(String::from_utf8_lossy(member).into_owned());
         }
     }
+    let has = |part: &str| names.iter().any(|name| name == part);
+    if has("indices") && has("indptr") && has("format") {
+        let what = "a sparse matrix of SciPy; in Python: numpy.save(\"x.npy\", scipy.sparse.load_npz(FILE).toarray()), where entries that are not stored are 0";
+        return Err(data_error(name, what));
+    }
     if names.is_empty() {
         let what = foreign::foreign(&bytes[..bytes.len().min(4096)]);
         return Err(data_error(

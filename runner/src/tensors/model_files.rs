@@ -147,14 +147,13 @@ impl Shard {
     }
 }
 
-/// Endings of the names of an optimiser's numbers.
+/// Parts of the names of an optimiser's numbers.
 const OPTIMISER: [&str; 6] =
     ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg"];
 
 /// Whether a tensor is the state of an optimiser: `exp_avg`, `momentum_buffer`.
 pub fn is_optimiser_state(name: &str) -> bool {
-    let last = name.rsplit(['.', '/']).next().unwrap_or(name);
-    OPTIMISER.contains(&last)
+    name.split(['.', '/']).any(|part| OPTIMISER.contains(&part))
 }
 
 /// Whether a tensor is a factor of a low-rank adapter.

@@ -162,6 +162,21 @@ impl LayerFilter {
         if is_adapter(&tensor.name) && !whole.adapter {
             return told("a factor of a low-rank adapter (LoRA)");
         }
+        let module = tensor.name.rsplit_once('.').map_or("", |(module, _)| module);
+        let beside = |part: &str| siblings.get(&format!("{module}.{part}")).is_some();
+        if parameter == "weight_orig" && beside("weight_u") {
+            return told(
+                "a weight before its spectral norm; torch.nn.utils.remove_spectral_norm stores the weight itself",
+            );
+        }
+        if tensor.name.contains("parametrizations.") && matches!(parameter, "original" | "base") {
+            return told(
+                "a part of a parametrisation; torch.nn.utils.parametrize.remove_parametrizations stores the weight itself",
+            );
+        }
+        if tensor.shape.len() == 3 && tensor.name.split('.').any(|part| part == "experts") {
+            return told("a stack of experts, (experts, ...): no matrix of neurons");
+        }
         if parameter.ends_with("weight_g") || parameter == "original0" {
             return told("the lengths of a weight norm whose directions are missing");
         }

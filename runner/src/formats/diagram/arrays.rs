@@ -20,7 +20,7 @@ pub(super) fn read(input: &Input, options: &TableOptions) -> Result<Option<(Diag
     if !npz::is_archive(&input.bytes) {
         return Ok(None);
     }
-    let names = npz::members(name, &input.bytes)?;
+    let mut names = npz::members(name, &input.bytes)?;
     let mut info = input.info("npz");
     if names.len() == 1 || input.member.is_some() {
         let (member, bytes) = npz::member(name, &input.bytes, input.member.as_deref())?;
@@ -35,6 +35,14 @@ pub(super) fn read(input: &Input, options: &TableOptions) -> Result<Option<(Diag
         }
         info.member = Some(member);
         return Ok(Some((bars, info)));
+    }
+    // What ripser.py returns, saved whole: `dgm0`, `dgm1`, and other arrays.
+    if input.member.is_none() && names.iter().any(|name| name.starts_with("dgm")) {
+        let (kept, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.starts_with("dgm"));
+        if !others.is_empty() {
+            info.note(format!("the arrays {} are left out", others.join(", ")));
+        }
+        names = kept;
     }
     let mut diagram = Vec::new();
     let mut seen = Vec::new();

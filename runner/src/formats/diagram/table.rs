@@ -6,8 +6,9 @@ use crate::formats::read_info::ReadInfo;
 use crate::formats::table::{Columns, Table, TableOptions};
 use crate::formats::{data_error, line_error};
 
-/// What columns are called, in lower case.
-const INDEX: [&str; 6] = ["index", "dim", "dimension", "degree", "homology_dimension", "h"];
+/// What columns are called, in lower case. Beside a dimension, `index` is the number of a row of pandas.
+const DIMENSION: [&str; 5] = ["dim", "dimension", "degree", "homology_dimension", "h"];
+const INDEX: [&str; 1] = ["index"];
 const BIRTH: [&str; 3] = ["birth", "b", "start"];
 const DEATH: [&str; 3] = ["death", "d", "end"];
 
@@ -53,7 +54,7 @@ pub(super) fn read(name: &str, bytes: &[u8], options: &TableOptions, info: &mut 
         find(titles).ok_or_else(|| line_error(name, 1, what))
     };
     let (birth, death) = (column(&BIRTH)?, column(&DEATH)?);
-    let index = find(&INDEX);
+    let index = find(&DIMENSION).or_else(|| find(&INDEX));
     if index.is_none() {
         without_index(info);
     }

@@ -43,6 +43,13 @@ pub(crate) struct Dialect {
     pub(super) hint: Option<String>,
 }
 
+/// Quotes in the first lines.
+#[derive(Clone, Copy)]
+struct Quotes {
+    /// Whether they are in the first line, and in no other.
+    names: bool,
+}
+
 /// The first lines under one delimiter.
 struct Reading {
     dialect: Dialect,
@@ -52,6 +59,8 @@ struct Reading {
     index_reason: Option<String>,
     splits: bool,
     uses_fortran: bool,
+    /// A line or a column that counts, but is read as numbers.
+    counting: Option<String>,
     /// What is wrong if this is the reading.
     error: Option<CliError>,
 }
@@ -87,6 +96,9 @@ impl Dialect {
             Some(asked) => asked == d,
             None => d == one_column || occurs(d),
         });
+        let has_quotes = |line: &std::borrow::Cow<'_, str>| line.contains('"');
+        let quotes =
+            Quotes { names: lines.len() > 1 && has_quotes(&lines[0]) && !lines[1..].iter().any(has_quotes) };
         let mut readings = Vec::new();
         for delimiter in delimiters {
             let rows: Vec<Vec<String>> = lines.iter().map(|line| split(line, delimiter)).collect();
@@ -95,7 +107,15 @@ impl Dialect {
                 if !asked || (delimiter, decimal) == (Delimiter::Comma, Decimal::Comma) {
                     continue;
                 }
-                readings.push(read(name, rows.clone(), comment, (delimiter, decimal), columns, options));
+                readings.push(read(
+                    name,
+                    rows.clone(),
+                    comment,
+                    (delimiter, decimal),
+                    columns,
+                    options,
+                    quotes,
+                ));
             }
         }
         readings.retain(|r| r.splits || r.dialect.delimiter == one_column || options.delimiter.is_some());
@@ -195,6 +215,7 @@ fn read(
     (delimiter, decimal): (Delimiter, Decimal),
     columns: Columns,
     options: &TableOptions,
+    quotes: Quotes,
 ) -> Reading {
     let mut error = None;
     let mut dialect = Dialect { delimiter, decimal, ..Dialect::plain(options) };
@@ -219,14 +240,29 @@ fn read(
         && counts(&first[1..])
         && (first_column.len() > 1 || below.len() == 1)
         && counts(&first_column);
+    // An empty corner, and the names of the columns are those of the rows: a matrix with labels.
+    let framed = without_name && first_column.len() + 1 == first.len() && first[1..] == first_column[..];
+    // R writes one name less than there are columns.
+    let widths = below.iter().map(Vec::len).max().unwrap_or(0);
+    let one_short =
+        first.len() > 1 && below.len() > 1 && below.iter().all(|row| row.len() == first.len() + 1);
+    let quoted = quotes.names && numbers > 0 && texts == 0;
+    let words = first.iter().any(|text| text.contains(char::is_alphabetic));
     dialect.is_first_names = match options.header {
         Some(answer) => answer == Answer::Yes,
         // Names of nothing are more likely a mistake, but for a diagram without bars.
         None => {
             let has_rows = !below.is_empty() || columns == Columns::Named;
-            (texts > 0 && numbers == 0 && has_rows) || counted
+            (texts > 0 && numbers == 0 && words && has_rows) || counted || framed || one_short || quoted
         }
     };
+    if options.header.is_none() && !dialect.is_first_names && without_name && numbers > 0 && texts == 0 {
+        let full = below.iter().all(|row| row.first().is_some_and(|text| !text.is_empty()));
+        if full && widths == first.len() && columns == Columns::Alike {
+            let what = "line 1 begins with an empty field: does it name the columns (--header yes) or not (--header no)?";
+            error = Some(data_error(name, what));
+        }
+    }
     if options.header.is_none() && !dialect.is_first_names {
         let written_whole = |text: &String| whole(text).is_some();
         let fractions = below.len() > 1 && !below.iter().flatten().any(written_whole);
@@ -252,6 +288,15 @@ fn read(
             });
         }
     }
+    // Whole numbers as names of whole numbers cannot be told from data. A square of as many lines is a matrix.
+    let may_be_names =
+        options.header.is_none() && !dialect.is_first_names && first.len() > 2 && counts(&first);
+    let counting = (may_be_names && columns == Columns::Alike && below.len() + 1 != first.len()).then(|| {
+        format!(
+            "line 1 counts {}, {}, ... and is read as numbers; --header yes takes it as names",
+            first[0], first[1]
+        )
+    });
     let mut names = dialect.is_first_names.then(|| rows.remove(0));
     // Two empty fields at the end are values that are missing.
     let ends_missing = |row: &Vec<String>| row.len() > 2 && row[row.len() - 2].is_empty();
@@ -271,7 +316,9 @@ fn read(
 
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     // R's write.table: numbers from 1, or texts.
-    let are_row_names = counts(&first_column) || first_column.iter().all(|text| of(text) == Cell::Text);
+    let first_texts = !first_column.is_empty() && first_column.iter().all(|text| of(text) == Cell::Text);
+    let are_row_names =
+        (first.len() > 1 && (counts(&first_column) || first[..] == first_column[..])) || first_texts;
     let index_reason = match (options.index_column, &mut names) {
         (Some(Answer::No), _) => None,
         (Some(Answer::Yes), _) => Some("--index-column yes"),
@@ -301,6 +348,7 @@ fn read(
     }
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     if let Some(names) = names.as_ref().filter(|names| names.len() != width && error.is_none())
+        && columns == Columns::Alike
         && rows.first().is_some_and(|row| row.len() == width)
     {
         let what = format!(
@@ -345,7 +393,7 @@ fn read(
         };
         format!("column 1{title} names the rows, because {why}")
     });
-    Reading { dialect, body, index_reason, splits, uses_fortran, error }
+    Reading { dialect, body, index_reason, splits, uses_fortran, counting, error }
 }
 
 /// Whether a text may name a row: it begins with a letter, and is no truth value. What begins with a digit, a sign or a
@@ -429,6 +477,9 @@ impl Reading {
             let more = if names.len() > 8 { ", ..." } else { "" };
             let from = if *is_first_names { "the first line" } else { "the comment above" };
             info.note(format!("{from} names the columns: {}{more}", shown.join(", ")));
+        }
+        if let Some(what) = &self.counting {
+            info.note(what.clone());
         }
         if let Some(reason) = &self.index_reason {
             info.left_out.push("column 1".to_owned());

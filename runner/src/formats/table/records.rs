@@ -49,25 +49,34 @@ impl<'a> Records<'a> {
             };
             // The reader numbers a record by the end of the one before; empty lines lie between.
             start += self.bytes[start..].iter().take_while(|b| [b'\r', b'\n'].contains(b)).count();
-            self.line += self.bytes[self.counted..start].iter().filter(|&&b| b == b'\n').count() as u64;
-            self.counted = start;
+            self.line += breaks(&self.bytes[self.counted..start]);
             let more = match &mut self.source {
-                Source::Delimited(reader, _) => {
+                Source::Delimited(reader, base) => {
                     let read = reader.read_record(&mut self.record);
-                    read.map_err(|e| match e.kind() {
-                        csv::ErrorKind::Utf8 { .. } => self.fault("not a text in UTF-8"),
+                    let end = *base + reader.position().byte() as usize;
+                    let more = read.map_err(|e| match e.kind() {
+                        csv::ErrorKind::Utf8 { .. } => self.fault(NOT_UTF8),
                         _ => data_error(self.name, e),
-                    })?
+                    })?;
+                    // A field in quotes may go on over many lines, but in no table of numbers.
+                    let within = breaks(self.bytes[start..end.max(start)].trim_ascii_end());
+                    if within > 0 && more {
+                        return Err(
+                            self.fault("a quotation mark that opens a field here is not closed on this line")
+                        );
+                    }
+                    more
                 }
                 Source::Blanks(next) => {
                     let rest = &self.bytes[start..];
                     let len = rest.iter().position(|b| [b'\r', b'\n'].contains(b)).unwrap_or(rest.len());
                     *next = start + len;
                     let line = std::str::from_utf8(&rest[..len]);
-                    split_blanks(line.map_err(|_| self.fault("not a text in UTF-8"))?, &mut self.record);
+                    split_blanks(line.map_err(|_| self.fault(NOT_UTF8))?, &mut self.record);
                     !rest.is_empty()
                 }
             };
+            self.counted = start;
             // Blanks alone are an empty line too.
             let empty = self.record.is_empty() || (self.record.len() == 1 && self.record[0].is_empty());
             if !more || !(empty || is_comment(&self.bytes[start..])) {
@@ -80,6 +89,12 @@ impl<'a> Records<'a> {
     pub(crate) fn fault(&self, what: impl std::fmt::Display) -> CliError {
         line_error(self.name, self.line, what)
     }
+}
+
+const NOT_UTF8: &str = "not a text in UTF-8; `iconv -f latin1 -t utf-8 FILE` converts it, if it is Latin-1";
+
+fn breaks(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&b| b == b'\n').count() as u64
 }
 
 /// Whether a line is a comment, from its beginning.

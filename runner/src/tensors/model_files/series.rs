@@ -31,12 +31,24 @@ pub fn series(given: &[PathBuf], keep_order: bool) -> Result<Series> {
     let key = |path: &PathBuf| natural(&path.to_string_lossy());
     // By the bytes of the whole path: paths themselves compare folder by folder.
     let shell = given.is_sorted_by_key(|path| path.as_os_str());
-    if !keep_order && shell && !given.is_sorted_by_key(key) {
+    // `0.10` and `0.5` may be numbers with decimals, which have another order.
+    let has_decimals = |path: &PathBuf| {
+        let name = path.to_string_lossy().into_owned();
+        name.as_bytes().windows(3).any(|w| w[0].is_ascii_digit() && w[1] == b'.' && w[2].is_ascii_digit())
+    };
+    if !keep_order && shell && !given.iter().any(has_decimals) && !given.is_sorted_by_key(key) {
         given.sort_by_cached_key(key);
         series.notes.push(
             "the files were given in the order of their characters, as a shell lists them, and are taken in the order of their numbers; --keep-order takes them as given"
                 .to_owned(),
         );
+    }
+    // An index with its own shards, as a pattern of a shell gives them, is one model.
+    for path in given.clone().iter().filter(|path| path.to_string_lossy().ends_with(".index.json")) {
+        if let Ok(index) = super::Index::read(path) {
+            let shards = index.shards();
+            given.retain(|path| !shards.contains(path));
+        }
     }
     // Shards that are given one by one are a model in the place of the first.
     let mut run: Vec<PathBuf> = Vec::new();
