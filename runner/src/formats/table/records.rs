@@ -50,6 +50,7 @@ impl<'a> Records<'a> {
             // The reader numbers a record by the end of the one before; empty lines lie between.
             start += self.bytes[start..].iter().take_while(|b| [b'\r', b'\n'].contains(b)).count();
             self.line += breaks(&self.bytes[self.counted..start]);
+            self.counted = start;
             let more = match &mut self.source {
                 Source::Delimited(reader, base) => {
                     let read = reader.read_record(&mut self.record);
@@ -58,13 +59,15 @@ impl<'a> Records<'a> {
                         csv::ErrorKind::Utf8 { .. } => self.fault(NOT_UTF8),
                         _ => data_error(self.name, e),
                     })?;
-                    // A field in quotes may go on over many lines, but in no table of numbers.
-                    let within = breaks(self.bytes[start..end.max(start)].trim_ascii_end());
-                    if within > 0 && more {
+                    // A field in quotes may go on over many lines, but in no table of numbers. What was looked at need
+                    // not be counted again.
+                    let body = self.bytes[start..end.max(start)].trim_ascii_end();
+                    if breaks(body) > 0 && more {
                         return Err(
                             self.fault("a quotation mark that opens a field here is not closed on this line")
                         );
                     }
+                    self.counted = start + body.len();
                     more
                 }
                 Source::Blanks(next) => {
@@ -76,7 +79,6 @@ impl<'a> Records<'a> {
                     !rest.is_empty()
                 }
             };
-            self.counted = start;
             // Blanks alone are an empty line too.
             let empty = self.record.is_empty() || (self.record.len() == 1 && self.record[0].is_empty());
             if !more || !(empty || is_comment(&self.bytes[start..])) {
