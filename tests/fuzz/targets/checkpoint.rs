@@ -22,7 +22,8 @@ fuzz_target!(|bytes: &[u8]| {
                     assert_eq!(again.theta, read.theta);
                 }
                 // No tensor stands for two.
-                let mut files: Vec<String> = read.mapping.into_iter().flatten().map(|pair| pair.file).collect();
+                let mut files: Vec<String> =
+                    read.mapping.into_iter().flatten().map(|pair| pair.file).collect();
                 let count = files.len();
                 files.sort();
                 files.dedup();
