@@ -52,6 +52,7 @@ pub mod error;
 pub mod evaluate;
 pub mod formats;
 pub mod gpu;
+mod gzip;
 mod memory;
 pub mod model;
 pub mod plan;

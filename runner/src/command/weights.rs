@@ -5,6 +5,7 @@ use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::tensors::model_files::{Series, SkippedFile, series};
 use crate::weights::layer_filter::LayerFilter;
 use crate::weights::neuron_axis::AxisOptions;
+use crate::weights::notes::list;
 use crate::weights::statistics::{Baseline, Metric, Statistics};
 use crate::weights::{self, WeightsOptions};
 use crate::{report, stderr};
@@ -144,7 +145,7 @@ pub fn run(args: &Weights) -> Result<()> {
         reasons.entry(&skipped.reason).or_default().push(&skipped.file);
     }
     for (reason, files) in reasons {
-        stderr::print_line(format_args!("skipped {}: {reason}", list(&files)));
+        stderr::print_line(format_args!("skipped {}: {reason}", list(&files, NAMES)));
     }
     notes.iter().for_each(stderr::print_line);
     let mut said = HashSet::new();
@@ -179,6 +180,9 @@ fn incomplete(read: &[weights::Weights], skipped: &[SkippedFile]) -> Result<()> 
     let others = if all.len() > 1 { format!("; {} more", all.len() - 1) } else { String::new() };
     Err(CliError::new(ErrorKind::Jobs, format!("not measured, all else is: {first}{others}")))
 }
+
+/// Names that are shown of many.
+const NAMES: usize = 6;
 
 type Column = (&'static str, fn(&Statistics) -> Option<f64>);
 
@@ -280,14 +284,14 @@ fn table(file: &weights::Weights) -> String {
         reasons.entry(reason).or_default().push(&layer.name);
     }
     for (reason, names) in reasons {
-        let _ = writeln!(out, "{reason}: {}", list(&names));
+        let _ = writeln!(out, "{reason}: {}", list(&names, NAMES));
     }
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for skipped in &file.skipped {
         reasons.entry(&skipped.reason).or_default().push(&skipped.name);
     }
     for (reason, names) in reasons {
-        let _ = writeln!(out, "skipped {}: {reason}: {}", names.len(), list(&names));
+        let _ = writeln!(out, "skipped {}: {reason}: {}", names.len(), list(&names, NAMES));
     }
     let duplicates: Vec<String> = file
         .layers
@@ -299,11 +303,4 @@ fn table(file: &weights::Weights) -> String {
         let _ = writeln!(out, "bars of length zero, left out: {}", duplicates.join(", "));
     }
     out
-}
-
-/// Names, of which six are shown.
-fn list(names: &[&str]) -> String {
-    let (shown, more) = names.split_at(names.len().min(6));
-    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-    format!("{}{more}", shown.join(", "))
 }

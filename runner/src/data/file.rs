@@ -2,9 +2,9 @@
 
 use super::LoadOptions;
 use crate::error::{CliError, ErrorKind, Result};
-use flate2::bufread::GzDecoder;
+use crate::gzip;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a file's content: the largest official one has 47 million.
@@ -104,27 +104,8 @@ pub fn bounded(path: &Path, file: impl Read) -> Result<Vec<u8>> {
     let shown = path.display();
     let wrong = |what: String| CliError::new(ErrorKind::Data, what);
     if path.extension().is_some_and(|extension| extension == "gz") {
-        let mut input = Counted { inner: BufReader::new(file), offset: 0 };
-        loop {
-            let (member, start) = (input.offset, bytes.len());
-            let decoder = GzDecoder::new(&mut input);
-            // A member that follows must have a header; what has none is not compressed data.
-            let has_header = decoder.header().is_some();
-            let left = MOST + 1 - bytes.len() as u64;
-            decoder.take(left).read_to_end(&mut bytes).map_err(|e| {
-                wrong(if member > 0 && !has_header && bytes.len() == start {
-                    format!(
-                        "{shown}: offset {member}: the end of the file or another gzip member expected, found other bytes"
-                    )
-                } else {
-                    format!("{shown}: content offset {}: gzip data expected, found: {e}", bytes.len())
-                })
-            })?;
-            let at_end = input.fill_buf().map_err(|e| wrong(format!("cannot read {shown}: {e}")))?.is_empty();
-            if at_end || bytes.len() as u64 > MOST {
-                break;
-            }
-        }
+        bytes =
+            gzip::decompress(BufReader::new(file), MOST).map_err(|what| wrong(format!("{shown}: {what}")))?;
     } else {
         let read = file.take(MOST + 1).read_to_end(&mut bytes);
         read.map_err(|e| wrong(format!("cannot read {shown}: {e}")))?;
@@ -134,29 +115,4 @@ pub fn bounded(path: &Path, file: impl Read) -> Result<Vec<u8>> {
         return Err(wrong(message));
     }
     Ok(bytes)
-}
-
-/// A reader that counts the bytes that are used.
-struct Counted<R> {
-    inner: R,
-    offset: u64,
-}
-
-impl<R: BufRead> Read for Counted<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(out)?;
-        self.offset += count as u64;
-        Ok(count)
-    }
-}
-
-impl<R: BufRead> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.inner.consume(count);
-        self.offset += count as u64;
-    }
 }

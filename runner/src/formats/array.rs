@@ -2,7 +2,7 @@
 
 use super::read_info::ReadInfo;
 use super::table::{Columns, Rectangle, Table, TableOptions};
-use super::{Input, Npy, data_error, text};
+use super::{Input, Npy, data_error};
 use crate::error::Result;
 
 /// Numbers on a grid of one to three axes, the last one contiguous.
@@ -32,8 +32,7 @@ impl Array {
                 (Self { shape, values: numbers.into_f64() }, info)
             }
             None => {
-                let mut info = input.info("CSV");
-                let bytes = text::utf8(&input.bytes, name, &mut info)?;
+                let (bytes, mut info) = input.text("CSV")?;
                 let table = Table::open(name, &bytes, Columns::Alike, options, &mut info)?;
                 let Rectangle { numbers, rows, columns, .. } = Rectangle::read(table, true)?;
                 (Self { shape: vec![rows, columns], values: numbers }, info)

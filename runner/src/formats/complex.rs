@@ -1,7 +1,7 @@
 //! Filtered simplicial complexes.
 
 use super::read_info::ReadInfo;
-use super::{Input, data_error, text, topology_error};
+use super::{Input, data_error, topology_error};
 use crate::error::Result;
 use serde::Deserialize;
 use valleys_core::topology::Filtration;
@@ -25,8 +25,7 @@ struct Simplex {
 /// that is there twice, lacks a face or comes before one.
 pub fn complex(input: &Input) -> Result<(Filtration<'static>, ReadInfo)> {
     let name = &input.name;
-    let mut info = input.info("JSON");
-    let bytes = text::utf8(&input.bytes, name, &mut info)?;
+    let (bytes, info) = input.text("JSON")?;
     let document: Document = json(name, &bytes)?;
     let cells = document.simplices.iter().map(|s| (s.vertices.iter().copied(), s.value + 0.0));
     Ok((Filtration::new(cells).map_err(|e| topology_error(name, e))?, info))

@@ -1,11 +1,14 @@
 //! Distance matrices: squares, triangles of either side, condensed vectors.
 
-use super::npy::Kind;
+mod entries;
+
+use super::dtype::Kind;
 use super::read_info::ReadInfo;
 use super::table::{Answer, Cell, Columns, Table, TableOptions, is_numbered};
-use super::{Input, Npy, data_error, text};
+use super::{Input, Npy, data_error};
 use crate::error::Result;
 use clap::ValueEnum;
+use entries::Entries;
 
 /// Distances of points: d(1,0), d(2,0), d(2,1), d(3,0), …
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -101,8 +104,7 @@ impl Distances {
         let (mut rows, mut info) = match Npy::read(input, options)? {
             Some((array, info)) => (of_array(name, array)?, info),
             None => {
-                let mut info = input.info("CSV");
-                let bytes = text::utf8(&input.bytes, name, &mut info)?;
+                let (bytes, mut info) = input.text("CSV")?;
                 (of_table(name, &bytes, options, &mut info)?, info)
             }
         };
@@ -181,8 +183,7 @@ fn shape(
     info: &mut ReadInfo,
 ) -> Result<Distances> {
     let (n, first) = (rows.len(), if rows.len() > 0 { rows.row(0).len() } else { 0 });
-    let mut reader =
-        Reader { name, tolerance, largest: largest(&rows.numbers), rounded: 0, farthest: 0.0, missing: 0 };
+    let mut entries = Entries::new(name, tolerance, &rows.numbers);
     let mut layout = |layout: &str, is_told: bool| {
         info.layout = Some(layout.to_owned());
         if is_told {
@@ -195,31 +196,31 @@ fn shape(
         return Ok(Distances { points: usize::from(rows.begins_empty), ..Distances::default() });
     } else if rows.begins_empty && rows.have(|i| i + 1) {
         layout("a lower triangle without its diagonal", false);
-        reader.lower(rows, 0)?
-    } else if rows.have(|_| n) && !rows.begins_empty && (n > 1 || reader.is_zero(rows.row(0)[0])) {
-        square(rows, how, &mut reader, &mut layout)?
+        entries.lower(rows, 0)?
+    } else if rows.have(|_| n) && !rows.begins_empty && (n > 1 || entries.is_zero(rows.row(0)[0])) {
+        square(rows, how, &mut entries, &mut layout)?
     } else if n == 1 && first == 0 {
         layout("a condensed vector of one point", true);
         Vec::new()
     } else if (n > 1 && rows.have(|i| i + 1)) || (n == 1 && first == 1) {
-        let diagonal = has_diagonal(name, rows, how, |i| i, &reader)?;
+        let diagonal = has_diagonal(name, rows, how, |i| i, &entries)?;
         let which = ["a lower triangle without its diagonal", "a lower triangle with its diagonal of zeros"];
         layout(which[usize::from(diagonal)], diagonal);
-        reader.lower(rows, usize::from(diagonal))?
+        entries.lower(rows, usize::from(diagonal))?
     } else if n > 1 && rows.have(|i| n - i) {
-        let diagonal = has_diagonal(name, rows, how, |_| 0, &reader)?;
+        let diagonal = has_diagonal(name, rows, how, |_| 0, &entries)?;
         let which =
             ["an upper triangle without its diagonal", "an upper triangle with its diagonal of zeros"];
         layout(which[usize::from(diagonal)], true);
-        reader.upper(rows, usize::from(diagonal))?
+        entries.upper(rows, usize::from(diagonal))?
     } else if (n == 1 || rows.have(|_| 1)) && triangular(rows.numbers.len()).is_some() {
         layout("a condensed vector, d(0,1), d(0,2), ..., as SciPy's pdist makes it", true);
         let points = triangular(rows.numbers.len()).unwrap_or(0);
-        reader.condensed(&rows.numbers, points)?
+        entries.condensed(&rows.numbers, points)?
     } else {
         return Err(data_error(name, wrong_shape(rows)));
     };
-    reader.tell(info);
+    entries.tell(info);
     let points = triangular(lower.len()).unwrap_or(1);
     Ok(Distances { points, lower, labels: None })
 }
@@ -258,23 +259,18 @@ fn triangular(count: usize) -> Option<usize> {
     (n.saturating_sub(1)..=n + 1).find(|n| *n >= 2 && n * (n - 1) / 2 == count)
 }
 
-/// The largest finite number.
-fn largest(numbers: &[f64]) -> f64 {
-    numbers.iter().filter(|x| x.is_finite()).fold(0.0, |m, x| m.max(x.abs()))
-}
-
 /// Whether a triangle has its diagonal, whose place in row i is `at(i)`: if all of it is 0.
 fn has_diagonal(
     name: &str,
     rows: &Rows,
     how: &DistanceOptions,
     at: impl Fn(usize) -> usize,
-    reader: &Reader<'_>,
+    entries: &Entries<'_>,
 ) -> Result<bool> {
     if let Some(answer) = how.diagonal {
         return Ok(answer == Answer::Yes);
     }
-    let zero = (0..rows.len()).all(|i| reader.is_zero(rows.row(i)[at(i)]));
+    let zero = (0..rows.len()).all(|i| entries.is_zero(rows.row(i)[at(i)]));
     if zero && rows.numbers.iter().all(|x| *x == 0.0) && rows.len() > 1 {
         let n = rows.len();
         let what = format!(
@@ -290,7 +286,7 @@ fn has_diagonal(
 fn square(
     rows: &Rows,
     how: &DistanceOptions,
-    reader: &mut Reader<'_>,
+    entries: &mut Entries<'_>,
     layout: &mut impl FnMut(&str, bool),
 ) -> Result<Vec<f64>> {
     let n = rows.len();
@@ -327,152 +323,15 @@ fn square(
     }
     let mut lower = Vec::with_capacity(n * n.saturating_sub(1) / 2);
     for i in 0..n {
-        reader.diagonal(i, at(i, i))?;
+        entries.diagonal(i, at(i, i))?;
         for j in 0..i {
             let distance = match part {
                 Triangle::Upper => at(j, i),
                 Triangle::Lower => at(i, j),
-                Triangle::Full => reader.both((i, j), at(i, j), at(j, i))?,
+                Triangle::Full => entries.both((i, j), at(i, j), at(j, i))?,
             };
-            lower.push(reader.distance((i, j), distance)?);
+            lower.push(entries.distance((i, j), distance)?);
         }
     }
     Ok(lower)
-}
-
-/// Takes distances one by one, and counts what deviates by rounding.
-struct Reader<'a> {
-    name: &'a str,
-    tolerance: f64,
-    largest: f64,
-    rounded: usize,
-    farthest: f64,
-    missing: usize,
-}
-
-impl Reader<'_> {
-    fn is_small(&self, x: f64) -> bool {
-        x.abs() <= self.tolerance * self.largest
-    }
-
-    /// Whether an entry of a diagonal is 0, or empty.
-    fn is_zero(&self, x: f64) -> bool {
-        x.is_nan() || self.is_small(x)
-    }
-
-    fn round(&mut self, by: f64) {
-        if by != 0.0 {
-            self.rounded += 1;
-            self.farthest = self.farthest.max(by.abs());
-        }
-    }
-
-    /// What to say to somebody whose matrix deviates.
-    fn advice(&self, by: f64) -> String {
-        let (share, allowed) = (by.abs() / self.largest, self.tolerance);
-        let much = format!(
-            "{share:.1e} of the largest distance, more than the rounding of {allowed:.0e} that is accepted"
-        );
-        if share < 1e-2 { format!(" ({much}; --tolerance X accepts more)") } else { String::new() }
-    }
-
-    fn diagonal(&mut self, i: usize, x: f64) -> Result<()> {
-        if !self.is_zero(x) {
-            let advice = if x == 1.0 {
-                " (similarities s are no distances: 1 - s)".to_owned()
-            } else {
-                self.advice(x)
-            };
-            let what = format!("point {i} is at distance {x} from itself{advice}");
-            return Err(data_error(self.name, what));
-        }
-        self.round(if x.is_nan() { 0.0 } else { x });
-        Ok(())
-    }
-
-    /// One of two entries that must agree.
-    fn both(&mut self, (i, j): (usize, usize), lower: f64, upper: f64) -> Result<f64> {
-        if lower == upper || (lower.is_nan() && upper.is_nan()) {
-            return Ok(lower);
-        }
-        let by = lower - upper;
-        if self.is_small(by) {
-            self.round(by);
-            return Ok(lower);
-        }
-        let shown = |x: f64| if x.is_nan() { "none".to_owned() } else { x.to_string() };
-        let what = format!(
-            "not symmetric: points {i} and {j} are at distance {} and {}{}; --triangle lower or upper takes one half",
-            shown(lower),
-            shown(upper),
-            self.advice(by)
-        );
-        Err(data_error(self.name, what))
-    }
-
-    fn distance(&mut self, (i, j): (usize, usize), x: f64) -> Result<f64> {
-        if x.is_nan() || x == f64::INFINITY {
-            self.missing += 1;
-            return Ok(f64::INFINITY);
-        }
-        if x < 0.0 {
-            if !self.is_small(x) {
-                let what =
-                    format!("points {i} and {j} are at distance {x}, which is negative{}", self.advice(x));
-                return Err(data_error(self.name, what));
-            }
-            self.round(x);
-        }
-        Ok(x.max(0.0))
-    }
-
-    /// Row after row, each without its last `diagonal` entries.
-    fn lower(&mut self, rows: &Rows, diagonal: usize) -> Result<Vec<f64>> {
-        let mut lower = Vec::with_capacity(rows.numbers.len());
-        for i in 0..rows.len() {
-            let row = rows.row(i);
-            // Without its diagonal the first row is that of the second point.
-            let point = i + 1 - diagonal;
-            for (j, &x) in row[..row.len() - diagonal].iter().enumerate() {
-                lower.push(self.distance((point, j), x)?);
-            }
-            row[row.len() - diagonal..].iter().try_for_each(|&x| self.diagonal(point, x))?;
-        }
-        Ok(lower)
-    }
-
-    fn upper(&mut self, rows: &Rows, diagonal: usize) -> Result<Vec<f64>> {
-        let points = rows.len() + 1 - diagonal;
-        for i in 0..rows.len() {
-            rows.row(i)[..diagonal].iter().try_for_each(|&x| self.diagonal(i, x))?;
-        }
-        self.transposed(points, |i, j| rows.row(j)[i - j - 1 + diagonal])
-    }
-
-    fn condensed(&mut self, numbers: &[f64], points: usize) -> Result<Vec<f64>> {
-        self.transposed(points, |i, j| numbers[j * points - j * (j + 1) / 2 + i - j - 1])
-    }
-
-    /// From a function of i > j.
-    fn transposed(&mut self, points: usize, at: impl Fn(usize, usize) -> f64) -> Result<Vec<f64>> {
-        let mut lower = Vec::with_capacity(points * (points - 1) / 2);
-        for i in 1..points {
-            for j in 0..i {
-                lower.push(self.distance((i, j), at(i, j))?);
-            }
-        }
-        Ok(lower)
-    }
-
-    fn tell(&self, info: &mut ReadInfo) {
-        if self.rounded > 0 {
-            info.note(format!(
-                "rounding in {} of the entries, by up to {:.1e}, is accepted ({:.0e} of the largest distance)",
-                self.rounded, self.farthest, self.tolerance
-            ));
-        }
-        if self.missing > 0 {
-            info.note(format!("{} pairs have no edge (+inf or empty)", self.missing));
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! Files as bytes: found, decompressed, and told apart from files that are something else.
 
 use super::read_info::ReadInfo;
-use super::{data_error, foreign};
+use super::{data_error, foreign, text};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::{gzip, memory};
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -75,6 +77,16 @@ impl Input {
         }
         info
     }
+
+    /// The contents as text in UTF-8, with what there is to say so far.
+    ///
+    /// # Errors
+    /// UTF-16 with half a character.
+    pub(super) fn text(&self, format: &'static str) -> Result<(Cow<'_, [u8]>, ReadInfo)> {
+        let mut info = self.info(format);
+        let bytes = text::utf8(&self.bytes, &self.name, &mut info)?;
+        Ok((bytes, info))
+    }
 }
 
 /// The file and the part in `FILE.npz:NAME`.
@@ -83,14 +95,11 @@ fn member(name: &str) -> Option<(&str, Option<&str>)> {
     Some((&name[..end], Some(&name[end + 1..])))
 }
 
-/// All members of a gzip file, one after the other, as `gunzip` does.
+/// The contents of a gzip file that fit into memory.
 fn gunzip(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    let most = crate::memory::available() as u64;
-    let mut decoded = Vec::new();
-    let decoder = flate2::read::MultiGzDecoder::new(bytes);
-    let read = decoder.take(most).read_to_end(&mut decoded);
-    read.map_err(|e| data_error(name, format_args!("gzip data expected, found: {e}")))?;
-    if decoded.len() as u64 == most {
+    let most = memory::available() as u64;
+    let decoded = gzip::decompress(bytes, most).map_err(|what| data_error(name, what))?;
+    if decoded.len() as u64 > most {
         let what = format!("{name}: its contents do not fit into the memory that is free ({most} bytes)");
         return Err(CliError::new(ErrorKind::Resources, what));
     }

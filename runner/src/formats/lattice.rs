@@ -2,7 +2,7 @@
 
 use super::read_info::ReadInfo;
 use super::table::{Columns, Table, TableOptions};
-use super::{Input, Npy, data_error, line_error, text};
+use super::{Input, Npy, data_error, line_error};
 use crate::error::Result;
 use serde::Serialize;
 
@@ -90,8 +90,7 @@ fn points(input: &Input, column: &str, options: &TableOptions) -> Result<(Vec<Po
         let numbers = array.numbers.into_f64();
         return Ok(((1..).zip(numbers.as_chunks::<4>().0.iter().copied()).collect(), info));
     }
-    let mut info = input.info("CSV");
-    let bytes = text::utf8(&input.bytes, name, &mut info)?;
+    let (bytes, mut info) = input.text("CSV")?;
     let mut table = Table::open(name, &bytes, Columns::Named, options, &mut info)?;
     let (mut columns, mut width, mut points) = ([0, 1, 2, 3], 4, Vec::new());
     if let Some(names) = table.names() {

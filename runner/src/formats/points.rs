@@ -1,9 +1,9 @@
 //! Point clouds.
 
-use super::npy::Kind;
+use super::dtype::Kind;
 use super::read_info::ReadInfo;
 use super::table::{Columns, Rectangle, Table, TableOptions};
-use super::{Input, Npy, Numbers, data_error, text};
+use super::{Input, Npy, Numbers, data_error};
 use crate::error::Result;
 
 /// Points of R^d, one after the other.
@@ -44,8 +44,7 @@ impl Points {
                 (Self { dim, coordinates: array.numbers, labels: None }, info)
             }
             None => {
-                let mut info = input.info("CSV");
-                let bytes = text::utf8(&input.bytes, name, &mut info)?;
+                let (bytes, mut info) = input.text("CSV")?;
                 let table = Table::open(name, &bytes, Columns::Alike, options, &mut info)?;
                 let Rectangle { numbers, columns, labels, .. } = Rectangle::read(table, false)?;
                 (Self { dim: columns, coordinates: Numbers::F64(numbers), labels }, info)

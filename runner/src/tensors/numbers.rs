@@ -41,13 +41,7 @@ pub fn is_float8(kind: Dtype) -> bool {
 
 /// IEEE 754 binary16 as f32, exactly.
 pub fn half(bits: u16) -> f32 {
-    let sign = u32::from(bits >> 15) << 31;
-    let (exponent, fraction) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
-    match exponent {
-        0 => f32::from_bits(sign | (fraction as f32 / (1 << 24) as f32).to_bits()),
-        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
+    half::f16::from_bits(bits).to_f32()
 }
 
 /// All numbers of an 8-bit type, by their bits: E4M3 and E5M2 of Micikevicius et al. (arXiv:2209.05433), their FNUZ kinds

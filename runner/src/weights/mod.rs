@@ -8,7 +8,7 @@
 pub mod layer_filter;
 mod moments;
 pub mod neuron_axis;
-mod notes;
+pub mod notes;
 mod spectral_norm;
 pub mod statistics;
 pub mod tensor_name;

@@ -51,18 +51,21 @@ pub fn of(weights: &Weights, tensors: &[Tensor], wanted: &WeightsOptions) -> Vec
     for ((axis, reason), names) in guesses {
         notes.push(format!(
             "neurons along axis {axis} of {}: {reason}; --transpose, --neuron-axis or --as-is insists",
-            list(&names)
+            list(&names, NAMES)
         ));
     }
     let without: Vec<&str> = named(&weights.layers, |layer| wanted.bias && layer.bias.is_none());
     if !without.is_empty() {
-        notes.push(format!("--bias: {} without a bias: the weights alone", list(&without)));
+        notes.push(format!("--bias: {} without a bias: the weights alone", list(&without, NAMES)));
     }
     let bare: Vec<&str> = named(&weights.layers, |layer| {
         tensors.iter().any(|t| t.name == layer.name && is_float8(t.kind) && t.is_stored())
     });
     if !bare.is_empty() {
-        notes.push(format!("8-bit floats without a scale beside them, read as they are: {}", list(&bare)));
+        notes.push(format!(
+            "8-bit floats without a scale beside them, read as they are: {}",
+            list(&bare, NAMES)
+        ));
     }
     notes
 }
@@ -71,8 +74,9 @@ fn named(layers: &[Layer], wanted: impl Fn(&Layer) -> bool) -> Vec<&str> {
     layers.iter().filter(|layer| wanted(layer)).map(|layer| layer.name.as_str()).collect()
 }
 
-fn list(names: &[&str]) -> String {
-    let (shown, more) = names.split_at(names.len().min(NAMES));
+/// Names, of which so many are shown at most.
+pub fn list(names: &[&str], most: usize) -> String {
+    let (shown, more) = names.split_at(names.len().min(most));
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     format!("{}{more}", shown.join(", "))
 }

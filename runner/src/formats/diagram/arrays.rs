@@ -23,17 +23,15 @@ pub(super) fn read(input: &Input, options: &TableOptions) -> Result<Option<(Diag
     let mut names = npz::members(name, &input.bytes)?;
     let mut info = input.info("npz");
     if names.len() == 1 || input.member.is_some() {
-        let (member, bytes) = npz::member(name, &input.bytes, input.member.as_deref())?;
-        let array = Npy::parse(&format!("{name}, array `{member}`"), &bytes)?;
-        info.note(format!("the array `{member}`"));
-        let (mut bars, index) = (one(name, array, None, &mut info)?, number_of(&member));
+        let (array, mut info) = Npy::of_archive(input)?;
+        let index = info.member.as_deref().and_then(number_of);
+        let mut bars = one(name, array, None, &mut info)?;
         if let (true, Some(index)) = (info.has_no_index, index) {
             bars.iter_mut().for_each(|bar| bar.0 = index);
             info.has_no_index = false;
             info.notes.pop();
             info.note(format!("its bars have index {index}, as its name ends"));
         }
-        info.member = Some(member);
         return Ok(Some((bars, info)));
     }
     // What ripser.py returns, saved whole: `dgm0`, `dgm1`, and other arrays.

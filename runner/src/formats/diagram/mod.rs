@@ -7,7 +7,7 @@ mod table;
 
 use super::read_info::ReadInfo;
 use super::table::TableOptions;
-use super::{Input, data_error, text};
+use super::{Input, data_error};
 use crate::error::Result;
 use std::fmt::Write;
 use valleys_core::topology::Interval;
@@ -33,8 +33,7 @@ pub fn diagram(input: &Input, options: &TableOptions) -> Result<(Diagram, ReadIn
     if let Some(read) = arrays::read(input, options)? {
         return Ok(read);
     }
-    let mut info = input.info("CSV");
-    let bytes = text::utf8(&input.bytes, &input.name, &mut info)?;
+    let (bytes, mut info) = input.text("CSV")?;
     let start = bytes.trim_ascii_start().first();
     let diagram = if matches!(start, Some(b'{' | b'[')) && !ripser::is_interval(&bytes) {
         info.format = "JSON";
