@@ -6,6 +6,7 @@
 mod dialect;
 mod number;
 mod options;
+mod reading;
 mod records;
 
 pub(crate) use dialect::Columns;

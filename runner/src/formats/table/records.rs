@@ -31,11 +31,7 @@ impl<'a> Records<'a> {
         let start = after_comments(bytes);
         let source = match delimiter.byte() {
             None => Source::Blanks(start),
-            Some(byte) => {
-                let mut builder = csv::ReaderBuilder::new();
-                builder.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(byte);
-                Source::Delimited(builder.from_reader(&bytes[start..]), start)
-            }
+            Some(byte) => Source::Delimited(csv_builder(byte).from_reader(&bytes[start..]), start),
         };
         Self { name, bytes, source, record: csv::StringRecord::new(), line: 1, counted: 0 }
     }
@@ -119,6 +115,13 @@ fn after_comments(bytes: &[u8]) -> usize {
     start
 }
 
+/// Readers of fields as they are: no header, any number of them, without blanks around.
+pub(super) fn csv_builder(delimiter: u8) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter);
+    builder
+}
+
 /// Splits a line at blanks; quotes are quotes.
 pub(super) fn split_blanks(line: &str, record: &mut csv::StringRecord) {
     record.clear();
@@ -137,7 +140,7 @@ pub(super) fn split_blanks(line: &str, record: &mut csv::StringRecord) {
 }
 
 /// The first lines of a text that are neither empty nor comments, at most so many, and the comment before them.
-pub(super) fn sample(bytes: &[u8], lines: usize) -> (Vec<&[u8]>, Option<&[u8]>) {
+pub(super) fn first_lines(bytes: &[u8], lines: usize) -> (Vec<&[u8]>, Option<&[u8]>) {
     let start = after_comments(bytes);
     let comment = bytes[..start].split(|&b| b == b'\n').rfind(|line| is_comment(line));
     let breaks = |b: &u8| [b'\n', b'\r'].contains(b);
