@@ -98,6 +98,14 @@ fn files_are_read_as_other_libraries_read_them() {
 }
 
 #[test]
+fn an_empty_file_has_no_header() {
+    let folder = TempDir::new().unwrap();
+    let output = run(folder.path(), &["barcode", "points", "-", "--header", "yes"], b"");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.contains("no points are in it"), "{stderr}");
+}
+
+#[test]
 fn zeros_of_either_sign_are_one_value() {
     let folder = TempDir::new().unwrap();
     for complex in ["freudenthal", "vertices", "cells"] {

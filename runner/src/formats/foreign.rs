@@ -1,5 +1,56 @@
 //! What a file of another format is, by its first bytes, and what to do with it.
 
+/// Files that always begin with the same bytes, which no other of these begins with.
+const FIRST_BYTES: [(&[u8], &str); 17] = [
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "an HDF5 file; an array of it, in Python: numpy.save(\"x.npy\", h5py.File(FILE)[\"NAME\"][:]); a model of Keras: \
+         model = keras.models.load_model(FILE); \
+         safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, \"model.safetensors\")",
+    ),
+    (
+        b"GGUF",
+        "a GGUF file of llama.cpp, with quantised weights: take the safetensors files it was converted from",
+    ),
+    (
+        b"\x93NUMPY",
+        "a NumPy array (.npy); as a checkpoint, in Python: safetensors.numpy.save_file({\"weight\": numpy.load(FILE)}, \
+         \"model.safetensors\")",
+    ),
+    (b"PAR1", "a Parquet file; in Python: pandas.read_parquet(FILE).to_csv(\"table.csv\", index=False)"),
+    (
+        b"ARROW1\0\0",
+        "a Feather file; in Python: pandas.read_feather(FILE).to_csv(\"table.csv\", index=False)",
+    ),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Excel workbook or another file of Office; save the table as CSV",
+    ),
+    (
+        b"MATLAB 5.0 MAT-file",
+        "a MATLAB file; in Python: numpy.save(\"x.npy\", scipy.io.loadmat(FILE)[\"NAME\"])",
+    ),
+    (b"%PDF-", "a PDF document: save the table as CSV"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd: decompress it with `zstd -d`"),
+    (b"\xfd7zXZ\0", "compressed by xz: decompress it with `xz -d`"),
+    (b"\x1f\x8b", "compressed by gzip: decompress it with `gzip -d`"),
+    (
+        b"\x89PNG\r\n\x1a\n",
+        "a PNG image; in Python: numpy.save(\"image.npy\", numpy.asarray(PIL.Image.open(FILE)))",
+    ),
+    (
+        b"\xff\xd8\xff",
+        "a JPEG image; in Python: numpy.save(\"image.npy\", numpy.asarray(PIL.Image.open(FILE)))",
+    ),
+    (
+        b"SQLite format 3\0",
+        "an SQLite database: export the table, `sqlite3 -header -csv FILE 'SELECT * FROM TABLE' > table.csv`",
+    ),
+    (b"RDX2\n", "a file of R; in R: write.csv(readRDS(FILE), \"table.csv\")"),
+    (b"RDX3\n", "a file of R; in R: write.csv(readRDS(FILE), \"table.csv\")"),
+    (b"X\n\0\0\0", "a file of R; in R: write.csv(readRDS(FILE), \"table.csv\")"),
+];
+
 /// What a file is that starts with these bytes (a few hundred are enough), and the next step. None if it is not known.
 ///
 /// The sentence has no full stop, and goes after the name of the file: "a Git LFS pointer, not the file itself: run `git
@@ -17,42 +68,10 @@ pub fn foreign(start: &[u8]) -> Option<String> {
         return Some(zip(start));
     } else if is_pickle(start) {
         return Some(pickle(start));
-    } else if start.starts_with(b"\x89HDF\r\n\x1a\n") {
-        "an HDF5 file; an array of it, in Python: numpy.save(\"x.npy\", h5py.File(FILE)[\"NAME\"][:]); a model of Keras: \
-         model = keras.models.load_model(FILE); \
-         safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, \"model.safetensors\")"
-    } else if start.starts_with(b"GGUF") {
-        "a GGUF file of llama.cpp, with quantised weights: take the safetensors files it was converted from"
-    } else if start.starts_with(b"\x93NUMPY") {
-        "a NumPy array (.npy); as a checkpoint, in Python: safetensors.numpy.save_file({\"weight\": numpy.load(FILE)}, \
-         \"model.safetensors\")"
-    } else if start.starts_with(b"PAR1") {
-        "a Parquet file; in Python: pandas.read_parquet(FILE).to_csv(\"table.csv\", index=False)"
-    } else if start.starts_with(b"ARROW1\0\0") {
-        "a Feather file; in Python: pandas.read_feather(FILE).to_csv(\"table.csv\", index=False)"
-    } else if start.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
-        "an old Excel workbook or another file of Office; save the table as CSV"
-    } else if start.starts_with(b"MATLAB 5.0 MAT-file") {
-        "a MATLAB file; in Python: numpy.save(\"x.npy\", scipy.io.loadmat(FILE)[\"NAME\"])"
-    } else if start.starts_with(b"RDX3\n") || start.starts_with(b"X\n\0\0\0") || start.starts_with(b"RDX2\n")
-    {
-        "a file of R; in R: write.csv(readRDS(FILE), \"table.csv\")"
-    } else if start.starts_with(b"%PDF-") {
-        "a PDF document: save the table as CSV"
-    } else if start.starts_with(b"\x28\xb5\x2f\xfd") {
-        "compressed by zstd: decompress it with `zstd -d`"
-    } else if start.starts_with(b"\xfd7zXZ\0") {
-        "compressed by xz: decompress it with `xz -d`"
+    } else if let Some((_, what)) = FIRST_BYTES.iter().find(|(bytes, _)| start.starts_with(bytes)) {
+        what
     } else if start.starts_with(b"BZh") && start.get(4..10) == Some(b"1AY&SY") {
         "compressed by bzip2: decompress it with `bzip2 -d`"
-    } else if start.starts_with(b"\x1f\x8b") {
-        "compressed by gzip: decompress it with `gzip -d`"
-    } else if start.starts_with(b"\x89PNG\r\n\x1a\n") {
-        "a PNG image; in Python: numpy.save(\"image.npy\", numpy.asarray(PIL.Image.open(FILE)))"
-    } else if start.starts_with(b"\xff\xd8\xff") {
-        "a JPEG image; in Python: numpy.save(\"image.npy\", numpy.asarray(PIL.Image.open(FILE)))"
-    } else if start.starts_with(b"SQLite format 3\0") {
-        "an SQLite database: export the table, `sqlite3 -header -csv FILE 'SELECT * FROM TABLE' > table.csv`"
     } else if is_tensorflow(start) {
         "a TensorFlow checkpoint; in Python: r = tensorflow.train.load_checkpoint(PREFIX); \
          safetensors.numpy.save_file({n: r.get_tensor(n) for n in r.get_variable_to_shape_map()}, \"model.safetensors\")"
