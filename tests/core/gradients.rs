@@ -1,7 +1,7 @@
 //! Gradients against central differences in f64: of the loss, of whole networks, of L(ψ(t)) in every control point. Those
 //! of single layers are in `layers.rs`.
 
-use valleys_core::engine::{Direct, Engine, Function, NetworkLoss, Sgd, Step, StepParams};
+use valleys_core::engine::{Direct, Engine, Function, NetworkLoss, Slots, Step, StepParams};
 use valleys_core::kernels::cross_entropy;
 use valleys_core::network::{Layer, Network, Samples, Shape, gradient, scores, scratch_len};
 use valleys_core::rng::{Key, Purpose, Stream};
@@ -36,9 +36,9 @@ fn cross_entropy_loss() {
 
 const LAYERS: [Layer; 5] = [
     Layer::Linear { outputs: 5 },
-    Layer::Relu,
+    Layer::RELU,
     Layer::Linear { outputs: 3 },
-    Layer::Relu,
+    Layer::RELU,
     Layer::Linear { outputs: 4 },
 ];
 const NETWORK: Network = Network { input: Shape::flat(6), layers: &LAYERS };
@@ -49,18 +49,18 @@ const RESIDUAL: Network = Network {
     layers: &[
         convolution(3, 3, 1),
         Layer::BatchNorm,
-        Layer::Relu,
+        Layer::RELU,
         convolution(4, 3, 2),
         Layer::BatchNorm,
         Layer::Branch { back: 3 },
         convolution(4, 1, 2),
         Layer::BatchNorm,
         Layer::Add { back: 4 },
-        Layer::Relu,
+        Layer::RELU,
         convolution(4, 3, 1),
         Layer::Add { back: 2 },
         Layer::Add { back: 3 },
-        Layer::AveragePool,
+        Layer::GlobalAveragePool,
         Layer::Linear { outputs: 4 },
     ],
 };
@@ -69,18 +69,26 @@ const RESIDUAL: Network = Network {
 const POOLED: Network = Network {
     input: Shape { channels: 1, height: 7, width: 6 },
     layers: &[
-        Layer::Convolution { outputs: 2, kernel: 3, stride: 1, padding: 2, bias: true },
-        Layer::Relu,
+        Layer::Convolution {
+            outputs: 2,
+            kernel: 3,
+            stride: 1,
+            padding: 2,
+            bias: true,
+            groups: 1,
+            dilation: 1,
+        },
+        Layer::RELU,
         Layer::Branch { back: 2 },
         Layer::Branch { back: 1 },
-        Layer::MaxPool { kernel: 2, stride: 2 },
+        Layer::MaxPool { kernel: 2, stride: 2, padding: 0 },
         Layer::Linear { outputs: 4 },
         Layer::Branch { back: 1 },
     ],
 };
 
 const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
-    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false }
+    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false, groups: 1, dilation: 1 }
 }
 
 fn data(stream: &mut Stream, batch: usize) -> (Vec<f64>, Vec<u8>) {
@@ -99,7 +107,7 @@ fn loss(theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
 /// The loss where batch norms have the batch's own statistics.
 fn loss_of(network: &Network, theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
     let mut scratch = vec![0.0; scratch_len(network, labels.len())];
-    let samples = Samples { inputs: x, labels };
+    let samples = Samples::labelled(x, labels);
     gradient(network, theta, samples, &mut scratch, &mut vec![0.0; theta.len()]).unwrap()
 }
 
@@ -112,7 +120,7 @@ fn whole_networks() {
             let theta = random(&mut stream, network.parameter_len());
             let mut scratch = vec![f64::NAN; scratch_len(&network, batch)];
             let mut slope = vec![f64::NAN; theta.len()];
-            let samples = Samples { inputs: &x, labels: &labels };
+            let samples = Samples::labelled(&x, &labels);
             let value = gradient(&network, &theta, samples, &mut scratch, &mut slope).unwrap();
             if network.statistics_len() == 0 {
                 let mut scratch = vec![f64::NAN; network.activation_len() * batch];
@@ -145,21 +153,20 @@ fn every_control_point() {
         let mix = frame.mix(&uniform(&mut stream, vertices));
 
         let floats = vec![0.0; NetworkLoss::floats_len(&NETWORK, 3)];
-        let samples = Samples { inputs: &inputs, labels: &labels };
+        let samples = Samples::labelled(&inputs, &labels);
         let (order, batch_labels) = (vec![0; 3], vec![0; 3]);
         let network = NetworkLoss::new(NETWORK, samples, samples, 3, floats, order, batch_labels).unwrap();
-        let (slots, scratch) = (vec![0.0; Sgd::memory_len(count, dim)], vec![0.0; 2 * dim]);
+        let (slots, scratch) = (vec![0.0; Slots::memory_len(count, dim)], vec![0.0; 2 * dim]);
         let mut engine = Direct::new(network, slots, scratch).unwrap();
         (0..).zip(&centres).for_each(|(slot, theta)| engine.put(slot, theta).unwrap());
         let course = StepParams {
             key: Key::new(0, 1),
             epoch: 0,
             first_trainable: 0,
-            momentum: 0.0,
+            optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         let step = Step { mix: mix.clone(), rate: 1.0, batch: 0 };
         engine.advance(&course, &[step], &mut [0.0]).unwrap();

@@ -65,7 +65,7 @@ fn apply(op: &Op, theta: &[f64], x: &[f64], batch: usize) -> Vec<f64> {
                 all().for_each(|i| y[i] = weight[c] * (x[i] - mean) / (variance + 1e-5).sqrt() + bias[c]);
             }
         }
-        OpKind::AveragePool => {
+        OpKind::GlobalAveragePool => {
             let plane = from.height * from.width;
             y.iter_mut()
                 .zip(x.chunks_exact(plane))
@@ -89,7 +89,7 @@ fn loss(graph: &Graph<Vec<Op>>, theta: &[f64], inputs: &[f64], labels: &[u8]) ->
         }
         values.push(y);
     }
-    let logits = values.last().unwrap().chunks_exact(graph.classes());
+    let logits = values.last().unwrap().chunks_exact(graph.outputs());
     let losses = logits
         .zip(labels)
         .map(|(z, &label)| z.iter().map(|z| z.exp()).sum::<f64>().ln() - z[usize::from(label)]);
@@ -145,7 +145,7 @@ fn fused_operations_give_the_loss_of_the_layers() {
         let labels = &case.data.train.labels;
         let mut scratch = vec![0.0; scratch_len(&network, labels.len())];
         let mut slope = vec![0.0; theta.len()];
-        let samples = Samples { inputs: &inputs, labels };
+        let samples = Samples::labelled(&inputs, labels);
         let expected = gradient(&network, &theta, samples, &mut scratch, &mut slope).unwrap();
         let found = loss(&graph, &theta, &inputs, labels);
         assert!(
@@ -163,7 +163,7 @@ fn counts_are_those_of_the_layers() {
         let network = Network { input, layers: &layers };
         let graph = Graph::of(&network).unwrap();
         assert_eq!(graph.parameter_len(), network.parameter_len());
-        assert_eq!(graph.classes(), network.classes());
+        assert_eq!(graph.outputs(), network.outputs());
         // Parameters and statistics follow each other without gaps.
         let (mut parameters, mut statistics) = (0, 0);
         for op in graph.ops() {

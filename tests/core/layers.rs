@@ -9,7 +9,7 @@ use valleys_tests::differences::{difference, near, random};
 type Case = (Layer, [usize; 3], usize);
 
 const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
-    Layer::Convolution { outputs, kernel, stride, padding, bias }
+    Layer::Convolution { outputs, kernel, stride, padding, bias, groups: 1, dilation: 1 }
 }
 
 const CASES: &[Case] = &[
@@ -34,15 +34,15 @@ const CASES: &[Case] = &[
     (Layer::BatchNorm, [4, 1, 1], 5),
     // One number a channel: its own mean, and a variance of 0.
     (Layer::BatchNorm, [2, 1, 1], 1),
-    (Layer::Relu, [2, 3, 4], 3),
-    (Layer::Relu, [50, 1, 1], 1),
-    (Layer::MaxPool { kernel: 2, stride: 2 }, [2, 6, 6], 2),
-    (Layer::MaxPool { kernel: 2, stride: 2 }, [1, 5, 7], 1),
-    (Layer::MaxPool { kernel: 3, stride: 2 }, [1, 5, 5], 1),
-    (Layer::MaxPool { kernel: 2, stride: 1 }, [2, 4, 3], 1),
-    (Layer::MaxPool { kernel: 1, stride: 3 }, [1, 4, 4], 3),
-    (Layer::AveragePool, [3, 4, 5], 2),
-    (Layer::AveragePool, [7, 1, 1], 1),
+    (Layer::RELU, [2, 3, 4], 3),
+    (Layer::RELU, [50, 1, 1], 1),
+    (Layer::MaxPool { kernel: 2, stride: 2, padding: 0 }, [2, 6, 6], 2),
+    (Layer::MaxPool { kernel: 2, stride: 2, padding: 0 }, [1, 5, 7], 1),
+    (Layer::MaxPool { kernel: 3, stride: 2, padding: 0 }, [1, 5, 5], 1),
+    (Layer::MaxPool { kernel: 2, stride: 1, padding: 0 }, [2, 4, 3], 1),
+    (Layer::MaxPool { kernel: 1, stride: 3, padding: 0 }, [1, 4, 4], 3),
+    (Layer::GlobalAveragePool, [3, 4, 5], 2),
+    (Layer::GlobalAveragePool, [7, 1, 1], 1),
     (Layer::Branch { back: 1 }, [2, 2, 1], 2),
     (Layer::Add { back: 1 }, [2, 3, 1], 3),
 ];
@@ -60,9 +60,9 @@ fn forward(layer: Layer, input: Shape, p: &[f64], x: &[f64], batch: usize) -> Ve
         Layer::Linear { .. } => linear::forward(p, x, &mut y, batch),
         Layer::Convolution { .. } => convolution::forward(&window, p, x, &mut y, batch),
         Layer::BatchNorm => batch_norm::forward(p, None, x, &mut y, batch),
-        Layer::Relu => relu::forward(x, &mut y),
+        Layer::RELU => relu::forward(x, &mut y),
         Layer::MaxPool { .. } => max_pool::forward(&window, x, &mut y),
-        Layer::AveragePool => average_pool::forward(x, &mut y),
+        Layer::GlobalAveragePool => average_pool::forward(x, &mut y),
         Layer::Branch { .. } => y.copy_from_slice(x),
         Layer::Add { .. } => add::forward(&x[..x.len() / 2], &x[x.len() / 2..], &mut y),
     }
@@ -81,9 +81,9 @@ fn backward(case: &Case, p: &[f64], x: &[f64], dy: &[f64], dp: &mut [f64], dx: &
             convolution::backward_data(&window, p, dy, dx, batch);
         }
         Layer::BatchNorm => batch_norm::backward(p, x, dy, dp, dx, batch),
-        Layer::Relu => relu::backward(&forward(layer, input, p, x, batch), dy, dx),
+        Layer::RELU => relu::backward(&forward(layer, input, p, x, batch), dy, dx),
         Layer::MaxPool { .. } => max_pool::backward(&window, x, dy, dx),
-        Layer::AveragePool => average_pool::backward(dy, dx),
+        Layer::GlobalAveragePool => average_pool::backward(dy, dx),
         // A branch is what it reads: there is no kernel.
         Layer::Branch { .. } => add::backward(dy, dx),
         Layer::Add { .. } => dx.chunks_exact_mut(dy.len()).for_each(|dx| add::backward(dy, dx)),
@@ -140,7 +140,10 @@ fn convolution_is_its_formula() {
     let mut stream = Stream::new(Key::new(2, 0), Purpose::Init, 0, 0);
     for case in CASES {
         let &(layer, _, batch) = case;
-        let Layer::Convolution { outputs, kernel, stride, padding, bias } = layer else { continue };
+        let Layer::Convolution { outputs, kernel, stride, padding, bias, groups: 1, dilation: 1 } = layer
+        else {
+            continue;
+        };
         let (input, output) = (shape(case), layer.output(shape(case)));
         let p = random(&mut stream, layer.parameter_len(input));
         let x = random(&mut stream, batch * input.len());
@@ -203,7 +206,7 @@ fn ties_and_what_is_no_number() {
     relu::forward(&[-0.0, f64::NAN, f64::INFINITY, -1.0], &mut y);
     assert!(y[0] == 0.0 && y[1].is_nan() && y[2] == f64::INFINITY && y[3] == 0.0);
 
-    let layer = Layer::MaxPool { kernel: 2, stride: 2 };
+    let layer = Layer::MaxPool { kernel: 2, stride: 2, padding: 0 };
     let window = layer.window(Shape { channels: 1, height: 2, width: 4 });
     let mut y = [0.0; 2];
     max_pool::forward(&window, &[1.0, f64::NAN, 3.0, 3.0, 2.0, 5.0, 3.0, 3.0], &mut y);

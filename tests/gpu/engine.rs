@@ -42,13 +42,13 @@ fn cases() -> Vec<Arc<Case>> {
             Add { back: 2 },
             Branch { back: 1 },
             Add { back: 2 },
-            MaxPool { kernel: 3, stride: 2 },
+            MaxPool { kernel: 3, stride: 2, padding: 0 },
             Relu,
             Branch { back: 2 },
             convolution(2, 3, 1, 1, true),
             BatchNorm,
             Add { back: 4 },
-            MaxPool { kernel: 2, stride: 2 },
+            MaxPool { kernel: 2, stride: 2, padding: 0 },
             AveragePool,
             linear(3),
         ],
@@ -375,7 +375,15 @@ fn a_buffer_above_the_limit_is_refused_with_the_number() {
     let layers = [Layer::Linear { outputs: 2 }];
     let case = Arc::new(Case::new((shape(2, 1, 1), layers.to_vec()), [2, 4]));
     // A layer of images so large that a batch of them is above any adapter's limit.
-    let huge = [Layer::Convolution { outputs: 1 << 24, kernel: 1, stride: 1, padding: 0, bias: false }];
+    let huge = [Layer::Convolution {
+        outputs: 1 << 24,
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+        bias: false,
+        groups: 1,
+        dilation: 1,
+    }];
     let shared = Arc::new(GpuDataset::new(provider().unwrap(), case.clone(), case.input.channels));
     let made = GpuEngine::new(&Network { input: case.input, layers: &huge }, shared, 4, 0, None);
     let Err(Error::TooLarge { needed, limit, .. }) = made else { panic!("{made:?}") };

@@ -84,7 +84,7 @@ fn compare<T: RealField + Copy>(case: &Value, tolerance: impl Fn(&Network) -> f6
     // While fitting: the batch's own statistics.
     let mut scratch = vec![T::zero(); scratch_len(&network, samples)];
     let mut slope = vec![T::zero(); theta.len()];
-    let first = Samples { inputs: &inputs[..batch * len], labels: &labels[..batch] };
+    let first = Samples::labelled(&inputs[..batch * len], &labels[..batch]);
     let loss =
         gradient(&network, &theta, first, &mut scratch[..scratch_len(&network, batch)], &mut slope).unwrap();
     let expected = case["batch_loss"].as_f64().unwrap();
@@ -114,7 +114,7 @@ fn compare<T: RealField + Copy>(case: &Value, tolerance: impl Fn(&Network) -> f6
     for (z, expected) in z.iter().map(wide).zip(&expected) {
         assert!((z - expected).abs() <= tolerance * size, "{name}: logit {z} {expected}");
     }
-    let all = Samples { inputs: &inputs, labels: &labels };
+    let all = Samples::labelled(&inputs, &labels);
     let sum = scores(&network, &theta, &statistics, all, scratch).unwrap();
     let expected = case["loss"].as_f64().unwrap();
     assert!((sum.loss / samples as f64 - expected).abs() <= tolerance * expected, "{name}");

@@ -91,7 +91,7 @@ fn statistics_and_totals_are_the_reference_s() {
             &network,
             &widen(&theta),
             &expected,
-            network::Samples { inputs: &widen(&test.inputs), labels: &test.labels },
+            network::Samples::labelled(&widen(&test.inputs), &test.labels),
             &mut vec![0.0; network.activation_len() * test.labels.len()],
         )
         .unwrap();
@@ -172,7 +172,9 @@ fn refuses_what_does_not_fit() {
     // No linear layer; a stride of 3; windows that overlap; a ReLU of its own.
     let unsupported = |layers: &[Layer]| matches!(make(layers, data, 8), Err(Error::Unsupported { .. }));
     assert!(unsupported(&layers[..17]));
-    for odd in [convolution(3, 3, 3, 1, false), Layer::MaxPool { kernel: 3, stride: 2 }, Layer::Relu] {
+    for odd in
+        [convolution(3, 3, 3, 1, false), Layer::MaxPool { kernel: 3, stride: 2, padding: 0 }, Layer::RELU]
+    {
         assert!(unsupported(&[odd, Layer::Linear { outputs: 3 }]), "{odd:?}");
     }
     let mut bad = data.clone();

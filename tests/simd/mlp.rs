@@ -33,10 +33,10 @@ const CASES: &[(&[usize], usize, usize)] = &[
 
 fn samples(features: usize, classes: usize, count: usize, seed: u64) -> Samples {
     let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
-    Samples {
-        inputs: (0..count * features).map(|_| stream.symmetric(1.0) as f32).collect(),
-        labels: (0..count).map(|_| stream.below(classes as u32) as u8).collect(),
-    }
+    Samples::labelled(
+        (0..count * features).map(|_| stream.symmetric(1.0) as f32).collect(),
+        (0..count).map(|_| stream.below(classes as u32) as u8).collect(),
+    )
 }
 
 /// A network, its data, and points of its parameter space.

@@ -29,11 +29,10 @@ const fn params(first_trainable: u32) -> StepParams {
         key: Key::new(7, 3),
         epoch: 1,
         first_trainable,
-        momentum: 0.9,
+        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 1e-2,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     }
 }
 

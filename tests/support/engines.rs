@@ -19,11 +19,10 @@ pub fn course(trainable: u32, epoch: u32) -> StepParams {
         key: Key::new(7, 3),
         epoch,
         first_trainable: trainable,
-        momentum: 0.9,
+        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 1e-3,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     }
 }
 
@@ -122,7 +121,7 @@ pub fn exact_value(network: &Network, theta: &[f64], statistics: &[f64], samples
         network,
         theta,
         statistics,
-        network::Samples { inputs: &widen(&samples.inputs), labels: &samples.labels },
+        network::Samples::labelled(&widen(&samples.inputs), &samples.labels),
         &mut vec![0.0; network.activation_len() * count],
     );
     let sum = sum.unwrap();
@@ -154,7 +153,7 @@ pub fn exact_gradient(
     let loss = network::gradient(
         network,
         &widen(theta),
-        network::Samples { inputs: &inputs, labels: &labels },
+        network::Samples::labelled(&inputs, &labels),
         &mut vec![0.0; scratch_len(network, chosen.len())],
         &mut gradient,
     );

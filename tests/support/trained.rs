@@ -14,7 +14,7 @@ use valleys_simd::engine::CpuEngine;
 
 /// A convolution.
 pub const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
-    Layer::Convolution { outputs, kernel, stride, padding, bias }
+    Layer::Convolution { outputs, kernel, stride, padding, bias, groups: 1, dilation: 1 }
 }
 
 /// A shape.
@@ -26,7 +26,7 @@ pub const fn shape(channels: usize, height: usize, width: usize) -> Shape {
 /// of every length, kernels of one to five, strides that leave a rest.
 pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
     use Layer::{Add, AveragePool, BatchNorm, Branch, Linear, MaxPool, Relu};
-    let pool = MaxPool { kernel: 2, stride: 2 };
+    let pool = MaxPool { kernel: 2, stride: 2, padding: 0 };
     let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
     let resnet = |shortcuts| zoo::resnet(1, 1, shortcuts).map(|(_, layer)| layer).collect::<Vec<_>>();
     vec![
@@ -121,13 +121,13 @@ impl Case {
     /// A network with random samples: a batch, and how many training samples.
     pub fn new((input, layers): (Shape, Vec<Layer>), [batch, count]: [usize; 2]) -> Self {
         let network = Network { input, layers: &layers };
-        let classes = network.classes() as u32;
+        let classes = network.outputs() as u32;
         let samples = |count: usize, seed| {
             let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
-            Samples {
-                inputs: (0..count * input.len()).map(|_| stream.normal() as f32).collect(),
-                labels: (0..count).map(|_| stream.below(classes) as u8).collect(),
-            }
+            Samples::labelled(
+                (0..count * input.len()).map(|_| stream.normal() as f32).collect(),
+                (0..count).map(|_| stream.below(classes) as u8).collect(),
+            )
         };
         let data = Dataset { train: samples(count, 1), test: samples(1 + count / 3, 2) };
         Self { layers, input, data: Arc::new(data), batch }
@@ -229,10 +229,10 @@ pub fn difference(a: &[f32], b: &[f64]) -> f64 {
 
 impl LabelledData for Case {
     fn train(&self) -> network::Samples<'_, f32> {
-        network::Samples { inputs: &self.data.train.inputs, labels: &self.data.train.labels }
+        network::Samples::labelled(&self.data.train.inputs, self.data.train.targets.labels().unwrap())
     }
 
     fn test(&self) -> network::Samples<'_, f32> {
-        network::Samples { inputs: &self.data.test.inputs, labels: &self.data.test.labels }
+        network::Samples::labelled(&self.data.test.inputs, self.data.test.targets.labels().unwrap())
     }
 }
