@@ -1,7 +1,7 @@
 //! The contract: the optimiser's step against the literal formulas, rotations, segments, errors.
 
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Mix, Slots, Step, StepParams, rotate, rotation,
+    Direct, Engine, Function, FunctionLoss, Mix, Optimizer, Slots, Step, StepParams, rotate, rotation,
 };
 use valleys_core::evaluation::segment;
 use valleys_core::rng::Key;

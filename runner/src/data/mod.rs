@@ -76,7 +76,7 @@ impl Targets {
     }
 
     /// Copies the targets of these numbers.
-    fn pick(&self, numbers: &[usize]) -> Self {
+    pub fn pick(&self, numbers: &[usize]) -> Self {
         match self {
             Self::Labels(labels) => Self::Labels(numbers.iter().map(|&i| labels[i]).collect()),
             &Self::Values { width, ref values, unit } => {
