@@ -91,7 +91,7 @@ fn a_plan_is_printed() {
     );
     let layers = self::layers(1, 1, true);
     let text = Network { input: zoo::RESNET_INPUT, layers: &layers }.to_string();
-    assert!(text.contains("  8 add              7+2"), "{text}");
+    assert!(text.contains("  8 add                     7+2"), "{text}");
 }
 
 #[test]
