@@ -54,6 +54,7 @@ pub mod formats;
 pub mod gpu;
 mod gzip;
 mod memory;
+pub mod metrics;
 pub mod model;
 pub mod plan;
 pub mod problem;

@@ -76,6 +76,28 @@ pub fn statistics(
     Ok(sum.into_iter().map(|x| x as f32).collect())
 }
 
+/// The outputs of all samples, (N, outputs), at θ. Batch norms normalise with `statistics`.
+///
+/// # Errors
+/// A slice has the wrong length.
+pub fn outputs(
+    network: &Network,
+    theta: &[f32],
+    statistics: &[f32],
+    samples: &Samples,
+) -> Result<Vec<f32>, Error> {
+    let features = network.input.len();
+    let parts = samples.inputs.par_chunks(CHUNK_LEN * features);
+    let parts: Vec<Vec<f32>> = parts
+        .map_init(Vec::new, |scratch, inputs| {
+            let count = inputs.len() / features;
+            scratch.resize(network.activation_len() * count, 0.0);
+            network::outputs(network, theta, statistics, inputs, count, scratch).map(<[f32]>::to_vec)
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(parts.concat())
+}
+
 /// Sums of the losses and errors of the samples at θ. Batch norms normalise with `statistics`.
 ///
 /// # Errors

@@ -249,6 +249,11 @@ impl Source {
         }
     }
 
+    /// For each column of a target of numbers, what 1 and what 0 of the stored numbers are in the unit of the file.
+    pub fn target_columns(&self, width: usize) -> Vec<[f64; 2]> {
+        vec![[1.0, 0.0]; width]
+    }
+
     /// What 0 of a file became, in each channel.
     pub fn black(&self, shape: Shape) -> Vec<f32> {
         let one = Shape { height: 1, width: 1, ..shape };

@@ -13,7 +13,9 @@ use crate::config::Config;
 use crate::data::Source;
 use crate::engine_error::{AnyEngine, EngineError};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::metrics::Metric;
 use crate::model::{NamedTensor, State};
+use crate::schema::ErrorMeasure;
 use std::fmt::Debug;
 use std::sync::Arc;
 use valleys_core::certify::CertifiedLoss;
@@ -71,6 +73,20 @@ pub trait Problem: Send + Sync + Debug {
     /// A slice has the wrong length.
     fn statistics(&self, points: &[&[f32]]) -> std::result::Result<Vec<Vec<f32>>, Error> {
         Ok(vec![Vec::new(); points.len()])
+    }
+
+    /// What the errors of its values are.
+    fn error_measure(&self) -> ErrorMeasure {
+        ErrorMeasure::Share
+    }
+
+    /// Other measures of the predictions on the test samples at θ; by default none.
+    ///
+    /// # Errors
+    /// A slice has the wrong length.
+    fn test_metrics(&self, theta: &[f32]) -> std::result::Result<Vec<Metric>, Error> {
+        let _ = theta;
+        Ok(Vec::new())
     }
 
     /// What the values are computed from, for `summary.json`.

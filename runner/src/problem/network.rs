@@ -2,11 +2,13 @@
 
 use super::{AnyCertifiedLoss, Cost, OwnedCriterion, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
-use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset};
+use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset, Targets};
 use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::metrics::{self, Metric};
 use crate::model::{Io, Model, NetworkSpec, State};
 use crate::reference;
+use crate::schema::ErrorMeasure;
 use std::path::Path;
 use std::sync::Arc;
 use valleys_core::certify::NetworkBounds;
@@ -192,6 +194,29 @@ impl Problem for NetworkProblem {
         points.iter().map(|theta| engine.statistics(theta)).collect()
     }
 
+    fn error_measure(&self) -> ErrorMeasure {
+        match self.data.train.targets {
+            Targets::Labels(_) => ErrorMeasure::Share,
+            Targets::Values { .. } => ErrorMeasure::Rmse,
+        }
+    }
+
+    fn test_metrics(&self, theta: &[f32]) -> std::result::Result<Vec<Metric>, Error> {
+        let test = &self.data.test;
+        if test.is_empty() {
+            return Ok(Vec::new());
+        }
+        let network = self.model.network();
+        let statistics = self.statistics(&[theta])?.swap_remove(0);
+        let outputs = self.outputs(theta, &statistics)?;
+        Ok(match &test.targets {
+            Targets::Labels(labels) => metrics::of_classes(&outputs, labels, network.outputs()),
+            Targets::Values { values, .. } => {
+                metrics::of_numbers(&outputs, values, &self.source.target_columns(network.outputs()))
+            }
+        })
+    }
+
     fn provenance(&self) -> Provenance {
         let adapter = match &self.backend {
             NetworkBackend::Gpu(provider, _) => provider.device().ok().map(|device| {
@@ -301,6 +326,11 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
+    /// The outputs on the test samples, (N, outputs); batch norms normalise with these statistics.
+    fn outputs(&self, theta: &[f32], statistics: &[f32]) -> std::result::Result<Vec<f32>, Error> {
+        reference::outputs(&self.model.network(), theta, statistics, &self.data.test)
+    }
+
     /// The same problem with these training samples.
     fn with_train(&self, train: data::Samples) -> Self {
         let data = Dataset { train, test: self.data.test.clone() };
