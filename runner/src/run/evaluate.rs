@@ -98,12 +98,15 @@ impl Run {
             test: if splits.len() > 1 { of_split(1) } else { Vec::new() },
         };
         if simplex.dimension() == 0 {
-            let metrics = self.problem.test_metrics(&points[0]);
-            let metrics = match metrics {
-                Ok(metrics) => metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            match self.problem.test_metrics(&points[0]) {
+                Ok(metrics) if metrics.is_empty() => {}
+                Ok(metrics) => {
+                    let named = metrics.into_iter().map(|(name, value)| (name.to_owned(), value));
+                    let csv = TestMetrics(named.collect()).to_csv();
+                    self.store.write(&metrics_file(simplex), csv.as_bytes())?;
+                }
                 Err(error) => return self.divergence("evaluation", job, error.into()).map(Some),
-            };
-            self.store.write(&metrics_file(simplex), TestMetrics(metrics).to_csv().as_bytes())?;
+            }
         }
         self.store.write(&self.lattice_file(variant, simplex), values.to_csv().as_bytes())?;
         Ok(None)

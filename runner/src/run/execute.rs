@@ -147,7 +147,7 @@ impl Run {
         if matches!(job, Job::Minimum(_) | Job::Simplex(..)) {
             files.push(format!("{name}.csv"));
             let (Job::Minimum(simplex) | Job::Simplex(_, simplex)) = job else { return Ok(files) };
-            if simplex.dimension() == 0 {
+            if simplex.dimension() == 0 && self.store.has(&metrics_file(simplex)) {
                 files.push(metrics_file(simplex));
             }
             if self.has_max_loss(simplex.dimension()) {
