@@ -9,8 +9,8 @@ pub mod idx;
 mod mnist;
 mod subset;
 
-use crate::config::nearest;
 use crate::error::{CliError, ErrorKind, Result};
+use crate::wording::nearest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -158,8 +158,8 @@ pub struct Loaded {
     pub data: Dataset,
     /// Shape of a sample.
     pub shape: Shape,
-    /// Number of classes.
-    pub classes: usize,
+    /// Number of outputs that a network for it has: of classes, or of numbers of a target.
+    pub outputs: usize,
     /// Where it came from.
     pub source: Source,
 }
@@ -236,7 +236,7 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     for samples in [&mut data.train, &mut data.test] {
         source.normalise(shape, &mut samples.inputs);
     }
-    Ok(Loaded { data, shape, classes, source })
+    Ok(Loaded { data, shape, outputs: classes, source })
 }
 
 impl Source {
@@ -247,6 +247,11 @@ impl Source {
             let (scale, mean, std) = (self.scale as f32, self.mean[channel] as f32, self.std[channel] as f32);
             x.iter_mut().for_each(|x| *x = (*x / scale - mean) / std);
         }
+    }
+
+    /// For each column of a target of numbers, what 1 and what 0 of the stored numbers are in the unit of the file.
+    pub fn target_columns(&self, width: usize) -> Vec<[f64; 2]> {
+        vec![[1.0, 0.0]; width]
     }
 
     /// What 0 of a file became, in each channel.
