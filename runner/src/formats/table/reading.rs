@@ -356,7 +356,7 @@ fn is_label(text: &str) -> bool {
 fn names_in(comment: &[u8], delimiter: Delimiter, columns: Columns) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(comment);
     let names = split(text.trim_start_matches(['#', '%', ' ', '\t']).trim_end(), delimiter);
-    let from = usize::from(columns == Columns::Mixed && names[0].is_empty());
+    let from = usize::from(columns == Columns::Mixed && names.first().is_some_and(String::is_empty));
     names[from..].iter().all(|name| cell(name, Decimal::Point) == Cell::Text).then_some(names)
 }
 
