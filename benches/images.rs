@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use valleys::data::{Dataset, Samples};
 use valleys::model::Model;
 use valleys_benches::{CliError, Peer, median_of};
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
+use valleys_core::engine::{Engine, Mix, Optimizer, Split, Step, StepParams, Value};
 use valleys_core::network::initialise;
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_simd::engine::CpuEngine;
@@ -77,7 +77,7 @@ impl Job {
         let samples = |count: usize, seed| {
             let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
             let inputs = (0..count * network.input.len()).map(|_| stream.unit() as f32).collect();
-            Samples { inputs, labels: (0..count).map(|_| stream.below(10) as u8).collect() }
+            Samples::labelled(inputs, (0..count).map(|_| stream.below(10) as u8).collect())
         };
         let train = samples(BATCHES as usize * BATCH, 1);
         let data = Arc::new(Dataset { train, test: samples(BATCH, 2) });
@@ -101,11 +101,10 @@ impl Job {
             key: Key::new(5, 1),
             epoch: 0,
             first_trainable: trainable,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 1e-3,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         let mut batch = 0;
         measure(3, || {

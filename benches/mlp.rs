@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use valleys::data::{Dataset, Samples};
 use valleys_benches::{CliError, Peer, median_of};
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
+use valleys_core::engine::{Engine, Mix, Optimizer, Split, Step, StepParams, Value};
 use valleys_core::network::{Network, Shape, initialise, zoo};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_simd::engine::CpuEngine;
@@ -109,7 +109,7 @@ impl Job {
         let samples = |count: usize, seed| {
             let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
             let inputs = (0..count * widths[0]).map(|_| stream.below(17) as f32 / 16.0).collect();
-            Samples { inputs, labels: (0..count).map(|_| stream.below(10) as u8).collect() }
+            Samples::labelled(inputs, (0..count).map(|_| stream.below(10) as u8).collect())
         };
         let data = Arc::new(Dataset { train: samples(1437, 1), test: samples(360, 2) });
         let mut cpu = CpuEngine::new(&network, data, batch, slots as usize, None)?;
@@ -136,11 +136,10 @@ impl Job {
                 key: Key::new(5, 1),
                 epoch,
                 first_trainable: trainable,
-                momentum: 0.9,
+                optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
                 weight_decay: 1e-3,
                 tangent_removal: 0.0,
                 max_gradient_norm: f32::INFINITY,
-                nesterov: false,
             };
             let start = Instant::now();
             self.cpu.advance(&course, &steps, black_box(&mut losses))?;

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 use valleys::data::{self, Dataset, LoadOptions};
-use valleys_core::engine::{Engine, Mix, Step, Value};
+use valleys_core::engine::{Engine, Mix, Optimizer, Step, Value};
 use valleys_core::error::Error;
-use valleys_core::fit::{Faces, Fit, Memory, PeakSampling, Sampling, Schedule, SgdOptions};
+use valleys_core::fit::{Faces, Fit, Memory, OptimizerOptions, PeakSampling, Sampling, Schedule};
 use valleys_core::network::{Network, Shape, initialise, zoo};
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len};
@@ -69,12 +69,11 @@ fn fit(
         key: Key::new(1, (1 << vertices) - 1),
         faces: Faces::Fixed,
         sampling,
-        sgd: SgdOptions {
+        optimizer: OptimizerOptions {
             learning_rate: 1e-4,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 1e-3,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         },
         schedule: Schedule::Linear,
         epochs: 0..epochs,

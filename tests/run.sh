@@ -119,7 +119,7 @@ documentation() {
 features() {
     cargo check --locked -p valleys-core
     cargo check --locked -p valleys-core --features alloc
-    cargo check --locked -p valleys-core --features images
+    cargo check --locked -p valleys-core --features all-layers
 }
 
 # Every example, built and run. Those that write get a directory.

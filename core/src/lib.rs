@@ -1,5 +1,5 @@
 //! Topology of loss surfaces, in the caller's memory: no `std`, and no allocator without the feature `alloc`.
-//! The feature `images` adds the layers of convolutional networks.
+//! The feature `all-layers` adds the layers beyond linear, ReLU, branch and addition.
 //!
 //! # Example
 //! The finite bars of index 0 of a point cloud (its connected components), and the map ψ of a triangle:

@@ -43,6 +43,11 @@ pub fn cos(x: f64) -> f64 {
     libm::cos(x)
 }
 
+/// Complementary error function, 1 − erf(x), exact in its tail.
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
+}
+
 /// Error function, 2/√π ∫₀ˣ exp(−t²) dt.
 pub fn erf(x: f64) -> f64 {
     libm::erf(x)

@@ -51,6 +51,8 @@ pub enum Purpose {
     Subset = 6,
     /// Augmentation of the images of an epoch, sample by sample.
     Augment = 7,
+    /// The key of the masks of dropout in a step.
+    Dropout = 8,
 }
 
 /// An endless stream of random numbers.

@@ -27,11 +27,12 @@ pub(crate) struct DeviceSplit {
 
 impl DeviceSplit {
     fn new(device: &Device, samples: Samples<f32>, planes: usize) -> Result<Self> {
-        let count = samples.labels.len();
+        let count = samples.len();
         let len = samples.inputs.len() / count.max(1);
         length("inputs of the samples", len * count, samples.inputs.len())?;
         let plane = len / planes.max(1);
-        let labels: Vec<u32> = samples.labels.iter().map(|&label| label.into()).collect();
+        let labels: Vec<u32> =
+            samples.targets.labels().unwrap_or_default().iter().map(|&label| label.into()).collect();
         let labels = device.buffer_with("labels", &labels)?;
         let has_planes = plane * planes == len;
         let palette = if has_planes { Palette::of(samples.inputs, len, plane) } else { None };

@@ -5,6 +5,7 @@ use crate::dataset::GpuDataset;
 use crate::error::{Error, Result, length, range};
 use crate::kernels::tangent_removal;
 use crate::key::EngineKey;
+use crate::pass;
 use crate::recovery::{LoggedSteps, Recovery};
 use crate::request::{MeasuredSplit, SlotState, StepRequest, ValueRequest};
 use crate::scheduler::ModelHandle;
@@ -15,7 +16,7 @@ use valleys_core::engine::{
     epoch_order,
 };
 use valleys_core::network::graph::Graph;
-use valleys_core::network::{CropFlip, Network};
+use valleys_core::network::{Criterion, CropFlip, Network};
 use valleys_core::rng::Key;
 
 /// How often a call is repeated on another device because one was lost.
@@ -65,25 +66,18 @@ impl GpuEngine {
         let graph = Graph::of(network)?;
         let [train, test] = [dataset.data().train(), dataset.data().test()];
         range("samples of a batch", 1, u32::MAX.into(), batch as u64)?;
-        range("training samples", 1, u32::MAX.into(), train.labels.len() as u64)?;
-        let classes = graph.classes();
+        range("training samples", 1, u32::MAX.into(), train.len() as u64)?;
+        pass::check(&graph)?;
         for samples in [train, test] {
-            length(
-                "inputs of the samples",
-                network.input.len() * samples.labels.len(),
-                samples.inputs.len(),
-            )?;
-            if let Some(sample) = samples.labels.iter().position(|&label| usize::from(label) >= classes) {
-                let label = samples.labels[sample];
-                return Err(valleys_core::error::Error::Label { sample, label, classes }.into());
-            }
+            length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
+            Criterion::PLAIN.check(network, &samples.targets)?;
         }
         if let Some(augment) = &augment {
             length("elements of an image", network.input.len(), augment.shape.len())?;
             length("elements of its border", augment.shape.channels, augment.border.len())?;
             range("shift of an image", 1, 127, augment.padding as u64)?;
         }
-        let (train_len, test_len) = (train.labels.len(), test.labels.len());
+        let (train_len, test_len) = (train.len(), test.len());
         let recovery = Recovery::new(slots, graph.parameter_len());
         let mut engine = Self {
             key: EngineKey { graph, batch: batch.min(train_len), train_len, test_len, augment },
@@ -246,6 +240,9 @@ impl Engine for GpuEngine {
                 what: "a limit of the gradient's norm on a GPU",
             }
             .into());
+        }
+        if params.optimizer.needs_second_moments() {
+            return Err(valleys_core::error::Error::Unsupported { what: "Adam on a GPU" }.into());
         }
         for step in steps {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;

@@ -9,7 +9,7 @@
 //! A small network, from its samples to two steps:
 //! ```no_run
 //! use std::sync::Arc;
-//! use valleys_core::engine::{Engine, Mix, Step, StepParams};
+//! use valleys_core::engine::{Engine, Mix, Optimizer, Step, StepParams};
 //! use valleys_core::network::{LabelledData, Layer, Network, Samples, Shape, initialise};
 //! use valleys_core::rng::Key;
 //! use valleys_gpu::{DeviceOptions, DeviceProvider, GpuDataset, GpuEngine};
@@ -20,15 +20,15 @@
 //!
 //! impl LabelledData for Points {
 //!     fn train(&self) -> Samples<'_, f32> {
-//!         Samples { inputs: &[0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3], labels: &[0, 1, 0, 1] }
+//!         Samples::labelled(&[0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3], &[0, 1, 0, 1])
 //!     }
 //!
 //!     fn test(&self) -> Samples<'_, f32> {
-//!         Samples { inputs: &[0.1, 0.7], labels: &[0] }
+//!         Samples::labelled(&[0.1, 0.7], &[0])
 //!     }
 //! }
 //!
-//! let layers = [Layer::Linear { outputs: 8 }, Layer::Relu, Layer::Linear { outputs: 2 }];
+//! let layers = [Layer::Linear { outputs: 8 }, Layer::RELU, Layer::Linear { outputs: 2 }];
 //! let network = Network { input: Shape::flat(2), layers: &layers };
 //! let provider = Arc::new(DeviceProvider::new(DeviceOptions::from_environment()));
 //! let dataset = Arc::new(GpuDataset::new(provider, Arc::new(Points), 1));
@@ -42,10 +42,10 @@
 //!     key: Key::new(1, 0),
 //!     epoch: 0,
 //!     first_trainable: 0,
-//!     momentum: 0.9,
+//!     optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
 //!     weight_decay: 0.0,
 //!     tangent_removal: 0.0,
-//!     max_gradient_norm: f32::INFINITY, nesterov: false,
+//!     max_gradient_norm: f32::INFINITY,
 //! };
 //! let step = |batch| Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.1, batch };
 //! let mut losses = [0.0; 2];

@@ -32,7 +32,7 @@ pub(crate) fn activation_bytes(graph: &OpGraph, batch: usize) -> usize {
 /// Whether activations are stored as f16 on these paths. The logits are f32 in any case, so a network whose last
 /// operation is no convolution or linear layer stores all of them as f32.
 pub(crate) fn stores_f16(graph: &OpGraph, paths: Paths) -> bool {
-    let is_convolution = |op: &Op| matches!(op.kind, OpKind::Linear | OpKind::Convolution(_));
+    let is_convolution = |op: &Op| matches!(op.kind, OpKind::Linear | OpKind::Convolution { .. });
     paths.f16 && graph.ops().last().is_some_and(is_convolution)
 }
 
@@ -62,10 +62,10 @@ pub fn step_bytes(network: &Network, batch: usize, paths: Paths) -> Result<u64> 
     let of_op = |(i, op): (usize, &Op)| {
         let [input, output] = [op.input_shape, op.output_shape].map(|shape| shape.len() as u64);
         let [x, z, dx, dz] = [input * element, output * element, input * 4, output * 4];
-        let (has_dx, relu) = (u64::from(op.input > 0), u64::from(op.relu));
+        let (has_dx, relu) = (u64::from(op.input > 0), u64::from(op.activation.is_some()));
         match op.kind {
             // Forward; ReLU backward; backward to the weights; backward to the inputs.
-            OpKind::Linear | OpKind::Convolution(_) => {
+            OpKind::Linear | OpKind::Convolution { .. } => {
                 (x + z) + relu * (z + 2 * dz) + (x + dz) + has_dx * (dz + dx)
             }
             OpKind::BatchNorm | OpKind::Elementwise => {
@@ -77,7 +77,10 @@ pub fn step_bytes(network: &Network, batch: usize, paths: Paths) -> Result<u64> 
                 forward + sums + (dz + relu * z + norm * x + dx + residual * dz)
             }
             OpKind::MaxPool(_) => (x + z) + has_dx * (x + dz + dx),
-            OpKind::AveragePool => (x + z) + has_dx * (dx + dz),
+            OpKind::LayerNorm => (x + z) + (x + dz) + has_dx * (x + dz + dx),
+            OpKind::AveragePool(_) | OpKind::GlobalAveragePool | OpKind::Dropout { .. } => {
+                (x + z) + has_dx * (dx + dz)
+            }
         }
     };
     Ok(batch as u64 * graph.ops().iter().enumerate().map(of_op).sum::<u64>())

@@ -87,7 +87,7 @@ impl Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use valleys_core::engine::Mix;
+    use valleys_core::engine::{Mix, Optimizer};
     use valleys_core::rng::Key;
 
     fn steps(first_trainable: u32, count: usize) -> LoggedSteps {
@@ -95,11 +95,10 @@ mod tests {
             key: Key::new(1, 1),
             epoch: 0,
             first_trainable,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         LoggedSteps { params, steps: vec![Step { mix: Mix::new(), rate: 0.1, batch: 0 }; count].into() }
     }

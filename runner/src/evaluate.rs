@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use valleys_core::engine::{Function, Split};
 use valleys_core::error::Error;
-use valleys_core::network::{Network, Scores};
+use valleys_core::network::{Criterion, Network, Scores};
 use valleys_simd::engine::CpuEngine;
 
 /// What is to be evaluated.
@@ -118,7 +118,7 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     };
     let count = question.limit.unwrap_or(usize::MAX).min(samples.len());
     samples.inputs.truncate(count * network.input.len());
-    samples.labels.truncate(count);
+    samples.targets.truncate(count);
     if count == 0 {
         return Err(CliError::new(ErrorKind::Usage, "no samples to evaluate on"));
     }
@@ -148,7 +148,7 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     }
     Ok(Answer {
         loss: sum.loss / count as f64,
-        error: sum.wrong as f64 / count as f64,
+        error: sum.error / count as f64,
         samples: count,
         statistics: match network.statistics_len() {
             0 => None,
@@ -186,5 +186,11 @@ fn reference_scores(
 ) -> std::result::Result<Scores, Error> {
     let recomputed = || reference::statistics(network, theta, &data.train, batch);
     let statistics = statistics.map_or_else(recomputed, Ok)?;
-    reference::total(network, theta, &statistics, if test { &data.test } else { &data.train })
+    reference::total(
+        network,
+        theta,
+        &statistics,
+        if test { &data.test } else { &data.train },
+        &Criterion::PLAIN,
+    )
 }

@@ -108,8 +108,8 @@ impl Model {
     fn perceptron(inputs: usize, layers: &[Layer]) -> Self {
         let mut linear = 0;
         let named = layers.iter().map(|&layer| {
-            linear += usize::from(layer != Layer::Relu);
-            (if layer == Layer::Relu { String::new() } else { format!("fc{linear}") }, layer)
+            linear += usize::from(layer != Layer::RELU);
+            (if layer == Layer::RELU { String::new() } else { format!("fc{linear}") }, layer)
         });
         Self::new(Shape::flat(inputs), named)
     }

@@ -4,9 +4,9 @@
 
 use crate::data::{Dataset, Samples};
 use rayon::prelude::*;
-use valleys_core::engine::{Direct, NetworkLoss, Sgd};
+use valleys_core::engine::{Direct, NetworkLoss, Slots};
 use valleys_core::error::Error;
-use valleys_core::network::{self, CropFlip, Network, Scores, accumulate, scores};
+use valleys_core::network::{self, Criterion, CropFlip, Network, Scores, accumulate, scores};
 
 /// Samples per task of an evaluation. No result depends on it.
 const CHUNK_LEN: usize = 16;
@@ -24,16 +24,18 @@ pub fn engine<'d>(
     batch: usize,
     slots: usize,
     augment: Option<CropFlip<Vec<f32>>>,
+    criterion: Criterion<'d>,
 ) -> Result<ReferenceEngine<'d>, Error> {
     let dim = network.parameter_len();
     let floats = vec![0.0; NetworkLoss::floats_len(&network, batch)];
     let (order, labels) = (vec![0; data.train.len().max(data.test.len())], vec![0; batch]);
-    let (train, test) = (borrowed(&data.train), borrowed(&data.test));
-    let mut loss = NetworkLoss::new(network, train, test, batch, floats, order, labels)?;
+    let (train, test) = (data.train.borrowed(), data.test.borrowed());
+    let mut loss =
+        NetworkLoss::new(network, train, test, batch, floats, order, labels)?.with_criterion(criterion)?;
     if let Some(augment) = augment {
         loss = loss.augmented(augment)?;
     }
-    Direct::new(loss, vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; 2 * dim])
+    Direct::new(loss, vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; 2 * dim])
 }
 
 /// Batch-norm statistics at θ (method: section 3): one pass over the samples in their order, in batches of `batch`.
@@ -72,7 +74,7 @@ pub fn statistics(
     Ok(sum.into_iter().map(|x| x as f32).collect())
 }
 
-/// Losses and wrong predictions at θ, summed over the samples. Batch norms normalise with `statistics`.
+/// Sums of the losses and errors of the samples at θ. Batch norms normalise with `statistics`.
 ///
 /// # Errors
 /// A slice has the wrong length; a label is not a class of the network.
@@ -81,18 +83,18 @@ pub fn total(
     theta: &[f32],
     statistics: &[f32],
     samples: &Samples,
+    criterion: &Criterion,
 ) -> Result<Scores, Error> {
     let features = network.input.len();
-    let parts = samples.inputs.par_chunks(CHUNK_LEN * features).zip(samples.labels.par_chunks(CHUNK_LEN));
+    let all = samples.targets.borrowed();
+    let parts = samples.inputs.par_chunks(CHUNK_LEN * features).enumerate();
     let parts: Vec<Scores> = parts
-        .map_init(Vec::new, |scratch, (inputs, labels)| {
-            scratch.resize(network.activation_len() * labels.len(), 0.0);
-            scores(network, theta, statistics, network::Samples { inputs, labels }, scratch)
+        .map_init(Vec::new, |scratch, (number, inputs)| {
+            let count = inputs.len() / features;
+            scratch.resize(network.activation_len() * count, 0.0);
+            let targets = all.slice(number * CHUNK_LEN..number * CHUNK_LEN + count);
+            scores(network, theta, statistics, network::Samples { inputs, targets }, criterion, scratch)
         })
         .collect::<Result<_, Error>>()?;
     Ok(parts.into_iter().sum())
-}
-
-fn borrowed(samples: &Samples) -> network::Samples<'_, f32> {
-    network::Samples { inputs: &samples.inputs, labels: &samples.labels }
 }

@@ -25,7 +25,7 @@
 //!
 //! impl LabelledData for Xor {
 //!     fn train(&self) -> Samples<'_, f32> {
-//!         Samples { inputs: &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], labels: &[0, 1, 1, 0] }
+//!         Samples::labelled(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[0, 1, 1, 0])
 //!     }
 //!     fn test(&self) -> Samples<'_, f32> {
 //!         self.train()
@@ -45,10 +45,10 @@
 //!     key: Key::new(1, 0),
 //!     epoch: 0,
 //!     first_trainable: 0,
-//!     momentum: 0.9,
+//!     optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
 //!     weight_decay: 0.0,
 //!     tangent_removal: 0.0,
-//!     max_gradient_norm: f32::INFINITY, nesterov: false,
+//!     max_gradient_norm: f32::INFINITY,
 //! };
 //! let step = Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.1, batch: 0 };
 //! for epoch in 0..500 {

@@ -6,7 +6,7 @@ use valleys_core::certify::{
 };
 use valleys_core::engine::{Function, rotation};
 use valleys_core::error::Error;
-use valleys_core::network::{Layer, Network, Samples, Shape, initialise, scores};
+use valleys_core::network::{Criterion, Layer, Network, Samples, Shape, initialise, scores};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len, uniform};
 
@@ -75,24 +75,24 @@ const NETWORKS: [Network; 4] = [
     Network { input: Shape::flat(3), layers: &[Layer::Linear { outputs: 4 }] },
     Network {
         input: Shape::flat(5),
-        layers: &[Layer::Linear { outputs: 7 }, Layer::Relu, Layer::Linear { outputs: 3 }],
+        layers: &[Layer::Linear { outputs: 7 }, Layer::RELU, Layer::Linear { outputs: 3 }],
     },
     Network {
         input: Shape::flat(2),
         layers: &[
             Layer::Linear { outputs: 9 },
-            Layer::Relu,
+            Layer::RELU,
             Layer::Linear { outputs: 1 },
-            Layer::Relu,
+            Layer::RELU,
             Layer::Linear { outputs: 8 },
-            Layer::Relu,
+            Layer::RELU,
             Layer::Linear { outputs: 2 },
         ],
     },
     // A ReLU on the samples, two linear layers in a row, a ReLU on the logits.
     Network {
         input: Shape::flat(4),
-        layers: &[Layer::Relu, Layer::Linear { outputs: 6 }, Layer::Linear { outputs: 5 }, Layer::Relu],
+        layers: &[Layer::RELU, Layer::Linear { outputs: 6 }, Layer::Linear { outputs: 5 }, Layer::RELU],
     },
 ];
 
@@ -104,9 +104,9 @@ fn bounds_of_networks_hold_on_every_cell() {
                 let mut stream = stream((number * 10 + v) as u64);
                 let inputs: Vec<f32> =
                     (0..count * network.input.len()).map(|_| stream.normal() as f32).collect();
-                let classes = network.classes() as u64;
+                let classes = network.outputs() as u64;
                 let labels: Vec<u8> = (0..count).map(|i| (i as u64 * 7 % classes) as u8).collect();
-                let samples = Samples { inputs: &inputs, labels: &labels };
+                let samples = Samples::labelled(&inputs, &labels);
                 let points: Vec<Vec<f32>> = (0..v)
                     .map(|i| {
                         let mut theta = vec![0.0; network.parameter_len()];
@@ -119,9 +119,10 @@ fn bounds_of_networks_hold_on_every_cell() {
                 let mut bounds = NetworkBounds::new(*network, samples, &mut scratch[..]).unwrap();
                 let wide: Vec<f64> = inputs.iter().map(|&x| f64::from(x)).collect();
                 let value = |theta: &[f64]| {
-                    let samples = Samples { inputs: &wide, labels: &labels };
+                    let samples = Samples::labelled(&wide, &labels);
                     let mut scratch = vec![0.0; network.activation_len() * count];
-                    scores(network, theta, &[], samples, &mut scratch[..]).unwrap().loss / count as f64
+                    scores(network, theta, &[], samples, &Criterion::PLAIN, &mut scratch[..]).unwrap().loss
+                        / count as f64
                 };
                 compare(&mut bounds, &points, value, &mut stream);
             }
@@ -200,7 +201,7 @@ fn branch_and_bound_of_a_network_agrees_with_a_fine_lattice() {
     let mut stream = stream(3);
     let inputs: Vec<f32> = (0..13 * 5).map(|_| stream.normal() as f32).collect();
     let labels: Vec<u8> = (0..13).map(|i| i % 3).collect();
-    let samples = Samples { inputs: &inputs, labels: &labels };
+    let samples = Samples::labelled(&inputs, &labels);
     let mut ids = vec![ControlPointId::BLANK; 3];
     let curve = ControlPoints::new(2, 1, &mut ids).unwrap();
     let theta: Vec<Vec<f32>> = (0..3)
@@ -222,9 +223,12 @@ fn branch_and_bound_of_a_network_agrees_with_a_fine_lattice() {
         for &(slot, weight) in &curve.mix(&[1.0 - f64::from(i) / 2e4, f64::from(i) / 2e4]) {
             weights[slot as usize] = f64::from(weight);
         }
-        let samples = Samples { inputs: &wide, labels: &labels };
+        let samples = Samples::labelled(&wide, &labels);
         let loss =
-            scores(network, &mixed(&theta, &weights), &[], samples, &mut activations).unwrap().loss / 13.0;
+            scores(network, &mixed(&theta, &weights), &[], samples, &Criterion::PLAIN, &mut activations)
+                .unwrap()
+                .loss
+                / 13.0;
         found = found.max(loss);
     }
     // Weights of a mix are f32.
@@ -237,7 +241,7 @@ fn what_overflows_proves_nothing() {
     // Ten layers of weights near 10³⁸ on samples near 10³⁸: beyond 10³⁰⁸.
     let network = &Network { input: Shape::flat(2), layers: &[Layer::Linear { outputs: 2 }; 10] };
     let theta = vec![f32::MAX; network.parameter_len()];
-    let samples = Samples { inputs: &[f32::MAX; 2], labels: &[0] };
+    let samples = Samples::labelled(&[f32::MAX; 2], &[0]);
     let mut scratch = vec![0.0; NetworkBounds::scratch_len(network)];
     let mut bounds = NetworkBounds::new(*network, samples, &mut scratch[..]).unwrap();
     let corner = [1.0, 0.0, 0.0, 0.0];
@@ -249,9 +253,9 @@ fn what_overflows_proves_nothing() {
 fn layers_without_bounds_are_refused() {
     let network = Network {
         input: Shape { channels: 1, height: 4, width: 4 },
-        layers: &[Layer::MaxPool { kernel: 2, stride: 2 }, Layer::Linear { outputs: 2 }],
+        layers: &[Layer::MaxPool { kernel: 2, stride: 2, padding: 0 }, Layer::Linear { outputs: 2 }],
     };
-    let samples = Samples { inputs: &[0.0; 16], labels: &[0] };
+    let samples = Samples::labelled(&[0.0; 16], &[0]);
     let mut scratch = vec![0.0; NetworkBounds::scratch_len(&network)];
     let error = NetworkBounds::new(network, samples, &mut scratch[..]).err();
     assert!(matches!(error, Some(Error::Unsupported { .. })), "{error:?}");

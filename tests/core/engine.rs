@@ -1,7 +1,7 @@
 //! The contract: the optimiser's step against the literal formulas, rotations, segments, errors.
 
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Mix, Sgd, Step, StepParams, rotate, rotation,
+    Direct, Engine, Function, FunctionLoss, Mix, Optimizer, Slots, Step, StepParams, rotate, rotation,
 };
 use valleys_core::evaluation::segment;
 use valleys_core::rng::Key;
@@ -11,7 +11,7 @@ use valleys_core::simplex::{ControlPointId, ControlPoints, Lattice};
 #[test]
 fn gradients_across_a_simplex() {
     let dim = 5;
-    let mut slots = Sgd::new(vec![0.0; Sgd::memory_len(4, dim)], dim).unwrap();
+    let mut slots = Slots::new(vec![0.0; Slots::memory_len(4, dim)], dim).unwrap();
     let centres = [
         [1.0, 0.0, 2.0, 0.0, 1.0],
         [0.0, 1.0, 0.5, 0.0, 3.0],
@@ -31,11 +31,10 @@ fn gradients_across_a_simplex() {
             key: Key::new(0, 1),
             epoch: 0,
             first_trainable: 4,
-            momentum: 0.0,
+            optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
             weight_decay: 0.0,
             tangent_removal: 1.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         let mut tangent_removal = gradient;
         slots.step(&course, &terms, 0.0, &[0.0; 5], &mut tangent_removal);
@@ -63,18 +62,17 @@ fn gradients_across_a_simplex() {
 /// In the plane the edges of a triangle span everything: nothing is removed.
 #[test]
 fn where_a_simplex_fills_the_space_nothing_is_removed() {
-    let mut slots = Sgd::new(vec![0.0; Sgd::memory_len(3, 2)], 2).unwrap();
+    let mut slots = Slots::new(vec![0.0; Slots::memory_len(3, 2)], 2).unwrap();
     let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
     (0..).zip(&corners).for_each(|(slot, corner)| slots.put(slot, corner).unwrap());
     let course = StepParams {
         key: Key::new(0, 1),
         epoch: 0,
         first_trainable: 3,
-        momentum: 0.0,
+        optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
         weight_decay: 0.0,
         tangent_removal: 1.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     };
     for (mix, expected) in [(&[0, 1, 2][..], [3.0, 4.0]), (&[0, 1], [0.0, 4.0])] {
         let mut gradient = [3.0, 4.0];
@@ -91,7 +89,7 @@ fn steps_are_the_literal_ones() {
     let mut q = vec![0.0; dim * dim];
     rotation(3, dim, &mut q).unwrap();
     let loss = FunctionLoss::new(Function::Quadratic, dim, &q, vec![0.0; 2 * dim]).unwrap();
-    let (slots, scratch) = (vec![0.0; Sgd::memory_len(3, dim)], vec![0.0; 2 * dim]);
+    let (slots, scratch) = (vec![0.0; Slots::memory_len(3, dim)], vec![0.0; 2 * dim]);
     let mut engine = Direct::new(loss, slots, scratch).unwrap();
     let mut centres: Vec<Vec<f64>> =
         (0..3).map(|s| (0..dim).map(|i| (s * dim + i) as f64 * 0.25 - 1.0).collect()).collect();
@@ -103,11 +101,10 @@ fn steps_are_the_literal_ones() {
         key: Key::new(0, 1),
         epoch: 0,
         first_trainable: 1,
-        momentum: 0.9,
+        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 0.125,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     };
     let mixes: [&[(u32, f32)]; 4] =
         [&[(0, 0.5), (1, 0.5)], &[(2, 1.0)], &[(0, 1.0)], &[(2, 0.25), (1, 0.25), (0, 0.5)]];
@@ -183,7 +180,7 @@ fn segments_are_the_largest_losses() {
 
 #[test]
 fn wrong_calls_say_what_was_needed() {
-    let mut slots = Sgd::new(vec![0.0; Sgd::memory_len(2, 3)], 3).unwrap();
+    let mut slots = Slots::new(vec![0.0; Slots::memory_len(2, 3)], 3).unwrap();
     assert_eq!(slots.put(2, &[0.0; 3]).unwrap_err().to_string(), "slot: 0 to 1 needed, 2 given");
     assert_eq!(slots.put(1, &[0.0; 4]).unwrap_err().to_string(), "parameters: 3 elements needed, 4 given");
     let error = ControlPoints::new(3, 2, &mut [ControlPointId::default(); 24]).unwrap_err();

@@ -3,25 +3,24 @@
 use crate::plain_engine::{Plain, frame, mixed};
 use std::ops::Range;
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Mix, Sgd, Split, Step, StepParams, Subset, Value,
+    Direct, Engine, Function, FunctionLoss, Mix, Optimizer, Slots, Split, Step, StepParams, Subset, Value,
 };
 use valleys_core::error::Error;
 use valleys_core::fit::{
-    Cells, Epoch, Faces, Fit, Memory, PeakSampling, Progress, Sampling, Schedule, SgdOptions, Start,
+    Cells, Epoch, Faces, Fit, Memory, OptimizerOptions, PeakSampling, Progress, Sampling, Schedule, Start,
 };
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPoints, EdgewiseSubdivision};
 
 fn fit(mask: u64, faces: Faces, epochs: Range<u32>) -> Fit {
-    let sgd = SgdOptions {
+    let optimizer = OptimizerOptions {
         learning_rate: 0.5,
-        momentum: 0.9,
+        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 0.25,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     };
     let (key, sampling) = (Key::new(11, mask), Sampling::Uniform);
-    Fit { key, faces, sampling, sgd, schedule: Schedule::Linear, epochs }
+    Fit { key, faces, sampling, optimizer, schedule: Schedule::Linear, epochs }
 }
 
 fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record: impl FnMut(Epoch)) {
@@ -156,7 +155,7 @@ fn the_best_measurement_is_kept_and_points_are_spread() {
     let frame = frame(2, 2, &mut memory);
     let identity = [1.0, 0.0, 0.0, 1.0];
     let loss = FunctionLoss::new(Function::Quadratic, 2, &identity, vec![0.0; 4]).unwrap();
-    let mut engine = Direct::new(loss, vec![0.0; Sgd::memory_len(5, 2)], vec![0.0; 4]).unwrap();
+    let mut engine = Direct::new(loss, vec![0.0; Slots::memory_len(5, 2)], vec![0.0; 4]).unwrap();
     // From (−1, 0) to (1, 0) on a straight line, with all three bends near the start.
     let crowded = [-1.0, 1.0, -0.9, -0.85, -0.8].map(|x: f32| [x, 0.0]);
     let along = |engine: &mut Direct<_, _>| -> Vec<f32> {
@@ -180,12 +179,11 @@ fn the_best_measurement_is_kept_and_points_are_spread() {
         }
         let start = along(&mut engine);
         let mut fit = fit(0b11, Faces::Fixed, 0..60);
-        fit.sgd = SgdOptions {
+        fit.optimizer = OptimizerOptions {
             learning_rate: rate,
-            momentum: 0.0,
+            optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
             weight_decay: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         fit.schedule = Schedule::Constant;
         let sampling = PeakSampling { spacing, measure_every: 1, cells: Cells::InPieces(24), ..PEAKED };
@@ -331,7 +329,7 @@ fn pauses_do_not_change_a_bit() {
     let fits = [Sampling::Uniform, Sampling::Peak(peak), Sampling::Peak(spread)];
     for (sampling, call) in fits.into_iter().flat_map(|s| [1, 7, 64].map(|call| (s, call))) {
         let mut fit = fit(0b11, Faces::Fixed, 3..6);
-        (fit.sampling, fit.sgd.learning_rate) = (sampling, 1e-3);
+        (fit.sampling, fit.optimizer.learning_rate) = (sampling, 1e-3);
         let run = |pausing: bool| {
             let cells = fit.cells_len(&frame);
             let mut held = vec![Value::default(); cells];
@@ -340,7 +338,7 @@ fn pauses_do_not_change_a_bit() {
             let (mut begin, mut saved, mut epochs) = (Start::Fresh, None::<Vec<f32>>, Vec::new());
             loop {
                 let loss = FunctionLoss::new(function, 2, &identity, vec![0.0; 4]).unwrap();
-                let slots = vec![f32::NAN; Sgd::memory_len(corners, 2)];
+                let slots = vec![f32::NAN; Slots::memory_len(corners, 2)];
                 let mut engine = Direct::new(loss, slots, vec![0.0; 4]).unwrap();
                 match &saved {
                     Some(state) => engine.restore(state).unwrap(),

@@ -16,7 +16,7 @@ fn lenet5() -> Vec<Layer> {
 fn parameter_counts() {
     let lenet5 = lenet5();
     let network = Network { input: zoo::LENET5_INPUT, layers: &lenet5 };
-    assert_eq!((network.parameter_len(), network.statistics_len(), network.classes()), (61_706, 0, 10));
+    assert_eq!((network.parameter_len(), network.statistics_len(), network.outputs()), (61_706, 0, 10));
     for (blocks, width, with, without) in [
         (3, 1, 272_474, 269_722),
         (9, 1, 855_770, 853_018),
@@ -28,7 +28,7 @@ fn parameter_counts() {
             let network = Network { input: zoo::RESNET_INPUT, layers: &layers };
             network.check().unwrap();
             assert_eq!(network.parameter_len(), expected, "{blocks} {width} {shortcuts}");
-            assert_eq!(network.classes(), 10);
+            assert_eq!(network.outputs(), 10);
             // 3 × 2 of 16, 32, 64 channels in each block, the first of the stem, and two projections.
             let channels = 16 * (2 * blocks + 1) + 96 * 2 * blocks + if shortcuts { 96 } else { 0 };
             assert_eq!(network.statistics_len(), 2 * width * channels);
@@ -83,33 +83,44 @@ fn a_plan_is_printed() {
     assert_eq!(
         text.lines().take(4).collect::<Vec<_>>(),
         [
-            "row layer          reads         in        out        parameters       activations      flops",
-            "  0 convolution  samples    1x28x28    6x28x28        0..156            0..4704        235200",
-            "  1 relu               0    6x28x28    6x28x28      156..156         4704..9408          4704",
-            "  2 max pool           1    6x28x28    6x14x14      156..156         9408..10584         4704",
+            "row layer                 reads         in        out        parameters       activations      flops",
+            "  0 convolution         samples    1x28x28    6x28x28        0..156            0..4704        235200",
+            "  1 relu                      0    6x28x28    6x28x28      156..156         4704..9408          4704",
+            "  2 max pool                  1    6x28x28    6x14x14      156..156         9408..10584         4704",
         ]
     );
     let layers = self::layers(1, 1, true);
     let text = Network { input: zoo::RESNET_INPUT, layers: &layers }.to_string();
-    assert!(text.contains("  8 add              7+2"), "{text}");
+    assert!(text.contains("  8 add                     7+2"), "{text}");
 }
 
 #[test]
 fn what_does_not_fit_is_named() {
     let input = Shape { channels: 2, height: 4, width: 3 };
-    let convolution =
-        |kernel, stride, padding| Layer::Convolution { outputs: 2, kernel, stride, padding, bias: false };
+    let convolution = |kernel, stride, padding| Layer::Convolution {
+        outputs: 2,
+        kernel,
+        stride,
+        padding,
+        bias: false,
+        groups: 1,
+        dilation: 1,
+    };
     let cases: &[(&[Layer], usize, &str)] = &[
         (&[Layer::Linear { outputs: 0 }], 0, "linear needs outputs"),
-        (&[Layer::Relu, convolution(4, 1, 0)], 1, "convolution needs a window"),
+        (&[Layer::RELU, convolution(4, 1, 0)], 1, "convolution needs a window"),
         (&[convolution(0, 1, 0)], 0, "convolution needs a window"),
         (&[convolution(1, 0, 0)], 0, "convolution needs a window"),
-        (&[Layer::AveragePool, Layer::MaxPool { kernel: 2, stride: 2 }], 1, "max pool needs a window"),
-        (&[Layer::Branch { back: 1 }], 0, "branch needs an earlier row"),
-        (&[Layer::Relu, Layer::Add { back: 0 }], 1, "add needs an earlier row"),
-        (&[Layer::Relu, Layer::Add { back: 2 }], 1, "add needs an earlier row"),
         (
-            &[Layer::Relu, Layer::AveragePool, Layer::Add { back: 2 }],
+            &[Layer::GlobalAveragePool, Layer::MaxPool { kernel: 2, stride: 2, padding: 0 }],
+            1,
+            "max pool needs a window",
+        ),
+        (&[Layer::Branch { back: 1 }], 0, "branch needs an earlier row"),
+        (&[Layer::RELU, Layer::Add { back: 0 }], 1, "add needs an earlier row"),
+        (&[Layer::RELU, Layer::Add { back: 2 }], 1, "add needs an earlier row"),
+        (
+            &[Layer::RELU, Layer::GlobalAveragePool, Layer::Add { back: 2 }],
             2,
             "add needs two terms of the same shape",
         ),

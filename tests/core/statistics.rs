@@ -1,17 +1,18 @@
 //! Batch norm in an engine: the batch's statistics in a fit, recomputed statistics wherever a loss is measured.
 
 use valleys_core::engine::{
-    Direct, Engine, Mix, NetworkLoss, Sgd, Split, Step, StepParams, Subset, Value, epoch_order,
+    Direct, Engine, Mix, NetworkLoss, Optimizer, Slots, Split, Step, StepParams, Subset, Value, epoch_order,
 };
 use valleys_core::error::Error;
 use valleys_core::network::{
-    CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores, scratch_len,
+    Criterion, CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores,
+    scratch_len,
 };
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance;
 
 const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
-    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false }
+    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false, groups: 1, dilation: 1 }
 }
 
 /// A residual block with a projection.
@@ -20,15 +21,15 @@ const NETWORK: Network = Network {
     layers: &[
         convolution(4, 3, 1),
         Layer::BatchNorm,
-        Layer::Relu,
+        Layer::RELU,
         convolution(6, 3, 2),
         Layer::BatchNorm,
         Layer::Branch { back: 3 },
         convolution(6, 1, 2),
         Layer::BatchNorm,
         Layer::Add { back: 4 },
-        Layer::Relu,
-        Layer::AveragePool,
+        Layer::RELU,
+        Layer::GlobalAveragePool,
         Layer::Linear { outputs: 3 },
     ],
 };
@@ -69,16 +70,14 @@ fn with<R>(augment: Option<CropFlip<Vec<f32>>>, work: impl FnOnce(&mut dyn Engin
     let (train, test) = (data(TRAIN, 3), data(TEST, 4));
     let floats = vec![f32::NAN; NetworkLoss::floats_len(&NETWORK, BATCH)];
     let (order, labels) = (vec![0; TRAIN], vec![0; BATCH]);
-    let borrow = |data: &Data| Samples {
-        inputs: data.inputs.clone().leak() as &[f32],
-        labels: data.labels.clone().leak(),
-    };
+    let borrow =
+        |data: &Data| Samples::labelled(data.inputs.clone().leak() as &[f32], data.labels.clone().leak());
     let (train, test) = (borrow(&train), borrow(&test));
     let mut loss = NetworkLoss::new(NETWORK, train, test, BATCH, floats, order, labels).unwrap();
     if let Some(augment) = augment {
         loss = loss.augmented(augment).unwrap();
     }
-    let (slots, scratch) = (vec![0.0; Sgd::memory_len(2, DIM)], vec![f32::NAN; 2 * DIM]);
+    let (slots, scratch) = (vec![0.0; Slots::memory_len(2, DIM)], vec![f32::NAN; 2 * DIM]);
     let mut engine = Direct::new(loss, slots, scratch).unwrap();
     (0..2).for_each(|vertex| engine.put(vertex, &centre(vertex)).unwrap());
     work(&mut engine)
@@ -110,11 +109,10 @@ fn statistics(theta: &[f64], chosen: &[usize]) -> Vec<f64> {
 fn measured(theta: &[f64], statistics: &[f64], data: &Data, chosen: &[usize]) -> Value {
     let inputs: Vec<f64> = chosen.iter().flat_map(|&i| widen(&data.inputs[i * LEN..][..LEN])).collect();
     let labels: Vec<u8> = chosen.iter().map(|&i| data.labels[i]).collect();
-    let samples = Samples { inputs: &inputs, labels: &labels };
+    let samples = Samples::labelled(&inputs, &labels);
     let mut scratch = vec![0.0; NETWORK.activation_len() * chosen.len()];
-    let sum = scores(&NETWORK, theta, statistics, samples, &mut scratch).unwrap();
-    let count = chosen.len() as f64;
-    Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) }
+    let sum = scores(&NETWORK, theta, statistics, samples, &Criterion::PLAIN, &mut scratch).unwrap();
+    Value::of(&sum, &samples.targets)
 }
 
 fn points() -> Vec<Mix> {
@@ -162,11 +160,10 @@ fn step_is_the_gradient_s(augment: Option<CropFlip<Vec<f32>>>) {
         key: Key::new(6, 3),
         epoch: 1,
         first_trainable: 0,
-        momentum: 0.0,
+        optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
         weight_decay: 0.0,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     };
     let mut order = [0; TRAIN];
     epoch_order(course.key, course.epoch, &mut order);
@@ -186,8 +183,10 @@ fn step_is_the_gradient_s(augment: Option<CropFlip<Vec<f32>>>) {
         let labels: Vec<u8> = chosen.iter().map(|&i| train.labels[i as usize]).collect();
         let mut slope = vec![0.0; DIM];
         let mut scratch = vec![0.0; scratch_len(&NETWORK, chosen.len())];
-        let samples = Samples { inputs: &inputs, labels: &labels };
-        let loss = gradient(&NETWORK, &mixed(&mix), samples, &mut scratch, &mut slope).unwrap();
+        let samples = Samples::labelled(&inputs, &labels);
+        let loss =
+            gradient(&NETWORK, &mixed(&mix), samples, &Criterion::PLAIN, [0; 2], &mut scratch, &mut slope)
+                .unwrap();
         with(augment.clone(), |engine| {
             let step = Step { mix: mix.clone(), rate: 1.0, batch: batch as u32 };
             let mut losses = [0.0];

@@ -79,7 +79,7 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
     let device = Arc::new(noop_device(as_hardware, paths.parse().unwrap()));
     let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
     let resnet = |width| zoo::resnet(2, width, true).map(|(_, layer)| layer).collect::<Vec<_>>();
-    let mlp = vec![Layer::Linear { outputs: 5 }, Layer::Relu, Layer::Linear { outputs: 3 }];
+    let mlp = vec![Layer::Linear { outputs: 5 }, Layer::RELU, Layer::Linear { outputs: 3 }];
     let all = networks().into_iter().chain([
         (zoo::LENET5_INPUT, lenet5),
         (zoo::RESNET_INPUT, resnet(1)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use valleys::problem::{LossProblem, Problem};
 use valleys_core::engine::{
-    Batch, Direct, Function, FunctionLoss, Loss, NetworkLoss, Sgd, Split, Subset, Value,
+    Batch, Direct, Function, FunctionLoss, Loss, NetworkLoss, Slots, Split, Subset, Value,
 };
 use valleys_core::error::Error;
 use valleys_core::network::{LabelledData, Network};
@@ -15,8 +15,9 @@ use valleys_tests::trained::{Case, convolution, networks, shape};
 const SIZES: [usize; 2] = [8, 31];
 
 fn small_mlp() -> Case {
-    use valleys_core::network::Layer::{Linear, Relu};
-    let layers = vec![Linear { outputs: 9 }, Relu, Linear { outputs: 4 }, Relu, Linear { outputs: 3 }];
+    use valleys_core::network::Layer::{self, Linear};
+    let layers =
+        vec![Linear { outputs: 9 }, Layer::RELU, Linear { outputs: 4 }, Layer::RELU, Linear { outputs: 3 }];
     Case::new((valleys_core::network::Shape::flat(6), layers), SIZES)
 }
 
@@ -31,7 +32,7 @@ fn functions_behind_the_adapter() {
         let rotation: Vec<f64> = (0..dim * dim).map(|i| if i % (dim + 1) == 0 { 1.0 } else { 0.0 }).collect();
         let make = |slots: u32| {
             let loss = FunctionLoss::new(function, dim, &rotation, vec![0.0; 2 * dim]).unwrap();
-            let slots = vec![0.0; Sgd::memory_len(slots as usize, dim)];
+            let slots = vec![0.0; Slots::memory_len(slots as usize, dim)];
             Direct::new(loss, slots, vec![0.0; 3 * dim]).unwrap()
         };
         let point = |k: usize| (0..dim).map(|i| 0.3 + 0.2 * k as f32 - 0.1 * i as f32).collect();
@@ -53,7 +54,7 @@ fn reference_kernels_behind_the_adapter() {
             let (train, test) = (LabelledData::train(&*case.data), LabelledData::test(&*case.data));
             let loss = NetworkLoss::new(network, train, test, case.batch, floats, order, labels).unwrap();
             let dim = network.parameter_len();
-            let slots = vec![0.0; Sgd::memory_len(slots as usize, dim)];
+            let slots = vec![0.0; Slots::memory_len(slots as usize, dim)];
             Direct::new(loss, slots, vec![0.0; 2 * dim]).unwrap()
         };
         let samples = Some(SIZES[1] as u32);

@@ -44,7 +44,7 @@ fn a_step_asks_for_no_memory() {
 
         for widths in [&[17, 40, 10], &[331, 210, 7]] {
             let layers = zoo::mlp::<4>(widths).unwrap();
-            let samples = Samples { inputs: vec![0.5; widths[0] * 70], labels: vec![3; 70] };
+            let samples = Samples::labelled(vec![0.5; widths[0] * 70], vec![3; 70]);
             let data = Arc::new(Dataset { train: samples.clone(), test: samples });
             let input = Shape { channels: 1, height: 1, width: widths[0] };
             let network = Network { input, layers: &layers };

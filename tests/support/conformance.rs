@@ -1,7 +1,7 @@
 //! The contract of [`Engine`] as a suite that runs over any implementation.
 
 use std::fmt::Debug;
-use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Subset, Value};
+use valleys_core::engine::{Engine, Mix, Optimizer, Split, Step, StepParams, Subset, Value};
 use valleys_core::rng::Key;
 
 /// What the suite needs to know of an engine.
@@ -29,11 +29,10 @@ const fn params(first_trainable: u32) -> StepParams {
         key: Key::new(7, 3),
         epoch: 1,
         first_trainable,
-        momentum: 0.9,
+        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 1e-2,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     }
 }
 
@@ -102,7 +101,8 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         engine.put(0, &theta.iter().map(|x| 2.0 * x).collect::<Vec<_>>()).unwrap();
         let step = Step { mix: mix(&[(0, 0.5), (1, 0.5)]), rate: 2.0, batch };
         let mut loss = [f32::NAN];
-        let plain = StepParams { weight_decay: 0.0, momentum: 0.0, ..params(1) };
+        let optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+        let plain = StepParams { weight_decay: 0.0, optimizer, ..params(1) };
         engine.advance(&plain, &[step], &mut loss).unwrap();
         (loss[0], self.get(&mut engine, 1).iter().map(|&x| -f64::from(x)).collect())
     }
@@ -119,7 +119,8 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         let mut largest = 0.0_f64;
         for step in &steps {
             let mut losses = [f32::NAN];
-            let params = StepParams { nesterov, ..params(1) };
+            let optimizer = Optimizer::Sgd { momentum: 0.9, nesterov };
+            let params = StepParams { optimizer, ..params(1) };
             engine.advance(&params, std::slice::from_ref(step), &mut losses).unwrap();
             let at = |i: usize| step.mix.iter().map(|&(s, w)| f64::from(w) * points[s as usize][i]).sum();
             let theta: Vec<f64> = (0..dim).map(at).collect();
@@ -158,7 +159,8 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
     /// With weight decay, a step moves along at most as much as the limit, and in the same direction; an engine may
     /// refuse a limit, and then takes no step.
     fn long_gradients_are_shortened_or_refused(&self) {
-        let free = StepParams { momentum: 0.0, ..params(2) };
+        let optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+        let free = StepParams { optimizer, ..params(2) };
         let step = Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 1.0, batch: 0 };
         let moved = |params: &StepParams| {
             let mut engine = self.engine();

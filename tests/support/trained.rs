@@ -14,7 +14,7 @@ use valleys_simd::engine::CpuEngine;
 
 /// A convolution.
 pub const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
-    Layer::Convolution { outputs, kernel, stride, padding, bias }
+    Layer::Convolution { outputs, kernel, stride, padding, bias, groups: 1, dilation: 1 }
 }
 
 /// A shape.
@@ -25,8 +25,8 @@ pub const fn shape(channels: usize, height: usize, width: usize) -> Shape {
 /// Networks with everything that has a fast kernel, in odd sizes: channels around the tiles' four, planes with a rest
 /// of every length, kernels of one to five, strides that leave a rest.
 pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
-    use Layer::{Add, AveragePool, BatchNorm, Branch, Linear, MaxPool, Relu};
-    let pool = MaxPool { kernel: 2, stride: 2 };
+    use Layer::{Add, BatchNorm, Branch, GlobalAveragePool, Linear, MaxPool};
+    let pool = MaxPool { kernel: 2, stride: 2, padding: 0 };
     let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
     let resnet = |shortcuts| zoo::resnet(1, 1, shortcuts).map(|(_, layer)| layer).collect::<Vec<_>>();
     vec![
@@ -37,9 +37,9 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
                 convolution(5, 3, 1, 0, true),
                 pool,
                 convolution(7, 2, 1, 1, false),
-                Relu,
+                Layer::RELU,
                 Linear { outputs: 9 },
-                Relu,
+                Layer::RELU,
                 Linear { outputs: 4 },
             ],
         ),
@@ -47,11 +47,11 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
             shape(3, 8, 11),
             vec![
                 convolution(3, 5, 2, 2, true),
-                Relu,
+                Layer::RELU,
                 convolution(6, 3, 2, 1, true),
-                Relu,
+                Layer::RELU,
                 convolution(1, 1, 1, 0, false),
-                AveragePool,
+                GlobalAveragePool,
                 Linear { outputs: 2 },
             ],
         ),
@@ -60,22 +60,22 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
             vec![
                 convolution(6, 3, 1, 1, false),
                 BatchNorm,
-                Relu,
+                Layer::RELU,
                 convolution(9, 3, 2, 1, false),
                 BatchNorm,
-                Relu,
+                Layer::RELU,
                 convolution(9, 3, 1, 1, false),
                 BatchNorm,
                 Branch { back: 6 },
                 convolution(9, 1, 2, 0, true),
                 BatchNorm,
                 Add { back: 4 },
-                Relu,
+                Layer::RELU,
                 convolution(9, 3, 1, 1, false),
                 BatchNorm,
                 Add { back: 3 },
-                Relu,
-                AveragePool,
+                Layer::RELU,
+                GlobalAveragePool,
                 Linear { outputs: 3 },
             ],
         ),
@@ -83,15 +83,15 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
             shape(8, 5, 9),
             vec![
                 convolution(11, 3, 1, 1, true),
-                Relu,
+                Layer::RELU,
                 convolution(8, 3, 1, 1, false),
                 BatchNorm,
-                Relu,
+                Layer::RELU,
                 convolution(8, 3, 1, 1, false),
                 BatchNorm,
                 Add { back: 3 },
-                Relu,
-                AveragePool,
+                Layer::RELU,
+                GlobalAveragePool,
                 Linear { outputs: 3 },
             ],
         ),
@@ -121,13 +121,13 @@ impl Case {
     /// A network with random samples: a batch, and how many training samples.
     pub fn new((input, layers): (Shape, Vec<Layer>), [batch, count]: [usize; 2]) -> Self {
         let network = Network { input, layers: &layers };
-        let classes = network.classes() as u32;
+        let classes = network.outputs() as u32;
         let samples = |count: usize, seed| {
             let mut stream = Stream::new(Key::new(seed, 0), Purpose::Split, 0, 0);
-            Samples {
-                inputs: (0..count * input.len()).map(|_| stream.normal() as f32).collect(),
-                labels: (0..count).map(|_| stream.below(classes) as u8).collect(),
-            }
+            Samples::labelled(
+                (0..count * input.len()).map(|_| stream.normal() as f32).collect(),
+                (0..count).map(|_| stream.below(classes) as u8).collect(),
+            )
         };
         let data = Dataset { train: samples(count, 1), test: samples(1 + count / 3, 2) };
         Self { layers, input, data: Arc::new(data), batch }
@@ -196,7 +196,7 @@ impl Case {
         for part in train.chunks(self.batch * self.input.len()) {
             let count = part.len() / self.input.len();
             let mut scratch = vec![0.0; network.activation_len() * count];
-            let share = count as f64 / self.data.train.labels.len() as f64;
+            let share = count as f64 / self.data.train.len() as f64;
             accumulate(&network, theta, part, count, share, &mut scratch, &mut statistics).unwrap();
         }
         statistics
@@ -229,10 +229,10 @@ pub fn difference(a: &[f32], b: &[f64]) -> f64 {
 
 impl LabelledData for Case {
     fn train(&self) -> network::Samples<'_, f32> {
-        network::Samples { inputs: &self.data.train.inputs, labels: &self.data.train.labels }
+        network::Samples::labelled(&self.data.train.inputs, self.data.train.targets.labels().unwrap())
     }
 
     fn test(&self) -> network::Samples<'_, f32> {
-        network::Samples { inputs: &self.data.test.inputs, labels: &self.data.test.labels }
+        network::Samples::labelled(&self.data.test.inputs, self.data.test.targets.labels().unwrap())
     }
 }

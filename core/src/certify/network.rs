@@ -18,7 +18,7 @@
 use super::{Bounds, CertifiedLoss, Corner, MAX_CORNERS};
 use crate::error::{Error, enough, length, range};
 use crate::math;
-use crate::network::{Layer, Network, Samples, check_labels};
+use crate::network::{Criterion, Layer, Network, Samples};
 use core::ops::DerefMut;
 
 /// Samples that are bounded together: enough to fill a vector register.
@@ -51,12 +51,12 @@ impl<'a, M: DerefMut<Target = [f64]>> NetworkBounds<'a, M> {
     /// parameters; no samples; lengths that do not fit.
     pub fn new(network: Network<'a>, samples: Samples<'a, f32>, scratch: M) -> Result<Self, Error> {
         network.check()?;
-        if network.layers.iter().any(|layer| !matches!(layer, Layer::Linear { .. } | Layer::Relu)) {
+        if network.layers.iter().any(|layer| !matches!(*layer, Layer::Linear { .. } | Layer::RELU)) {
             return Err(Error::Unsupported { what: "bounds of layers other than linear and ReLU" });
         }
-        check_labels(&network, samples)?;
-        range("samples", 1, usize::MAX, samples.labels.len())?;
-        length("inputs of the samples", network.input.len() * samples.labels.len(), samples.inputs.len())?;
+        Criterion::PLAIN.check(&network, &samples.targets)?;
+        range("samples", 1, usize::MAX, samples.len())?;
+        length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
         range("parameters", 1, usize::MAX, network.parameter_len())?;
         enough("scratch of the bounds", NetworkBounds::scratch_len(&network), scratch.len())?;
         Ok(Self { network, samples, scratch })
@@ -126,12 +126,13 @@ impl<M: DerefMut<Target = [f64]>> NetworkBounds<'_, M> {
             Corners { theta: core::array::from_fn(|_| chunks.next().unwrap_or(&[])), largest, magnitude };
 
         let features = self.network.input.len();
-        let count = self.samples.labels.len();
+        let count = self.samples.len();
+        let all_labels = self.samples.targets.labels().unwrap_or_default();
         let (mut upper, mut lower) = ([0.0; V], [0.0; V]);
         let half = tiles.len() / 2;
         let (front, back) = tiles.split_at_mut(half);
         for first in (0..count).step_by(TILE) {
-            let labels = &self.samples.labels[first..count.min(first + TILE)];
+            let labels = &all_labels[first..count.min(first + TILE)];
             let inputs = &self.samples.inputs[first * features..(first + labels.len()) * features];
             forward(&self.network, &corners, inputs, labels, (front, back), &mut upper, &mut lower);
         }

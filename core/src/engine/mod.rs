@@ -14,12 +14,14 @@ mod function;
 mod function_loss;
 mod loss;
 mod network_loss;
+mod optimizer;
 mod rotation;
-mod sgd;
+mod slots;
 pub mod tangent;
 
 use crate::error::{Error, length, range};
-use crate::rng::Key;
+use crate::network::{Scores, Targets};
+use crate::rng::{Key, Purpose, Stream};
 
 pub use crate::simplex::Mix;
 pub use direct::Direct;
@@ -28,8 +30,9 @@ pub(crate) use function::{CUBIC, MULLER_BROWN, QUARTIC, RIPPLE, SKEW};
 pub use function_loss::{BATCHES, FunctionLoss};
 pub use loss::{Batch, Loss};
 pub use network_loss::{NetworkLoss, choose_subset, epoch_order};
+pub use optimizer::{MAX_COUNT, Optimizer, bias_corrections};
 pub use rotation::{rotate, rotation};
-pub use sgd::{Sgd, check_mix};
+pub use slots::{Slots, check_mix};
 
 /// Checks the splits of a measurement, and that there is a value for each point and split: what every engine does first.
 ///
@@ -54,15 +57,15 @@ pub struct Step {
 /// What all steps of one call of [`Engine::advance`] have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepParams {
-    /// Keys every random number of the steps: order of the samples, augmentation.
+    /// Keys every random number of the steps: order of the samples, augmentation, dropout.
     pub key: Key,
     /// Epoch, from 0. Together with the key it decides the order of the samples.
     pub epoch: u32,
     /// Slots from this one on are trained, those before it are fixed.
     pub first_trainable: u32,
-    /// Momentum μ.
-    pub momentum: f32,
-    /// Weight decay λ, added to the gradient as λθ at the mixed point θ(t).
+    /// How control points move. Adam needs an engine with memory for second moments.
+    pub optimizer: Optimizer,
+    /// Weight decay λ, added to the gradient as λθ at the mixed point θ(t); see [`Optimizer`].
     pub weight_decay: f32,
     /// The share, 0 to 1, of the gradient's component along the simplex that is removed; see [`tangent`].
     /// Nothing is removed where the mix has more control points than θ has elements: all of the gradient would be.
@@ -70,9 +73,6 @@ pub struct StepParams {
     /// What the control points move along, with weight decay and without the removed component, is scaled down to this
     /// Euclidean norm where it is longer; infinity for no limit.
     pub max_gradient_norm: f32,
-    /// Whether the momentum is Nesterov's: control points move by η (w g + μ v) in place of η v, with v ← μ v + w g for
-    /// the weight w of the control point (Sutskever and others, ICML 2013; what PyTorch's SGD does).
-    pub nesterov: bool,
 }
 
 /// A part of the data, over which a loss is averaged.
@@ -99,8 +99,22 @@ pub struct Subset {
 pub struct Value {
     /// Mean loss over the samples, without regulariser.
     pub loss: f64,
-    /// Share of wrong arg-max; `None` where nothing is classified.
+    /// Of classes the share of wrong arg-max; of numbers the root mean square deviation in the unit of the targets; `None`
+    /// where nothing is predicted.
     pub error: Option<f64>,
+}
+
+impl Value {
+    /// From sums over samples with these targets.
+    pub fn of<T>(scores: &Scores, targets: &Targets<T>) -> Self {
+        Self { loss: scores.mean_loss(), error: Some(scores.mean_error(targets)) }
+    }
+}
+
+/// The key of the masks of dropout in the step of a batch: the same in every engine.
+pub fn dropout_key(key: Key, epoch: u32, batch: u32) -> [u32; 2] {
+    let mut stream = Stream::new(key, Purpose::Dropout, epoch, batch);
+    [stream.bits(), stream.bits()]
 }
 
 /// Control points in numbered slots, trained and measured in whole passes.
@@ -108,10 +122,11 @@ pub struct Value {
 /// # Contract
 /// What every implementation promises; `valleys-tests` runs a conformance suite over each of them.
 ///
-/// - Slots are numbered from 0. A slot holds a control point θ and its momentum v, both of [`dim`](Self::dim) elements.
+/// - Slots are numbered from 0. A slot holds a control point θ and its moments, each of [`dim`](Self::dim) elements.
 ///   All are 0 at first.
-/// - Every step is the same optimiser. With g = ∇L(θ(t)) + λθ(t), each trainable slot S moves by
-///   v_S ← μ v_S + weight_S · g, θ_S ← θ_S − η · v_S, also where its weight is 0 (method: sections 2 and 3).
+/// - Every step is the optimiser of its [`StepParams`]. With momentum and g = ∇L(θ(t)) + λθ(t), each trainable slot S moves
+///   by v_S ← μ v_S + weight_S · g, θ_S ← θ_S − η · v_S, also where its weight is 0 (method: sections 2 and 3); see
+///   [`Optimizer`] for the others. Adam needs an engine that was made with memory for second moments.
 /// - Random numbers are keyed by [`StepParams::key`] and [`Subset::key`], so the result of a call is a function of the
 ///   state and of its arguments. It does not depend on earlier measurements, on how steps or points are divided among
 ///   calls, or on what other engines do at the same time.
@@ -132,7 +147,7 @@ pub trait Engine {
     /// Number of batches of an epoch, at least 1.
     fn batches(&self) -> u32;
 
-    /// Sets the control point of a slot, and its momentum to 0.
+    /// Sets the control point of a slot, and its moments to 0.
     ///
     /// # Errors
     /// No such slot; wrong length.
@@ -171,7 +186,7 @@ pub trait Engine {
         0
     }
 
-    /// Copies everything that the next step depends on: control points, momenta, whatever else there is. The encoding
+    /// Copies everything that the next step depends on: control points, moments, whatever else there is. The encoding
     /// is the implementation's own.
     ///
     /// # Errors

@@ -5,9 +5,11 @@
 //! every point, by one pass over the training samples in order, so that the loss is a function of θ alone (Garipov et
 //! al. 2018). Measurements on a subset take their statistics from the drawn training samples.
 
-use super::{Batch, Loss, Split, Subset, Value};
+use super::{Batch, Loss, Split, Subset, Value, dropout_key};
 use crate::error::{Error, enough, length, range};
-use crate::network::{CropFlip, Network, Samples, Scores, accumulate, gradient, scores, scratch_len};
+use crate::network::{
+    Criterion, CropFlip, Network, Samples, Scores, Targets, accumulate, gradient, scores, scratch_len,
+};
 use crate::rng::{Key, Purpose, Stream};
 use core::ops::DerefMut;
 
@@ -36,7 +38,7 @@ pub fn choose_subset(subset: Option<Subset>, order: &mut [u32]) -> Result<usize,
     Ok(count)
 }
 
-/// Mean cross-entropy of a network over labelled samples. Scratch memory is the caller's: slices on a device, vectors on
+/// Mean loss of a network over samples, by a [`Criterion`]. Scratch memory is the caller's: slices on a device, vectors on
 /// a host.
 #[derive(Debug)]
 pub struct NetworkLoss<'d, F, O, B> {
@@ -44,8 +46,9 @@ pub struct NetworkLoss<'d, F, O, B> {
     train: Samples<'d, f32>,
     test: Samples<'d, f32>,
     batch: usize,
+    criterion: Criterion<'d>,
     augment: Option<CropFlip<F>>,
-    /// Statistics of batch norms, the inputs of a batch, the scratch memory of a pass.
+    /// Statistics of batch norms, the inputs of a batch, its targets where they are numbers, the scratch memory of a pass.
     floats: F,
     order: O,
     /// The epoch whose order is in `order`.
@@ -56,7 +59,9 @@ pub struct NetworkLoss<'d, F, O, B> {
 impl NetworkLoss<'_, &mut [f32], &mut [u32], &mut [u8]> {
     /// Elements of `floats`.
     pub const fn floats_len(network: &Network, batch: usize) -> usize {
-        network.statistics_len() + network.input.len() * batch + scratch_len(network, batch)
+        network.statistics_len()
+            + (network.input.len() + network.outputs()) * batch
+            + scratch_len(network, batch)
     }
 }
 
@@ -66,13 +71,14 @@ where
     O: DerefMut<Target = [u32]>,
     B: DerefMut<Target = [u8]>,
 {
-    /// A loss with batches of `batch` samples, the last of an epoch smaller.
+    /// A loss with batches of `batch` samples, the last of an epoch smaller: plain cross-entropy of labels, mean squared
+    /// error of numbers.
     ///
     /// Scratch memory: `floats` of at least [`floats_len`](NetworkLoss::floats_len) elements, `order` as long as the larger
     /// of training and test set, `labels` of `batch`.
     ///
     /// # Errors
-    /// Layers that do not fit together; a slice of the wrong length; no training samples.
+    /// Layers that do not fit together; a slice of the wrong length; no training samples; targets that do not fit.
     pub fn new(
         network: Network<'d>,
         train: Samples<'d, f32>,
@@ -84,18 +90,28 @@ where
     ) -> Result<Self, Error> {
         network.check()?;
         range("samples of a batch", 1, usize::MAX, batch)?;
-        range("training samples", 1, u32::MAX as usize, train.labels.len())?;
+        range("training samples", 1, u32::MAX as usize, train.len())?;
+        let criterion = Criterion::of(&train.targets);
         for samples in [train, test] {
-            length(
-                "inputs of the samples",
-                network.input.len() * samples.labels.len(),
-                samples.inputs.len(),
-            )?;
+            length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
+            criterion.check(&network, &samples.targets)?;
         }
         enough("scratch floats", NetworkLoss::floats_len(&network, batch), floats.len())?;
-        enough("order of the samples", train.labels.len().max(test.labels.len()), order.len())?;
+        enough("order of the samples", train.len().max(test.len()), order.len())?;
         enough("labels of a batch", batch, labels.len())?;
-        Ok(Self { network, train, test, batch, augment: None, floats, order, epoch: None, labels })
+        Ok(Self { network, train, test, batch, criterion, augment: None, floats, order, epoch: None, labels })
+    }
+
+    /// The same loss by another criterion.
+    ///
+    /// # Errors
+    /// A criterion that does not fit the network or the targets.
+    pub fn with_criterion(mut self, criterion: Criterion<'d>) -> Result<Self, Error> {
+        for samples in [self.train, self.test] {
+            criterion.check(&self.network, &samples.targets)?;
+        }
+        self.criterion = criterion;
+        Ok(self)
     }
 
     /// The same loss, with gradients of augmented copies of the samples. Measurements use the samples themselves.
@@ -113,7 +129,8 @@ where
     fn gather(&mut self, split: Split, from: usize, count: usize, batch: Option<Batch>) {
         let len = self.network.input.len();
         let all = self.samples(split);
-        let inputs = &mut self.floats[self.network.statistics_len()..][..count * len];
+        let outputs = self.network.outputs();
+        let [_, inputs, targets, _] = pieces(&self.network, self.batch, &mut self.floats);
         let chosen = &self.order[from..from + count];
         for (i, (&sample, to)) in chosen.iter().zip(inputs.chunks_exact_mut(len)).enumerate() {
             let input = &all.inputs[sample as usize * len..][..len];
@@ -123,7 +140,11 @@ where
                 }
                 _ => to.copy_from_slice(input),
             }
-            self.labels[i] = all.labels[sample as usize];
+            match all.targets {
+                Targets::Labels(labels) => self.labels[i] = labels[sample as usize],
+                Targets::Values { values, .. } => targets[i * outputs..][..outputs]
+                    .copy_from_slice(&values[sample as usize * outputs..][..outputs]),
+            }
         }
     }
 
@@ -136,7 +157,7 @@ where
 
     /// Chooses the samples of a measurement.
     fn choose(&mut self, split: Split, subset: Option<Subset>) -> Result<usize, Error> {
-        let len = self.samples(split).labels.len();
+        let len = self.samples(split).len();
         self.epoch = None;
         choose_subset(subset, &mut self.order[..len])
     }
@@ -152,7 +173,7 @@ where
         for from in (0..total).step_by(batch) {
             let count = batch.min(total - from);
             self.gather(Split::Train, from, count, None);
-            let [statistics, inputs, scratch] = pieces(&network, batch, &mut self.floats);
+            let [statistics, inputs, _, scratch] = pieces(&network, batch, &mut self.floats);
             let inputs = &inputs[..count * network.input.len()];
             let scratch = &mut scratch[..network.activation_len() * count];
             let share = (count as f64 / total as f64) as f32;
@@ -165,19 +186,29 @@ where
     fn scores(&mut self, split: Split, theta: &[f32], from: usize, count: usize) -> Result<Scores, Error> {
         self.gather(split, from, count, None);
         let network = self.network;
-        let [statistics, inputs, scratch] = pieces(&network, self.batch, &mut self.floats);
-        let samples =
-            Samples { inputs: &inputs[..count * network.input.len()], labels: &self.labels[..count] };
+        let all = self.samples(split).targets;
+        let [statistics, inputs, values, scratch] = pieces(&network, self.batch, &mut self.floats);
+        let targets = gathered(all, &self.labels[..count], &values[..count * network.outputs()]);
+        let samples = Samples { inputs: &inputs[..count * network.input.len()], targets };
         let scratch = &mut scratch[..network.activation_len() * count];
-        scores(&network, theta, statistics, samples, scratch)
+        scores(&network, theta, statistics, samples, &self.criterion, scratch)
     }
 }
 
-/// The pieces of the scratch memory: statistics, inputs of a batch, scratch memory of a pass.
-fn pieces<'a>(network: &Network, batch: usize, floats: &'a mut [f32]) -> [&'a mut [f32]; 3] {
+/// The pieces of the scratch memory: statistics, inputs of a batch, its targets, scratch memory of a pass.
+fn pieces<'a>(network: &Network, batch: usize, floats: &'a mut [f32]) -> [&'a mut [f32]; 4] {
     let (statistics, rest) = floats.split_at_mut(network.statistics_len());
-    let (inputs, scratch) = rest.split_at_mut(batch * network.input.len());
-    [statistics, inputs, scratch]
+    let (inputs, rest) = rest.split_at_mut(batch * network.input.len());
+    let (targets, scratch) = rest.split_at_mut(batch * network.outputs());
+    [statistics, inputs, targets, scratch]
+}
+
+/// Gathered targets of the kind of `all`.
+fn gathered<'a>(all: Targets<f32>, labels: &'a [u8], values: &'a [f32]) -> Targets<'a, f32> {
+    match all {
+        Targets::Labels(_) => Targets::Labels(labels),
+        Targets::Values { width, unit, .. } => Targets::Values { width, values, unit },
+    }
 }
 
 impl<F, O, B> Loss for NetworkLoss<'_, F, O, B>
@@ -193,12 +224,12 @@ where
     }
 
     fn batches(&self) -> u32 {
-        self.train.labels.len().div_ceil(self.batch) as u32
+        self.train.len().div_ceil(self.batch) as u32
     }
 
     fn value_and_gradient(&mut self, theta: &[f32], batch: Batch, slope: &mut [f32]) -> Result<f32, Error> {
         let Batch { key, epoch, number } = batch;
-        let total = self.train.labels.len();
+        let total = self.train.len();
         if self.epoch != Some((key, epoch)) {
             epoch_order(key, epoch, &mut self.order[..total]);
             self.epoch = Some((key, epoch));
@@ -208,10 +239,12 @@ where
         let count = self.batch.min(total - from);
         self.gather(Split::Train, from, count, Some(batch));
         let network = self.network;
-        let [_, inputs, scratch] = pieces(&network, self.batch, &mut self.floats);
-        let samples =
-            Samples { inputs: &inputs[..count * network.input.len()], labels: &self.labels[..count] };
-        gradient(&network, theta, samples, &mut scratch[..scratch_len(&network, count)], slope)
+        let [_, inputs, values, scratch] = pieces(&network, self.batch, &mut self.floats);
+        let targets =
+            gathered(self.train.targets, &self.labels[..count], &values[..count * network.outputs()]);
+        let samples = Samples { inputs: &inputs[..count * network.input.len()], targets };
+        let scratch = &mut scratch[..scratch_len(&network, count)];
+        gradient(&network, theta, samples, &self.criterion, dropout_key(key, epoch, number), scratch, slope)
     }
 
     fn values(
@@ -228,7 +261,7 @@ where
             for from in (0..total).step_by(self.batch) {
                 sum += self.scores(split, theta, from, self.batch.min(total - from))?;
             }
-            *value = Value { loss: sum.loss / total as f64, error: Some(sum.wrong as f64 / total as f64) };
+            *value = Value::of(&sum, &self.samples(split).targets);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use sampling::Distribution;
 
 pub use cells::Cells;
 pub use sampling::{PeakSampling, Sampling};
-pub use schedule::{Schedule, SgdOptions};
+pub use schedule::{OptimizerOptions, Schedule};
 
 /// With [`Sampling::Peak`], steps that are drawn before the losses of the first of them are looked at, at most.
 const AHEAD: u32 = 64;
@@ -41,7 +41,7 @@ pub struct Fit {
     /// How t is drawn.
     pub sampling: Sampling,
     /// The optimiser.
-    pub sgd: SgdOptions,
+    pub optimizer: OptimizerOptions,
     /// The schedule of the learning rate, which runs once from the first epoch to the last.
     pub schedule: Schedule,
     /// Passes over the training data, by the numbers that key their random numbers.
@@ -289,14 +289,13 @@ impl Fit {
                 key: self.key,
                 epoch,
                 first_trainable: first,
-                momentum: self.sgd.momentum,
-                weight_decay: self.sgd.weight_decay,
+                optimizer: self.optimizer.optimizer,
+                weight_decay: self.optimizer.weight_decay,
                 tangent_removal: sampling.map_or(0.0, |s| s.tangent_removal),
-                max_gradient_norm: self.sgd.max_gradient_norm,
-                nesterov: self.sgd.nesterov,
+                max_gradient_norm: self.optimizer.max_gradient_norm,
             };
             let factor = self.schedule.factor(epoch - self.epochs.start, total);
-            let rate = (f64::from(self.sgd.learning_rate) * factor) as f32;
+            let rate = (f64::from(self.optimizer.learning_rate) * factor) as f32;
             while at.batch < batches {
                 let batch = at.batch;
                 let count = steps.len().min((batches - batch).min(ahead - batch % ahead) as usize);

@@ -1,20 +1,19 @@
 //! The optimiser's constants and the schedule of its learning rate.
 
+use crate::engine::Optimizer;
 use crate::math;
 
-/// Constants of stochastic gradient descent with momentum.
+/// The optimiser of a fit and its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SgdOptions {
+pub struct OptimizerOptions {
     /// Base learning rate.
     pub learning_rate: f32,
-    /// Momentum μ.
-    pub momentum: f32,
+    /// How control points move.
+    pub optimizer: Optimizer,
     /// Weight decay λ, at the mixed point.
     pub weight_decay: f32,
     /// See [`StepParams::max_gradient_norm`](crate::engine::StepParams::max_gradient_norm).
     pub max_gradient_norm: f32,
-    /// See [`StepParams::nesterov`](crate::engine::StepParams::nesterov).
-    pub nesterov: bool,
 }
 
 /// How the learning rate changes from epoch to epoch.

@@ -1,4 +1,4 @@
-//! The largest element in each window, forward and backward. Windows have no padding.
+//! The largest element in each window, forward and backward. What lies in the padding is never the largest.
 //!
 //! # Layout
 //! `x`, `dx` (B, C, H, W), `y`, `dy` (B, C, H', W').
@@ -28,10 +28,11 @@ pub fn backward<T: RealField + Copy>(window: &Window, x: &[T], dy: &[T], dx: &mu
 /// Where in a plane the largest element of a window is.
 fn arg_max<T: RealField + Copy>(window: &Window, x: &[T], place: usize) -> usize {
     let columns = window.output().1;
-    let corner = (place / columns * window.width + place % columns) * window.stride;
-    let mut best = corner;
-    for row in 0..window.kernel {
-        for i in (0..window.kernel).map(|column| corner + row * window.width + column) {
+    let (rows, first_row) = window.taps(window.height, place / columns);
+    let (taps, first_column) = window.taps(window.width, place % columns);
+    let mut best = first_row * window.width + first_column;
+    for row in (0..rows.len()).map(|a| first_row + a * window.dilation) {
+        for i in (0..taps.len()).map(|b| row * window.width + first_column + b * window.dilation) {
             let not_a_number = x[i].partial_cmp(&x[i]).is_none();
             if x[i] > x[best] || not_a_number {
                 best = i;

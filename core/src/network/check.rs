@@ -1,8 +1,9 @@
 //! Whether the layers of a network fit together.
 
-use super::layer::IMAGES;
+use super::layer::ALL_LAYERS;
 use super::{Layer, Network, Shape};
 use crate::error::{Error, range};
+use crate::kernels::activation::Activation;
 
 impl Network<'_> {
     /// Checks that the layers fit together: after this no function of the network panics.
@@ -26,10 +27,26 @@ impl Network<'_> {
         let before = Network { layers: &self.layers[..i], ..*self };
         let input = before.row(i).output;
         match *layer {
-            _ if layer.is_convolutional() && !IMAGES => Some("the feature `images`"),
+            _ if layer.needs_feature() && !ALL_LAYERS => Some("the feature `all-layers`"),
             Layer::Linear { outputs: 0 } | Layer::Convolution { outputs: 0, .. } => Some("outputs"),
-            Layer::Convolution { .. } | Layer::MaxPool { .. } => {
-                (!layer.window(input).fits()).then_some("a window of a stride that fits into its input")
+            Layer::Convolution { outputs, groups, .. }
+                if groups == 0 || outputs % groups != 0 || input.channels % groups != 0 =>
+            {
+                Some("channels that are a multiple of its groups")
+            }
+            Layer::Convolution { .. } | Layer::MaxPool { .. } | Layer::AveragePool { .. }
+                if !layer.window(input).fits() =>
+            {
+                Some("a window of a stride that fits into its input")
+            }
+            Layer::MaxPool { kernel, padding, .. } | Layer::AveragePool { kernel, padding, .. } => {
+                (2 * padding > kernel).then_some("padding of at most half of its kernel")
+            }
+            Layer::Activation(Activation::LeakyRelu { slope }) => {
+                (!(slope.is_finite() && slope >= 0.0)).then_some("a slope of 0 or above")
+            }
+            Layer::Dropout { probability } => {
+                (!(0.0..1.0).contains(&probability)).then_some("a probability from 0 to below 1")
             }
             Layer::Branch { back } | Layer::Add { back } if back == 0 || back > i => {
                 Some("an earlier row to go back to")

@@ -3,35 +3,51 @@
 //! An engine gains by computing consecutive layers in one pass over memory. Which layers are fused is the same
 //! everywhere, so it is decided here:
 //!
-//! - a convolution or a linear layer, with the ReLU behind it;
-//! - a batch norm, with the addition of a residual behind it, and the ReLU behind that;
-//! - an addition, with the ReLU behind it;
-//! - what is left: pooling, a ReLU of its own.
+//! - a convolution or a linear layer, with the activation behind it;
+//! - a batch norm, with the addition of a residual behind it, and the activation behind that;
+//! - an addition, with the activation behind it;
+//! - what is left: layer norm, dropout, pooling, an activation of its own.
 //!
-//! Two layers are fused only where no other layer reads the output of the first. The reference kernels go through the
+//! Two layers are fused only where no other layer reads the output of the first, and an activation only where its
+//! derivative is a function of its output, because the sum before it is not kept. The reference kernels go through the
 //! layers one by one, without the graph: they are the oracle of the engines that use it.
 
 use super::{Layer, Network, Row, Shape};
 use crate::error::{Error, enough};
 use crate::kernels::Window;
+use crate::kernels::activation::Activation;
 use core::fmt;
 use core::ops::{Deref, DerefMut, Range};
 
-/// What an operation does, before the addition of a residual and the ReLU that are fused with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an operation does, before the addition of a residual and the activation that are fused with it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OpKind {
     /// y = W x + b of the flattened input.
     Linear,
     /// y = x ∗ w (+ b).
-    Convolution(Window),
+    Convolution {
+        /// The window.
+        window: Window,
+        /// Parts of the channels that are convolved apart from each other.
+        groups: usize,
+    },
     /// y = γ (x − mean) / √(variance + ε) + β.
     BatchNorm,
-    /// y = x: only the addition and the ReLU.
+    /// y = γ (x − mean) / √(variance + ε) + β over the elements of a sample.
+    LayerNorm,
+    /// y = x: only the addition and the activation.
     Elementwise,
+    /// While training, elements are dropped with this probability.
+    Dropout {
+        /// From 0 to below 1.
+        probability: f32,
+    },
     /// The largest element of each window.
     MaxPool(Window),
+    /// The mean of each window; padding counts as zeros.
+    AveragePool(Window),
     /// The mean of each channel.
-    AveragePool,
+    GlobalAveragePool,
 }
 
 impl OpKind {
@@ -39,17 +55,20 @@ impl OpKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear",
-            Self::Convolution(_) => "convolution",
+            Self::Convolution { .. } => "convolution",
             Self::BatchNorm => "batch norm",
+            Self::LayerNorm => "layer norm",
             Self::Elementwise => "elementwise",
+            Self::Dropout { .. } => "dropout",
             Self::MaxPool(_) => "max pool",
-            Self::AveragePool => "average pool",
+            Self::AveragePool(_) => "average pool",
+            Self::GlobalAveragePool => "global average pool",
         }
     }
 }
 
 /// One fused operation. Values are numbered: 0 is the samples, i + 1 the output of operation i.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Op {
     /// What it does.
     pub kind: OpKind,
@@ -57,8 +76,8 @@ pub struct Op {
     pub input: usize,
     /// The value that it adds.
     pub residual: Option<usize>,
-    /// Whether a ReLU comes last.
-    pub relu: bool,
+    /// The activation that comes last.
+    pub activation: Option<Activation>,
     /// Shape of one sample of what it reads.
     pub input_shape: Shape,
     /// Shape of one sample of what it makes.
@@ -67,7 +86,7 @@ pub struct Op {
     pub rows: [usize; 2],
     /// Offset of its parameters in θ.
     parameter_offset: usize,
-    /// Number of weights, then of biases (of γ, then of β).
+    /// Number of weights, then of biases (of γ, then of β in norms).
     parameter_lens: [usize; 2],
     /// Offset of its statistics among those of the network.
     statistics_offset: usize,
@@ -79,7 +98,7 @@ impl Op {
         kind: OpKind::Elementwise,
         input: 0,
         residual: None,
-        relu: false,
+        activation: None,
         input_shape: Shape::flat(0),
         output_shape: Shape::flat(0),
         rows: [0; 2],
@@ -93,12 +112,12 @@ impl Op {
         self.parameter_offset..self.parameter_offset + self.parameter_lens[0] + self.parameter_lens[1]
     }
 
-    /// Where its weights are in θ; γ of a batch norm.
+    /// Where its weights are in θ; γ of a norm.
     pub const fn weight(&self) -> Range<usize> {
         self.parameter_offset..self.parameter_offset + self.parameter_lens[0]
     }
 
-    /// Where its biases are in θ, empty where it has none; β of a batch norm.
+    /// Where its biases are in θ, empty where it has none; β of a norm.
     pub const fn bias(&self) -> Range<usize> {
         self.parameter_offset + self.parameter_lens[0]..self.parameters().end
     }
@@ -114,15 +133,18 @@ impl Op {
         let (inputs, outputs) = (self.input_shape.len(), self.output_shape.len());
         let own = match self.kind {
             OpKind::Linear => 2 * outputs * inputs,
-            OpKind::Convolution(Window { kernel, .. }) => {
-                2 * self.input_shape.channels * kernel * kernel * outputs
+            OpKind::Convolution { window: Window { kernel, .. }, groups } => {
+                2 * self.input_shape.channels / groups * kernel * kernel * outputs
             }
             OpKind::BatchNorm => 2 * inputs,
-            OpKind::MaxPool(Window { kernel, .. }) => kernel * kernel * outputs,
-            OpKind::AveragePool => inputs,
+            OpKind::LayerNorm => 7 * inputs,
+            OpKind::MaxPool(Window { kernel, .. }) | OpKind::AveragePool(Window { kernel, .. }) => {
+                kernel * kernel * outputs
+            }
+            OpKind::Dropout { .. } | OpKind::GlobalAveragePool => inputs,
             OpKind::Elementwise => 0,
         };
-        own + (self.residual.is_some() as usize + self.relu as usize) * outputs
+        own + (self.residual.is_some() as usize + self.activation.is_some() as usize) * outputs
     }
 
     /// Floats that a forward pass of `batch` samples reads and writes: input, residual, parameters, output.
@@ -140,15 +162,15 @@ impl Op {
 /// use valleys_core::network::graph::{Graph, Op};
 /// use valleys_core::network::{Layer, Network, Shape};
 ///
-/// let layers = [Layer::Linear { outputs: 8 }, Layer::Relu, Layer::Linear { outputs: 2 }];
+/// let layers = [Layer::Linear { outputs: 8 }, Layer::RELU, Layer::Linear { outputs: 2 }];
 /// let network = Network { input: Shape::flat(4), layers: &layers };
 /// let mut memory = [Op::BLANK; 3];
 /// let graph = Graph::new(&network, &mut memory[..])?;
 /// assert_eq!(graph.ops().len(), 2);
-/// assert!(graph.ops()[0].relu && !graph.ops()[1].relu);
+/// assert!(graph.ops()[0].activation.is_some() && graph.ops()[1].activation.is_none());
 /// # Ok::<(), valleys_core::error::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Graph<M> {
     input: Shape,
     memory: M,
@@ -257,8 +279,8 @@ impl<M: Deref<Target = [Op]>> Graph<M> {
         self.ops().iter().map(|op| op.parameters().end).max().unwrap_or(0)
     }
 
-    /// Number of classes: the size of the last value.
-    pub fn classes(&self) -> usize {
+    /// Number of outputs: the size of the last value.
+    pub fn outputs(&self) -> usize {
         self.shape(self.len).len()
     }
 }
@@ -281,9 +303,14 @@ fn fuse(network: &Network, at: usize, ops: &[Op]) -> Op {
     let mut residual = None;
     let kind = match row.layer {
         Layer::Linear { .. } => OpKind::Linear,
-        Layer::Convolution { .. } => OpKind::Convolution(row.layer.window(row.input)),
+        Layer::Convolution { groups, .. } => {
+            OpKind::Convolution { window: row.layer.window(row.input), groups }
+        }
         Layer::MaxPool { .. } => OpKind::MaxPool(row.layer.window(row.input)),
-        Layer::AveragePool => OpKind::AveragePool,
+        Layer::AveragePool { .. } => OpKind::AveragePool(row.layer.window(row.input)),
+        Layer::GlobalAveragePool => OpKind::GlobalAveragePool,
+        Layer::LayerNorm => OpKind::LayerNorm,
+        Layer::Dropout { probability } => OpKind::Dropout { probability },
         Layer::BatchNorm => {
             if let Some(Layer::Add { back }) = next(last) {
                 last += 1;
@@ -295,19 +322,23 @@ fn fuse(network: &Network, at: usize, ops: &[Op]) -> Op {
             residual = Some(added(at, back));
             OpKind::Elementwise
         }
-        Layer::Relu | Layer::Branch { .. } => OpKind::Elementwise,
+        Layer::Activation(_) | Layer::Branch { .. } => OpKind::Elementwise,
     };
-    let pools = matches!(kind, OpKind::MaxPool(_) | OpKind::AveragePool);
-    let mut relu = row.layer == Layer::Relu;
-    if !relu && !pools && next(last) == Some(Layer::Relu) {
-        relu = true;
-        last += 1;
-    }
+    let fuses =
+        matches!(kind, OpKind::Linear | OpKind::Convolution { .. } | OpKind::BatchNorm | OpKind::Elementwise);
+    let activation = match (row.layer, next(last)) {
+        (Layer::Activation(own), _) => Some(own),
+        (_, Some(Layer::Activation(behind))) if fuses && behind.derives_from_output() => {
+            last += 1;
+            Some(behind)
+        }
+        _ => None,
+    };
     let parameters = row.layer.parameter_len(row.input);
     let biases = match row.layer {
         Layer::Linear { outputs } => outputs,
         Layer::Convolution { outputs, bias, .. } => outputs * usize::from(bias),
-        Layer::BatchNorm => row.input.channels,
+        Layer::BatchNorm | Layer::LayerNorm => parameters / 2,
         _ => 0,
     };
     let Row { input, output, parameter_offset, statistics_offset, source, .. } = row;
@@ -315,7 +346,7 @@ fn fuse(network: &Network, at: usize, ops: &[Op]) -> Op {
         kind,
         input: source.map_or(0, value),
         residual,
-        relu,
+        activation,
         input_shape: input,
         output_shape: output,
         rows: [at, last],
@@ -344,16 +375,14 @@ impl<M: Deref<Target = [Op]>> fmt::Display for Graph<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:>3} {:<12} {:<9} {:>7} {:>10} {:>10} {:>17} {:>10} {:>9} {:>9}",
+            "{:>3} {:<19} {:<15} {:>7} {:>10} {:>10} {:>17} {:>10} {:>9} {:>9}",
             "op", "kind", "fused", "reads", "in", "out", "parameters", "flops", "floats", "needed by"
         )?;
         for (number, op) in self.ops().iter().enumerate() {
-            let fused = match (op.residual.is_some(), op.relu) {
-                (true, true) => "add, relu",
-                (true, false) => "add",
-                (false, true) => "relu",
-                (false, false) => "",
-            };
+            let add = if op.residual.is_some() { "add" } else { "" };
+            let comma = if op.residual.is_some() && op.activation.is_some() { ", " } else { "" };
+            let activation = op.activation.map_or("", Activation::name);
+            let fused = heapless::format!(24; "{add}{comma}{activation}").unwrap_or_default();
             let reads = match op.residual {
                 Some(residual) => heapless::format!(16; "{}+{residual}", op.input),
                 None => heapless::format!(16; "{}", op.input),
@@ -364,7 +393,7 @@ impl<M: Deref<Target = [Op]>> fmt::Display for Graph<M> {
             };
             writeln!(
                 f,
-                "{number:>3} {:<12} {fused:<9} {:>7} {:>10} {:>10} {:>8}..{:<7} {:>10} {:>9} {:>9}",
+                "{number:>3} {:<19} {fused:<15} {:>7} {:>10} {:>10} {:>8}..{:<7} {:>10} {:>9} {:>9}",
                 op.kind.name(),
                 reads.unwrap_or_default(),
                 op.input_shape,

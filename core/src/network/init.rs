@@ -9,7 +9,7 @@ const LINEAR_DEVIATION: f64 = 1e-3;
 
 /// Fills θ. Without batch norm as PyTorch does by default: weights and biases uniform in ±1/√fan_in, fan_in the inputs of
 /// an output. With batch norm as Li et al. 2018 do: convolutions normal with variance 2/fan_in (He et al. 2015), γ = 1,
-/// β = 0, linear weights normal with standard deviation 10⁻³, biases 0.
+/// β = 0, linear weights normal with standard deviation 10⁻³, biases 0. Layer norms start with γ = 1, β = 0.
 ///
 /// Minimum `vertex` of the run with this `seed`.
 ///
@@ -22,13 +22,14 @@ pub fn initialise(network: &Network, seed: u64, vertex: u32, theta: &mut [f32]) 
         let parameters = &mut theta[row.parameters()];
         let (weights, fan_in) = match row.layer {
             Layer::Linear { outputs } => (outputs * row.input.len(), row.input.len()),
-            Layer::Convolution { outputs, kernel, .. } => {
-                let fan_in = row.input.channels * kernel * kernel;
+            Layer::Convolution { outputs, kernel, groups, .. } => {
+                let fan_in = row.input.channels / groups * kernel * kernel;
                 (outputs * fan_in, fan_in)
             }
-            Layer::BatchNorm => {
-                parameters[..row.input.channels].fill(1.0);
-                parameters[row.input.channels..].fill(0.0);
+            Layer::BatchNorm | Layer::LayerNorm => {
+                let (gamma, beta) = parameters.split_at_mut(parameters.len() / 2);
+                gamma.fill(1.0);
+                beta.fill(0.0);
                 continue;
             }
             _ => continue,

@@ -1,6 +1,7 @@
 //! The layers, their shapes and their parameters.
 
 use crate::kernels::Window;
+use crate::kernels::activation::Activation;
 use core::fmt;
 
 /// Shape of one sample: (C, H, W); a vector of n features is (n, 1, 1).
@@ -43,14 +44,14 @@ impl fmt::Display for Shape {
 }
 
 /// One layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layer {
     /// y = W x + b with W (outputs, inputs); the input is flattened.
     Linear {
         /// Number of outputs.
         outputs: usize,
     },
-    /// y = x ∗ w, and + b where `bias` says so, with w (outputs, inputs, kernel, kernel).
+    /// y = x ∗ w, and + b where `bias` says so, with w (outputs, inputs / groups, kernel, kernel).
     Convolution {
         /// Output channels.
         outputs: usize,
@@ -62,20 +63,43 @@ pub enum Layer {
         padding: usize,
         /// Whether there is a bias.
         bias: bool,
+        /// Parts of the channels that are convolved apart from each other.
+        groups: usize,
+        /// From one element of the kernel to the next.
+        dilation: usize,
     },
     /// y = γ (x − mean) / √(variance + ε) + β per channel; see [`kernels::batch_norm`](crate::kernels::batch_norm).
     BatchNorm,
-    /// y = max(x, 0).
-    Relu,
+    /// y = γ (x − mean) / √(variance + ε) + β over the elements of a sample; see
+    /// [`kernels::layer_norm`](crate::kernels::layer_norm).
+    LayerNorm,
+    /// y = f(x), element by element.
+    Activation(Activation),
+    /// While training, elements are set to 0 with this probability, and the others divided by its complement.
+    Dropout {
+        /// From 0 to below 1.
+        probability: f32,
+    },
     /// The largest element in each window.
     MaxPool {
         /// Rows, and columns, of the window.
         kernel: usize,
         /// From one position to the next.
         stride: usize,
+        /// Around the input, at most half of the kernel; nothing in it is the largest.
+        padding: usize,
+    },
+    /// The mean of each window, in which padding counts as zeros.
+    AveragePool {
+        /// Rows, and columns, of the window.
+        kernel: usize,
+        /// From one position to the next.
+        stride: usize,
+        /// Zeros around the input, at most half of the kernel.
+        padding: usize,
     },
     /// The mean of each channel.
-    AveragePool,
+    GlobalAveragePool,
     /// The output of an earlier row again: here a second branch starts. Nothing is computed or copied.
     Branch {
         /// How many rows earlier.
@@ -97,49 +121,72 @@ pub struct Tensor {
     pub shape: heapless::Vec<usize, 4>,
 }
 
-/// Whether the layers of images are there: the feature `images`.
-pub(super) const IMAGES: bool = cfg!(feature = "images");
+/// Whether all layers are there: the feature `all-layers`.
+pub(super) const ALL_LAYERS: bool = cfg!(feature = "all-layers");
 
 impl Layer {
-    /// Whether it needs the feature `images`.
-    pub const fn is_convolutional(&self) -> bool {
-        matches!(self, Self::Convolution { .. } | Self::BatchNorm | Self::MaxPool { .. } | Self::AveragePool)
+    /// y = max(x, 0).
+    pub const RELU: Self = Self::Activation(Activation::Relu);
+
+    /// Whether it needs the feature `all-layers`.
+    pub const fn needs_feature(&self) -> bool {
+        !matches!(
+            self,
+            Self::Linear { .. } | Self::Activation(Activation::Relu) | Self::Branch { .. } | Self::Add { .. }
+        )
     }
 
-    /// The names of all layers, in tables and in messages.
-    pub const NAMES: [&str; 8] =
-        ["linear", "convolution", "batch norm", "relu", "max pool", "average pool", "branch", "add"];
+    /// The names of all layers but activations, in tables and in messages.
+    pub const NAMES: [&str; 10] = [
+        "linear",
+        "convolution",
+        "batch norm",
+        "layer norm",
+        "dropout",
+        "max pool",
+        "average pool",
+        "global average pool",
+        "branch",
+        "add",
+    ];
 
     /// Its name.
     pub const fn name(&self) -> &'static str {
         Self::NAMES[match self {
+            Self::Activation(activation) => return activation.name(),
             Self::Linear { .. } => 0,
             Self::Convolution { .. } => 1,
             Self::BatchNorm => 2,
-            Self::Relu => 3,
-            Self::MaxPool { .. } => 4,
-            Self::AveragePool => 5,
-            Self::Branch { .. } => 6,
-            Self::Add { .. } => 7,
+            Self::LayerNorm => 3,
+            Self::Dropout { .. } => 4,
+            Self::MaxPool { .. } => 5,
+            Self::AveragePool { .. } => 6,
+            Self::GlobalAveragePool => 7,
+            Self::Branch { .. } => 8,
+            Self::Add { .. } => 9,
         }]
     }
 
     /// The window it looks through: of one element, but for convolutions and pooling.
     pub const fn window(&self, input: Shape) -> Window {
         let Shape { height, width, .. } = input;
-        let (kernel, stride, padding) = match *self {
-            Self::Convolution { kernel, stride, padding, .. } => (kernel, stride, padding),
-            Self::MaxPool { kernel, stride } => (kernel, stride, 0),
-            _ => (1, 1, 0),
+        let (kernel, stride, padding, dilation) = match *self {
+            Self::Convolution { kernel, stride, padding, dilation, .. } => {
+                (kernel, stride, padding, dilation)
+            }
+            Self::MaxPool { kernel, stride, padding } | Self::AveragePool { kernel, stride, padding } => {
+                (kernel, stride, padding, 1)
+            }
+            _ => (1, 1, 0, 1),
         };
-        Window { height, width, kernel, stride, padding }
+        Window { height, width, kernel, stride, padding, dilation }
     }
 
     /// Shape of one sample after the layer.
     pub const fn output(&self, input: Shape) -> Shape {
         let channels = match *self {
             Self::Linear { outputs } => return Shape::flat(outputs),
-            Self::AveragePool => return Shape::flat(input.channels),
+            Self::GlobalAveragePool => return Shape::flat(input.channels),
             Self::Convolution { outputs, .. } => outputs,
             _ => input.channels,
         };
@@ -151,10 +198,11 @@ impl Layer {
     pub const fn parameter_len(&self, input: Shape) -> usize {
         match *self {
             Self::Linear { outputs } => outputs * (input.len() + 1),
-            Self::Convolution { outputs, kernel, bias, .. } => {
-                outputs * (input.channels * kernel * kernel + bias as usize)
+            Self::Convolution { outputs, kernel, bias, groups, .. } => {
+                outputs * (input.channels / groups * kernel * kernel + bias as usize)
             }
             Self::BatchNorm => 2 * input.channels,
+            Self::LayerNorm => 2 * input.len(),
             _ => 0,
         }
     }
@@ -168,18 +216,23 @@ impl Layer {
     pub fn tensors(&self, input: Shape) -> heapless::Vec<Tensor, 2> {
         let tensor = |name, shape: &[usize]| Tensor { name, shape: shape.iter().copied().collect() };
         let one = |weight: &[usize]| heapless::Vec::from_iter([tensor("weight", weight)]);
-        let two = |weight: &[usize], bias| {
-            heapless::Vec::from_array([tensor("weight", weight), tensor("bias", &[bias])])
+        let two = |weight: &[usize], bias: &[usize]| {
+            heapless::Vec::from_array([tensor("weight", weight), tensor("bias", bias)])
         };
         match *self {
-            Self::Linear { outputs } => two(&[outputs, input.len()], outputs),
-            Self::Convolution { outputs, kernel, bias: true, .. } => {
-                two(&[outputs, input.channels, kernel, kernel], outputs)
+            Self::Linear { outputs } => two(&[outputs, input.len()], &[outputs]),
+            Self::Convolution { outputs, kernel, bias: true, groups, .. } => {
+                two(&[outputs, input.channels / groups, kernel, kernel], &[outputs])
             }
-            Self::Convolution { outputs, kernel, bias: false, .. } => {
-                one(&[outputs, input.channels, kernel, kernel])
+            Self::Convolution { outputs, kernel, bias: false, groups, .. } => {
+                one(&[outputs, input.channels / groups, kernel, kernel])
             }
-            Self::BatchNorm => two(&[input.channels], input.channels),
+            Self::BatchNorm => two(&[input.channels], &[input.channels]),
+            Self::LayerNorm if input.height * input.width == 1 => two(&[input.channels], &[input.channels]),
+            Self::LayerNorm => {
+                let shape = [input.channels, input.height, input.width];
+                two(&shape, &shape)
+            }
             _ => heapless::Vec::new(),
         }
     }
@@ -188,12 +241,17 @@ impl Layer {
     pub const fn flops(&self, input: Shape) -> usize {
         match *self {
             Self::Linear { outputs } => 2 * outputs * input.len(),
-            Self::Convolution { kernel, .. } => {
-                2 * input.channels * kernel * kernel * self.output(input).len()
+            Self::Convolution { kernel, groups, .. } => {
+                2 * input.channels / groups * kernel * kernel * self.output(input).len()
             }
             Self::BatchNorm => 2 * input.len(),
-            Self::MaxPool { kernel, .. } => kernel * kernel * self.output(input).len(),
-            Self::Relu | Self::AveragePool | Self::Add { .. } => input.len(),
+            Self::LayerNorm => 7 * input.len(),
+            Self::MaxPool { kernel, .. } | Self::AveragePool { kernel, .. } => {
+                kernel * kernel * self.output(input).len()
+            }
+            Self::Activation(_) | Self::Dropout { .. } | Self::GlobalAveragePool | Self::Add { .. } => {
+                input.len()
+            }
             Self::Branch { .. } => 0,
         }
     }

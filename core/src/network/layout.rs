@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Range;
 
 /// One layer with its place in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// Its number.
     pub number: usize,
@@ -63,7 +63,7 @@ impl Network<'_> {
         let source = self.source(i);
         let mut row = Row {
             number: i,
-            layer: Layer::Relu,
+            layer: Layer::RELU,
             source,
             input: self.input,
             output: self.input,
@@ -153,8 +153,8 @@ impl Network<'_> {
         self.row(self.layers.len()).activation_offset
     }
 
-    /// Number of classes: the size of the last output.
-    pub const fn classes(&self) -> usize {
+    /// Number of outputs, the size of the last layer's: of classes, or of numbers that are predicted.
+    pub const fn outputs(&self) -> usize {
         self.row(self.layers.len()).output.len()
     }
 
@@ -177,7 +177,7 @@ impl fmt::Display for Network<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:>3} {:<12} {:>7} {:>10} {:>10} {:>17} {:>17} {:>10}",
+            "{:>3} {:<19} {:>7} {:>10} {:>10} {:>17} {:>17} {:>10}",
             "row", "layer", "reads", "in", "out", "parameters", "activations", "flops"
         )?;
         for row in self.rows() {
@@ -191,7 +191,7 @@ impl fmt::Display for Network<'_> {
             };
             writeln!(
                 f,
-                "{:>3} {:<12} {:>7} {:>10} {:>10} {:>8}..{:<7} {:>8}..{:<7} {:>10}",
+                "{:>3} {:<19} {:>7} {:>10} {:>10} {:>8}..{:<7} {:>8}..{:<7} {:>10}",
                 row.number,
                 row.layer.name(),
                 reads.unwrap_or_default(),

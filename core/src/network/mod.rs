@@ -2,6 +2,7 @@
 
 mod augment;
 mod check;
+mod criterion;
 pub mod graph;
 mod init;
 mod layer;
@@ -10,13 +11,13 @@ mod pass;
 pub mod zoo;
 
 pub use augment::{CropFlip, CropFlipDraw};
+pub use criterion::{Criterion, Scores, Targets};
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};
 pub use layout::Row;
-pub(crate) use pass::check_labels;
-pub use pass::{LabelledData, Samples, Scores, accumulate, gradient, logits, scores, scratch_len};
+pub use pass::{LabelledData, Samples, accumulate, gradient, outputs, scores, scratch_len};
 
-/// A feed-forward network that classifies; const-constructible.
+/// A feed-forward network; const-constructible.
 ///
 /// Each layer reads the output of the one before it. For a residual block [`Layer::Branch`] goes back to an earlier
 /// output, and [`Layer::Add`] adds one.
@@ -30,7 +31,7 @@ pub use pass::{LabelledData, Samples, Scores, accumulate, gradient, logits, scor
 /// use valleys_core::network::{Layer, Network, Shape};
 /// const NETWORK: Network = Network {
 ///     input: Shape::flat(64),
-///     layers: &[Layer::Linear { outputs: 32 }, Layer::Relu, Layer::Linear { outputs: 10 }],
+///     layers: &[Layer::Linear { outputs: 32 }, Layer::RELU, Layer::Linear { outputs: 10 }],
 /// };
 /// static THETA: [f32; NETWORK.parameter_len()] = [0.0; NETWORK.parameter_len()];
 /// assert_eq!(THETA.len(), 64 * 32 + 32 + 32 * 10 + 10);

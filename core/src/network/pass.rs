@@ -1,53 +1,47 @@
 //! Forward and backward through a whole network, with the reference kernels, in caller's memory.
 
-use super::layer::IMAGES;
-use super::{Layer, Network, Row};
+use super::layer::ALL_LAYERS;
+use super::{Criterion, Layer, Network, Row, Scores, Targets};
 use crate::error::{Error, length};
-use crate::kernels::{add, average_pool, batch_norm, convolution, cross_entropy, linear, max_pool, relu};
-use core::iter::Sum;
-use core::ops::AddAssign;
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::dropout::{self, Mask};
+use crate::kernels::{
+    add, average_pool, batch_norm, convolution, global_average_pool, layer_norm, linear, max_pool,
+};
 use nalgebra::RealField;
 
-/// Labelled samples.
+/// Samples with their targets.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a, T> {
     /// (B, C, H, W).
     pub inputs: &'a [T],
-    /// (B), each below the number of classes.
-    pub labels: &'a [u8],
+    /// What they are to be mapped to.
+    pub targets: Targets<'a, T>,
 }
 
-/// Labelled samples of a training and a test part, on a host: what engines are made from.
+impl<'a, T> Samples<'a, T> {
+    /// Samples of classes: `inputs` (B, C, H, W), `labels` (B).
+    pub const fn labelled(inputs: &'a [T], labels: &'a [u8]) -> Self {
+        Self { inputs, targets: Targets::Labels(labels) }
+    }
+
+    /// Number of samples.
+    pub const fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Samples of a training and a test part with their targets, on a host: what engines are made from.
 pub trait LabelledData: Send + Sync + core::fmt::Debug {
     /// The training samples.
     fn train(&self) -> Samples<'_, f32>;
     /// The test samples.
     fn test(&self) -> Samples<'_, f32>;
-}
-
-/// Sums over samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Scores {
-    /// Sum of the losses.
-    pub loss: f64,
-    /// Number of samples whose arg-max is not their label.
-    pub wrong: usize,
-}
-
-impl AddAssign for Scores {
-    fn add_assign(&mut self, other: Self) {
-        self.loss += other.loss;
-        self.wrong += other.wrong;
-    }
-}
-
-impl Sum for Scores {
-    fn sum<I: Iterator<Item = Self>>(scores: I) -> Self {
-        scores.fold(Self::default(), |mut sum, scores| {
-            sum += scores;
-            sum
-        })
-    }
 }
 
 /// Elements of scratch memory of [`gradient`]: activations, and as many for their gradients. The functions that only go
@@ -61,7 +55,7 @@ pub const fn scratch_len(network: &Network, batch: usize) -> usize {
 /// `statistics` of [`Network::statistics_len`], see [`accumulate`]; `scratch` of [`Network::activation_len`] a sample.
 ///
 /// # Errors
-/// Lengths that do not fit, layers that do not fit together, a label that is no class.
+/// Lengths that do not fit, layers that do not fit together, targets that do not fit [the criterion](Criterion::check).
 ///
 /// # Cost
 /// [`Network::flops`] a sample.
@@ -70,27 +64,24 @@ pub fn scores<T: RealField + Copy>(
     theta: &[T],
     statistics: &[T],
     samples: Samples<T>,
+    criterion: &Criterion,
     scratch: &mut [T],
 ) -> Result<Scores, Error> {
-    check_labels(network, samples)?;
-    let batch = samples.labels.len();
-    if batch == 0 {
+    network.check()?;
+    criterion.check(network, &samples.targets)?;
+    if samples.is_empty() {
         return Ok(Scores::default());
     }
-    let logits = logits(network, theta, statistics, samples.inputs, batch, scratch)?;
-    let loss = cross_entropy::losses(logits, samples.labels)
-        .map(|loss| nalgebra::try_convert::<T, f64>(loss).unwrap_or(f64::NAN))
-        .sum();
-    let wrong = logits.chunks_exact(network.classes()).zip(samples.labels);
-    let wrong = wrong.filter(|(z, label)| cross_entropy::arg_max(z) != Some(**label as usize)).count();
-    Ok(Scores { loss, wrong })
+    let outputs = outputs(network, theta, statistics, samples.inputs, samples.len(), scratch)?;
+    Ok(criterion.scores(outputs, &samples.targets))
 }
 
-/// The last outputs, (B, classes), of `batch` samples; batch norms normalise with `statistics`. See [`scores`].
+/// The last outputs, (B, outputs), of `batch` samples; batch norms normalise with `statistics`, dropout is left out. See
+/// [`scores`].
 ///
 /// # Errors
 /// Lengths that do not fit, layers that do not fit together, no samples.
-pub fn logits<'s, T: RealField + Copy>(
+pub fn outputs<'s, T: RealField + Copy>(
     network: &Network,
     theta: &[T],
     statistics: &[T],
@@ -101,7 +92,7 @@ pub fn logits<'s, T: RealField + Copy>(
     check(network, theta, inputs, batch)?;
     length("statistics of the batch norms", network.statistics_len(), statistics.len())?;
     length("scratch memory", network.activation_len() * batch, scratch.len())?;
-    forward(network, theta, Some(statistics), inputs, batch, scratch);
+    forward(network, theta, Mode::Measure(Some(statistics)), inputs, batch, scratch);
     Ok(&scratch[network.row(network.layers.len() - 1).activations(batch)])
 }
 
@@ -128,15 +119,16 @@ pub fn accumulate<T: RealField + Copy>(
     check(network, theta, inputs, batch)?;
     length("statistics of the batch norms", network.statistics_len(), statistics.len())?;
     length("scratch memory", network.activation_len() * batch, scratch.len())?;
-    forward(network, theta, None, inputs, batch, scratch);
-    for row in network.rows().filter(|row| IMAGES && row.layer == Layer::BatchNorm) {
+    forward(network, theta, Mode::Measure(None), inputs, batch, scratch);
+    for row in network.rows().filter(|row| ALL_LAYERS && row.layer == Layer::BatchNorm) {
         let x = if row.source.is_some() { &scratch[row.inputs(batch)] } else { inputs };
         batch_norm::accumulate(x, batch, share, &mut statistics[row.statistics()]);
     }
     Ok(())
 }
 
-/// Mean loss over the samples, and its gradient with respect to θ; batch norms normalise with the statistics of the batch.
+/// Mean loss over the samples, and its gradient with respect to θ; batch norms normalise with the statistics of the batch,
+/// and `step` keys the masks of dropout ([`Mask`]).
 ///
 /// `scratch` of [`scratch_len`].
 ///
@@ -149,24 +141,26 @@ pub fn gradient<T: RealField + Copy>(
     network: &Network,
     theta: &[T],
     samples: Samples<T>,
+    criterion: &Criterion,
+    step: [u32; 2],
     scratch: &mut [T],
     gradient: &mut [T],
 ) -> Result<T, Error> {
-    let batch = samples.labels.len();
+    let batch = samples.len();
     check(network, theta, samples.inputs, batch)?;
-    check_labels(network, samples)?;
+    criterion.check(network, &samples.targets)?;
     length("scratch memory", scratch_len(network, batch), scratch.len())?;
     length("gradient", theta.len(), gradient.len())?;
     let (activations, differentials) = scratch.split_at_mut(network.activation_len() * batch);
-    forward(network, theta, None, samples.inputs, batch, activations);
+    forward(network, theta, Mode::Train(step), samples.inputs, batch, activations);
 
     let last = network.row(network.layers.len() - 1).activations(batch);
-    let z = &activations[last.clone()];
-    let count: T = nalgebra::convert(batch as f64);
-    let loss = cross_entropy::losses(z, samples.labels).fold(T::zero(), |a, b| a + b) / count;
+    let outputs = &activations[last.clone()];
+    let weight: T = nalgebra::convert(criterion.weight(&samples.targets));
+    let loss = criterion.loss(outputs, &samples.targets) / weight;
     // An output may be read more than once: what reads it adds to its differential.
     differentials.fill(T::zero());
-    cross_entropy::backward(z, samples.labels, &mut differentials[last]);
+    criterion.backward(T::one() / weight, outputs, &samples.targets, &mut differentials[last]);
 
     for row in computed(network).rev() {
         let out = row.activations(batch);
@@ -177,31 +171,50 @@ pub fn gradient<T: RealField + Copy>(
         let window = row.layer.window(row.input);
         match row.layer {
             Layer::Linear { .. } => linear::backward(p, x, dy, dp, dx, batch),
-            Layer::Convolution { .. } if IMAGES => {
-                convolution::backward_weights(&window, x, dy, dp, batch);
-                convolution::backward_data(&window, p, dy, dx, batch);
+            Layer::Activation(Activation::Relu) => {
+                activation::backward(Activation::Relu, x, &activations[out], dy, dx);
             }
-            Layer::BatchNorm if IMAGES => batch_norm::backward(p, x, dy, dp, dx, batch),
-            Layer::Relu => relu::backward(&activations[out], dy, dx),
-            Layer::MaxPool { .. } if IMAGES => max_pool::backward(&window, x, dy, dx),
-            Layer::AveragePool if IMAGES => average_pool::backward(dy, dx),
+            Layer::Convolution { groups, .. } if ALL_LAYERS => {
+                convolution::backward_weights(&window, groups, x, dy, dp, batch);
+                convolution::backward_data(&window, groups, p, dy, dx, batch);
+            }
+            Layer::BatchNorm if ALL_LAYERS => batch_norm::backward(p, x, dy, dp, dx, batch),
+            Layer::LayerNorm if ALL_LAYERS => layer_norm::backward(p, x, dy, dp, dx),
+            Layer::Activation(function) if ALL_LAYERS => {
+                activation::backward(function, x, &activations[out], dy, dx);
+            }
+            Layer::Dropout { probability } if ALL_LAYERS => {
+                dropout::backward(&Mask::new(step, row.number, probability), dy, dx);
+            }
+            Layer::MaxPool { .. } if ALL_LAYERS => max_pool::backward(&window, x, dy, dx),
+            Layer::AveragePool { .. } if ALL_LAYERS => average_pool::backward(&window, dy, dx),
+            Layer::GlobalAveragePool if ALL_LAYERS => global_average_pool::backward(dy, dx),
             Layer::Branch { .. } => {}
             Layer::Add { back } => {
                 add::backward(dy, dx);
                 add::backward(dy, &mut before[network.row(row.number - back).activations(batch)]);
             }
             // Refused by `Network::check`.
-            Layer::Convolution { .. } | Layer::BatchNorm | Layer::MaxPool { .. } | Layer::AveragePool => {}
+            _ => {}
         }
     }
     Ok(loss)
+}
+
+/// What a forward pass is for.
+#[derive(Clone, Copy)]
+enum Mode<'a, T> {
+    /// Statistics of the batch, dropout with this key.
+    Train([u32; 2]),
+    /// These statistics or else those of the batch, no dropout.
+    Measure(Option<&'a [T]>),
 }
 
 /// Fills the scratch memory with the activations.
 fn forward<T: RealField + Copy>(
     network: &Network,
     theta: &[T],
-    statistics: Option<&[T]>,
+    mode: Mode<T>,
     inputs: &[T],
     batch: usize,
     scratch: &mut [T],
@@ -214,20 +227,30 @@ fn forward<T: RealField + Copy>(
         let window = row.layer.window(row.input);
         match row.layer {
             Layer::Linear { .. } => linear::forward(p, x, y, batch),
-            Layer::Convolution { .. } if IMAGES => convolution::forward(&window, p, x, y, batch),
-            Layer::BatchNorm if IMAGES => {
+            Layer::Activation(Activation::Relu) => activation::forward(Activation::Relu, x, y),
+            Layer::Convolution { groups, .. } if ALL_LAYERS => {
+                convolution::forward(&window, groups, p, x, y, batch);
+            }
+            Layer::BatchNorm if ALL_LAYERS => {
+                let statistics = if let Mode::Measure(given) = mode { given } else { None };
                 batch_norm::forward(p, statistics.map(|all| &all[row.statistics()]), x, y, batch);
             }
-            Layer::Relu => relu::forward(x, y),
-            Layer::MaxPool { .. } if IMAGES => max_pool::forward(&window, x, y),
-            Layer::AveragePool if IMAGES => average_pool::forward(x, y),
+            Layer::LayerNorm if ALL_LAYERS => layer_norm::forward(p, x, y),
+            Layer::Activation(function) if ALL_LAYERS => activation::forward(function, x, y),
+            Layer::Dropout { probability } if ALL_LAYERS => match mode {
+                Mode::Train(step) => dropout::forward(&Mask::new(step, row.number, probability), x, y),
+                Mode::Measure(_) => y.copy_from_slice(x),
+            },
+            Layer::MaxPool { .. } if ALL_LAYERS => max_pool::forward(&window, x, y),
+            Layer::AveragePool { .. } if ALL_LAYERS => average_pool::forward(&window, x, y),
+            Layer::GlobalAveragePool if ALL_LAYERS => global_average_pool::forward(x, y),
             Layer::Branch { .. } => {}
             Layer::Add { back } => {
                 let other = &before[network.row(row.number - back).activations(batch)];
                 add::forward(x, other, y);
             }
             // Refused by `Network::check`.
-            Layer::Convolution { .. } | Layer::BatchNorm | Layer::MaxPool { .. } | Layer::AveragePool => {}
+            _ => {}
         }
     }
 }
@@ -242,13 +265,4 @@ fn check<T>(network: &Network, theta: &[T], inputs: &[T], batch: usize) -> Resul
     crate::error::range("samples of a batch", 1, usize::MAX, batch)?;
     length("parameters", network.parameter_len(), theta.len())?;
     length("inputs of the samples", network.input.len() * batch, inputs.len())
-}
-
-pub(crate) fn check_labels<T>(network: &Network, samples: Samples<T>) -> Result<(), Error> {
-    network.check()?;
-    let classes = network.classes();
-    match samples.labels.iter().position(|&label| label as usize >= classes) {
-        Some(sample) => Err(Error::Label { sample, label: samples.labels[sample], classes }),
-        None => Ok(()),
-    }
 }

@@ -27,7 +27,7 @@ pub fn mlp<const N: usize>(widths: &[usize]) -> Result<Vec<Layer, N>, Error> {
     for (i, &outputs) in widths.iter().enumerate() {
         range("width of a layer", 1, 1 << 24, outputs)?;
         if i > 1 {
-            let _ = layers.push(Layer::Relu);
+            let _ = layers.push(Layer::RELU);
         }
         if i > 0 {
             let _ = layers.push(Layer::Linear { outputs });
@@ -41,16 +41,38 @@ pub const LENET5_INPUT: Shape = Shape { channels: 1, height: 28, width: 28 };
 
 /// LeNet-5 (LeCun et al. 1998) with ReLU and max-pooling, for images of 28 × 28: 61,706 parameters.
 pub const LENET5: [(&str, Layer); 11] = [
-    ("conv1", Layer::Convolution { outputs: 6, kernel: 5, stride: 1, padding: 2, bias: true }),
-    ("", Layer::Relu),
-    ("", Layer::MaxPool { kernel: 2, stride: 2 }),
-    ("conv2", Layer::Convolution { outputs: 16, kernel: 5, stride: 1, padding: 0, bias: true }),
-    ("", Layer::Relu),
-    ("", Layer::MaxPool { kernel: 2, stride: 2 }),
+    (
+        "conv1",
+        Layer::Convolution {
+            outputs: 6,
+            kernel: 5,
+            stride: 1,
+            padding: 2,
+            bias: true,
+            groups: 1,
+            dilation: 1,
+        },
+    ),
+    ("", Layer::RELU),
+    ("", Layer::MaxPool { kernel: 2, stride: 2, padding: 0 }),
+    (
+        "conv2",
+        Layer::Convolution {
+            outputs: 16,
+            kernel: 5,
+            stride: 1,
+            padding: 0,
+            bias: true,
+            groups: 1,
+            dilation: 1,
+        },
+    ),
+    ("", Layer::RELU),
+    ("", Layer::MaxPool { kernel: 2, stride: 2, padding: 0 }),
     ("fc1", Layer::Linear { outputs: 120 }),
-    ("", Layer::Relu),
+    ("", Layer::RELU),
     ("fc2", Layer::Linear { outputs: 84 }),
-    ("", Layer::Relu),
+    ("", Layer::RELU),
     ("fc3", Layer::Linear { outputs: 10 }),
 ];
 
@@ -73,7 +95,7 @@ pub fn resnet(blocks: usize, width: usize, shortcuts: bool) -> impl Iterator<Ite
     let body = (1..=3).flat_map(move |stage| {
         (0..blocks).flat_map(move |block| basic_block(stage, block, width, shortcuts))
     });
-    let head = [("", Layer::AveragePool), ("linear", Layer::Linear { outputs: 10 })];
+    let head = [("", Layer::GlobalAveragePool), ("linear", Layer::Linear { outputs: 10 })];
     stem.into_iter().chain(body).chain(head.map(|(name, layer)| named(name, layer)))
 }
 
@@ -107,11 +129,11 @@ fn basic_block(stage: usize, block: usize, width: usize, shortcuts: bool) -> Vec
 
 /// As residual networks have it: the padding keeps the size at stride 1, and a batch norm follows, so there is no bias.
 const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
-    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false }
+    Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false, groups: 1, dilation: 1 }
 }
 
 fn relu() -> (Name, Layer) {
-    named("", Layer::Relu)
+    named("", Layer::RELU)
 }
 
 fn named(name: &str, layer: Layer) -> (Name, Layer) {

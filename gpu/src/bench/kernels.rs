@@ -134,7 +134,8 @@ fn product(dispatcher: &Dispatcher, n: usize) -> Result<Measurement> {
 
 fn convolution([channels, outputs, size, kernel, stride, padding]: [usize; 6]) -> Convolution {
     let input = Shape { channels, height: size, width: size };
-    let output = Layer::Convolution { outputs, kernel, stride, padding, bias: false }.output(input);
+    let output = Layer::Convolution { outputs, kernel, stride, padding, bias: false, groups: 1, dilation: 1 }
+        .output(input);
     let kernel = [kernel; 2];
     Convolution { input, output, kernel, stride, padding, bias: false, f32_output: false }
 }

@@ -9,7 +9,7 @@ use crate::kernels::MAX_MODELS;
 use crate::memory::step_bytes;
 use std::sync::Arc;
 use std::time::Instant;
-use valleys_core::engine::{Engine, Mix, Step, StepParams};
+use valleys_core::engine::{Engine, Mix, Optimizer, Step, StepParams};
 use valleys_core::network::{LabelledData, Layer, Network, Samples, Shape, initialise, zoo};
 use valleys_core::rng::{Key, Purpose, Stream};
 
@@ -39,11 +39,11 @@ struct Noise {
 
 impl LabelledData for Noise {
     fn train(&self) -> Samples<'_, f32> {
-        Samples { inputs: &self.inputs, labels: &self.labels }
+        Samples::labelled(&self.inputs, &self.labels)
     }
 
     fn test(&self) -> Samples<'_, f32> {
-        Samples { inputs: &[], labels: &[] }
+        Samples::labelled(&[], &[])
     }
 }
 
@@ -85,11 +85,10 @@ fn steps(device: &Arc<Device>, name: &str, shape: &str, batch: usize, models: us
         key: Key::new(1, 1),
         epoch: 0,
         first_trainable: 0,
-        momentum: 0.9,
+        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 0.0,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: false,
     };
     let mix = Mix::from_iter([(0, 1.0)]);
     let list: Vec<Step> =

@@ -6,8 +6,10 @@ use crate::kernels::batch_norm::{self, BackwardBuffers, MomentParts, NormBuffers
 use crate::kernels::convolution::{Convolution, Epilogue};
 use crate::kernels::{PassParams, loss, pool, whole};
 use valleys_core::kernels::Window;
+use valleys_core::kernels::activation::{self, Activation};
+use valleys_core::kernels::cross_entropy::Options;
 use valleys_core::kernels::{
-    add, average_pool, batch_norm as reference_norm, convolution, cross_entropy, max_pool, relu,
+    add, batch_norm as reference_norm, convolution, cross_entropy, global_average_pool, max_pool,
 };
 use valleys_core::network::Shape;
 
@@ -50,7 +52,8 @@ pub(super) fn cases() -> Vec<Case> {
             }
         }
     }
-    let window = |height, width, kernel, stride| Window { height, width, kernel, stride, padding: 0 };
+    let window =
+        |height, width, kernel, stride| Window { height, width, kernel, stride, padding: 0, dilation: 1 };
     for (w, channels) in [(window(6, 6, 2, 2), 16), (window(9, 8, 3, 2), 3), (window(5, 7, 2, 3), 6)] {
         all.push(Case::new("max_pool", (w, channels), move |c| pool_max(c, w, channels)));
     }
@@ -64,7 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn window_of((input, outputs, kernel, stride, padding, bias, _): ConvolutionCase) -> (Window, Convolution) {
-    let window = Window { height: input.height, width: input.width, kernel, stride, padding };
+    let window = Window { height: input.height, width: input.width, kernel, stride, padding, dilation: 1 };
     let (height, width) = window.output();
     let output = Shape { channels: outputs, height, width };
     let kernel = [kernel; 2];
@@ -80,12 +83,12 @@ fn convolve(c: &CheckDispatcher, case: ConvolutionCase) -> Result<Outcome> {
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
 
     let mut y = vec![0.0; dy.len()];
-    convolution::forward(&window, &parameters, &x, &mut y, count);
+    convolution::forward(&window, 1, &parameters, &x, &mut y, count);
     let mut dx = random(x.len(), 4);
     let before = dx.clone();
-    convolution::backward_data(&window, &parameters, &dy, &mut dx, count);
+    convolution::backward_data(&window, 1, &parameters, &dy, &mut dx, count);
     let mut gradient = vec![0.0; parameters.len()];
-    convolution::backward_weights(&window, &x, &dy, &mut gradient, count);
+    convolution::backward_weights(&window, 1, &x, &dy, &mut gradient, count);
 
     let dispatcher = &c.dispatcher;
     let gpu_theta = c.floats(&theta(&parameters))?;
@@ -131,7 +134,7 @@ fn convolve_with_moments(c: &CheckDispatcher, case: ConvolutionCase) -> Result<O
     parameters.extend(random(if bias { outputs } else { 0 }, 2).iter().map(|x| x + 30.0));
     let x = random(input.len() * count, 3);
     let mut y = vec![0.0; output.len() * count];
-    convolution::forward(&window, &parameters, &x, &mut y, count);
+    convolution::forward(&window, 1, &parameters, &x, &mut y, count);
     let mut statistics = vec![0.0; 2 * outputs];
     reference_norm::accumulate(&c.stored(&y), count, 0.5, &mut statistics);
 
@@ -176,11 +179,11 @@ fn normalise(c: &CheckDispatcher, op: Normalisation, count: usize) -> Result<Out
     }
     let mut z = sum.clone();
     if op.relu {
-        relu::forward(&sum, &mut z);
+        activation::forward(Activation::Relu, &sum, &mut z);
     }
     let mut g = if op.relu { vec![0.0; z.len()] } else { dz.clone() };
     if op.relu {
-        relu::backward(&z, &dz, &mut g);
+        activation::backward(Activation::Relu, &sum, &z, &dz, &mut g);
     }
     let mut dx = before.clone();
     let mut gradient = vec![0.0; 2 * s.channels];
@@ -271,8 +274,8 @@ fn pool_average(c: &CheckDispatcher, s: Shape) -> Result<Outcome> {
     let (x, dy, before) =
         (random(s.len() * count, 1), random(s.channels * count, 2), random(s.len() * count, 3));
     let (mut y, mut dx) = (vec![0.0; dy.len()], before.clone());
-    average_pool::forward(&x, &mut y);
-    average_pool::backward(&dy, &mut dx);
+    global_average_pool::forward(&x, &mut y);
+    global_average_pool::backward(&dy, &mut dx);
     let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([s, flat], count, [&x, &dy, &before])?;
     let forward = pool::average_forward(&c.dispatcher, s, gpu_x, gpu_y)?;
     let backward = pool::average_backward(&c.dispatcher, s, true, gpu_dy, gpu_dx)?;
@@ -286,9 +289,9 @@ fn losses(c: &CheckDispatcher, classes: usize) -> Result<Outcome> {
     let flat = Shape::flat(classes);
     let logits = random(classes * count, 1);
     let labels: Vec<u8> = (0..count).map(|i| (i * i % classes) as u8).collect();
-    let losses: Vec<f64> = cross_entropy::losses(&logits, &labels).collect();
+    let losses: Vec<f64> = cross_entropy::losses(Options::default(), &logits, &labels).collect();
     let mut gradient = vec![0.0; logits.len()];
-    cross_entropy::backward(&logits, &labels, &mut gradient);
+    cross_entropy::backward(Options::default(), 1.0 / count as f64, &logits, &labels, &mut gradient);
     let is_wrong =
         |(logits, label): &(&[f64], &u8)| cross_entropy::arg_max(logits) != Some(usize::from(**label));
     let wrong = logits.chunks(classes).zip(&labels).filter(is_wrong).count();

@@ -6,7 +6,8 @@ use crate::kernels::convolution::Convolution;
 use crate::kernels::whole;
 use crate::kernels::winograd::{WinogradConvolution, transform_weights};
 use crate::options::Winograd;
-use valleys_core::kernels::{Window, convolution, relu};
+use valleys_core::kernels::activation::{self, Activation};
+use valleys_core::kernels::{Window, convolution};
 use valleys_core::network::Shape;
 
 /// Channels, rows and columns of the input; outputs; padding; whether there are a bias and a ReLU; images.
@@ -36,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn convolve(c: &CheckDispatcher, winograd: Winograd, case: WinogradCase) -> Result<Outcome> {
     let ([channels, height, width], outputs, padding, bias, count) = case;
     let input = Shape { channels, height, width };
-    let window = Window { height, width, kernel: 3, stride: 1, padding };
+    let window = Window { height, width, kernel: 3, stride: 1, padding, dilation: 1 };
     let (rows, columns) = window.output();
     let output = Shape { channels: outputs, height: rows, width: columns };
     let direct = Convolution { input, output, kernel: [3; 2], stride: 1, padding, bias, f32_output: false };
@@ -45,14 +46,14 @@ fn convolve(c: &CheckDispatcher, winograd: Winograd, case: WinogradCase) -> Resu
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
 
     let mut y = vec![0.0; dy.len()];
-    convolution::forward(&window, &parameters, &x, &mut y, count);
+    convolution::forward(&window, 1, &parameters, &x, &mut y, count);
     if bias {
         let sums = y.clone();
-        relu::forward(&sums, &mut y);
+        activation::forward(Activation::Relu, &sums, &mut y);
     }
     let before = random(x.len(), 4);
     let mut dx = before.clone();
-    convolution::backward_data(&window, &parameters, &dy, &mut dx, count);
+    convolution::backward_data(&window, 1, &parameters, &dy, &mut dx, count);
 
     let dispatcher = &c.dispatcher;
     let gpu_theta = c.floats(&theta(&parameters))?;

@@ -81,7 +81,7 @@ impl Normalisation {
     /// The batch norm, the residual and the ReLU of an operation.
     pub fn of(op: &Op) -> Self {
         let (norm, residual) = (op.kind == OpKind::BatchNorm, op.residual.is_some());
-        Self { shape: op.output_shape, norm, residual, relu: op.relu }
+        Self { shape: op.output_shape, norm, residual, relu: op.activation.is_some() }
     }
 
     /// Elements of the coefficients of a batch norm.

@@ -57,7 +57,8 @@ pub(super) fn tile_width(blocks: usize, limit: usize) -> usize {
 /// Whether operation `i` is a convolution or linear layer whose output only the batch norm behind it reads.
 pub(crate) fn feeds_norm(graph: &Graph<Vec<Op>>, i: usize) -> bool {
     let (op, value) = (&graph.ops()[i], i + 1);
-    let is_convolution = matches!(op.kind, OpKind::Linear | OpKind::Convolution(_)) && !op.relu;
+    let is_convolution =
+        matches!(op.kind, OpKind::Linear | OpKind::Convolution { .. }) && op.activation.is_none();
     let reads =
         |next: &Op| next.kind == OpKind::BatchNorm && next.input == value && next.residual != Some(value);
     is_convolution && graph.ops().get(i + 1).is_some_and(reads) && graph.readers(value).count() == 1
@@ -78,7 +79,7 @@ impl Convolution {
         let (input, output, bias) = (op.input_shape, op.output_shape, !op.bias().is_empty());
         let (kernel, stride, padding) = match op.kind {
             OpKind::Linear => ([input.height, input.width], 1, 0),
-            OpKind::Convolution(window) => ([window.kernel; 2], window.stride, window.padding),
+            OpKind::Convolution { window, .. } => ([window.kernel; 2], window.stride, window.padding),
             _ => return None,
         };
         Some(Self { input, output, kernel, stride, padding, bias, f32_output: is_last })

@@ -8,6 +8,7 @@ use crate::pass::Pass;
 use crate::request::StepRequest;
 use crate::submitter::{BatchCommands, DispatchRun, PassParamsTable};
 use std::ops::Range;
+use valleys_core::engine::Optimizer;
 
 impl ModelBatch {
     /// Takes the steps of compatible requests of different models. Returns the losses of each.
@@ -54,15 +55,18 @@ impl ModelBatch {
             for request in at(i) {
                 let (step, params, entries) = (&request.steps[i], &request.params, &request.entries[i]);
                 let to = &mut all[request.model];
+                let Optimizer::Sgd { momentum, nesterov } = params.optimizer else {
+                    unreachable!("other optimisers are refused by the engine");
+                };
                 *to = PassParams {
                     count: entries.len() as u32,
                     first: order.len() as u32,
                     loss_index: ((i - range.start) * models + request.model) as u32,
                     learning_rate: step.rate,
-                    momentum: params.momentum,
+                    momentum,
                     weight_decay: params.weight_decay,
                     tangent_removal: params.tangent_removal,
-                    nesterov: params.nesterov.into(),
+                    nesterov: nesterov.into(),
                     slot_model: request.model as u32,
                     ..PassParams::default()
                 };

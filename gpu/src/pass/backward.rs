@@ -47,7 +47,7 @@ impl PassBuilder<'_> {
                     let (channels, buffers) = (op.input_shape.channels, [x, &dz, &dx]);
                     list.push(pool::max_backward(&self.dispatcher, &window, channels, accumulate, buffers)?);
                 }
-                OpKernels::AveragePool if op.input > 0 => {
+                OpKernels::GlobalAveragePool if op.input > 0 => {
                     let (dx, accumulate) = gradients.acquire(op.input)?;
                     list.push(pool::average_backward(
                         &self.dispatcher,
@@ -57,7 +57,7 @@ impl PassBuilder<'_> {
                         &dx,
                     )?);
                 }
-                OpKernels::MaxPool(_) | OpKernels::AveragePool => {}
+                OpKernels::MaxPool(_) | OpKernels::GlobalAveragePool => {}
             }
             gradients.release(dz);
         }
@@ -74,7 +74,7 @@ impl PassBuilder<'_> {
         let (dispatcher, batch, partial, gradient) =
             (&self.dispatcher, self.batch, &self.partial, &self.gradient);
         let &Backward { op, own, x, z, dz } = at;
-        if op.relu {
+        if op.activation.is_some() {
             list.push(pool::relu_backward(dispatcher, convolution.output, z, dz)?);
         }
         list.extend(convolution.backward_weights(dispatcher, batch, x, dz, partial, &own.place, gradient)?);

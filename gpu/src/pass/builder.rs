@@ -139,7 +139,7 @@ impl<'a> PassBuilder<'a> {
         gradient: Option<&wgpu::Buffer>,
     ) -> Result<Vec<Dispatch>> {
         let logits = &self.values[self.values.len() - 1];
-        let (dispatcher, classes) = (&self.dispatcher, self.graph.classes());
+        let (dispatcher, classes) = (&self.dispatcher, self.graph.outputs());
         let losses = loss::cross_entropy(dispatcher, classes, logits, &self.labels, &self.scores, gradient)?;
         Ok(vec![losses, loss::sums(dispatcher, &self.scores, sums)?])
     }

@@ -32,10 +32,10 @@ impl PassBuilder<'_> {
                     let weights = self.weights(&own.packed.forward);
                     let bias = convolution.bias.then(|| self.weights(&own.packed.bias));
                     if let Some(winograd) = &own.winograd {
-                        list.extend(winograd.forward(dispatcher, op.relu, x, bias, z)?);
+                        list.extend(winograd.forward(dispatcher, op.activation.is_some(), x, bias, z)?);
                         continue;
                     }
-                    let epilogue = if op.relu {
+                    let epilogue = if op.activation.is_some() {
                         Epilogue::Relu
                     } else if feeds_norm(self.graph, i) && statistics != Statistics::OfNetwork {
                         moments = Some(MomentParts::Runs(convolution.run_len(dispatcher)));
@@ -74,7 +74,7 @@ impl PassBuilder<'_> {
                 OpKernels::MaxPool(window) => {
                     list.push(pool::max_forward(dispatcher, &window, op.input_shape.channels, x, z)?);
                 }
-                OpKernels::AveragePool => {
+                OpKernels::GlobalAveragePool => {
                     list.push(pool::average_forward(dispatcher, op.input_shape, x, z)?);
                 }
             }

@@ -16,6 +16,7 @@ use crate::memory::evaluation_batch;
 use builder::PassBuilder;
 use forward::Statistics;
 use valleys_core::kernels::Window;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::graph::{Graph, Op, OpKind};
 
 /// The lists of dispatches of a network, and buffers that other modules need.
@@ -55,23 +56,50 @@ pub(crate) struct BatchInputs<'a> {
     pub border: Option<(&'a wgpu::Buffer, usize)>,
 }
 
+/// Checks that there are kernels for all operations of a graph.
+///
+/// # Errors
+/// [`Error::Unsupported`](valleys_core::error::Error::Unsupported), with what there is none for.
+pub(crate) fn check(graph: &Graph<Vec<Op>>) -> Result<()> {
+    let unsupported = |what| Err(valleys_core::error::Error::Unsupported { what }.into());
+    for op in graph.ops() {
+        match op.kind {
+            OpKind::Convolution { window, groups } if groups > 1 || window.dilation > 1 => {
+                return unsupported("a convolution in groups or with dilation");
+            }
+            OpKind::MaxPool(window) if window.padding > 0 => return unsupported("max pooling with padding"),
+            OpKind::AveragePool(_) | OpKind::LayerNorm | OpKind::Dropout { .. } => {
+                return unsupported("average pooling in windows, layer norm or dropout");
+            }
+            _ => {}
+        }
+        if op.activation.is_some_and(|activation| activation != Activation::Relu) {
+            return unsupported("an activation other than ReLU");
+        }
+    }
+    Ok(())
+}
+
 /// Which kernels an operation needs.
 #[derive(Clone, Copy)]
 enum OpKernels {
     Convolution(Convolution),
     Normalisation(Normalisation),
     MaxPool(Window),
-    AveragePool,
+    GlobalAveragePool,
 }
 
 impl OpKernels {
     fn of(op: &Op, is_last: bool) -> Self {
         match op.kind {
             OpKind::MaxPool(window) => Self::MaxPool(window),
-            OpKind::AveragePool => Self::AveragePool,
+            OpKind::GlobalAveragePool => Self::GlobalAveragePool,
             OpKind::BatchNorm | OpKind::Elementwise => Self::Normalisation(Normalisation::of(op)),
-            OpKind::Linear | OpKind::Convolution(_) => {
+            OpKind::Linear | OpKind::Convolution { .. } => {
                 Self::Convolution(Convolution::of(op, is_last).expect("it is one"))
+            }
+            OpKind::AveragePool(_) | OpKind::LayerNorm | OpKind::Dropout { .. } => {
+                unreachable!("refused by `check`")
             }
         }
     }
@@ -154,7 +182,7 @@ fn partial_len(
         OpKernels::Normalisation(normalisation) => {
             batch_norm::partial_len(dispatcher, normalisation.shape, batch)
         }
-        OpKernels::MaxPool(_) | OpKernels::AveragePool => 0,
+        OpKernels::MaxPool(_) | OpKernels::GlobalAveragePool => 0,
     };
     kernels.iter().enumerate().map(of_op).fold(tangent_removal::PARTIAL_LEN, usize::max)
 }

@@ -270,14 +270,18 @@ struct Operation {
 fn operations(graph: &Graph<Vec<Op>>) -> Vec<Operation> {
     let operation = |(number, op): (usize, &Op)| {
         let mut kind = op.kind.name().to_owned();
-        if let OpKind::Convolution(window) | OpKind::MaxPool(window) = op.kind {
+        if let OpKind::Convolution { window, .. } | OpKind::MaxPool(window) | OpKind::AveragePool(window) =
+            op.kind
+        {
             let Window { kernel, stride, padding, .. } = window;
             kind += &format!(" {kernel}x{kernel}");
             kind += &if stride > 1 { format!(" stride {stride}") } else { String::new() };
             kind += &if padding > 0 { format!(" padding {padding}") } else { String::new() };
         }
         kind += if op.residual.is_some() { " + add" } else { "" };
-        kind += if op.relu { " + relu" } else { "" };
+        if let Some(activation) = op.activation {
+            kind += &format!(" + {}", activation.name());
+        }
         let shape = op.output_shape;
         Operation {
             operation: number,

@@ -4,7 +4,8 @@ use super::data::{Columns, Missing, Normalise, NormaliseTarget, Split, Task};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::{Decimal, Delimiter};
 use serde::{Deserialize, Serialize};
-use valleys_core::fit::{self, SgdOptions};
+use valleys_core::engine::Optimizer;
+use valleys_core::fit::{self, OptimizerOptions};
 use valleys_gpu::Paths;
 
 /// `backend`
@@ -210,12 +211,11 @@ pub struct Train {
 
 impl Train {
     /// The constants of the optimiser.
-    pub fn sgd(&self) -> SgdOptions {
-        SgdOptions {
+    pub fn optimizer(&self) -> OptimizerOptions {
+        OptimizerOptions {
             learning_rate: self.learning_rate as f32,
-            momentum: self.momentum as f32,
+            optimizer: Optimizer::Sgd { momentum: self.momentum as f32, nesterov: self.nesterov },
             weight_decay: self.weight_decay as f32,
-            nesterov: self.nesterov,
             max_gradient_norm: match self.max_gradient_norm {
                 0.0 => f32::INFINITY,
                 norm => norm as f32,

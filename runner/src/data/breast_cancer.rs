@@ -1,7 +1,7 @@
 //! Breast Cancer Wisconsin (Diagnostic), embedded: W. Wolberg, O. Mangasarian, N. Street, W. Street, UCI Machine
 //! Learning Repository, 1995, doi 10.24432/C5DW2B (CC BY 4.0). 569 patients, 30 real features, malignant (0) or benign.
 
-use super::{LoadOptions, Raw, Samples, Source, file, stratified};
+use super::{LoadOptions, Raw, Samples, Source, Targets, file, stratified};
 use crate::error::Result;
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -20,12 +20,14 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let bytes = file::bounded(Path::new("breast_cancer.csv.gz"), FILE)?;
     let text = String::from_utf8(bytes).expect("the embedded file is text");
     let mut all = Samples::default();
+    let mut labels = Vec::new();
     for line in text.lines().skip(1) {
         let mut numbers = line.split(',');
         let features = numbers.by_ref().take(FEATURES);
         all.inputs.extend(features.map(|x| x.parse::<f32>().expect("the embedded file holds numbers")));
-        all.labels.extend(numbers.map(|x| x.parse::<u8>().expect("the embedded file holds labels")));
+        labels.extend(numbers.map(|x| x.parse::<u8>().expect("the embedded file holds labels")));
     }
+    all.targets = Targets::Labels(labels);
     let data = stratified(&all, CLASSES, 0.2);
     let (mean, std) = (0..FEATURES).map(|feature| moments(&data.train, feature)).unzip();
     let source = Source { files: Vec::new(), notes: Vec::new(), scale: 1.0, mean, std };

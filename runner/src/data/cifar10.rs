@@ -2,7 +2,7 @@
 //! 32 × 32, in binary batches: records of a label and the red, green and blue planes.
 
 use super::file::{self, Folder};
-use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset};
+use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset, Targets};
 use crate::error::{CliError, ErrorKind, Result};
 use std::path::Path;
 use valleys_core::network::zoo::RESNET_INPUT;
@@ -119,10 +119,10 @@ pub fn check(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The samples of a subset of checked batches.
 fn select(batches: &[Vec<u8>], subset: Subset) -> Samples {
     let records: Vec<&[u8]> = batches.iter().flat_map(|bytes| bytes.chunks_exact(RECORD)).collect();
-    let labels: Vec<u8> = records.iter().map(|record| record[0]).collect();
-    let numbers = subset.numbers(&labels, CLASSES);
+    let targets = Targets::Labels(records.iter().map(|record| record[0]).collect());
+    let numbers = subset.numbers(&targets, CLASSES);
     Samples {
         inputs: numbers.iter().flat_map(|&i| &records[i][1..]).map(|&x| x.into()).collect(),
-        labels: numbers.iter().map(|&i| labels[i]).collect(),
+        targets: targets.pick(&numbers),
     }
 }

@@ -1,7 +1,7 @@
 //! The UCI digits, embedded: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine
 //! Learning Repository, 1998, doi 10.24432/C50P49 (CC BY 4.0). 1,797 images of 8 × 8, counts 0 to 16.
 
-use super::{LoadOptions, Raw, Samples, Source, file, stratified};
+use super::{LoadOptions, Raw, Samples, Source, Targets, file, stratified};
 use crate::error::Result;
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -19,11 +19,13 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let bytes = file::bounded(Path::new("digits.csv.gz"), FILE)?;
     let text = String::from_utf8(bytes).expect("the embedded file is text");
     let mut all = Samples::default();
+    let mut labels = Vec::new();
     for line in text.lines() {
         let mut numbers = line.split(',').map(|x| x.parse::<u8>().expect("the embedded file holds counts"));
         all.inputs.extend(numbers.by_ref().take(SHAPE.len()).map(f32::from));
-        all.labels.extend(numbers);
+        labels.extend(numbers);
     }
+    all.targets = Targets::Labels(labels);
     let data = stratified(&all, CLASSES, 0.2).picked(options, CLASSES);
     let source =
         Source { files: Vec::new(), notes: Vec::new(), scale: 16.0, mean: vec![0.0], std: vec![1.0] };

@@ -2,7 +2,7 @@
 //! and the labels of both parts.
 
 use super::file::Folder;
-use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset};
+use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset, Targets};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::Numbers;
 use std::path::Path;
@@ -65,11 +65,12 @@ impl IdxSet {
             }
             self.check_labels(&path, labels)?;
             files.extend([images_path, path].map(|path| path.display().to_string()));
-            let numbers = subset.numbers(labels, CLASSES);
+            let targets = Targets::Labels(labels.to_vec());
+            let numbers = subset.numbers(&targets, CLASSES);
             let area = LENET5_INPUT.len();
             Ok(Samples {
                 inputs: numbers.iter().flat_map(|i| &pixels[i * area..][..area]).map(|&x| x.into()).collect(),
-                labels: numbers.iter().map(|&i| labels[i]).collect(),
+                targets: targets.pick(&numbers),
             })
         };
         let data = Dataset { train: part("train", options.train)?, test: part("t10k", options.test)? };

@@ -85,11 +85,10 @@ fn step_seconds(config: &Config, problem: &dyn Problem) -> Result<f64, EngineErr
         key: Key::new(config.seed, 1),
         epoch: 0,
         first_trainable: 2,
-        momentum: config.train.momentum as f32,
+        optimizer: config.train.optimizer().optimizer,
         weight_decay: config.train.weight_decay as f32,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-        nesterov: config.train.nesterov,
     };
     let mix = Mix::from_iter([(0, 0.5), (2, 0.5)]);
     // With a learning rate of 0 no loss diverges.

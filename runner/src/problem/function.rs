@@ -4,7 +4,7 @@ use super::{AnyCertifiedLoss, Problem};
 use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::certify::FunctionBounds;
-use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Sgd, rotate, rotation};
+use valleys_core::engine::{BATCHES, Direct, Function, FunctionLoss, Slots, rotate, rotation};
 use valleys_core::error::Error;
 use valleys_core::fit::{Cells, PeakSampling};
 use valleys_core::rng::{Key, Purpose, Stream};
@@ -84,7 +84,7 @@ impl Problem for FunctionProblem {
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let dim = self.dim;
         let loss = FunctionLoss::new(self.function, dim, &self.rotation, vec![0.0; 2 * dim])?;
-        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + MAX_POINTS) * dim]);
+        let (slots, scratch) = (vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; (1 + MAX_POINTS) * dim]);
         Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 

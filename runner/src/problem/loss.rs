@@ -3,7 +3,7 @@
 use super::Problem;
 use crate::engine_error::{AnyEngine, EngineError, boxed};
 use std::fmt;
-use valleys_core::engine::{Direct, Loss, Sgd};
+use valleys_core::engine::{Direct, Loss, Slots};
 use valleys_core::fit::PeakSampling;
 
 /// Points of one call of a loss at most, and their elements together.
@@ -78,7 +78,7 @@ where
         let loss = (self.make)();
         let dim = loss.dim();
         let points = (MAX_SCRATCH_LEN / dim.max(1)).clamp(1, MAX_POINTS);
-        let (slots, scratch) = (vec![0.0; Sgd::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
+        let (slots, scratch) = (vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
         Ok(boxed(Direct::new(loss, slots, scratch)?))
     }
 

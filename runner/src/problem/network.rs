@@ -13,7 +13,7 @@ use valleys_core::certify::NetworkBounds;
 use valleys_core::engine::{Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::graph::{Graph, Op};
-use valleys_core::network::{CropFlip, Samples, Shape, accumulate, initialise};
+use valleys_core::network::{Criterion, CropFlip, Shape, accumulate, initialise};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
@@ -147,7 +147,7 @@ impl Problem for NetworkProblem {
         Ok(match &self.backend {
             NetworkBackend::Cpu => boxed(self.cpu(slots, augment)?),
             NetworkBackend::Reference => {
-                boxed(reference::engine(network, &self.data, batch, slots, augment)?)
+                boxed(reference::engine(network, &self.data, batch, slots, augment, Criterion::PLAIN)?)
             }
             NetworkBackend::Gpu(_, shared) => {
                 boxed(GpuEngine::new(&network, shared.clone(), batch, slots, augment)?)
@@ -225,7 +225,7 @@ impl Problem for NetworkProblem {
     fn on_subset(&self, count: usize, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
         let train = &self.data.train;
         let subset = Subset::Stratified { count, seed };
-        let samples = subset.numbers(&train.labels, self.model.network().classes());
+        let samples = subset.numbers(&train.targets, self.model.network().outputs());
         if samples.is_empty() || count > samples.len() {
             return Err(format!("1 to {} training samples expected", train.len()));
         }
@@ -235,8 +235,8 @@ impl Problem for NetworkProblem {
     fn with_shuffled_labels(&self, seed: u64) -> std::result::Result<Box<dyn Problem>, String> {
         let mut train = self.data.train.clone();
         let mut stream = Stream::new(Key::new(seed, LABELS), Purpose::Split, 0, 0);
-        for last in (1..train.labels.len()).rev() {
-            train.labels.swap(last, stream.below(last as u32 + 1) as usize);
+        for last in (1..train.len()).rev() {
+            train.targets.swap(last, stream.below(last as u32 + 1) as usize);
         }
         Ok(Box::new(self.with_train(train)))
     }
@@ -252,7 +252,7 @@ impl Problem for NetworkProblem {
     fn certified_loss(&self) -> std::result::Result<Box<dyn AnyCertifiedLoss + '_>, Error> {
         let network = self.model.network();
         let train = &self.data.train;
-        let samples = Samples { inputs: &train.inputs, labels: &train.labels };
+        let samples = train.borrowed();
         let scratch = vec![0.0; NetworkBounds::scratch_len(&network)];
         Ok(Box::new(NetworkBounds::new(network, samples, scratch)?))
     }
@@ -306,7 +306,7 @@ impl NetworkProblem {
 /// They are not, with both shapes.
 pub fn check_shapes(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
     let network = model.network();
-    let (inputs, classes) = (network.input, network.classes());
+    let (inputs, classes) = (network.input, network.outputs());
     // A multilayer perceptron accepts samples of any shape as flat vectors.
     let flat = inputs == Shape::flat(inputs.len());
     let shape = if flat { Shape::flat(loaded.shape.len()) } else { loaded.shape };

@@ -18,7 +18,7 @@ use crate::schema::{PhaseStart, TrainingEpoch};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use valleys_core::engine::{Engine, Step, Value};
-use valleys_core::fit::{Epoch, Faces, Fit, Memory, Progress, Sampling, SgdOptions, Start};
+use valleys_core::fit::{Epoch, Faces, Fit, Memory, OptimizerOptions, Progress, Sampling, Start};
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Mix, Simplex};
 
@@ -185,7 +185,7 @@ impl Run {
                 config::Faces::Trainable => Faces::Trainable,
             },
             sampling,
-            sgd: SgdOptions { learning_rate, ..train.sgd() },
+            optimizer: OptimizerOptions { learning_rate, ..train.optimizer() },
             schedule: schedule.or(train.schedule).into(),
             epochs,
         }

@@ -189,7 +189,7 @@ impl NetworkTraining<'_> {
             key: Key::new(self.seed, 1),
             faces: Faces::Fixed,
             sampling: Sampling::Uniform,
-            sgd: config.train.sgd(),
+            optimizer: config.train.optimizer(),
             schedule: Schedule::Constant,
             epochs: 0..total.div_ceil(u64::from(batches)) as u32,
         };

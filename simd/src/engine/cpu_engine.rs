@@ -95,13 +95,13 @@ impl CpuEngine {
             Plan::Mlp(plan) => Executor::Mlp(MlpExecutor::new(plan, dim, batch, slots)),
             Plan::Cnn(plan) => Executor::Cnn(CnnExecutor::new(plan, dim, batch)),
         };
-        check_data(&*data, network.input, network.classes(), batch)?;
+        check_data(&*data, network, batch)?;
         if let Some(augment) = &augment {
             check_augmentation(augment, network.input)?;
         }
         Ok(Self {
             level: Level::new(),
-            order: vec![0; data.train().labels.len()],
+            order: vec![0; data.train().len()],
             data,
             batch,
             augment,
@@ -212,7 +212,7 @@ impl Engine for CpuEngine {
     }
 
     fn batches(&self) -> u32 {
-        self.data.train().labels.len().div_ceil(self.batch) as u32
+        self.data.train().len().div_ceil(self.batch) as u32
     }
 
     fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
@@ -225,6 +225,9 @@ impl Engine for CpuEngine {
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         length("losses of the steps", steps.len(), losses.len())?;
+        if params.optimizer.needs_second_moments() {
+            return Err(Error::Unsupported { what: "Adam" });
+        }
         let most = u64::from(self.batches() - 1);
         for step in steps {
             if u64::from(step.batch) > most {
@@ -259,10 +262,7 @@ impl Engine for CpuEngine {
         // Only batch norms have statistics, which are those of training samples.
         let has_statistics = self.statistics_len > 0;
         let of_train = if has_statistics { choose(Split::Train, subset, &**data)? } else { Vec::new() };
-        let mean = |sum: Scores, count: usize| {
-            let [loss, error] = [sum.loss, sum.wrong as f64].map(|sum| sum / count as f64);
-            Value { loss, error: Some(error) }
-        };
+        let mean = |sum: Scores, reader: &SampleReader| Value::of(&sum, &reader.samples.targets);
         let mut mixed: Vec<usize> = points.iter().flatten().map(|&(slot, _)| slot as usize).collect();
         mixed.sort_unstable();
         mixed.dedup();
@@ -270,7 +270,7 @@ impl Engine for CpuEngine {
             Executor::Mlp(mlp) => {
                 for (number, (reader, chosen)) in parts.iter().enumerate() {
                     mlp.scores_of_mixes(level, reader, chosen, slots, points, |i, sum| {
-                        values[i * parts.len() + number] = mean(sum, chosen.len());
+                        values[i * parts.len() + number] = mean(sum, reader);
                     });
                 }
             }
@@ -281,7 +281,7 @@ impl Engine for CpuEngine {
                     cnn.pack(level, theta);
                     let statistics = cnn.statistics(level, &train, &of_train, *batch, theta);
                     for ((reader, chosen), value) in parts.iter().zip(values) {
-                        *value = mean(cnn.scores(level, reader, chosen, theta, &statistics), chosen.len());
+                        *value = mean(cnn.scores(level, reader, chosen, theta, &statistics), reader);
                     }
                 }
             }
@@ -315,11 +315,11 @@ mod tests {
 
     impl LabelledData for Noise {
         fn train(&self) -> Samples<'_, f32> {
-            Samples { inputs: &self.0[0].0, labels: &self.0[0].1 }
+            Samples::labelled(&self.0[0].0, &self.0[0].1)
         }
 
         fn test(&self) -> Samples<'_, f32> {
-            Samples { inputs: &self.0[1].0, labels: &self.0[1].1 }
+            Samples::labelled(&self.0[1].0, &self.0[1].1)
         }
     }
 
@@ -345,11 +345,10 @@ mod tests {
             key: Key::new(0, 1),
             epoch: 0,
             first_trainable: 1,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 1e-3,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         let mut losses = vec![0.0; 4];
         engine.advance(&params, &steps, &mut losses).unwrap();

@@ -2,7 +2,7 @@
 
 use valleys_core::engine::{Split, StepParams, Subset, choose_subset};
 use valleys_core::error::{Error, length};
-use valleys_core::network::{CropFlip, LabelledData, Samples, Shape};
+use valleys_core::network::{Criterion, CropFlip, LabelledData, Network, Samples, Shape};
 use valleys_core::rng::{Purpose, Stream};
 
 /// How the samples of a step are augmented.
@@ -32,7 +32,7 @@ impl<'a> SampleReader<'a> {
     /// The label of a sample.
     #[inline(always)]
     pub fn label(&self, sample: u32) -> f32 {
-        self.samples.labels[sample as usize].into()
+        self.samples.targets.labels().unwrap_or_default()[sample as usize].into()
     }
 
     /// The inputs of a sample. `copy` has their length; it receives them if they are augmented.
@@ -59,15 +59,13 @@ impl Augmentation<'_> {
     }
 }
 
-/// Checks that the samples are those of a network with this input and this number of classes.
-pub fn check_data(data: &dyn LabelledData, input: Shape, classes: usize, batch: usize) -> Result<(), Error> {
+/// Checks that the samples are those of a network, and their targets classes.
+pub fn check_data(data: &dyn LabelledData, network: &Network, batch: usize) -> Result<(), Error> {
     check_some("samples of a batch", batch)?;
-    check_some("training samples", data.train().labels.len())?;
-    for Samples { inputs, labels } in [&data.train(), &data.test()] {
-        length("inputs of the samples", input.len() * labels.len(), inputs.len())?;
-        if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= classes) {
-            return Err(Error::Label { sample, label: labels[sample], classes });
-        }
+    check_some("training samples", data.train().len())?;
+    for samples in [data.train(), data.test()] {
+        length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
+        Criterion::PLAIN.check(network, &samples.targets)?;
     }
     Ok(())
 }
@@ -89,7 +87,7 @@ pub fn samples_of(split: Split, data: &dyn LabelledData) -> Samples<'_, f32> {
 /// # Errors
 /// There are none.
 pub fn choose(split: Split, subset: Option<Subset>, data: &dyn LabelledData) -> Result<Vec<u32>, Error> {
-    let mut order = vec![0; samples_of(split, data).labels.len()];
+    let mut order = vec![0; samples_of(split, data).len()];
     let count = choose_subset(subset, &mut order)?;
     order.truncate(count);
     Ok(order)

@@ -13,7 +13,7 @@
 use crate::floats::AlignedFloats;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
-use valleys_core::engine::{Mix, StepParams, check_mix};
+use valleys_core::engine::{Mix, Optimizer, StepParams, check_mix};
 use valleys_core::error::{Error, length};
 
 /// Momenta smaller than this are flushed to 0. Where a gradient vanishes they would decay to denormals, which are slow.
@@ -41,8 +41,8 @@ pub struct Sgd {
     pending: Vec<u32>,
     /// Momentum μ and rate of the pending steps, and whether the momentum is Nesterov's.
     momentum: f32,
-    rate: f32,
     nesterov: bool,
+    rate: f32,
 }
 
 /// Elements of a saved state for momentum, its kind and rate.
@@ -52,7 +52,7 @@ impl Sgd {
     /// `len` slots of zeros.
     pub fn new(len: usize, dim: usize) -> Self {
         let memory = AlignedFloats::new(2 * len * stride(dim));
-        Self { memory, dim, pending: vec![0; len], momentum: 0.0, rate: 0.0, nesterov: false }
+        Self { memory, dim, pending: vec![0; len], momentum: 0.0, nesterov: false, rate: 0.0 }
     }
 
     /// Length of every θ.
@@ -173,9 +173,11 @@ impl Sgd {
         theta: &[f32],
         gradient: &[f32],
     ) {
-        if (self.momentum, self.rate, self.nesterov) != (params.momentum, rate, params.nesterov) {
+        // Others are refused before.
+        let Optimizer::Sgd { momentum, nesterov } = params.optimizer else { return };
+        if (self.momentum, self.rate, self.nesterov) != (momentum, rate, nesterov) {
             self.flush_all(level);
-            (self.momentum, self.rate, self.nesterov) = (params.momentum, rate, params.nesterov);
+            (self.momentum, self.rate, self.nesterov) = (momentum, rate, nesterov);
         }
         let trainable = params.first_trainable as usize..self.pending.len();
         self.pending[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
@@ -305,24 +307,26 @@ type Part<'a> = ((&'a mut [f32], &'a mut [f32]), (&'a [f32], &'a [f32]));
 /// A step of a part of a control point.
 #[inline(always)]
 fn step_part<S: Simd>(simd: S, params: &StepParams, weight: f32, rate: f32, part: Part<'_>) {
-    if params.nesterov {
-        step_part_of::<S, true>(simd, params, weight, rate, part);
-    } else {
-        step_part_of::<S, false>(simd, params, weight, rate, part);
+    match params.optimizer {
+        Optimizer::Sgd { momentum, nesterov: true } => {
+            step_part_of::<S, true>(simd, [momentum, params.weight_decay, weight, rate], part);
+        }
+        Optimizer::Sgd { momentum, nesterov: false } => {
+            step_part_of::<S, false>(simd, [momentum, params.weight_decay, weight, rate], part);
+        }
+        Optimizer::Adam { .. } => {}
     }
 }
 
 #[inline(always)]
 fn step_part_of<S: Simd, const NESTEROV: bool>(
     simd: S,
-    params: &StepParams,
-    weight: f32,
-    rate: f32,
+    [mu, lambda, weight, rate]: [f32; 4],
     part: Part<'_>,
 ) {
     let ((point, momentum), (theta, gradient)) = part;
     let splat = |x| S::f32s::splat(simd, x);
-    let (mu, lambda, rate) = (splat(params.momentum), splat(params.weight_decay), splat(-rate));
+    let (mu, lambda, rate) = (splat(mu), splat(lambda), splat(-rate));
     let (weight, zero, least) = (splat(weight), splat(0.0), splat(MOMENTUM_MIN));
     let target = vectors_mut::<S>(point).zip(vectors_mut::<S>(momentum));
     let source = vectors::<S>(theta).zip(vectors::<S>(gradient));
@@ -367,11 +371,10 @@ mod tests {
             key: Key::new(0, 0),
             epoch: 0,
             first_trainable: 0,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         let (theta, nothing) = ([1.0; 32], Mix::new());
         let mut push = |mix: &Mix| {
@@ -392,11 +395,10 @@ mod tests {
             key: Key::new(0, 0),
             epoch: 0,
             first_trainable: 0,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 0.0,
             tangent_removal: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         };
         let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
         let (mut once, mut singly) = (Sgd::new(2, 20), Sgd::new(2, 20));

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::error::Error;
 use valleys_core::kernels::Window;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::Shape;
 use valleys_core::network::graph::{Graph, Op, OpKind};
 
@@ -172,6 +173,15 @@ impl Operation {
     }
 }
 
+/// Whether a ReLU is fused with an operation.
+pub fn has_relu(op: &Op) -> Result<bool, Error> {
+    match op.activation {
+        None => Ok(false),
+        Some(Activation::Relu) => Ok(true),
+        Some(_) => unsupported("an activation other than ReLU"),
+    }
+}
+
 fn unsupported<T>(what: &'static str) -> Result<T, Error> {
     Err(Error::Unsupported { what })
 }
@@ -212,13 +222,16 @@ impl Draft {
         let op = &graph.ops()[number];
         let x = self.values[op.input];
         match op.kind {
-            OpKind::Convolution(Window { stride: 3.., .. }) => {
+            OpKind::Convolution { window: Window { stride: 3.., .. }, .. } => {
                 return unsupported("a convolution with a stride above 2");
             }
-            OpKind::Convolution(Window { padding, kernel, .. }) if padding >= kernel => {
+            OpKind::Convolution { window: Window { padding, kernel, .. }, .. } if padding >= kernel => {
                 return unsupported("a convolution whose padding is not smaller than its kernel");
             }
-            OpKind::Convolution(window) => {
+            OpKind::Convolution { window, groups } if groups > 1 || window.dilation > 1 => {
+                return unsupported("a convolution in groups or with dilation");
+            }
+            OpKind::Convolution { window, .. } => {
                 let mut readers = graph.readers(number + 1);
                 let next = graph.ops().get(number + 1).map(|op| op.kind);
                 let is_brief = next == Some(OpKind::BatchNorm)
@@ -226,7 +239,7 @@ impl Draft {
                     && readers.next().is_none();
                 let shared = if is_brief { self.batch_norm_gradient(op.output_shape) } else { None };
                 let y = self.value(op.output_shape, shared);
-                self.add_convolution(op, window, x, y);
+                self.add_convolution(op, window, x, y)?;
             }
             OpKind::BatchNorm => {
                 let residual = op.residual.map(|value| self.values[value]);
@@ -238,18 +251,23 @@ impl Draft {
                     residual: residual.map(|value| value.buffer),
                     dz: x.gradient,
                     dy: y.gradient,
-                    relu: op.relu,
+                    relu: has_relu(op)?,
                     channels: start / 2..end / 2,
                     parameters: op.parameters().start,
                 }));
             }
-            OpKind::MaxPool(Window { kernel: edge, stride, .. }) if edge == stride => {
+            OpKind::MaxPool(Window { kernel: edge, stride, padding: 0, .. }) if edge == stride => {
                 let y = self.value(op.output_shape, None);
                 let (dx, dy) = (x.gradient, y.gradient);
                 self.ops.push(Operation::MaxPool { edge, x: x.buffer, y: y.buffer, dx, dy });
             }
-            OpKind::MaxPool(_) => return unsupported("max pooling with a stride other than its kernel"),
-            OpKind::AveragePool => {
+            OpKind::MaxPool(_) => {
+                return unsupported("max pooling with padding or with a stride other than its kernel");
+            }
+            OpKind::AveragePool(_) | OpKind::LayerNorm | OpKind::Dropout { .. } => {
+                return unsupported("average pooling in windows, layer norm or dropout");
+            }
+            OpKind::GlobalAveragePool => {
                 let y = self.value(op.output_shape, None);
                 let (dx, dy) = (x.gradient, y.gradient);
                 self.ops.push(Operation::AveragePool { x: x.buffer, y: y.buffer, dx, dy });
@@ -273,7 +291,13 @@ impl Draft {
         })
     }
 
-    fn add_convolution(&mut self, op: &Op, window: Window, x: ValueBuffers, y: ValueBuffers) {
+    fn add_convolution(
+        &mut self,
+        op: &Op,
+        window: Window,
+        x: ValueBuffers,
+        y: ValueBuffers,
+    ) -> Result<(), Error> {
         let (inputs, outputs) = (op.input_shape.channels, op.output_shape.channels);
         let forward = Algorithm::forward(&window, inputs, outputs, self.packed_len);
         self.packed_len += forward.packed_len();
@@ -294,10 +318,11 @@ impl Draft {
             window,
             bias: op.bias(),
             weight: op.weight(),
-            relu: op.relu,
+            relu: has_relu(op)?,
             forward,
             backward,
         }));
+        Ok(())
     }
 
     /// Widens the halo of a buffer that a convolution reads.

@@ -42,7 +42,7 @@ pub fn backward<S: Simd>(
         }
         wrong += max.finish(simd, sum, label, &mut losses[column..][..S::f32s::LEN]);
     }
-    Scores { loss: total(&losses), wrong }
+    found(&losses, wrong, labels)
 }
 
 /// Sums over the samples, without a gradient; see [`backward`].
@@ -58,7 +58,14 @@ pub fn scores<S: Simd>(simd: S, logits: &[Line], labels: &Line) -> Scores {
         }
         wrong += max.finish(simd, sum, load(simd, labels, column), &mut losses[column..][..S::f32s::LEN]);
     }
-    Scores { loss: total(&losses), wrong }
+    found(&losses, wrong, labels)
+}
+
+/// Sums from the losses and the number of wrong samples.
+#[inline(always)]
+fn found(losses: &Line, wrong: usize, labels: &Line) -> Scores {
+    let samples = labels.iter().filter(|&&label| label >= 0.0).count();
+    Scores { loss: total(losses), error: wrong as f64, weight: samples as f64, samples }
 }
 
 /// Of each sample: the largest logit, its class, and the logit of the label.

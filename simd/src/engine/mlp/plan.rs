@@ -2,6 +2,7 @@
 
 use crate::floats::padded;
 use valleys_core::error::Error;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::graph::{Op, OpKind};
 
 /// A linear layer with the ReLU that is fused with it.
@@ -69,7 +70,10 @@ impl MlpPlan {
                 return unsupported("linear layers that do not form a chain");
             }
             let (inputs, outputs) = (op.input_shape.len(), op.output_shape.len());
-            let (weight, bias, relu) = (op.weight().start, op.bias().start, op.relu);
+            let (weight, bias, relu) = (op.weight().start, op.bias().start, op.activation.is_some());
+            if op.activation.is_some_and(|activation| activation != Activation::Relu) {
+                return unsupported("an activation other than ReLU");
+            }
             let (x, dy) = (plan.x_len, plan.dy_len);
             plan.layers.push(LinearLayer { inputs, outputs, relu, weight, bias, x, dy });
             plan.x_len += padded(inputs);

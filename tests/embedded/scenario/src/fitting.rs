@@ -5,10 +5,10 @@
 use crate::union_find::tell;
 use crate::{Error, Record};
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Sgd, Split, Step, Value, rotate, rotation,
+    Direct, Engine, Function, FunctionLoss, Optimizer, Slots, Split, Step, Value, rotate, rotation,
 };
 use valleys_core::evaluation::{evaluate_lattice, segment};
-use valleys_core::fit::{self, Cells, Faces, Fit, PeakSampling, Sampling, Schedule, SgdOptions};
+use valleys_core::fit::{self, Cells, Faces, Fit, OptimizerOptions, PeakSampling, Sampling, Schedule};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{
     ControlPointId, ControlPoints, EdgewiseSubdivision, Lattice, Mix, Simplex, control_points_len,
@@ -49,7 +49,7 @@ pub struct Memory {
     rotation: [f64; DIM * DIM],
     vectors: [f64; 2 * DIM],
     theta: [f32; 2 * DIM],
-    slots: [f32; Sgd::memory_len(FACES, DIM)],
+    slots: [f32; Slots::memory_len(FACES, DIM)],
     ids: [ControlPointId; FACES],
     steps: [Step; STEPS],
     losses: [f32; STEPS],
@@ -74,7 +74,7 @@ impl Memory {
             rotation: [0.0; DIM * DIM],
             vectors: [0.0; 2 * DIM],
             theta: [0.0; 2 * DIM],
-            slots: [0.0; Sgd::memory_len(FACES, DIM)],
+            slots: [0.0; Slots::memory_len(FACES, DIM)],
             ids: [ControlPointId::BLANK; FACES],
             steps: [const { Step { mix: Mix::new(), rate: 0.0, batch: 0 } }; STEPS],
             losses: [0.0; STEPS],
@@ -144,7 +144,7 @@ fn fit(
     let vertices = simplex.dimension() + 1;
     let controls = control_points_len(vertices, 1);
     let frame = ControlPoints::new(vertices, 1, &mut memory.ids[..controls])?;
-    let slots = &mut memory.slots[..Sgd::memory_len(controls, DIM)];
+    let slots = &mut memory.slots[..Slots::memory_len(controls, DIM)];
     let loss = FunctionLoss::new(FUNCTION, DIM, &memory.rotation, &mut memory.vectors[..])?;
     let mut engine = Direct::new(loss, slots, &mut memory.theta[..])?;
 
@@ -156,12 +156,11 @@ fn fit(
         key: Key::new(SEED, simplex.mask()),
         faces: Faces::Fixed,
         sampling,
-        sgd: SgdOptions {
+        optimizer: OptimizerOptions {
             learning_rate: 0.02,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 0.0,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         },
         schedule: Schedule::Linear,
         epochs: 0..30,

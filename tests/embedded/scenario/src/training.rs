@@ -1,15 +1,15 @@
 //! A small multilayer perceptron, trained and measured.
 
 use crate::{Error, Record};
-use valleys_core::engine::{Direct, Engine, NetworkLoss, Sgd, Split, Step, Value};
-use valleys_core::fit::{self, Faces, Fit, Sampling, Schedule, SgdOptions};
+use valleys_core::engine::{Direct, Engine, NetworkLoss, Optimizer, Slots, Split, Step, Value};
+use valleys_core::fit::{self, Faces, Fit, OptimizerOptions, Sampling, Schedule};
 use valleys_core::network::{Layer, Network, Samples, Shape, initialise};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{ControlPointId, ControlPoints, Mix};
 
 const NETWORK: Network<'_> = Network {
     input: Shape::flat(INPUTS),
-    layers: &[Layer::Linear { outputs: 8 }, Layer::Relu, Layer::Linear { outputs: 3 }],
+    layers: &[Layer::Linear { outputs: 8 }, Layer::RELU, Layer::Linear { outputs: 3 }],
 };
 const INPUTS: usize = 4;
 const DIM: usize = NETWORK.parameter_len();
@@ -24,7 +24,7 @@ pub struct Memory {
     inputs: [f32; (TRAIN + TEST) * INPUTS],
     labels: [u8; TRAIN + TEST],
     theta: [f32; DIM],
-    slots: [f32; Sgd::memory_len(1, DIM)],
+    slots: [f32; Slots::memory_len(1, DIM)],
     scratch: [f32; 2 * DIM],
     floats: [f32; NetworkLoss::floats_len(&NETWORK, BATCH)],
     order: [u32; TRAIN],
@@ -42,7 +42,7 @@ impl Memory {
             inputs: [0.0; (TRAIN + TEST) * INPUTS],
             labels: [0; TRAIN + TEST],
             theta: [0.0; DIM],
-            slots: [0.0; Sgd::memory_len(1, DIM)],
+            slots: [0.0; Slots::memory_len(1, DIM)],
             scratch: [0.0; 2 * DIM],
             floats: [0.0; NetworkLoss::floats_len(&NETWORK, BATCH)],
             order: [0; TRAIN],
@@ -64,8 +64,8 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
     let (train_labels, test_labels) = memory.labels.split_at(TRAIN);
     let loss = NetworkLoss::new(
         NETWORK,
-        Samples { inputs: train_inputs, labels: train_labels },
-        Samples { inputs: test_inputs, labels: test_labels },
+        Samples::labelled(train_inputs, train_labels),
+        Samples::labelled(test_inputs, test_labels),
         BATCH,
         &mut memory.floats[..],
         &mut memory.order[..],
@@ -82,12 +82,11 @@ pub fn run(memory: &mut Memory, record: &mut Record<'_>) -> Result<(), Error> {
         key: Key::new(7, 1),
         faces: Faces::Fixed,
         sampling: Sampling::Uniform,
-        sgd: SgdOptions {
+        optimizer: OptimizerOptions {
             learning_rate: 0.1,
-            momentum: 0.9,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
             weight_decay: 1e-3,
             max_gradient_norm: f32::INFINITY,
-            nesterov: false,
         },
         schedule: Schedule::Linear,
         epochs: 0..10,

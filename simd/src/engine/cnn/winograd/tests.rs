@@ -80,7 +80,7 @@ fn taps() -> impl Iterator<Item = (isize, isize, usize)> {
 fn outputs_and_gradients_are_those_of_direct_convolution() {
     for (number, [inputs, outputs, height, width]) in CASES.into_iter().enumerate() {
         let mut stream = Stream::new(Key::new(4, number as u64), Purpose::Init, 0, 0);
-        let window = Window { height, width, kernel: 3, stride: 1, padding: 1 };
+        let window = Window { height, width, kernel: 3, stride: 1, padding: 1, dilation: 1 };
         let forward = Winograd::forward(&window, inputs, outputs, 0).unwrap();
         let backward = Winograd::backward(&window, inputs, outputs, forward.packed_len()).unwrap();
         let halo = forward.halo();

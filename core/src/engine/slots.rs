@@ -1,41 +1,74 @@
-//! Control points with their momenta, and the optimiser's step on them.
+//! Control points with what an optimiser remembers of them, and the optimiser's step on them.
 
-use super::{Mix, StepParams, tangent};
+use super::optimizer::{MAX_COUNT, bias_corrections};
+use super::{Mix, Optimizer, StepParams, tangent};
 use crate::error::{Error, enough, length, range};
 use crate::math;
 use crate::simplex::MAX_VERTICES;
 use core::ops::DerefMut;
 
-/// Stochastic gradient descent with momentum on control points in numbered slots.
+/// Control points in numbered slots, with their momenta, which are Adam's first moments; and the steps of an
+/// [`Optimizer`] on them.
 ///
 /// The memory `M` is the caller's: `&mut [f32]` on a device, `Vec<f32>` on a host.
 ///
 /// # Layout
-/// (slots, 2, dim): control point, then momentum, of each slot.
+/// (slots, 2, dim): control point, then momentum, of each slot. Second moments: (slots, dim + 1), the last element of each
+/// the number of its steps.
 #[derive(Debug)]
-pub struct Sgd<M> {
+pub struct Slots<M> {
     memory: M,
+    /// Second moments and numbers of steps, for Adam.
+    second: Option<M>,
     dim: usize,
     slots: usize,
 }
 
-impl Sgd<&mut [f32]> {
+impl Slots<&mut [f32]> {
     /// Elements of memory for a number of slots.
     pub const fn memory_len(slots: usize, dim: usize) -> usize {
         2 * slots * dim
     }
+
+    /// Elements of memory for the second moments of a number of slots.
+    pub const fn second_len(slots: usize, dim: usize) -> usize {
+        slots * (dim + 1)
+    }
 }
 
-impl<M: DerefMut<Target = [f32]>> Sgd<M> {
+impl<M: DerefMut<Target = [f32]>> Slots<M> {
     /// As many slots as the memory holds. They keep what is there: 0 is no control point and no momentum.
     ///
     /// # Errors
     /// A dimension of 0; no memory for one slot.
     pub fn new(memory: M, dim: usize) -> Result<Self, Error> {
         range("dimension of parameter space", 1, usize::MAX, dim)?;
-        enough("memory of the slots", Sgd::memory_len(1, dim), memory.len())?;
+        enough("memory of the slots", Slots::memory_len(1, dim), memory.len())?;
         let slots = memory.len() / (2 * dim);
-        Ok(Self { memory, dim, slots })
+        Ok(Self { memory, second: None, dim, slots })
+    }
+
+    /// With memory of at least [`second_len`](Slots::second_len) for Adam's second moments. It must be 0.
+    ///
+    /// # Errors
+    /// Memory that is too short.
+    pub fn with_second_moments(mut self, second: M) -> Result<Self, Error> {
+        enough("memory of the second moments", Slots::second_len(self.slots, self.dim), second.len())?;
+        self.second = Some(second);
+        Ok(self)
+    }
+
+    /// Checks that the optimiser of a step has the memory that it needs.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for Adam without second moments.
+    pub fn check_optimizer(&self, optimizer: Optimizer) -> Result<(), Error> {
+        match &self.second {
+            None if optimizer.needs_second_moments() => {
+                Err(Error::Unsupported { what: "Adam in an engine without memory for second moments" })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Number of slots, at least 1.
@@ -58,6 +91,9 @@ impl<M: DerefMut<Target = [f32]>> Sgd<M> {
         let (point, momentum) = self.pair(slot as usize);
         point.copy_from_slice(theta);
         momentum.fill(0.0);
+        if let Some(second) = self.second_of(slot as usize) {
+            second.fill(0.0);
+        }
         Ok(())
     }
 
@@ -101,7 +137,10 @@ impl<M: DerefMut<Target = [f32]>> Sgd<M> {
     /// If a length is not dim.
     pub fn step(&mut self, params: &StepParams, mix: &Mix, rate: f32, theta: &[f32], gradient: &mut [f32]) {
         assert!(theta.len() == self.dim && gradient.len() == self.dim);
-        gradient.iter_mut().zip(theta).for_each(|(g, &theta)| *g += params.weight_decay * theta);
+        let decoupled = matches!(params.optimizer, Optimizer::Adam { decoupled: true, .. });
+        if !decoupled {
+            gradient.iter_mut().zip(theta).for_each(|(g, &theta)| *g += params.weight_decay * theta);
+        }
         if params.tangent_removal > 0.0 && mix.len() <= self.dim {
             self.remove_tangent(mix, params.tangent_removal, gradient);
         }
@@ -114,12 +153,35 @@ impl<M: DerefMut<Target = [f32]>> Sgd<M> {
         }
         for slot in params.first_trainable as usize..self.slots {
             let weight = mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w);
-            let (point, momentum) = self.pair(slot);
-            for ((point, momentum), &mut gradient) in point.iter_mut().zip(momentum).zip(&mut *gradient) {
-                *momentum = params.momentum * *momentum + weight * gradient;
-                let ahead =
-                    if params.nesterov { weight * gradient + params.momentum * *momentum } else { *momentum };
-                *point -= rate * ahead;
+            match params.optimizer {
+                Optimizer::Sgd { momentum: mu, nesterov } => {
+                    let (point, momentum) = self.pair(slot);
+                    for ((point, momentum), &gradient) in point.iter_mut().zip(momentum).zip(&*gradient) {
+                        *momentum = mu * *momentum + weight * gradient;
+                        let ahead = if nesterov { weight * gradient + mu * *momentum } else { *momentum };
+                        *point -= rate * ahead;
+                    }
+                }
+                Optimizer::Adam { beta1, beta2, epsilon, decoupled } => {
+                    let shrink = if decoupled { rate * params.weight_decay * weight } else { 0.0 };
+                    let (pair, second) = self.all_of(slot);
+                    let Some((count, second)) = second.and_then(|second| second.split_last_mut()) else {
+                        return;
+                    };
+                    *count = (*count + 1.0).min(MAX_COUNT);
+                    let [step, root] = bias_corrections(beta1, beta2, rate, *count as u32);
+                    let (point, first) = pair.split_at_mut(theta.len());
+                    let moments = first.iter_mut().zip(second);
+                    for ((point, (first, second)), (&gradient, &theta)) in
+                        point.iter_mut().zip(moments).zip(gradient.iter().zip(theta))
+                    {
+                        let gradient = weight * gradient;
+                        *first = beta1 * *first + (1.0 - beta1) * gradient;
+                        *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+                        let root = math::sqrt(f64::from(*second)) as f32 * root + epsilon;
+                        *point -= shrink * theta + step * *first / root;
+                    }
+                }
             }
         }
     }
@@ -149,31 +211,53 @@ impl<M: DerefMut<Target = [f32]>> Sgd<M> {
 
     /// Elements of a saved state.
     pub fn state_len(&self) -> usize {
-        Sgd::memory_len(self.slots, self.dim)
+        let second = self.second.as_ref().map_or(0, |_| Slots::second_len(self.slots, self.dim));
+        Slots::memory_len(self.slots, self.dim) + second
     }
 
-    /// Copies all control points and momenta.
+    /// Copies all control points and moments.
     ///
     /// # Errors
     /// Wrong length.
     pub fn save(&self, state: &mut [f32]) -> Result<(), Error> {
         length("saved state", self.state_len(), state.len())?;
-        state.copy_from_slice(&self.memory[..state.len()]);
+        let (points, second) = state.split_at_mut(Slots::memory_len(self.slots, self.dim));
+        points.copy_from_slice(&self.memory[..points.len()]);
+        if let Some(own) = &self.second {
+            second.copy_from_slice(&own[..second.len()]);
+        }
         Ok(())
     }
 
-    /// Sets all control points and momenta.
+    /// Sets all control points and moments.
     ///
     /// # Errors
     /// Wrong length.
     pub fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
         length("saved state", self.state_len(), state.len())?;
-        self.memory[..state.len()].copy_from_slice(state);
+        let (points, second) = state.split_at(Slots::memory_len(self.slots, self.dim));
+        self.memory[..points.len()].copy_from_slice(points);
+        if let Some(own) = &mut self.second {
+            own[..second.len()].copy_from_slice(second);
+        }
         Ok(())
     }
 
     fn point(&self, slot: usize) -> &[f32] {
         &self.memory[2 * slot * self.dim..][..self.dim]
+    }
+
+    /// Second moments and number of steps of a slot.
+    fn second_of(&mut self, slot: usize) -> Option<&mut [f32]> {
+        let len = self.dim + 1;
+        self.second.as_mut().map(|second| &mut second[slot * len..][..len])
+    }
+
+    /// Control point and momentum of a slot, and its second moments with the number of steps.
+    fn all_of(&mut self, slot: usize) -> (&mut [f32], Option<&mut [f32]>) {
+        let Self { memory, second, dim, .. } = self;
+        let second = second.as_mut().map(|second| &mut second[slot * (*dim + 1)..][..*dim + 1]);
+        (&mut memory[2 * slot * *dim..][..2 * *dim], second)
     }
 
     fn pair(&mut self, slot: usize) -> (&mut [f32], &mut [f32]) {
