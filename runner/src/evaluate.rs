@@ -1,6 +1,7 @@
 //! Loss and error of one checkpoint.
 
 use crate::checkpoint::{self, Pair};
+use crate::config::Data;
 use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::Model;
@@ -21,10 +22,10 @@ pub struct Question {
     pub network: String,
     /// Its checkpoint: a safetensors file, an index of shards, or a folder that holds one model.
     pub weights: PathBuf,
-    /// The data set by name.
+    /// The data set by name, or the path of data of one's own.
     pub dataset: String,
-    /// The directory of its files.
-    pub dir: Option<PathBuf>,
+    /// The keys `[data]`. Those of the limit do not act.
+    pub data: Data,
     /// On the training part instead of the test part.
     pub train: bool,
     /// Only the first so many samples in the order of the files.
@@ -76,17 +77,13 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     let part = question.limit.map_or(Subset::All, Subset::First);
     // Statistics are those of the whole training part, whatever the limit.
     let recompute = question.recompute && network.statistics_len() > 0;
-    let wanted = LoadOptions {
-        dir: question.dir.as_deref(),
-        train: match (recompute, question.train) {
-            (true, _) => Subset::All,
-            (false, true) => part,
-            (false, false) => Subset::Nothing,
-        },
-        test: if question.train { Subset::Nothing } else { part },
-        mean: None,
-        std: None,
+    let train = match (recompute, question.train) {
+        (true, _) => Subset::All,
+        (false, true) => part,
+        (false, false) => Subset::Nothing,
     };
+    let test = if question.train { Subset::Nothing } else { part };
+    let wanted = LoadOptions::of_keys(&question.data, train, test);
     let loaded = data::load(&question.dataset, &wanted)?;
     check_shapes(&question.network, &model, &question.dataset, &loaded)?;
     let state = model.state();

@@ -152,6 +152,19 @@ impl Data {
         Ok(data)
     }
 
+    /// The same for the evaluation of a checkpoint, whose limit is a flag of its own.
+    ///
+    /// # Errors
+    /// Those of [`from_overrides`](Self::from_overrides); a key that does not act on an evaluation.
+    pub fn of_evaluation(overrides: &[String]) -> Result<Self> {
+        let data = Self::from_overrides(overrides)?;
+        if (data.limit, data.take) != (0, Take::Stratified) {
+            let message = "data.limit and data.take are for the training of a run; --limit takes the first samples";
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        }
+        Ok(data)
+    }
+
     /// Checks that every value is in its range.
     ///
     /// # Errors

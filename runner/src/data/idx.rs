@@ -20,6 +20,8 @@ pub(super) struct IdxSet {
     pub name: &'static str,
     /// Folders that other programs unpack it to.
     pub folders: &'static [&'static str],
+    /// Names of the classes.
+    pub classes: &'static [&'static str; CLASSES],
     /// Mean of x / 255.
     pub mean: f64,
     /// Standard deviation of x / 255.
@@ -75,7 +77,7 @@ impl IdxSet {
         };
         let data = Dataset { train: part("train", options.train)?, test: part("t10k", options.test)? };
         let (mean, std) = (vec![self.mean], vec![self.std]);
-        let source = Source { files, notes: Vec::new(), scale: 255.0, mean, std };
+        let source = Source { files, ..Source::of_constants(255.0, mean, std).with_classes(self.classes) };
         Ok(Raw { data, shape: LENET5_INPUT, classes: CLASSES, source })
     }
 

@@ -7,7 +7,6 @@ use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::{Model, State};
 use crate::reference;
-use std::path::Path;
 use std::sync::Arc;
 use valleys_core::certify::NetworkBounds;
 use valleys_core::engine::{Split, StepParams, epoch_order};
@@ -66,13 +65,7 @@ impl NetworkProblem {
             (count, Take::First) => Subset::First(count),
             (count, Take::Stratified) => Subset::Stratified { count, seed: config.seed },
         };
-        let options = LoadOptions {
-            dir: config.data.dir.as_deref().map(Path::new),
-            train,
-            test: Subset::All,
-            mean: config.data.mean.as_deref(),
-            std: config.data.std.as_deref(),
-        };
+        let options = LoadOptions::of_keys(&config.data, train, Subset::All);
         let loaded = data::load(dataset, &options)?;
         check_shapes(name, &model, dataset, &loaded)?;
         let Loaded { data, shape, source, .. } = loaded;

@@ -291,6 +291,6 @@ fn print_data(problem: &dyn Problem) {
             provenance.test_samples.unwrap_or(0),
             source.files.len()
         ));
-        source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
+        source.print();
     }
 }

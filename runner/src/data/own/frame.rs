@@ -105,13 +105,6 @@ fn sort_names(order: &mut [usize], names: &[String]) {
     }
 }
 
-/// The names of classes in the order of all categories: by their numbers where all are numbers, else as texts.
-pub(super) fn sorted(names: &mut Vec<String>) {
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    sort_names(&mut order, names);
-    *names = order.into_iter().map(|i| std::mem::take(&mut names[i])).collect();
-}
-
 /// A column with its name.
 #[derive(Clone, Debug)]
 pub(super) struct Column {

@@ -9,7 +9,7 @@ use crate::data::idx;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::{Input, Npy, npz};
 use crate::memory;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What was read besides the samples.
 #[derive(Debug, Default)]
@@ -210,10 +210,4 @@ pub(super) fn labels_of(path: &Path, samples: usize, of: &str, keys: &Data, told
         return Err(data_error(what));
     }
     Ok(targets)
-}
-
-/// The file of a path, for messages about what is not there.
-pub(super) fn exists(path: &Path) -> bool {
-    let file: PathBuf = Input::file_of(path);
-    file.exists()
 }

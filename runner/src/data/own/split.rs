@@ -3,7 +3,7 @@
 use super::frame::{Column, Gathered, Parts, Places, Values, data_error};
 use super::target::Target;
 use crate::config::{self, Data};
-use crate::data::subset;
+use crate::data::{Targets, subset};
 use crate::error::Result;
 use crate::formats::shown;
 use serde::{Deserialize, Serialize};
@@ -97,16 +97,13 @@ pub(super) fn split(gathered: &mut Gathered, target: &Target, keys: &Data) -> Re
             if count < 2 {
                 return Err(data_error(format!("{file}: {count} row; a training and a test part need 2 or more")));
             }
-            let zeros;
-            let (labels, classes) = match target {
-                Target::Classes { labels, names, .. } => (&labels[..], names.len()),
-                Target::Values { .. } => {
-                    zeros = vec![0; count];
-                    (&zeros[..], 1)
-                }
-            };
             target.check_counts(&file)?;
-            let (train, test) = subset::split(labels, classes, fraction, seed);
+            // Numbers are drawn as one class.
+            let (labels, classes) = match target {
+                Target::Classes { labels, names, .. } => (labels.clone(), names.len()),
+                Target::Values { .. } => (vec![0; count], 1),
+            };
+            let [train, test] = subset::split(&Targets::Labels(labels), classes, fraction, seed);
             Split { train, test, kind: SplitKind::Fraction { fraction, seed } }
         }
     };

@@ -1,16 +1,17 @@
 //! What is to be learnt: classes, or numbers.
 
-use super::frame::{Gathered, Places, Values, data_error, key_error};
+use super::frame::{Gathered, Inputs, Places, Values, data_error, key_error};
 use super::roles::list;
 use super::split::Split;
 use crate::config::{Data, NormaliseTarget, Task};
+use crate::data::Targets;
 use crate::error::Result;
 use crate::formats::shown;
 
 /// Most classes: labels are bytes.
 const MOST_CLASSES: usize = 256;
 
-/// Whole numbers with at most so many different values are classes, unless a key says otherwise.
+/// Whole numbers with at most so many different values are classes of a table, unless a key says otherwise.
 const FEW: usize = 20;
 
 /// The targets of all samples.
@@ -48,7 +49,9 @@ impl Target {
             _ => return values(&targets, &gathered.places),
         };
         let title = one.name.clone();
-        let task = keys.task.unwrap_or_else(|| guess(&one.values));
+        // Images have classes far more often than numbers.
+        let most = if let Inputs::Images { .. } = gathered.inputs { MOST_CLASSES } else { FEW };
+        let task = keys.task.unwrap_or_else(|| guess(&one.values, most));
         if task == Task::Regression {
             if keys.task.is_none() {
                 told.push(format!("the target `{title}` has many values: regression (data.task)"));
@@ -77,6 +80,28 @@ impl Target {
             if keys.task.is_none() { " (data.task = \"classification\" was found)" } else { "" }
         ));
         Ok(Self::Classes { title, labels: codes.iter().map(|&code| code as u8).collect(), names })
+    }
+
+    /// Names of the classes, none of a regression, and of the targets.
+    pub(super) fn names(self) -> (Vec<String>, Vec<String>) {
+        match self {
+            Self::Classes { title, names, .. } => (names, vec![title]),
+            Self::Values { names, .. } => (Vec::new(), names),
+        }
+    }
+
+    /// The targets of all samples as a network sees them.
+    pub(super) fn normalised(&self, constants: &[[f64; 2]]) -> Targets {
+        match self {
+            Self::Classes { labels, .. } => Targets::Labels(labels.clone()),
+            Self::Values { names, values } => {
+                let of = |(x, [mean, std]): (&f64, &[f64; 2])| ((x - mean) / std) as f32;
+                let values = values.iter().zip(constants.iter().cycle()).map(of).collect();
+                // Errors of several targets of different units have none.
+                let unit = if let [[_, std]] = constants { *std } else { 1.0 };
+                Targets::Values { width: names.len(), values, unit }
+            }
+        }
     }
 
     /// Number of samples of each class; nothing of a regression.
@@ -137,17 +162,24 @@ impl Target {
                 let what = format!("{file}: the target `{}` is constant in the training part", names[j]);
                 return Err(data_error(what));
             }
-            Ok(match keys.normalise_target.unwrap_or_default() {
+            let constants = match keys.normalise_target.unwrap_or_default() {
                 NormaliseTarget::ZScore => moments,
                 NormaliseTarget::None => [0.0, 1.0],
-            })
+            };
+            let [mean, std] = constants;
+            let is_small = |x: f64| ((x - mean) / std).abs() <= f64::from(f32::MAX);
+            if !(std > 0.0 && (0..values.len() / width).all(|row| is_small(values[row * width + j]))) {
+                let what = format!("{file}: the numbers of the target `{}` are too large for a loss in f32", names[j]);
+                return Err(data_error(what));
+            }
+            Ok(constants)
         };
         (0..width).map(constants).collect()
     }
 }
 
 /// Texts and few different whole numbers are classes.
-fn guess(values: &Values) -> Task {
+fn guess(values: &Values, most: usize) -> Task {
     let Values::Numbers(numbers) = values else { return Task::Classification };
     let mut distinct: Vec<f64> = Vec::new();
     for &x in numbers {
@@ -157,7 +189,7 @@ fn guess(values: &Values) -> Task {
         if !distinct.contains(&x) {
             distinct.push(x);
         }
-        if distinct.len() > FEW {
+        if distinct.len() > most {
             return Task::Regression;
         }
     }
