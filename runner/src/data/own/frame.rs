@@ -225,7 +225,7 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Number of samples.
     pub(super) fn len(&self) -> usize {
-        self.targets.first().map_or(0, |target| target.values.len())
+        self.places.files.iter().map(|(_, rows)| rows).sum()
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) fn split(gathered: &mut Gathered, target: &Target, keys: &Data) -> Re
             };
             let seed = keys.split_seed.unwrap_or(0);
             if count < 2 {
-                return Err(data_error(format!("{file}: {count} row; a training and a test part need 2 or more")));
+                return Err(data_error(format!("{file}: 1 row of data; a training and a test part need 2 or more")));
             }
             target.check_counts(&file)?;
             // Numbers are drawn as one class.
