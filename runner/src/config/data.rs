@@ -159,7 +159,8 @@ impl Data {
     pub fn of_evaluation(overrides: &[String]) -> Result<Self> {
         let data = Self::from_overrides(overrides)?;
         if (data.limit, data.take) != (0, Take::Stratified) {
-            let message = "data.limit and data.take are for the training of a run; --limit takes the first samples";
+            let message =
+                "data.limit and data.take are for the training of a run; --limit takes the first samples";
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
         Ok(data)
@@ -195,9 +196,25 @@ impl Data {
     /// The keys that act on data of one's own alone and are set here.
     pub(crate) fn own_keys(&self) -> Vec<&'static str> {
         let Self {
-            dir: _, limit: _, take: _, mean: _, std: _,
-            label, labels, task, missing, ignore, categories, size, normalise, normalise_target,
-            split, split_seed, header, delimiter, decimal,
+            dir: _,
+            limit: _,
+            take: _,
+            mean: _,
+            std: _,
+            label,
+            labels,
+            task,
+            missing,
+            ignore,
+            categories,
+            size,
+            normalise,
+            normalise_target,
+            split,
+            split_seed,
+            header,
+            delimiter,
+            decimal,
         } = self;
         let set = [
             ("data.label", label.is_some()),

@@ -70,8 +70,14 @@ pub const KEYS: &[(&str, &str)] = &[
          part, or its most frequent category); by default \"error\".",
     ),
     ("data.ignore", "Columns that are left out, such as identifiers: a name or a number from 0, or a list."),
-    ("data.categories", "Columns of numbers that are categories, as texts are: a name or a number from 0, or a list."),
-    ("data.size", "[height, width] to which images of a folder are resized (bilinear with antialiasing, as Pillow does)."),
+    (
+        "data.categories",
+        "Columns of numbers that are categories, as texts are: a name or a number from 0, or a list.",
+    ),
+    (
+        "data.size",
+        "[height, width] to which images of a folder are resized (bilinear with antialiasing, as Pillow does).",
+    ),
     (
         "data.normalise",
         "Normalisation of data of one's own by the training part: \"z-score\", \"min-max\" (0 to 1), or \"none\"; columns \
@@ -87,7 +93,10 @@ pub const KEYS: &[(&str, &str)] = &[
          or the file of the test part; by default 0.2, or as the files say.",
     ),
     ("data.split_seed", "Seed of the split by a fraction; by default 0."),
-    ("data.header", "Whether the first line of a table names the columns: true or false; by default detected."),
+    (
+        "data.header",
+        "Whether the first line of a table names the columns: true or false; by default detected.",
+    ),
     (
         "data.delimiter",
         "What separates the columns of a table: \"comma\", \"semicolon\", \"tab\", \"pipe\" or \"space\"; by default detected.",

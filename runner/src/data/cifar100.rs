@@ -60,7 +60,8 @@ fn class_names(folder: &Folder, label: usize) -> Vec<String> {
     let name = ["coarse_label_names.txt", "fine_label_names.txt"][label];
     let bytes = folder.file(name).and_then(|path| read_path(&path).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if names.len() == CLASSES[label] { names } else { Vec::new() }
 }
 

@@ -238,7 +238,11 @@ pub fn train_len(name: &str) -> Option<usize> {
 /// another number of channels; keys that do not act on the data set.
 pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     let Some(set) = SETS.iter().find(|set| set.name == name) else {
-        return if own::exists(Path::new(name)) { own::load(Path::new(name), options) } else { Err(unknown(name)) };
+        return if own::exists(Path::new(name)) {
+            own::load(Path::new(name), options)
+        } else {
+            Err(unknown(name))
+        };
     };
     let acts = |key: &str| key == "data.label" && set.name == cifar100::SET;
     if let Some(key) = options.keys.and_then(|keys| keys.own_keys().into_iter().find(|key| !acts(key))) {
@@ -275,7 +279,8 @@ fn unknown(name: &str) -> CliError {
     let all = names().collect::<Vec<_>>().join(", ");
     if name.contains(['/', '\\', '.', '~']) {
         let home = if name.starts_with('~') { " (a shell replaces ~, this program does not)" } else { "" };
-        let message = format!("no file or folder {name:?}{home}; the data sets that are known by name are {all}");
+        let message =
+            format!("no file or folder {name:?}{home}; the data sets that are known by name are {all}");
         return CliError::new(ErrorKind::Data, message);
     }
     let mut hint = nearest(&name.to_lowercase(), names());

@@ -56,7 +56,13 @@ pub fn split(targets: &Targets, classes: usize, test_share: f64, seed: u64) -> [
 
 /// Whether each sample is among `total` drawn ones: the same share of every class, by largest remainders, the lower class
 /// first where they are equal; of each class `left` are never drawn. Targets that are numbers are of one class.
-fn draw(targets: &Targets, classes: usize, total: usize, seed: u64, (place, left): (u32, usize)) -> Vec<bool> {
+fn draw(
+    targets: &Targets,
+    classes: usize,
+    total: usize,
+    seed: u64,
+    (place, left): (u32, usize),
+) -> Vec<bool> {
     let len = targets.len();
     let by_class = match targets.labels() {
         None => vec![(0..len).collect()],
@@ -78,7 +84,9 @@ fn draw(targets: &Targets, classes: usize, total: usize, seed: u64, (place, left
     let mut drawn = vec![false; len];
     for (class, members) in by_class.iter_mut().enumerate() {
         Stream::new(Key::new(seed, class as u64), Purpose::Split, place, 0).shuffle(members);
-        members[..counts[class].min(members.len().saturating_sub(left))].iter().for_each(|&i| drawn[i] = true);
+        members[..counts[class].min(members.len().saturating_sub(left))]
+            .iter()
+            .for_each(|&i| drawn[i] = true);
     }
     drawn
 }

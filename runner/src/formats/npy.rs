@@ -147,12 +147,21 @@ impl Npy {
             Some('S') => 1,
             _ => return Ok(None),
         };
-        let size = letter[1..].parse::<usize>().ok().and_then(|chars| chars.checked_mul(unit)).filter(|&size| size > 0);
+        let size = letter[1..]
+            .parse::<usize>()
+            .ok()
+            .and_then(|chars| chars.checked_mul(unit))
+            .filter(|&size| size > 0);
         let Some(size) = size.filter(|_| shape.len() == 1 || !fortran) else { return Err(kind(name, descr)) };
         check_len(name, &shape, "texts", size, body)?;
         let word = if order == ">" { u32::from_be_bytes } else { u32::from_le_bytes };
         let text = |bytes: &[u8]| match unit {
-            4 => bytes.as_chunks::<4>().0.iter().map(|&unit| char::from_u32(word(unit))).collect::<Option<String>>(),
+            4 => bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&unit| char::from_u32(word(unit)))
+                .collect::<Option<String>>(),
             _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
         };
         let mut texts = Vec::new();

@@ -55,7 +55,9 @@ pub(super) fn read(input: Input, keys: &Data, told: &mut Told) -> Result<Gathere
     let all = list(names.iter().map(String::as_str));
     let open = |name: &str| Array::npy(&format!("{file}:{name}"), &npz::read(&file, &input.bytes, name)?);
     let has = |name: &String| names.contains(name);
-    if input.member.is_none() && keys.label.is_none() && keys.labels.is_none()
+    if input.member.is_none()
+        && keys.label.is_none()
+        && keys.labels.is_none()
         && let Some(train) = pair(&names, Some("train"))
     {
         refuse(keys, &["data.ignore", "data.categories"], "arrays of both parts")?;
@@ -69,7 +71,9 @@ pub(super) fn read(input: Input, keys: &Data, told: &mut Told) -> Result<Gathere
     let usual = pair(&names, None);
     let samples = match (&input.member, &names[..]) {
         (Some(member), _) if has(member) => member.clone(),
-        (Some(member), _) => return Err(data_error(format!("{file}: no array `{member}`; there are: {all}"))),
+        (Some(member), _) => {
+            return Err(data_error(format!("{file}: no array `{member}`; there are: {all}")));
+        }
         (None, [only]) => only.clone(),
         (None, [a, b]) if label.as_ref() == Some(b) => a.clone(),
         (None, [a, b]) if label.as_ref() == Some(a) => b.clone(),
@@ -170,7 +174,10 @@ fn parts(
     tell(file, &taken.iter().map(String::as_str).collect::<Vec<_>>(), names, told);
     let mut read = |pair: &Pair| {
         let Some(name) = &pair.targets else {
-            return Err(data_error(format!("{file}: the samples `{}` have no array of targets", pair.samples)));
+            return Err(data_error(format!(
+                "{file}: the samples `{}` have no array of targets",
+                pair.samples
+            )));
         };
         let targets = open(name)?.targets(&mut told.told)?;
         with_targets(open(&pair.samples)?, targets, told)
@@ -200,7 +207,9 @@ pub(super) fn join(train: &mut Gathered, test: Gathered, first: &str, second: &s
     let count = train.len();
     let differ = |what: &str| data_error(format!("{first} and {second} differ in {what}"));
     match (&mut train.inputs, test.inputs) {
-        (Inputs::Columns { columns, .. }, Inputs::Columns { columns: more, .. }) if columns.len() == more.len() => {
+        (Inputs::Columns { columns, .. }, Inputs::Columns { columns: more, .. })
+            if columns.len() == more.len() =>
+        {
             for (column, more) in columns.iter_mut().zip(more) {
                 column.values.extend(more.values);
             }

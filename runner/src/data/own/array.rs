@@ -52,7 +52,9 @@ impl Array {
     fn numbers(self) -> Result<(Numbers, bool)> {
         match self.values {
             Elements::Numbers(numbers, is_bytes) => Ok((numbers, is_bytes)),
-            Elements::Texts(_) => Err(data_error(format!("{}: an array of texts, but samples are numbers", self.name))),
+            Elements::Texts(_) => {
+                Err(data_error(format!("{}: an array of texts, but samples are numbers", self.name)))
+            }
         }
     }
 
@@ -72,8 +74,12 @@ impl Array {
                 return Ok(Inputs::Columns { columns, named: false });
             }
             [_, height, width] => ("(N, H, W)", false, Shape { channels: 1, height, width }),
-            [_, channels @ (1 | 3), height, width] => ("(N, C, H, W)", false, Shape { channels, height, width }),
-            [_, height, width, channels @ (1 | 3)] => ("(N, H, W, C)", true, Shape { channels, height, width }),
+            [_, channels @ (1 | 3), height, width] => {
+                ("(N, C, H, W)", false, Shape { channels, height, width })
+            }
+            [_, height, width, channels @ (1 | 3)] => {
+                ("(N, H, W, C)", true, Shape { channels, height, width })
+            }
             [_, channels, height, width] => ("(N, C, H, W)", false, Shape { channels, height, width }),
             _ => {
                 let what = format!(
@@ -91,7 +97,11 @@ impl Array {
         };
         let len = image.len();
         if let Some(i) = pixels.iter().position(|x| !x.is_finite()) {
-            return Err(data_error(format!("{name}: image {} has a pixel that is not finite in f32: {}", i / len, pixels[i])));
+            return Err(data_error(format!(
+                "{name}: image {} has a pixel that is not finite in f32: {}",
+                i / len,
+                pixels[i]
+            )));
         }
         if order {
             let mut planes = vec![0.0; len];
@@ -124,12 +134,19 @@ impl Array {
             Numbers::F64(numbers) => numbers[i],
         };
         if let Some(i) = (0..rows * columns).find(|&i| get(i).is_infinite()) {
-            let what = format!("{name}: element [{}, {}] is not finite: {}", i / columns, i % columns, get(i));
+            let what =
+                format!("{name}: element [{}, {}] is not finite: {}", i / columns, i % columns, get(i));
             return Err(data_error(what));
         }
         let column = |j: usize| Values::Numbers((0..rows).map(|i| get(i * columns + j)).collect());
         let columns = (0..columns).map(|j| Column::new(j.to_string(), column(j))).collect();
-        Ok(Frame { columns, named: false, first_unnamed: false, places: Places::new(name, rows, Vec::new()), rows })
+        Ok(Frame {
+            columns,
+            named: false,
+            first_unnamed: false,
+            places: Places::new(name, rows, Vec::new()),
+            rows,
+        })
     }
 
     /// The targets: one column of an array of one axis, several of one of two.
@@ -142,17 +159,26 @@ impl Array {
             [rows] => (rows, 1),
             [rows, width] if width > 0 => (rows, width),
             _ => {
-                let what = format!("{name}: an array of shape {:?}, but targets are (N) or (N, targets)", self.shape);
+                let what = format!(
+                    "{name}: an array of shape {:?}, but targets are (N) or (N, targets)",
+                    self.shape
+                );
                 return Err(data_error(what));
             }
         };
         match self.values {
             Elements::Texts(texts) if width == 1 => Ok(vec![Column::new("target", as_column(texts))]),
-            Elements::Texts(_) => Err(data_error(format!("{name}: an array of texts of two axes; targets are (N)"))),
+            Elements::Texts(_) => {
+                Err(data_error(format!("{name}: an array of texts of two axes; targets are (N)")))
+            }
             Elements::Numbers(numbers, _) => {
                 let numbers = numbers.into_f64();
                 if let Some(i) = numbers.iter().position(|x| x.is_infinite()) {
-                    return Err(data_error(format!("{name}: target {} is not finite: {}", i / width, numbers[i])));
+                    return Err(data_error(format!(
+                        "{name}: target {} is not finite: {}",
+                        i / width,
+                        numbers[i]
+                    )));
                 }
                 if let Some(classes) = one_hot(&numbers, width) {
                     told.push(format!("{name}: one-hot rows of {width} numbers are classes"));

@@ -104,10 +104,14 @@ pub(super) fn encode(
                 let names = list(constant.iter().map(String::as_str));
                 let what = if named { "left out" } else { "kept, with a standard deviation of 1" };
                 let columns = if constant.len() == 1 { "column is" } else { "columns are" };
-                told.push(format!("{} {columns} constant in the training part and {what}: {names}", constant.len()));
+                told.push(format!(
+                    "{} {columns} constant in the training part and {what}: {names}",
+                    constant.len()
+                ));
             }
             if plans.is_empty() {
-                let what = format!("{}: every column of features is constant in the training part", places.file());
+                let what =
+                    format!("{}: every column of features is constant in the training part", places.file());
                 return Err(data_error(what));
             }
             tables(&plans, split, places, keys, told, notes)
@@ -118,7 +122,11 @@ pub(super) fn encode(
 /// How a column becomes numbers; none if it is constant in the training part.
 fn plan(column: &Column, split: &Split, places: &Places, keys: &Data) -> Result<Option<PlanKind>> {
     let (name, file) = (&column.name, places.file());
-    let empty = || data_error(format!("{file}: column `{name}` has no value in the training part (data.ignore leaves it out)"));
+    let empty = || {
+        data_error(format!(
+            "{file}: column `{name}` has no value in the training part (data.ignore leaves it out)"
+        ))
+    };
     match &column.values {
         Values::Numbers(numbers) => {
             let known = || split.train.iter().map(|&row| numbers[row]).filter(|x| !x.is_nan());
@@ -127,10 +135,13 @@ fn plan(column: &Column, split: &Split, places: &Places, keys: &Data) -> Result<
                 return Ok(None);
             }
             let [fill, _] = moments(known());
-            let filled = || split.train.iter().map(|&row| if numbers[row].is_nan() { fill } else { numbers[row] });
+            let filled =
+                || split.train.iter().map(|&row| if numbers[row].is_nan() { fill } else { numbers[row] });
             let [mean, std] = constants(filled, keys.normalise.unwrap_or_default());
             if !(mean.is_finite() && std.is_finite() && std > 0.0) {
-                return Err(data_error(format!("{file}: the numbers of column `{name}` are too large or too close to each other to be normalised")));
+                return Err(data_error(format!(
+                    "{file}: the numbers of column `{name}` are too large or too close to each other to be normalised"
+                )));
             }
             Ok(Some(PlanKind::Number { fill, mean, std }))
         }
@@ -224,7 +235,11 @@ fn tables(
                 std.resize(names.len(), 1.0);
                 is_number.resize(names.len(), false);
                 if categories.len() >= MANY {
-                    notes.push(format!("column `{}` has {} categories, each a feature", column.name, categories.len()));
+                    notes.push(format!(
+                        "column `{}` has {} categories, each a feature",
+                        column.name,
+                        categories.len()
+                    ));
                 }
             }
         }
@@ -247,7 +262,8 @@ fn tables(
                         let x = if numbers[row].is_nan() { *fill } else { numbers[row] };
                         sample[first] = ((x - mean[first]) / std[first]) as f32;
                         if !sample[first].is_finite() {
-                            let what = format!("{}: column `{}`: {x} is too large", places.of(row), column.name);
+                            let what =
+                                format!("{}: column `{}`: {x} is too large", places.of(row), column.name);
                             return Err(data_error(what));
                         }
                     }
@@ -256,7 +272,9 @@ fn tables(
                     let mut unknown = Vec::new();
                     let mut count = 0;
                     for (&row, sample) in rows {
-                        let place = codes.get(row).map_or(*fill, |&code| if code == MISSING { *fill } else { to[code as usize] });
+                        let place = codes
+                            .get(row)
+                            .map_or(*fill, |&code| if code == MISSING { *fill } else { to[code as usize] });
                         if place != MISSING {
                             // A given mean or deviation of a category acts as that of a number.
                             for (i, x) in sample[first..first + categories.len()].iter_mut().enumerate() {
@@ -297,7 +315,9 @@ fn tables(
 fn replace(key: &str, given: Option<&[f64]>, constants: &mut [f64], is_number: &[bool]) -> Result<()> {
     match given {
         None => {}
-        Some([one]) => constants.iter_mut().zip(is_number).filter(|(_, is)| **is).for_each(|(x, _)| *x = *one),
+        Some([one]) => {
+            constants.iter_mut().zip(is_number).filter(|(_, is)| **is).for_each(|(x, _)| *x = *one)
+        }
         Some(all) if all.len() == constants.len() => constants.copy_from_slice(all),
         Some(other) => {
             let what = format!(
@@ -330,7 +350,9 @@ fn images(
         let [m, mut s] = constants(values, keys.normalise.unwrap_or_default());
         let [least, most] = range(values());
         if least == most && keys.normalise != Some(Normalise::None) {
-            told.push(format!("channel {channel} is constant in the training part; its standard deviation is taken as 1"));
+            told.push(format!(
+                "channel {channel} is constant in the training part; its standard deviation is taken as 1"
+            ));
             s = 1.0;
         }
         mean.push(m);
@@ -345,14 +367,18 @@ fn images(
         let test = pixels.split_off(split.train.len() * len);
         (pixels, test)
     } else {
-        let pick = |rows: &[usize]| rows.iter().flat_map(|&row| &pixels[row * len..][..len]).copied().collect();
+        let pick =
+            |rows: &[usize]| rows.iter().flat_map(|&row| &pixels[row * len..][..len]).copied().collect();
         (pick(&split.train), pick(&split.test))
     };
     let source = Source::of_constants(scale, mean, std);
     for part in [&mut train, &mut test] {
         source.normalise(shape, part);
         if let Some(i) = part.iter().position(|x| !x.is_finite()) {
-            return Err(data_error(format!("a pixel of image {} is not finite after the normalisation", i / len)));
+            return Err(data_error(format!(
+                "a pixel of image {} is not finite after the normalisation",
+                i / len
+            )));
         }
     }
     let Source { mean, std, .. } = source;

@@ -51,12 +51,17 @@ impl Part {
             collect(&class, &mut images, &mut part.others, 0)?;
             let name = class.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if images.is_empty() {
-                return Err(data_error(format!("{}: no PNG or JPEG image is in the folder of this class", class.display())));
+                return Err(data_error(format!(
+                    "{}: no PNG or JPEG image is in the folder of this class",
+                    class.display()
+                )));
             }
             part.classes.push((name, images));
         }
-        if let Some(image) = part.others.iter().find(|path| path.parent() == Some(folder) && has(path, &READ)) {
-            let what = format!("{}: an image beside the folders of the classes, in none of them", image.display());
+        if let Some(image) = part.others.iter().find(|path| path.parent() == Some(folder) && has(path, &READ))
+        {
+            let what =
+                format!("{}: an image beside the folders of the classes, in none of them", image.display());
             return Err(data_error(what));
         }
         Ok(part)
@@ -82,7 +87,8 @@ fn collect(folder: &Path, images: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>, 
         if has(&file, &READ) {
             images.push(file);
         } else if has(&file, &OTHERS) {
-            let what = "an image that is neither PNG nor JPEG; ImageMagick converts it: `mogrify -format png FILE`";
+            let what =
+                "an image that is neither PNG nor JPEG; ImageMagick converts it: `mogrify -format png FILE`";
             return Err(data_error(format!("{}: {what}", file.display())));
         } else {
             others.push(file);
@@ -96,7 +102,9 @@ pub(super) fn read(root: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
     let shown = root.display().to_string();
     let (files, folders) = entries(root)?;
     let inner = |names: &[&str]| {
-        let is = |path: &&PathBuf, name: &str| path.file_name().is_some_and(|n| n.to_string_lossy().to_lowercase() == name);
+        let is = |path: &&PathBuf, name: &str| {
+            path.file_name().is_some_and(|n| n.to_string_lossy().to_lowercase() == name)
+        };
         names.iter().find_map(|name| folders.iter().find(|path| is(path, name)))
     };
     if folders.is_empty() {
@@ -107,13 +115,16 @@ pub(super) fn read(root: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
         };
         return Err(data_error(format!("{shown}: {what}")));
     }
-    let (train, test) = (inner(&["train", "training"]), inner(&["test", "testing", "val", "valid", "validation"]));
+    let (train, test) =
+        (inner(&["train", "training"]), inner(&["test", "testing", "val", "valid", "validation"]));
     let (train, test) = match (train, test) {
         (Some(train), test) => {
             let taken = |path: &&PathBuf| *path == train || Some(*path) == test;
-            let unused: Vec<String> = folders.iter().filter(|path| !taken(path)).map(|path| path.display().to_string()).collect();
+            let unused: Vec<String> =
+                folders.iter().filter(|path| !taken(path)).map(|path| path.display().to_string()).collect();
             if !unused.is_empty() {
-                told.notes.push(format!("folders that are not used: {}", list(unused.iter().map(String::as_str))));
+                told.notes
+                    .push(format!("folders that are not used: {}", list(unused.iter().map(String::as_str))));
             }
             (Part::find(train)?, test.map(|test| Part::find(test)).transpose()?)
         }
@@ -124,9 +135,14 @@ pub(super) fn read(root: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
             return Err(data_error(format!("{shown}: no folders of classes")));
         }
     }
-    let others: Vec<&PathBuf> = train.others.iter().chain(test.iter().flat_map(|test| &test.others)).collect();
+    let others: Vec<&PathBuf> =
+        train.others.iter().chain(test.iter().flat_map(|test| &test.others)).collect();
     if let Some(first) = others.first() {
-        told.told.push(format!("{} files are no images and are left out, such as {}", others.len(), first.display()));
+        told.told.push(format!(
+            "{} files are no images and are left out, such as {}",
+            others.len(),
+            first.display()
+        ));
     }
     let parts = match &test {
         None => {
@@ -165,7 +181,8 @@ fn pictures(paths: &[PathBuf], keys: &Data, told: &mut Told) -> Result<(Shape, V
     let size = keys.size.map(|size| size.map(|side| side as usize));
     let one = |path: &PathBuf| -> Result<(Picture, blake3::Hash, [usize; 2])> {
         let wrong = |what: String| data_error(format!("{}: {what}", path.display()));
-        let bytes = std::fs::read(path).map_err(|e| data_error(format!("cannot read {}: {e}", path.display())))?;
+        let bytes =
+            std::fs::read(path).map_err(|e| data_error(format!("cannot read {}: {e}", path.display())))?;
         let picture = Picture::decode(&bytes).map_err(wrong)?;
         let own = [picture.height, picture.width];
         let picture = match size {
@@ -198,13 +215,18 @@ fn pictures(paths: &[PathBuf], keys: &Data, told: &mut Told) -> Result<(Shape, V
     }
     let mut hasher = blake3::Hasher::new();
     all.iter().for_each(|(_, hash, _)| _ = hasher.update(hash.as_bytes()));
-    let count = |is: &dyn Fn(&Picture, &[usize; 2]) -> bool| all.iter().filter(|(picture, _, own)| is(picture, own)).count();
+    let count = |is: &dyn Fn(&Picture, &[usize; 2]) -> bool| {
+        all.iter().filter(|(picture, _, own)| is(picture, own)).count()
+    };
     let grey = count(&|picture, _| picture.channels == 1);
     let channels = if grey == all.len() { 1 } else { 3 };
     let alpha = count(&|picture, _| picture.alpha);
     let resized = count(&|_, own| *own != [height, width]);
     if resized > 0 {
-        told.told.push(format!("{resized} of {} images are resized to {height} x {width} (bilinear, antialiased)", all.len()));
+        told.told.push(format!(
+            "{resized} of {} images are resized to {height} x {width} (bilinear, antialiased)",
+            all.len()
+        ));
     }
     if grey > 0 && channels == 3 {
         told.told.push(format!("{grey} of {} images are grey, and taken as colour", all.len()));

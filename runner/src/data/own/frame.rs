@@ -54,7 +54,11 @@ impl Values {
                 distinct.sort_by(f64::total_cmp);
                 // Both zeros are one number.
                 distinct.dedup_by(|a, b| a == b);
-                let code = |x: &f64| distinct.binary_search_by(|y| y.partial_cmp(x).expect("no NaN")).map_or(MISSING, |i| i as u32);
+                let code = |x: &f64| {
+                    distinct
+                        .binary_search_by(|y| y.partial_cmp(x).expect("no NaN"))
+                        .map_or(MISSING, |i| i as u32)
+                };
                 let code = |x: &f64| if x.is_nan() { MISSING } else { code(x) };
                 (numbers.iter().map(code).collect(), distinct.iter().map(f64::to_string).collect())
             }
@@ -84,7 +88,9 @@ impl Values {
                     })
                 };
                 let places: Vec<u32> = names.into_iter().map(place).collect();
-                codes.extend(more.iter().map(|&code| if code == MISSING { MISSING } else { places[code as usize] }));
+                codes.extend(
+                    more.iter().map(|&code| if code == MISSING { MISSING } else { places[code as usize] }),
+                );
             }
             _ => return false,
         }

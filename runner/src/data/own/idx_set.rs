@@ -57,10 +57,12 @@ fn test_beside(images: &Path) -> Option<PathBuf> {
 pub(super) fn find(folder: &Path) -> Result<Option<Files>> {
     let shown = folder.display();
     let entries = std::fs::read_dir(folder).map_err(|e| data_error(format!("cannot list {shown}: {e}")))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     files.retain(|path| idx_name(path).is_some());
     files.sort();
-    let images: Vec<&PathBuf> = files.iter().filter(|path| idx_name(path).is_some_and(|n| n.contains("images"))).collect();
+    let images: Vec<&PathBuf> =
+        files.iter().filter(|path| idx_name(path).is_some_and(|n| n.contains("images"))).collect();
     if files.is_empty() {
         return Ok(None);
     }
@@ -78,7 +80,8 @@ pub(super) fn find(folder: &Path) -> Result<Option<Files>> {
             return Err(data_error(what));
         }
         ([], _) => {
-            let what = format!("{shown}: files of labels, but {} files of images, none called train", images.len());
+            let what =
+                format!("{shown}: files of labels, but {} files of images, none called train", images.len());
             return Err(data_error(what));
         }
     };

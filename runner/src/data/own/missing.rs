@@ -45,14 +45,18 @@ pub(super) fn treat(gathered: &mut Gathered, keys: &Data, told: &mut Vec<String>
         Missing::Drop if missing == count => {
             let empty = |column: &&Column| (0..count).all(|row| column.values.is_missing(row));
             let hint = match gathered.targets.iter().chain(features).find(empty) {
-                Some(column) => format!("column `{}` has no value at all (data.ignore leaves it out)", column.name),
+                Some(column) => {
+                    format!("column `{}` has no value at all (data.ignore leaves it out)", column.name)
+                }
                 None => format!("the first in column `{column}`"),
             };
             let file = gathered.places.file();
             Err(data_error(format!("{file}: every row lacks a value: {hint}")))
         }
         Missing::Drop => {
-            told.push(format!("{missing} of {count} rows are left out, as values are missing; the first is {place}"));
+            told.push(format!(
+                "{missing} of {count} rows are left out, as values are missing; the first is {place}"
+            ));
             gathered.retain(&keep);
             Ok(missing)
         }
@@ -63,7 +67,9 @@ impl Gathered {
     /// Leaves only the samples that are to be kept.
     fn retain(&mut self, keep: &[bool]) {
         match &mut self.inputs {
-            Inputs::Columns { columns, .. } => columns.iter_mut().for_each(|column| column.values.retain(keep)),
+            Inputs::Columns { columns, .. } => {
+                columns.iter_mut().for_each(|column| column.values.retain(keep))
+            }
             Inputs::Images { shape, pixels, .. } => {
                 let len = shape.len();
                 let kept = (0..keep.len()).filter(|&i| keep[i]);

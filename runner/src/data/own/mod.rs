@@ -74,7 +74,8 @@ pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Loaded> {
     target.check_parts(&split, &file, &mut told.notes)?;
     let constants = target.constants(&split, keys, &file)?;
     let inputs = gathered.inputs;
-    let mut encoded = encode::encode(inputs, &split, &gathered.places, keys, &mut told.told, &mut told.notes)?;
+    let mut encoded =
+        encode::encode(inputs, &split, &gathered.places, keys, &mut told.told, &mut told.notes)?;
     let targets = target.normalised(&constants);
     let part = |inputs: &mut Vec<f32>, rows: &[usize]| Samples {
         inputs: std::mem::take(inputs),

@@ -97,7 +97,8 @@ fn png(bytes: &[u8]) -> Result<Picture, String> {
 
 fn jpeg(bytes: &[u8]) -> Result<Picture, String> {
     // Strict: what is cut off is an error, not grey.
-    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(MOST_SIDE).set_max_height(MOST_SIDE);
+    let options =
+        DecoderOptions::default().set_strict_mode(true).set_max_width(MOST_SIDE).set_max_height(MOST_SIDE);
     let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), options);
     decoder.decode_headers().map_err(|e| e.to_string())?;
     let info = decoder.info().ok_or("without a header")?;

@@ -73,7 +73,8 @@ impl Own {
     pub(super) fn new(steps: Steps<'_>) -> Self {
         let Steps { told, sizes: [rows, columns, dropped], target, split, encoded, constants, .. } = steps;
         let is_regression = matches!(target, Target::Values { .. });
-        let file = |(file, blake3): &(String, String)| FileHash { file: file.clone(), blake3: blake3.clone() };
+        let file =
+            |(file, blake3): &(String, String)| FileHash { file: file.clone(), blake3: blake3.clone() };
         Self {
             files: told.files.iter().map(file).collect(),
             rows,

@@ -31,7 +31,8 @@ impl Told {
         let file = Input::file_of(path);
         let (size, most) = (file.metadata().map_or(0, |data| data.len()), memory::available() as u64);
         if size > most {
-            let what = format!("{}: {size} bytes, more than the memory that is free ({most} bytes)", file.display());
+            let what =
+                format!("{}: {size} bytes, more than the memory that is free ({most} bytes)", file.display());
             return Err(CliError::new(ErrorKind::Resources, what));
         }
         let input = Input::read(path)?;
@@ -54,7 +55,11 @@ pub(super) fn read(path: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
     if path.is_dir() {
         return match idx_set::find(path)? {
             Some(files) => {
-                refuse(keys, &["data.label", "data.labels", "data.ignore", "data.categories", "data.size"], "IDX files")?;
+                refuse(
+                    keys,
+                    &["data.label", "data.labels", "data.ignore", "data.categories", "data.size"],
+                    "IDX files",
+                )?;
                 idx_set::read(&files, keys, told)
             }
             None => {
@@ -151,11 +156,13 @@ fn framed(
     }) {
         if !Input::file_of(Path::new(name)).is_file() {
             let names = super::roles::list(frame.columns.iter().map(|column| column.name.as_str()));
-            let what = format!("data.split = {name:?}: no column of {file} and no file; the columns are {names}");
+            let what =
+                format!("data.split = {name:?}: no column of {file} and no file; the columns are {names}");
             return Err(key_error(what));
         }
         if keys.labels.is_some() {
-            let what = "data.split names the file of the test part, but data.labels the targets of one file alone";
+            let what =
+                "data.split names the file of the test part, but data.labels the targets of one file alone";
             return Err(key_error(what));
         }
         let ignored = frame.find_all("data.ignore", keys.ignore.as_ref())?;
@@ -186,7 +193,13 @@ fn framed(
 ///
 /// # Errors
 /// Another number of them than of samples.
-pub(super) fn labels_of(path: &Path, samples: usize, of: &str, keys: &Data, told: &mut Told) -> Result<Vec<Column>> {
+pub(super) fn labels_of(
+    path: &Path,
+    samples: usize,
+    of: &str,
+    keys: &Data,
+    told: &mut Told,
+) -> Result<Vec<Column>> {
     if path.is_dir() {
         return Err(data_error(format!("{}: a folder; data.labels names a file", path.display())));
     }
@@ -200,7 +213,11 @@ pub(super) fn labels_of(path: &Path, samples: usize, of: &str, keys: &Data, told
         let from = usize::from(frame.first_unnamed);
         let columns: Vec<Column> = frame.columns.into_iter().skip(from).collect();
         if let ([_, _, ..], Some(Values::Texts { .. })) = (&columns[..], columns.first().map(|c| &c.values)) {
-            return Err(data_error(format!("{}: {} columns, but targets are one", input.name, columns.len())));
+            return Err(data_error(format!(
+                "{}: {} columns, but targets are one",
+                input.name,
+                columns.len()
+            )));
         }
         columns
     };

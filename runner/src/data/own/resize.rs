@@ -41,9 +41,10 @@ impl Picture {
         let stride = width * channels;
         let mut pixels = Vec::with_capacity(height * stride);
         for Taps { first, weights } in taps(self.height, height) {
-            pixels.extend((0..stride).map(|i| {
-                (first..).zip(&weights).map(|(y, w)| w * rows[y * stride + i]).sum::<f32>()
-            }));
+            pixels.extend(
+                (0..stride)
+                    .map(|i| (first..).zip(&weights).map(|(y, w)| w * rows[y * stride + i]).sum::<f32>()),
+            );
         }
         Self { height, width, channels, pixels: Pixels::Floats(pixels), alpha: self.alpha }
     }

@@ -32,7 +32,10 @@ impl Frame {
                 config::Column::Number(_) => String::new(),
             };
             let all = if self.named { list(names()) } else { format!("0 to {}", count - 1) };
-            key_error(format!("{key}: no column {column} in {}{hint}; the columns are {all}", self.places.file()))
+            key_error(format!(
+                "{key}: no column {column} in {}{hint}; the columns are {all}",
+                self.places.file()
+            ))
         })
     }
 
@@ -68,23 +71,30 @@ impl Frame {
         let (first, second) = (self.places.file(), other.places.file());
         if self.named != other.named {
             let (with, without) = if self.named { (&first, &second) } else { (&second, &first) };
-            return Err(data_error(format!("{with} names its columns and {without} does not (key data.header)")));
+            return Err(data_error(format!(
+                "{with} names its columns and {without} does not (key data.header)"
+            )));
         }
         let is_ignored = |name: &String| ignored.contains(name);
         for (a, b, in_a, in_b) in [(&*self, &other, &first, &second), (&other, &*self, &second, &first)] {
             let missing = a.columns.iter().find(|column| !b.has(&column.name) && !is_ignored(&column.name));
             if let Some(column) = missing {
-                return Err(data_error(format!("column `{}` of {in_a} is not in {in_b}", shown(&column.name))));
+                return Err(data_error(format!(
+                    "column `{}` of {in_a} is not in {in_b}",
+                    shown(&column.name)
+                )));
             }
         }
         self.columns.retain(|column| !is_ignored(&column.name));
         for column in &mut self.columns {
-            let place = other.columns.iter().position(|twin| twin.name == column.name).expect("it was sought");
+            let place =
+                other.columns.iter().position(|twin| twin.name == column.name).expect("it was sought");
             let twin = other.columns.swap_remove(place);
             let mixed = twin.mixed.clone();
             if !column.values.extend(twin.values) {
                 let why = mixed.map_or(String::new(), |mixed| format!(": {mixed}"));
-                let what = format!("column `{}` holds numbers in {first} and texts in {second}{why}", column.name);
+                let what =
+                    format!("column `{}` holds numbers in {first} and texts in {second}{why}", column.name);
                 return Err(data_error(what));
             }
         }
@@ -118,7 +128,9 @@ impl Frame {
         match (&given, &targets[..]) {
             (None, []) => {
                 let names = list(self.columns.iter().map(|column| column.name.as_str()));
-                return Err(key_error(format!("data.label names the column of the target of {file}: {names}")));
+                return Err(key_error(format!(
+                    "data.label names the column of the target of {file}: {names}"
+                )));
             }
             (Some(_), [_, ..]) => {
                 let what = "data.label names a column and data.labels a file: give one of them";
@@ -133,12 +145,13 @@ impl Frame {
             };
             if let Some(&place) = places.iter().find(twice) {
                 let name = &self.columns[place].name;
-                return Err(key_error(format!("{key} names the column `{name}`, which another key names too")));
+                return Err(key_error(format!(
+                    "{key} names the column `{name}`, which another key names too"
+                )));
             }
         }
-        let is_feature = |place: usize| {
-            !(ignored.contains(&place) || targets.contains(&place) || split == Some(place))
-        };
+        let is_feature =
+            |place: usize| !(ignored.contains(&place) || targets.contains(&place) || split == Some(place));
         let mut features: Vec<usize> = (0..columns).filter(|&place| is_feature(place)).collect();
         features.retain(|&place| {
             let column = &self.columns[place];
@@ -154,7 +167,9 @@ impl Frame {
             !(unnamed || numbers)
         });
         if features.is_empty() {
-            return Err(data_error(format!("{file}: no column is left for the features, of {columns} columns")));
+            return Err(data_error(format!(
+                "{file}: no column is left for the features, of {columns} columns"
+            )));
         }
         for &place in &categories {
             let values = &mut self.columns[place].values;

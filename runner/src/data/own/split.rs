@@ -59,7 +59,8 @@ pub(super) fn by_column(column: &Column, places: &Places, told: &mut Vec<String>
     };
     let parts: Vec<bool> = match &column.values {
         Values::Numbers(numbers) => {
-            let part = |(row, x): (usize, &f64)| is_test(&x.to_string()).ok_or_else(|| wrong(row, &x.to_string()));
+            let part =
+                |(row, x): (usize, &f64)| is_test(&x.to_string()).ok_or_else(|| wrong(row, &x.to_string()));
             numbers.iter().enumerate().map(part).collect::<Result<_>>()?
         }
         Values::Texts { codes, texts } => {
@@ -95,7 +96,9 @@ pub(super) fn split(gathered: &mut Gathered, target: &Target, keys: &Data) -> Re
             };
             let seed = keys.split_seed.unwrap_or(0);
             if count < 2 {
-                return Err(data_error(format!("{file}: 1 row of data; a training and a test part need 2 or more")));
+                return Err(data_error(format!(
+                    "{file}: 1 row of data; a training and a test part need 2 or more"
+                )));
             }
             target.check_counts(&file)?;
             // Numbers are drawn as one class.

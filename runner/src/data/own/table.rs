@@ -45,7 +45,8 @@ pub(super) fn read(input: &Input, keys: &Data, as_texts: &[&str], told: &mut Vec
 
 /// A sentence of the reader of tables with keys in the place of flags.
 fn in_keys(text: &str) -> String {
-    let mut text = text.replace("--header yes", "data.header = true").replace("--header no", "data.header = false");
+    let mut text =
+        text.replace("--header yes", "data.header = true").replace("--header no", "data.header = false");
     for delimiter in ["comma", "semicolon", "tab", "pipe", "space"] {
         let flag = format!("--delimiter {delimiter}");
         text = text.replace(&flag, &format!("data.delimiter = \"{delimiter}\""));
@@ -95,7 +96,14 @@ impl Growing {
             true => Values::Texts { codes: Vec::new(), texts: Vec::new() },
             false => Values::Numbers(Vec::new()),
         };
-        Self { values, known: HashMap::new(), again: false, numbers: 0, first_text: None, first_infinity: None }
+        Self {
+            values,
+            known: HashMap::new(),
+            again: false,
+            numbers: 0,
+            first_text: None,
+            first_infinity: None,
+        }
     }
 
     /// Adds the field of a column.
@@ -169,7 +177,9 @@ impl Rows {
                 };
                 rows.columns = (0..fields).map(|i| Growing::new(is_text(i))).collect();
                 if let Some(names) = names.filter(|names| names.len() != fields) {
-                    return Err(table.fault(format_args!("{fields} fields, but {} columns are named", names.len())));
+                    return Err(
+                        table.fault(format_args!("{fields} fields, but {} columns are named", names.len()))
+                    );
                 }
             } else if fields != rows.columns.len() {
                 let (first, expected) = (rows.lines[0], rows.columns.len());
@@ -218,8 +228,13 @@ impl Rows {
             Some(name) => name.to_owned(),
         };
         let titles: Vec<String> = (0..self.columns.len()).map(title).collect();
-        if let Some((b, a)) = (0..titles.len()).find_map(|b| Some((b, titles[..b].iter().position(|t| *t == titles[b])?))) {
-            let what = format!("{name}: columns {a} and {b}, counted from 0, have the same name `{}`", shown(&titles[a]));
+        if let Some((b, a)) =
+            (0..titles.len()).find_map(|b| Some((b, titles[..b].iter().position(|t| *t == titles[b])?)))
+        {
+            let what = format!(
+                "{name}: columns {a} and {b}, counted from 0, have the same name `{}`",
+                shown(&titles[a])
+            );
             return Err(data_error(what));
         }
         let mut columns = Vec::new();

@@ -26,10 +26,7 @@ pub(super) enum Target {
         names: Vec<String>,
     },
     /// `names.len()` numbers each.
-    Values {
-        names: Vec<String>,
-        values: Vec<f64>,
-    },
+    Values { names: Vec<String>, values: Vec<f64> },
 }
 
 impl Target {
@@ -43,7 +40,10 @@ impl Target {
         let one = match &targets[..] {
             [one] => one,
             _ if keys.task == Some(Task::Classification) => {
-                let what = format!("data.task is classification, but there are {} targets; it has one", targets.len());
+                let what = format!(
+                    "data.task is classification, but there are {} targets; it has one",
+                    targets.len()
+                );
                 return Err(key_error(what));
             }
             _ => return values(&targets, &gathered.places),
@@ -71,7 +71,10 @@ impl Target {
             return Err(data_error(what));
         }
         if let [only] = &names[..] {
-            return Err(data_error(format!("{file}: the target `{title}` is always `{}`; 2 classes or more are expected", shown(only))));
+            return Err(data_error(format!(
+                "{file}: the target `{title}` is always `{}`; 2 classes or more are expected",
+                shown(only)
+            )));
         }
         told.push(format!(
             "the target `{title}` has {} classes: {}{}",
@@ -141,7 +144,8 @@ impl Target {
             let what = format!("{file}: class `{name}` of the target `{title}` is in the test part only");
             return Err(data_error(what));
         }
-        let lacking = || (0..names.len()).filter(|&class| test[class] == 0).map(|class| names[class].as_str());
+        let lacking =
+            || (0..names.len()).filter(|&class| test[class] == 0).map(|class| names[class].as_str());
         if lacking().next().is_some() {
             notes.push(format!("the test part has no sample of the classes {}", list(lacking())));
         }
@@ -169,7 +173,10 @@ impl Target {
             let [mean, std] = constants;
             let is_small = |x: f64| ((x - mean) / std).abs() <= f64::from(f32::MAX);
             if !(std > 0.0 && (0..values.len() / width).all(|row| is_small(values[row * width + j]))) {
-                let what = format!("{file}: the numbers of the target `{}` are too large for a loss in f32", names[j]);
+                let what = format!(
+                    "{file}: the numbers of the target `{}` are too large for a loss in f32",
+                    names[j]
+                );
                 return Err(data_error(what));
             }
             Ok(constants)
@@ -205,7 +212,11 @@ fn values(targets: &[super::frame::Column], places: &Places) -> Result<Target> {
             Values::Numbers(numbers) => columns.push(numbers),
             Values::Texts { .. } => {
                 let why = target.mixed.as_ref().map_or(String::new(), |mixed| format!(": {mixed}"));
-                let what = format!("{}: the target `{}` holds texts, which no regression has{why}", places.file(), target.name);
+                let what = format!(
+                    "{}: the target `{}` holds texts, which no regression has{why}",
+                    places.file(),
+                    target.name
+                );
                 return Err(data_error(what));
             }
         }

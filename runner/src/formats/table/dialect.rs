@@ -113,7 +113,12 @@ impl Dialect {
                     let numbers = r.count(|c| matches!(c, Cell::Number(_)));
                     let width = if columns == Columns::Mixed { r.width() } else { None };
                     let blanks = r.dialect.delimiter == Delimiter::Space;
-                    (r.error.is_none(), width.is_some_and(|width| width > 1), numbers, width.map(|w| (!blanks, w)))
+                    (
+                        r.error.is_none(),
+                        width.is_some_and(|width| width > 1),
+                        numbers,
+                        width.map(|w| (!blanks, w)),
+                    )
                 };
                 let most = readings.iter().map(rank).max();
                 match readings.iter().find(|r| Some(rank(r)) == most) {

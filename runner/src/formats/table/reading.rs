@@ -111,7 +111,8 @@ impl<'a> FirstLine<'a> {
         let Self { fields, below, decimal, .. } = self;
         let is_number = |text: &String| matches!(cell(text, *decimal), Cell::Number(_));
         let column = (0..fields.len()).find(|&i| {
-            let mut column = below.iter().filter_map(|row| row.get(i)).filter(|text| !text.is_empty()).peekable();
+            let mut column =
+                below.iter().filter_map(|row| row.get(i)).filter(|text| !text.is_empty()).peekable();
             cell(&fields[i], *decimal) == Cell::Text && column.peek().is_some() && column.all(is_number)
         })?;
         let number = fields.iter().find(|text| is_number(text))?;
