@@ -144,6 +144,9 @@ pub struct Source {
     pub mean: Vec<f64>,
     /// One for each channel.
     pub std: Vec<f64>,
+    /// Shape of a sample: (features), or channels, height and width.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<usize>,
     /// Names of the classes in the order of their labels; none of a regression.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_names: Vec<String>,
@@ -270,7 +273,16 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     for samples in [&mut data.train, &mut data.test] {
         source.normalise(shape, &mut samples.inputs);
     }
+    source.shape = source_shape(shape);
     Ok(Loaded { data, shape, classes, source })
+}
+
+/// A shape as it is recorded.
+fn source_shape(shape: Shape) -> Vec<usize> {
+    match shape {
+        Shape { channels, height: 1, width: 1 } => vec![channels],
+        Shape { channels, height, width } => vec![channels, height, width],
+    }
 }
 
 /// What is wrong with a name that is neither that of a data set nor of a file.
@@ -299,6 +311,7 @@ impl Source {
             scale,
             mean,
             std,
+            shape: Vec::new(),
             class_names: Vec::new(),
             feature_names: Vec::new(),
             target_names: Vec::new(),

@@ -192,7 +192,7 @@ fn parts(
     }
     let second = read(&test)?;
     let (a, b) = (train.samples, test.samples);
-    join(&mut all, second, &format!("{file}: {a}"), &format!("{file}: {b}"))?;
+    join(&mut all, second, &format!("{file}:{a}"), &format!("{file}:{b}"))?;
     if let Parts::Known { by, .. } = &mut all.parts {
         "arrays".clone_into(by);
     }

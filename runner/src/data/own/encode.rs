@@ -148,12 +148,17 @@ fn plan(column: &Column, split: &Split, places: &Places, keys: &Data) -> Result<
         Values::Texts { codes, texts } => {
             let rows = codes.iter().filter(|&&code| code != MISSING).count();
             if texts.len() > 2 && texts.len() * 10 >= rows * 9 {
-                let why = column.mixed.as_ref().map_or(String::new(), |mixed| format!("; {mixed}"));
-                let what = format!(
-                    "{file}: column `{name}` has {} different texts in {rows} rows, as identifiers and free text have; \
-                     data.ignore leaves it out{why}",
-                    texts.len()
-                );
+                let different = texts.len();
+                let what = match &column.mixed {
+                    Some(mixed) => format!(
+                        "{mixed}; with {different} different values it is no column of categories: correct it, or leave the \
+                         field empty (data.missing) or the column out (data.ignore)"
+                    ),
+                    None => format!(
+                        "{file}: column `{name}` has {different} different texts in {rows} rows, as identifiers and free text \
+                         have; data.ignore leaves it out"
+                    ),
+                };
                 return Err(data_error(what));
             }
             let train = Values::Texts {
@@ -249,6 +254,8 @@ fn tables(
     if !titles.is_empty() {
         told.push(format!("one-hot columns: {}", list(titles.into_iter())));
     }
+    let mixed = plans.iter().filter_map(|plan| plan.column.mixed.as_ref());
+    told.extend(mixed.map(|mixed| format!("{mixed}, and is one of categories")));
     replace("data.mean", keys.mean.as_deref(), &mut mean, &is_number)?;
     replace("data.std", keys.std.as_deref(), &mut std, &is_number)?;
     let mut parts = [&split.train, &split.test].map(|rows| vec![0.0f32; rows.len() * features]);
@@ -262,8 +269,7 @@ fn tables(
                         let x = if numbers[row].is_nan() { *fill } else { numbers[row] };
                         sample[first] = ((x - mean[first]) / std[first]) as f32;
                         if !sample[first].is_finite() {
-                            let what =
-                                format!("{}: column `{}`: {x} is too large", places.of(row), column.name);
+                            let what = format!("{}: column `{}`: {x:e} is too large", places.of(row), column.name);
                             return Err(data_error(what));
                         }
                     }

@@ -72,6 +72,11 @@ impl Part {
     }
 }
 
+/// Whether a file has the name of an image.
+pub(super) fn is_image(path: &Path) -> bool {
+    has(path, &READ) || has(path, &OTHERS)
+}
+
 fn has(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| endings.contains(&ending.as_str()))

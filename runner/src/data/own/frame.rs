@@ -60,7 +60,7 @@ impl Values {
                         .map_or(MISSING, |i| i as u32)
                 };
                 let code = |x: &f64| if x.is_nan() { MISSING } else { code(x) };
-                (numbers.iter().map(code).collect(), distinct.iter().map(f64::to_string).collect())
+                (numbers.iter().map(code).collect(), distinct.iter().map(|&x| category(x)).collect())
             }
             Self::Texts { codes, texts } => {
                 let mut used = vec![false; texts.len()];
@@ -95,6 +95,15 @@ impl Values {
             _ => return false,
         }
         true
+    }
+}
+
+/// The name of a number as a category.
+fn category(x: f64) -> String {
+    match x.abs() < 1e16 {
+        // Of two zeros the positive one.
+        true => (x + 0.0).to_string(),
+        false => format!("{x:e}"),
     }
 }
 

@@ -36,7 +36,7 @@ use super::{Dataset, LoadOptions, Loaded, Samples, Source, Targets};
 use crate::config::Data;
 use crate::error::Result;
 use encode::Encoded;
-use frame::key_error;
+use frame::{data_error, key_error};
 use provenance::Steps;
 use read::Told;
 use std::collections::HashSet;
@@ -69,6 +69,11 @@ pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Loaded> {
     let file = gathered.places.file();
     let dropped = missing::treat(&mut gathered, keys, &mut told.told)?;
     let sizes = gathered.sizes(dropped);
+    match gathered.len() {
+        0 => return Err(data_error(format!("{file}: no samples"))),
+        1 => return Err(data_error(format!("{file}: 1 sample; a training and a test part need 2 or more"))),
+        _ => {}
+    }
     let target = Target::find(&mut gathered, keys, &mut told.told)?;
     let split = split::split(&mut gathered, &target, keys)?;
     target.check_parts(&split, &file, &mut told.notes)?;
@@ -104,6 +109,7 @@ pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Loaded> {
     let source = Source {
         files: told.files.into_iter().map(|(file, _)| file).collect(),
         notes: told.notes,
+        shape: super::source_shape(shape),
         class_names,
         feature_names: names,
         target_names,

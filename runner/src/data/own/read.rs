@@ -35,6 +35,10 @@ impl Told {
                 format!("{}: {size} bytes, more than the memory that is free ({most} bytes)", file.display());
             return Err(CliError::new(ErrorKind::Resources, what));
         }
+        if folder::is_image(&file) {
+            let what = "an image; images are read from a folder with a folder for each class: CLASS/*.png";
+            return Err(data_error(format!("{}: {what}", file.display())));
+        }
         let input = Input::read(path)?;
         if input.bytes.is_empty() {
             return Err(data_error(format!("{}: the file is empty", input.name)));

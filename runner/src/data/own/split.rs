@@ -95,11 +95,6 @@ pub(super) fn split(gathered: &mut Gathered, target: &Target, keys: &Data) -> Re
                 _ => 0.2,
             };
             let seed = keys.split_seed.unwrap_or(0);
-            if count < 2 {
-                return Err(data_error(format!(
-                    "{file}: 1 row of data; a training and a test part need 2 or more"
-                )));
-            }
             target.check_counts(&file)?;
             // Numbers are drawn as one class.
             let (labels, classes) = match target {

@@ -79,6 +79,11 @@ fn read_table(input: &Input, keys: &Data, as_texts: &[&str], told: &mut Vec<Stri
     rows.finish(name, names)
 }
 
+/// A number of fields.
+fn count(fields: usize) -> String {
+    if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") }
+}
+
 /// A column while it is read.
 struct Growing {
     values: Values,
@@ -87,7 +92,7 @@ struct Growing {
     again: bool,
     numbers: usize,
     first_text: Option<(u64, String)>,
-    first_infinity: Option<u64>,
+    first_infinity: Option<(u64, String)>,
 }
 
 impl Growing {
@@ -114,7 +119,7 @@ impl Growing {
             Values::Numbers(numbers) => match table.cell(column) {
                 Cell::Number(x) => {
                     if x.is_infinite() && self.first_infinity.is_none() {
-                        self.first_infinity = Some(table.line());
+                        self.first_infinity = Some((table.line(), shown(table.text(column))));
                     }
                     self.numbers += usize::from(!x.is_nan());
                     numbers.push(x);
@@ -151,6 +156,7 @@ impl Growing {
         if !is_number && self.first_text.is_none() {
             self.first_text = Some((table.line(), shown(text)));
         }
+        self.numbers += usize::from(is_number);
         let code = texts.len() as u32;
         codes.push(code);
         texts.push(text.to_owned());
@@ -178,12 +184,12 @@ impl Rows {
                 rows.columns = (0..fields).map(|i| Growing::new(is_text(i))).collect();
                 if let Some(names) = names.filter(|names| names.len() != fields) {
                     return Err(
-                        table.fault(format_args!("{fields} fields, but {} columns are named", names.len()))
+                        table.fault(format_args!("{}, but {} columns are named", count(fields), names.len()))
                     );
                 }
             } else if fields != rows.columns.len() {
                 let (first, expected) = (rows.lines[0], rows.columns.len());
-                return Err(table.fault(format_args!("{fields} fields where line {first} has {expected}")));
+                return Err(table.fault(format_args!("{} where line {first} has {expected}", count(fields))));
             }
             for (i, column) in rows.columns.iter_mut().enumerate() {
                 column.push(table, i);
@@ -240,11 +246,11 @@ impl Rows {
         let mut columns = Vec::new();
         for (title, column) in titles.into_iter().zip(self.columns) {
             let Growing { values, numbers, first_text, first_infinity, .. } = column;
-            if let (Values::Numbers(_), Some(line)) = (&values, first_infinity) {
-                return Err(data_error(format!("{name}, line {line}: column `{title}` is not finite")));
+            if let (Values::Numbers(_), Some((line, text))) = (&values, first_infinity) {
+                return Err(data_error(format!("{name}, line {line}: column `{title}`: `{text}` is not finite")));
             }
             let mixed = first_text.filter(|_| numbers > 0).map(|(line, text)| {
-                format!("column `{title}` has numbers above line {line} and there the text `{text}`")
+                format!("{name}, line {line}: column `{title}` has the text `{text}` beside numbers")
             });
             columns.push(Column { name: title, values, mixed });
         }

@@ -313,7 +313,9 @@ fn index_reason(
         (Some(Answer::No), _) => None,
         (Some(Answer::Yes), _) => Some("--index-column yes"),
         (None, Some(names)) if width > 1 && names.len() + 1 == width && first.is_above_row_names() => {
-            Some("it has no name")
+            // A line that is too long names no rows.
+            let all = sample.columns != Columns::Mixed || rows.iter().all(|row| row.len() == width);
+            all.then_some("it has no name")
         }
         (None, _) if sample.columns != Columns::Alike || width < 2 => None,
         (None, Some(names)) if names[0].is_empty() => Some("it has no name"),
