@@ -5,7 +5,7 @@
 //! Two classes of points in the plane, inside and outside of a circle; 2-16-2, full-batch gradient descent. Every
 //! length is a constant of the network, so all memory could be `static`.
 
-use valleys_core::network::{Layer, Network, Samples, Shape, gradient, initialise, scratch_len};
+use valleys_core::network::{Criterion, Layer, Network, Samples, Shape, gradient, initialise, scratch_len};
 
 const LAYERS: &[Layer] = &[Layer::Linear { outputs: 16 }, Layer::RELU, Layer::Linear { outputs: 2 }];
 const NETWORK: Network = Network { input: Shape::flat(2), layers: LAYERS };
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     initialise(&NETWORK, 1, 0, &mut theta);
     let mut loss = f32::INFINITY;
     for step in 0..=3000 {
-        loss = gradient(&NETWORK, &theta, samples, &mut scratch, &mut slope)?;
+        loss = gradient(&NETWORK, &theta, samples, &Criterion::PLAIN, [0; 2], &mut scratch, &mut slope)?;
         theta.iter_mut().zip(&slope).for_each(|(theta, slope)| *theta -= 0.5 * slope);
         if step % 500 == 0 {
             println!("step {step:4}: cross-entropy {loss:.4}");

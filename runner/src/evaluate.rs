@@ -3,8 +3,8 @@
 use crate::checkpoint::{self, Pair};
 use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::model::Model;
-use crate::problem::check_shapes;
+use crate::model::NetworkSpec;
+use crate::problem::fitting_model;
 use crate::reference;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -71,11 +71,11 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
             format!("{} is a function, which has no weights and no data; give a network", question.network);
         return Err(CliError::new(ErrorKind::Configuration, what));
     }
-    let model = Model::by_name(&question.network)?;
-    let network = model.network();
+    let spec = NetworkSpec::from_text(&question.network)?;
+    let has_norms = spec.check()?;
     let part = question.limit.map_or(Subset::All, Subset::First);
     // Statistics are those of the whole training part, whatever the limit.
-    let recompute = question.recompute && network.statistics_len() > 0;
+    let recompute = question.recompute && has_norms;
     let wanted = LoadOptions {
         dir: question.dir.as_deref(),
         train: match (recompute, question.train) {
@@ -88,7 +88,8 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         std: None,
     };
     let loaded = data::load(&question.dataset, &wanted)?;
-    check_shapes(&question.network, &model, &question.dataset, &loaded)?;
+    let model = fitting_model(&spec, &question.dataset, &loaded)?;
+    let network = model.network();
     let state = model.state();
     let read = match checkpoint::read(&question.weights, &state, question.by_order) {
         // Asked only after a failure: whether the other reading fits.

@@ -66,7 +66,9 @@ pub mod store;
 pub mod study;
 pub mod table;
 pub mod tensors;
+mod toml_file;
 pub mod weights;
+mod wording;
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -14,7 +14,7 @@ const CHUNK_LEN: usize = 16;
 /// An engine that runs the reference kernels.
 pub type ReferenceEngine<'d> = Direct<NetworkLoss<'d, Vec<f32>, Vec<u32>, Vec<u8>>, Vec<f32>>;
 
-/// A reference engine with `slots` slots. With `augment`, training steps use augmented samples.
+/// A reference engine with `slots` slots, for every optimiser. With `augment`, training steps use augmented samples.
 ///
 /// # Errors
 /// A slice has the wrong length; a label is not a class of the network.
@@ -35,7 +35,9 @@ pub fn engine<'d>(
     if let Some(augment) = augment {
         loss = loss.augmented(augment)?;
     }
-    Direct::new(loss, vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; 2 * dim])
+    let second = vec![0.0; Slots::second_len(slots, dim)];
+    Direct::new(loss, vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; 2 * dim])?
+        .with_second_moments(second)
 }
 
 /// Batch-norm statistics at θ (method: section 3): one pass over the samples in their order, in batches of `batch`.

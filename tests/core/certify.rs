@@ -6,7 +6,7 @@ use valleys_core::certify::{
 };
 use valleys_core::engine::{Function, rotation};
 use valleys_core::error::Error;
-use valleys_core::network::{Layer, Network, Samples, Shape, initialise, scores};
+use valleys_core::network::{Criterion, Layer, Network, Samples, Shape, initialise, scores};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len, uniform};
 
@@ -121,7 +121,8 @@ fn bounds_of_networks_hold_on_every_cell() {
                 let value = |theta: &[f64]| {
                     let samples = Samples::labelled(&wide, &labels);
                     let mut scratch = vec![0.0; network.activation_len() * count];
-                    scores(network, theta, &[], samples, &mut scratch[..]).unwrap().loss / count as f64
+                    scores(network, theta, &[], samples, &Criterion::PLAIN, &mut scratch[..]).unwrap().loss
+                        / count as f64
                 };
                 compare(&mut bounds, &points, value, &mut stream);
             }
@@ -224,7 +225,10 @@ fn branch_and_bound_of_a_network_agrees_with_a_fine_lattice() {
         }
         let samples = Samples::labelled(&wide, &labels);
         let loss =
-            scores(network, &mixed(&theta, &weights), &[], samples, &mut activations).unwrap().loss / 13.0;
+            scores(network, &mixed(&theta, &weights), &[], samples, &Criterion::PLAIN, &mut activations)
+                .unwrap()
+                .loss
+                / 13.0;
         found = found.max(loss);
     }
     // Weights of a mix are f32.

@@ -3,7 +3,7 @@
 use crate::plain_engine::{Plain, frame, mixed};
 use std::ops::Range;
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Mix, Slots, Split, Step, StepParams, Subset, Value,
+    Direct, Engine, Function, FunctionLoss, Mix, Optimizer, Slots, Split, Step, StepParams, Subset, Value,
 };
 use valleys_core::error::Error;
 use valleys_core::fit::{
@@ -13,14 +13,14 @@ use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPoints, EdgewiseSubdivision};
 
 fn fit(mask: u64, faces: Faces, epochs: Range<u32>) -> Fit {
-    let sgd = OptimizerOptions {
+    let optimizer = OptimizerOptions {
         learning_rate: 0.5,
         optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
         weight_decay: 0.25,
         max_gradient_norm: f32::INFINITY,
     };
     let (key, sampling) = (Key::new(11, mask), Sampling::Uniform);
-    Fit { key, faces, sampling, sgd, schedule: Schedule::Linear, epochs }
+    Fit { key, faces, sampling, optimizer, schedule: Schedule::Linear, epochs }
 }
 
 fn run(fit: &Fit, engine: &mut Plain, frame: &ControlPoints, call: usize, record: impl FnMut(Epoch)) {
@@ -329,7 +329,7 @@ fn pauses_do_not_change_a_bit() {
     let fits = [Sampling::Uniform, Sampling::Peak(peak), Sampling::Peak(spread)];
     for (sampling, call) in fits.into_iter().flat_map(|s| [1, 7, 64].map(|call| (s, call))) {
         let mut fit = fit(0b11, Faces::Fixed, 3..6);
-        (fit.sampling, fit.sgd.learning_rate) = (sampling, 1e-3);
+        (fit.sampling, fit.optimizer.learning_rate) = (sampling, 1e-3);
         let run = |pausing: bool| {
             let cells = fit.cells_len(&frame);
             let mut held = vec![Value::default(); cells];

@@ -1,9 +1,13 @@
 //! Gradients against central differences in f64: of the loss, of whole networks, of L(ψ(t)) in every control point. Those
 //! of single layers are in `layers.rs`.
 
-use valleys_core::engine::{Direct, Engine, Function, NetworkLoss, Slots, Step, StepParams};
-use valleys_core::kernels::cross_entropy;
-use valleys_core::network::{Layer, Network, Samples, Shape, gradient, scores, scratch_len};
+use valleys_core::engine::{Direct, Engine, Function, NetworkLoss, Optimizer, Slots, Step, StepParams};
+use valleys_core::kernels::activation::Activation;
+use valleys_core::kernels::cross_entropy::{self, Options};
+use valleys_core::kernels::regression::Deviation;
+use valleys_core::network::{
+    Criterion, Layer, Network, Samples, Shape, Targets, gradient, scores, scratch_len,
+};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_core::simplex::{ControlPointId, ControlPoints, control_points_len, uniform};
 use valleys_tests::differences::{difference, near, random};
@@ -21,17 +25,92 @@ fn cross_entropy_loss() {
                 |(z, &l): (&[f64], &u8)| -(z[l as usize].exp() / z.iter().map(|z| z.exp()).sum::<f64>()).ln();
             z.chunks(classes).zip(&labels).map(of).sum::<f64>() / batch as f64
         };
-        let ours = cross_entropy::losses(&z, &labels).sum::<f64>() / batch as f64;
+        let ours = cross_entropy::losses(Options::default(), &z, &labels).sum::<f64>() / batch as f64;
         assert!((ours - literal(&z)).abs() < 1e-13);
         let mut dz = vec![f64::NAN; z.len()];
-        cross_entropy::backward(&z, &labels, &mut dz);
+        cross_entropy::backward(Options::default(), 1.0 / batch as f64, &z, &labels, &mut dz);
         (0..z.len()).for_each(|i| near(dz[i], difference(&z, i, literal), "logit"));
     }
     // Where the literal formula overflows: 1000 against 0, and the other way round.
-    let losses: Vec<f64> = cross_entropy::losses(&[1000.0, 0.0, 1000.0, 0.0], &[0, 1]).collect();
+    let losses: Vec<f64> = {
+        let z = [1000.0, 0.0, 1000.0, 0.0];
+        cross_entropy::losses(Options::default(), &z, &[0, 1]).collect()
+    };
     assert_eq!(losses, [0.0, 1000.0]);
     assert_eq!(cross_entropy::arg_max(&[1.0, 2.0, 2.0]), Some(1));
     assert_eq!(cross_entropy::arg_max(&[f64::NAN, 2.0]), None);
+}
+
+/// Class weights and label smoothing, and the losses of numbers, against their literal formulas and differences.
+#[test]
+fn other_losses() {
+    let mut stream = Stream::new(Key::new(8, 0), Purpose::Init, 0, 0);
+    let weights = [0.5_f32, 2.0, 0.0, 1.5];
+    let network = Network { input: Shape::flat(4), layers: &[Layer::Linear { outputs: 4 }] };
+    let batch = 6;
+    for (class_weights, label_smoothing) in [(&weights[..], 0.0), (&[], 0.25), (&weights[..], 0.125)] {
+        let labels: Vec<u8> = (0..batch).map(|i| (i % 4) as u8).collect();
+        let criterion = Criterion::CrossEntropy(Options { class_weights, label_smoothing });
+        let weight = |c: usize| class_weights.get(c).map_or(1.0, |&w| f64::from(w));
+        let literal = |z: &[f64]| {
+            let mut sum = 0.0;
+            for (z, &label) in z.chunks(4).zip(&labels) {
+                let total: f64 = z.iter().map(|z| z.exp()).sum();
+                for (c, z) in z.iter().enumerate() {
+                    let hit = if c == usize::from(label) { 1.0 - f64::from(label_smoothing) } else { 0.0 };
+                    sum -= weight(c) * (hit + f64::from(label_smoothing) / 4.0) * (z.exp() / total).ln();
+                }
+            }
+            sum / labels.iter().map(|&l| weight(l.into())).sum::<f64>()
+        };
+        check_criterion(&network, &criterion, Targets::Labels(&labels), literal, &mut stream);
+    }
+    let targets = random(&mut stream, 4 * batch);
+    for deviation in [Deviation::Squared, Deviation::Huber { delta: 0.75 }] {
+        let literal = |z: &[f64]| {
+            let of = |(z, t): (&f64, &f64)| match deviation {
+                Deviation::Squared => (z - t).powi(2),
+                Deviation::Huber { .. } if (z - t).abs() < 0.75 => 0.5 * (z - t).powi(2),
+                Deviation::Huber { .. } => 0.75 * ((z - t).abs() - 0.375),
+            };
+            z.iter().zip(&targets).map(of).sum::<f64>() / z.len() as f64
+        };
+        let targets = Targets::Values { width: 4, values: &targets, unit: 3.0 };
+        check_criterion(&network, &Criterion::Regression(deviation), targets, literal, &mut stream);
+    }
+}
+
+/// Compares the loss and the gradient of a linear network with those of a function of its outputs.
+fn check_criterion(
+    network: &Network,
+    criterion: &Criterion,
+    targets: Targets<f64>,
+    literal: impl Fn(&[f64]) -> f64,
+    stream: &mut Stream,
+) {
+    let theta = random(stream, network.parameter_len());
+    let inputs = random(stream, targets.len() * 4);
+    let outputs = |theta: &[f64]| -> Vec<f64> {
+        let row = |x: &[f64], o: usize| (0..4).map(|i| theta[4 * o + i] * x[i]).sum::<f64>() + theta[16 + o];
+        inputs.chunks(4).flat_map(|x| (0..4).map(|o| row(x, o)).collect::<Vec<_>>()).collect()
+    };
+    let samples = Samples { inputs: &inputs, targets };
+    let mut slope = vec![f64::NAN; theta.len()];
+    let mut scratch = vec![0.0; scratch_len(network, targets.len())];
+    let loss = gradient(network, &theta, samples, criterion, STEP, &mut scratch, &mut slope).unwrap();
+    let expected = literal(&outputs(&theta));
+    assert!((loss - expected).abs() < 1e-13 * (1.0 + expected), "{criterion:?}: {loss} {expected}");
+    for (i, &slope) in slope.iter().enumerate() {
+        near(slope, difference(&theta, i, |theta| literal(&outputs(theta))), &format!("{criterion:?}, {i}"));
+    }
+    let scratch = &mut scratch[..network.activation_len() * targets.len()];
+    let sum = scores(network, &theta, &[], samples, criterion, scratch).unwrap();
+    assert!((sum.mean_loss() - expected).abs() < 1e-13 * (1.0 + expected), "{criterion:?}");
+    if let Targets::Values { values, unit, .. } = targets {
+        let squares: f64 = outputs(&theta).iter().zip(values).map(|(z, t)| (z - t).powi(2)).sum();
+        let error = unit * (squares / values.len() as f64).sqrt();
+        assert!((sum.mean_error(&targets) - error).abs() < 1e-13 * error, "{criterion:?}");
+    }
 }
 
 const LAYERS: [Layer; 5] = [
@@ -87,6 +166,40 @@ const POOLED: Network = Network {
     ],
 };
 
+/// The layers that the papers' networks lack. Dropout has the mask of [`STEP`].
+const OTHERS: Network = Network {
+    input: Shape { channels: 4, height: 6, width: 5 },
+    layers: &[
+        Layer::BatchNorm,
+        Layer::Activation(Activation::Silu),
+        Layer::Convolution {
+            outputs: 6,
+            kernel: 3,
+            stride: 1,
+            padding: 2,
+            bias: true,
+            groups: 2,
+            dilation: 2,
+        },
+        Layer::Activation(Activation::LeakyRelu { slope: 0.1 }),
+        Layer::MaxPool { kernel: 3, stride: 2, padding: 1 },
+        Layer::LayerNorm,
+        Layer::Dropout { probability: 0.3 },
+        Layer::AveragePool { kernel: 2, stride: 1, padding: 1 },
+        Layer::Activation(Activation::Gelu),
+        Layer::Branch { back: 3 },
+        Layer::Activation(Activation::Sigmoid),
+        Layer::Linear { outputs: 5 },
+        Layer::LayerNorm,
+        Layer::Activation(Activation::Tanh),
+        Layer::Dropout { probability: 0.5 },
+        Layer::Linear { outputs: 4 },
+    ],
+};
+
+/// Keys the masks of dropout.
+const STEP: [u32; 2] = [7, 11];
+
 const fn convolution(outputs: usize, kernel: usize, stride: usize) -> Layer {
     Layer::Convolution { outputs, kernel, stride, padding: kernel / 2, bias: false, groups: 1, dilation: 1 }
 }
@@ -108,23 +221,26 @@ fn loss(theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
 fn loss_of(network: &Network, theta: &[f64], x: &[f64], labels: &[u8]) -> f64 {
     let mut scratch = vec![0.0; scratch_len(network, labels.len())];
     let samples = Samples::labelled(x, labels);
-    gradient(network, theta, samples, &mut scratch, &mut vec![0.0; theta.len()]).unwrap()
+    gradient(network, theta, samples, &Criterion::PLAIN, STEP, &mut scratch, &mut vec![0.0; theta.len()])
+        .unwrap()
 }
 
 #[test]
 fn whole_networks() {
     let mut stream = Stream::new(Key::new(4, 0), Purpose::Init, 0, 0);
-    for network in [NETWORK, RESIDUAL, POOLED] {
+    for network in [NETWORK, RESIDUAL, POOLED, OTHERS] {
         for batch in [1, 2, 7] {
             let (x, labels) = data_for(&network, &mut stream, batch);
             let theta = random(&mut stream, network.parameter_len());
             let mut scratch = vec![f64::NAN; scratch_len(&network, batch)];
             let mut slope = vec![f64::NAN; theta.len()];
             let samples = Samples::labelled(&x, &labels);
-            let value = gradient(&network, &theta, samples, &mut scratch, &mut slope).unwrap();
+            let value =
+                gradient(&network, &theta, samples, &Criterion::PLAIN, STEP, &mut scratch, &mut slope)
+                    .unwrap();
             if network.statistics_len() == 0 {
                 let mut scratch = vec![f64::NAN; network.activation_len() * batch];
-                let sum = scores(&network, &theta, &[], samples, &mut scratch).unwrap();
+                let sum = scores(&network, &theta, &[], samples, &Criterion::PLAIN, &mut scratch).unwrap();
                 assert!((value - sum.loss / batch as f64).abs() < 1e-13);
             }
             for (i, &slope) in slope.iter().enumerate() {

@@ -2,8 +2,10 @@
 //! and its counts are those of a second computation.
 
 use valleys_core::kernels::Window;
+use valleys_core::kernels::activation::Activation;
+use valleys_core::kernels::dropout::Mask;
 use valleys_core::network::graph::{Graph, Op, OpKind};
-use valleys_core::network::{Layer, Network, Samples, Shape, gradient, scratch_len, zoo};
+use valleys_core::network::{Criterion, Layer, Network, Samples, Shape, gradient, scratch_len, zoo};
 use valleys_tests::tolerance;
 use valleys_tests::trained::{Case, convolution, networks, shape};
 
@@ -24,16 +26,19 @@ fn apply(op: &Op, theta: &[f64], x: &[f64], batch: usize) -> Vec<f64> {
                 }
             }
         }
-        OpKind::Convolution(window) | OpKind::MaxPool(window) => {
-            let Window { kernel, stride, padding, .. } = window;
+        OpKind::Convolution { window, .. } | OpKind::MaxPool(window) | OpKind::AveragePool(window) => {
+            let Window { kernel, stride, padding, dilation, .. } = window;
             let is_max = matches!(op.kind, OpKind::MaxPool(_));
+            let is_mean = matches!(op.kind, OpKind::AveragePool(_));
+            let groups = if let OpKind::Convolution { groups, .. } = op.kind { groups } else { 1 };
+            let group = from.channels / groups;
             for (index, y) in y.iter_mut().enumerate() {
                 let (j, i) = (index % to.width, index / to.width % to.height);
                 let (c, s) = (index / to.width / to.height % to.channels, index / to.len());
                 *y = if is_max { f64::NEG_INFINITY } else { bias.get(c).copied().unwrap_or(0.0) };
                 for a in 0..kernel {
                     for b in 0..kernel {
-                        let (row, column) = (i * stride + a, j * stride + b);
+                        let (row, column) = (i * stride + a * dilation, j * stride + b * dilation);
                         let (Some(row), Some(column)) =
                             (row.checked_sub(padding), column.checked_sub(padding))
                         else {
@@ -46,9 +51,13 @@ fn apply(op: &Op, theta: &[f64], x: &[f64], batch: usize) -> Vec<f64> {
                             *y = y.max(at(s, c, row, column));
                             continue;
                         }
-                        for input in 0..from.channels {
-                            let w = weight[((c * from.channels + input) * kernel + a) * kernel + b];
-                            *y += w * at(s, input, row, column);
+                        if is_mean {
+                            *y += at(s, c, row, column) / (kernel * kernel) as f64;
+                            continue;
+                        }
+                        for k in 0..group {
+                            let w = weight[((c * group + k) * kernel + a) * kernel + b];
+                            *y += w * at(s, c / (to.channels / groups) * group + k, row, column);
                         }
                     }
                 }
@@ -71,6 +80,21 @@ fn apply(op: &Op, theta: &[f64], x: &[f64], batch: usize) -> Vec<f64> {
                 .zip(x.chunks_exact(plane))
                 .for_each(|(y, x)| *y = x.iter().sum::<f64>() / plane as f64);
         }
+        OpKind::LayerNorm => {
+            for (x, y) in x.chunks(from.len()).zip(y.chunks_mut(from.len())) {
+                let mean = x.iter().sum::<f64>() / x.len() as f64;
+                let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = weight[i] * (x[i] - mean) / (variance + 1e-5).sqrt() + bias[i];
+                }
+            }
+        }
+        OpKind::Dropout { probability } => {
+            let mask = Mask::new([0; 2], op.rows[0], probability);
+            for (i, y) in y.iter_mut().enumerate() {
+                *y = if mask.keeps(i as u32) { x[i] / (1.0 - f64::from(probability)) } else { 0.0 };
+            }
+        }
         OpKind::Elementwise => y.copy_from_slice(x),
     }
     y
@@ -84,8 +108,8 @@ fn loss(graph: &Graph<Vec<Op>>, theta: &[f64], inputs: &[f64], labels: &[u8]) ->
         if let Some(residual) = op.residual {
             y.iter_mut().zip(&values[residual]).for_each(|(y, x)| *y += x);
         }
-        if op.relu {
-            y.iter_mut().for_each(|y| *y = y.max(0.0));
+        if let Some(activation) = op.activation {
+            y.iter_mut().for_each(|y| *y = activation.value(*y));
         }
         values.push(y);
     }
@@ -98,7 +122,7 @@ fn loss(graph: &Graph<Vec<Op>>, theta: &[f64], inputs: &[f64], labels: &[u8]) ->
 
 /// The networks of the engines' tests, and some whose layers cannot all be fused.
 fn all_networks() -> Vec<(Shape, Vec<Layer>)> {
-    use Layer::{Add, BatchNorm, Branch, Linear, Relu};
+    use Layer::{Add, BatchNorm, Branch, Linear};
     let mut all = networks();
     all.push((zoo::LENET5_INPUT, zoo::LENET5.map(|(_, layer)| layer).to_vec()));
     // The output of a convolution is read twice: neither its ReLU nor the addition is fused with it.
@@ -106,11 +130,38 @@ fn all_networks() -> Vec<(Shape, Vec<Layer>)> {
         shape(2, 4, 5),
         vec![
             convolution(3, 3, 1, 1, true),
-            Relu,
+            Layer::RELU,
             convolution(3, 3, 1, 1, false),
             Add { back: 3 },
-            Relu,
+            Layer::RELU,
             Linear { outputs: 4 },
+        ],
+    ));
+    // Layers that are never fused, activations that are, and activations that are not.
+    all.push((
+        shape(4, 7, 6),
+        vec![
+            Layer::Convolution {
+                outputs: 6,
+                kernel: 3,
+                stride: 1,
+                padding: 2,
+                bias: true,
+                groups: 2,
+                dilation: 2,
+            },
+            Layer::Activation(Activation::Tanh),
+            Layer::MaxPool { kernel: 3, stride: 2, padding: 1 },
+            Layer::LayerNorm,
+            Layer::Activation(Activation::Gelu),
+            Layer::AveragePool { kernel: 2, stride: 1, padding: 1 },
+            BatchNorm,
+            Layer::Activation(Activation::LeakyRelu { slope: 0.25 }),
+            Layer::Dropout { probability: 0.5 },
+            Linear { outputs: 5 },
+            Layer::Activation(Activation::Silu),
+            Linear { outputs: 3 },
+            Layer::Activation(Activation::Sigmoid),
         ],
     ));
     // An addition of a branch, without a batch norm.
@@ -119,11 +170,11 @@ fn all_networks() -> Vec<(Shape, Vec<Layer>)> {
         vec![
             convolution(3, 3, 1, 1, false),
             BatchNorm,
-            Relu,
+            Layer::RELU,
             Branch { back: 2 },
             convolution(3, 1, 1, 0, false),
             Add { back: 2 },
-            Relu,
+            Layer::RELU,
             Linear { outputs: 3 },
         ],
     ));
@@ -142,11 +193,12 @@ fn fused_operations_give_the_loss_of_the_layers() {
         let graph = Graph::of(&network).unwrap();
         let theta: Vec<f64> = case.theta(0).into_iter().map(f64::from).collect();
         let inputs: Vec<f64> = case.data.train.inputs.iter().copied().map(f64::from).collect();
-        let labels = &case.data.train.labels;
+        let labels = case.data.train.targets.labels().unwrap();
         let mut scratch = vec![0.0; scratch_len(&network, labels.len())];
         let mut slope = vec![0.0; theta.len()];
         let samples = Samples::labelled(&inputs, labels);
-        let expected = gradient(&network, &theta, samples, &mut scratch, &mut slope).unwrap();
+        let expected =
+            gradient(&network, &theta, samples, &Criterion::PLAIN, [0; 2], &mut scratch, &mut slope).unwrap();
         let found = loss(&graph, &theta, &inputs, labels);
         assert!(
             (found - expected).abs() <= tolerance::BRUTE_F64 * expected,

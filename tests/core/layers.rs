@@ -1,6 +1,10 @@
 //! Every layer: its kernels against central differences in f64, and a convolution against its formula.
 
-use valleys_core::kernels::{add, average_pool, batch_norm, convolution, linear, max_pool, relu};
+use valleys_core::kernels::activation::{self, Activation};
+use valleys_core::kernels::dropout::{self, Mask};
+use valleys_core::kernels::{
+    add, average_pool, batch_norm, convolution, global_average_pool, layer_norm, linear, max_pool,
+};
 use valleys_core::network::{Layer, Shape};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::differences::{difference, near, random};
@@ -10,6 +14,15 @@ type Case = (Layer, [usize; 3], usize);
 
 const fn convolution(outputs: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
     Layer::Convolution { outputs, kernel, stride, padding, bias, groups: 1, dilation: 1 }
+}
+
+const fn grouped(outputs: usize, kernel: usize, groups: usize, padding: usize, dilation: usize) -> Layer {
+    Layer::Convolution { outputs, kernel, stride: 1 + kernel % 2, padding, bias: true, groups, dilation }
+}
+
+/// The mask of dropout.
+fn mask(probability: f32) -> Mask {
+    Mask::new([3, 5], 2, probability)
 }
 
 const CASES: &[Case] = &[
@@ -41,6 +54,23 @@ const CASES: &[Case] = &[
     (Layer::MaxPool { kernel: 3, stride: 2, padding: 0 }, [1, 5, 5], 1),
     (Layer::MaxPool { kernel: 2, stride: 1, padding: 0 }, [2, 4, 3], 1),
     (Layer::MaxPool { kernel: 1, stride: 3, padding: 0 }, [1, 4, 4], 3),
+    (grouped(4, 3, 2, 2, 1), [6, 5, 4], 2),
+    (grouped(3, 2, 3, 1, 1), [3, 4, 5], 1),
+    (grouped(2, 3, 1, 2, 3), [2, 9, 7], 2),
+    (grouped(4, 2, 4, 1, 2), [4, 5, 6], 1),
+    (Layer::MaxPool { kernel: 3, stride: 2, padding: 1 }, [2, 6, 5], 2),
+    (Layer::MaxPool { kernel: 2, stride: 1, padding: 1 }, [1, 1, 3], 1),
+    (Layer::AveragePool { kernel: 2, stride: 2, padding: 0 }, [2, 5, 4], 2),
+    (Layer::AveragePool { kernel: 3, stride: 2, padding: 1 }, [1, 4, 6], 1),
+    (Layer::LayerNorm, [7, 1, 1], 3),
+    (Layer::LayerNorm, [2, 3, 2], 2),
+    (Layer::Dropout { probability: 0.0 }, [3, 1, 1], 2),
+    (Layer::Dropout { probability: 0.4 }, [3, 4, 2], 3),
+    (Layer::Activation(Activation::LeakyRelu { slope: 0.2 }), [9, 1, 1], 2),
+    (Layer::Activation(Activation::Tanh), [9, 1, 1], 2),
+    (Layer::Activation(Activation::Sigmoid), [9, 1, 1], 2),
+    (Layer::Activation(Activation::Silu), [9, 1, 1], 2),
+    (Layer::Activation(Activation::Gelu), [9, 1, 1], 2),
     (Layer::GlobalAveragePool, [3, 4, 5], 2),
     (Layer::GlobalAveragePool, [7, 1, 1], 1),
     (Layer::Branch { back: 1 }, [2, 2, 1], 2),
@@ -58,11 +88,14 @@ fn forward(layer: Layer, input: Shape, p: &[f64], x: &[f64], batch: usize) -> Ve
     let window = layer.window(input);
     match layer {
         Layer::Linear { .. } => linear::forward(p, x, &mut y, batch),
-        Layer::Convolution { .. } => convolution::forward(&window, p, x, &mut y, batch),
+        Layer::Convolution { groups, .. } => convolution::forward(&window, groups, p, x, &mut y, batch),
         Layer::BatchNorm => batch_norm::forward(p, None, x, &mut y, batch),
-        Layer::RELU => relu::forward(x, &mut y),
+        Layer::LayerNorm => layer_norm::forward(p, x, &mut y),
+        Layer::Activation(function) => activation::forward(function, x, &mut y),
+        Layer::Dropout { probability } => dropout::forward(&mask(probability), x, &mut y),
         Layer::MaxPool { .. } => max_pool::forward(&window, x, &mut y),
-        Layer::GlobalAveragePool => average_pool::forward(x, &mut y),
+        Layer::AveragePool { .. } => average_pool::forward(&window, x, &mut y),
+        Layer::GlobalAveragePool => global_average_pool::forward(x, &mut y),
         Layer::Branch { .. } => y.copy_from_slice(x),
         Layer::Add { .. } => add::forward(&x[..x.len() / 2], &x[x.len() / 2..], &mut y),
     }
@@ -76,14 +109,19 @@ fn backward(case: &Case, p: &[f64], x: &[f64], dy: &[f64], dp: &mut [f64], dx: &
     let window = layer.window(input);
     match layer {
         Layer::Linear { .. } => linear::backward(p, x, dy, dp, dx, batch),
-        Layer::Convolution { .. } => {
-            convolution::backward_weights(&window, x, dy, dp, batch);
-            convolution::backward_data(&window, p, dy, dx, batch);
+        Layer::Convolution { groups, .. } => {
+            convolution::backward_weights(&window, groups, x, dy, dp, batch);
+            convolution::backward_data(&window, groups, p, dy, dx, batch);
         }
         Layer::BatchNorm => batch_norm::backward(p, x, dy, dp, dx, batch),
-        Layer::RELU => relu::backward(&forward(layer, input, p, x, batch), dy, dx),
+        Layer::LayerNorm => layer_norm::backward(p, x, dy, dp, dx),
+        Layer::Activation(function) => {
+            activation::backward(function, x, &forward(layer, input, p, x, batch), dy, dx);
+        }
+        Layer::Dropout { probability } => dropout::backward(&mask(probability), dy, dx),
         Layer::MaxPool { .. } => max_pool::backward(&window, x, dy, dx),
-        Layer::GlobalAveragePool => average_pool::backward(dy, dx),
+        Layer::AveragePool { .. } => average_pool::backward(&window, dy, dx),
+        Layer::GlobalAveragePool => global_average_pool::backward(dy, dx),
         // A branch is what it reads: there is no kernel.
         Layer::Branch { .. } => add::backward(dy, dx),
         Layer::Add { .. } => dx.chunks_exact_mut(dy.len()).for_each(|dx| add::backward(dy, dx)),
@@ -101,7 +139,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 #[test]
 fn every_layer_has_a_case() {
-    for name in Layer::NAMES {
+    for name in Layer::NAMES.into_iter().chain(Activation::NAMES) {
         assert!(
             CASES.iter().any(|(layer, ..)| layer.name() == name),
             "the layer {name} has no case in CASES"
@@ -134,35 +172,37 @@ fn gradients_are_those_of_differences() {
     }
 }
 
-/// y[n, o, r, c] = b[o] + Σ x[n, i, r·stride + a − padding, c·stride + b − padding] · w[o, i, a, b].
+/// y[n, o, r, c] = b[o] + Σ x[n, i, r·stride + a·dilation − padding, c·stride + b·dilation − padding] · w[o, k, a, b], k the
+/// number of input channel i in its group.
 #[test]
 fn convolution_is_its_formula() {
     let mut stream = Stream::new(Key::new(2, 0), Purpose::Init, 0, 0);
     for case in CASES {
         let &(layer, _, batch) = case;
-        let Layer::Convolution { outputs, kernel, stride, padding, bias, groups: 1, dilation: 1 } = layer
-        else {
+        let Layer::Convolution { outputs, kernel, stride, padding, bias, groups, dilation } = layer else {
             continue;
         };
         let (input, output) = (shape(case), layer.output(shape(case)));
         let p = random(&mut stream, layer.parameter_len(input));
         let x = random(&mut stream, batch * input.len());
         let y = forward(layer, input, &p, &x, batch);
-        let weights = outputs * input.channels * kernel * kernel;
+        let group = input.channels / groups;
+        let weights = outputs * group * kernel * kernel;
         for (place, y) in y.iter().enumerate() {
             let (n, place) = (place / output.len(), place % output.len());
             let (o, place) = (place / (output.height * output.width), place % (output.height * output.width));
             let (r, c) = (place / output.width, place % output.width);
             let mut sum = if bias { p[weights + o] } else { 0.0 };
-            for i in 0..input.channels {
+            for k in 0..group {
+                let i = o / (outputs / groups) * group + k;
                 for (a, b) in (0..kernel).flat_map(|a| (0..kernel).map(move |b| (a, b))) {
-                    let row = (r * stride + a) as isize - padding as isize;
-                    let column = (c * stride + b) as isize - padding as isize;
+                    let row = (r * stride + a * dilation) as isize - padding as isize;
+                    let column = (c * stride + b * dilation) as isize - padding as isize;
                     if (0..input.height as isize).contains(&row)
                         && (0..input.width as isize).contains(&column)
                     {
                         let plane = &x[(n * input.channels + i) * input.height * input.width..];
-                        let w = p[((o * input.channels + i) * kernel + a) * kernel + b];
+                        let w = p[((o * group + k) * kernel + a) * kernel + b];
                         sum += plane[row as usize * input.width + column as usize] * w;
                     }
                 }
@@ -203,7 +243,7 @@ fn batch_norm_normalises() {
 #[test]
 fn ties_and_what_is_no_number() {
     let mut y = [7.0; 4];
-    relu::forward(&[-0.0, f64::NAN, f64::INFINITY, -1.0], &mut y);
+    activation::forward(Activation::Relu, &[-0.0, f64::NAN, f64::INFINITY, -1.0], &mut y);
     assert!(y[0] == 0.0 && y[1].is_nan() && y[2] == f64::INFINITY && y[3] == 0.0);
 
     let layer = Layer::MaxPool { kernel: 2, stride: 2, padding: 0 };
@@ -215,3 +255,71 @@ fn ties_and_what_is_no_number() {
     max_pool::backward(&window, &[1.0, 5.0, 3.0, 3.0, 5.0, 5.0, 3.0, 3.0], &[1.0, 2.0], &mut dx);
     assert_eq!(dx, [0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0], "the first of equal ones");
 }
+
+/// The share of kept elements is that of the probability, different elements, rows and steps are kept independently, and
+/// the mean of the outputs is that of the inputs.
+#[test]
+fn dropout_is_random() {
+    let count = 1 << 16;
+    for probability in [0.1_f32, 0.44, 0.9] {
+        let keeps = |step: [u32; 2], row: usize| -> Vec<bool> {
+            let mask = Mask::new(step, row, probability);
+            (0..count).map(|element| mask.keeps(element)).collect()
+        };
+        let share = |kept: &[bool]| kept.iter().filter(|&&kept| kept).count() as f64 / f64::from(count);
+        let p = 1.0 - f64::from(probability);
+        // Five standard deviations of a binomial share.
+        let near = |share: f64, p: f64| (share - p).abs() < 5.0 * (p * (1.0 - p) / f64::from(count)).sqrt();
+        let first = keeps([1, 2], 0);
+        assert!(near(share(&first), p), "{probability}: {}", share(&first));
+        for other in [keeps([1, 3], 0), keeps([2, 2], 0), keeps([1, 2], 1)] {
+            let both: Vec<bool> = first.iter().zip(&other).map(|(a, b)| *a && *b).collect();
+            assert!(near(share(&both), p * p), "{probability}: {}", share(&both));
+        }
+        for lag in [1, 2, 16, 1024] {
+            let both: Vec<bool> =
+                first.iter().zip(first.iter().cycle().skip(lag)).map(|(a, b)| *a && *b).collect();
+            assert!(near(share(&both), p * p), "{probability}, lag {lag}: {}", share(&both));
+        }
+    }
+    let mut y = [0.0; 4];
+    dropout::forward(&Mask::new([1, 2], 0, 0.0), &[1.0, -2.0, 3.0, f64::NAN], &mut y);
+    assert!(y[..3] == [1.0, -2.0, 3.0] && y[3].is_nan());
+}
+
+/// Values of PyTorch 2.15 in f64 at −3, −0.5, 0, 1, 4.
+#[test]
+fn activations_have_the_values_of_pytorch() {
+    let x = [-3.0, -0.5, 0.0, 1.0, 4.0];
+    for (function, expected) in PYTORCH {
+        for (&x, &expected) in x.iter().zip(*expected) {
+            let found: f64 = function.value(x);
+            assert!(
+                (found - expected).abs() < 1e-15 * (1.0 + expected.abs()),
+                "{function:?} at {x}: {found}"
+            );
+        }
+        assert!(function.value(f64::NAN).is_nan(), "{function:?}");
+    }
+}
+
+const PYTORCH: &[(Activation, &[f64; 5])] = &[
+    (Activation::Relu, &[0.0, 0.0, 0.0, 1.0, 4.0]),
+    (Activation::LeakyRelu { slope: 0.25 }, &[-0.75, -0.125, 0.0, 1.0, 4.0]),
+    (
+        Activation::Tanh,
+        &[-0.9950547536867305, -0.46211715726000974, 0.0, 0.7615941559557649, 0.999329299739067],
+    ),
+    (
+        Activation::Sigmoid,
+        &[0.04742587317756678, 0.3775406687981454, 0.5, 0.7310585786300049, 0.9820137900379085],
+    ),
+    (
+        Activation::Silu,
+        &[-0.14227761953270035, -0.1887703343990727, 0.0, 0.7310585786300049, 3.928055160151634],
+    ),
+    (
+        Activation::Gelu,
+        &[-0.00404969409489031, -0.15426876936299344, 0.0, 0.841344746068543, 3.9998733150326675],
+    ),
+];

@@ -83,15 +83,15 @@ fn a_plan_is_printed() {
     assert_eq!(
         text.lines().take(4).collect::<Vec<_>>(),
         [
-            "row layer          reads         in        out        parameters       activations      flops",
-            "  0 convolution  samples    1x28x28    6x28x28        0..156            0..4704        235200",
-            "  1 relu               0    6x28x28    6x28x28      156..156         4704..9408          4704",
-            "  2 max pool           1    6x28x28    6x14x14      156..156         9408..10584         4704",
+            "row layer                 reads         in        out        parameters       activations      flops",
+            "  0 convolution         samples    1x28x28    6x28x28        0..156            0..4704        235200",
+            "  1 relu                      0    6x28x28    6x28x28      156..156         4704..9408          4704",
+            "  2 max pool                  1    6x28x28    6x14x14      156..156         9408..10584         4704",
         ]
     );
     let layers = self::layers(1, 1, true);
     let text = Network { input: zoo::RESNET_INPUT, layers: &layers }.to_string();
-    assert!(text.contains("  8 add              7+2"), "{text}");
+    assert!(text.contains("  8 add                     7+2"), "{text}");
 }
 
 #[test]

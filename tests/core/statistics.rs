@@ -1,11 +1,12 @@
 //! Batch norm in an engine: the batch's statistics in a fit, recomputed statistics wherever a loss is measured.
 
 use valleys_core::engine::{
-    Direct, Engine, Mix, NetworkLoss, Slots, Split, Step, StepParams, Subset, Value, epoch_order,
+    Direct, Engine, Mix, NetworkLoss, Optimizer, Slots, Split, Step, StepParams, Subset, Value, epoch_order,
 };
 use valleys_core::error::Error;
 use valleys_core::network::{
-    CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores, scratch_len,
+    Criterion, CropFlip, Layer, Network, Samples, Shape, accumulate, gradient, initialise, scores,
+    scratch_len,
 };
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_tests::tolerance;
@@ -110,9 +111,8 @@ fn measured(theta: &[f64], statistics: &[f64], data: &Data, chosen: &[usize]) ->
     let labels: Vec<u8> = chosen.iter().map(|&i| data.labels[i]).collect();
     let samples = Samples::labelled(&inputs, &labels);
     let mut scratch = vec![0.0; NETWORK.activation_len() * chosen.len()];
-    let sum = scores(&NETWORK, theta, statistics, samples, &mut scratch).unwrap();
-    let count = chosen.len() as f64;
-    Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) }
+    let sum = scores(&NETWORK, theta, statistics, samples, &Criterion::PLAIN, &mut scratch).unwrap();
+    Value::of(&sum, &samples.targets)
 }
 
 fn points() -> Vec<Mix> {
@@ -184,7 +184,9 @@ fn step_is_the_gradient_s(augment: Option<CropFlip<Vec<f32>>>) {
         let mut slope = vec![0.0; DIM];
         let mut scratch = vec![0.0; scratch_len(&NETWORK, chosen.len())];
         let samples = Samples::labelled(&inputs, &labels);
-        let loss = gradient(&NETWORK, &mixed(&mix), samples, &mut scratch, &mut slope).unwrap();
+        let loss =
+            gradient(&NETWORK, &mixed(&mix), samples, &Criterion::PLAIN, [0; 2], &mut scratch, &mut slope)
+                .unwrap();
         with(augment.clone(), |engine| {
             let step = Step { mix: mix.clone(), rate: 1.0, batch: batch as u32 };
             let mut losses = [0.0];

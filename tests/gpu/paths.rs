@@ -77,7 +77,7 @@ fn its_gradient_is_that_of_f64() {
         let Some(mut gpu) = gpu(&case, filtered_by(winograd), true) else { return };
         let chosen = batches(&case.data, case.batch);
         let (loss, gradient) = gradient_at(&mut gpu, &theta, 0);
-        let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen[0]);
+        let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen[0], 0);
         let tolerance = winograd.amplification() * tolerance::sum_f32(case.terms());
         assert!(difference(&[loss], &[expected_loss]) < tolerance, "{loss} {expected_loss}");
         assert_gradient(&network, &gradient, &expected, tolerance);
@@ -93,7 +93,7 @@ fn halves_stay_near() {
         let Some(mut gpu) = gpu(&case, paths, true) else { return };
         let chosen = batches(&case.data, case.batch);
         let (loss, gradient) = gradient_at(&mut gpu, &theta, 0);
-        let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen[0]);
+        let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen[0], 0);
         let apart = [difference(&[loss], &[expected_loss]), difference(&gradient, &expected)];
         println!("{} parameters: loss {:.1e}, gradient {:.1e}", theta.len(), apart[0], apart[1]);
         assert!(apart[0] > 0.0 && apart[0] < tolerance::F16, "{apart:?} {network}");

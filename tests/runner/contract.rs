@@ -15,8 +15,9 @@ use valleys_tests::trained::{Case, convolution, networks, shape};
 const SIZES: [usize; 2] = [8, 31];
 
 fn small_mlp() -> Case {
-    use valleys_core::network::Layer::{Linear, Relu};
-    let layers = vec![Linear { outputs: 9 }, Relu, Linear { outputs: 4 }, Relu, Linear { outputs: 3 }];
+    use valleys_core::network::Layer::{self, Linear};
+    let layers =
+        vec![Linear { outputs: 9 }, Layer::RELU, Linear { outputs: 4 }, Layer::RELU, Linear { outputs: 3 }];
     Case::new((valleys_core::network::Shape::flat(6), layers), SIZES)
 }
 

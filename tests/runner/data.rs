@@ -63,11 +63,11 @@ pub(super) fn small_fashion() -> tempfile::TempDir {
 #[test]
 fn files_compressed_or_not() {
     let dir = small_fashion();
-    let Loaded { data, shape, classes, source } = load("fashion-mnist", &wanted(Some(dir.path()))).unwrap();
+    let Loaded { data, shape, outputs: classes, source } = load("fashion-mnist", &wanted(Some(dir.path()))).unwrap();
     assert_eq!((shape, classes), (Shape { channels: 1, height: 28, width: 28 }, 10));
     assert_eq!((data.train.len(), data.test.len(), source.files.len()), (40, 20, 4));
     let (images, labels) = idx(20);
-    assert_eq!(data.test.labels, labels[8..]);
+    assert_eq!(data.test.targets.labels().unwrap(), &labels[8..]);
     for (x, &byte) in data.test.inputs.iter().zip(&images[16..]) {
         let expected = (f64::from(byte) / 255.0 - 0.2860) / 0.3530;
         assert!((f64::from(*x) - expected).abs() < 1e-6, "{x} {expected}");
@@ -110,11 +110,14 @@ fn subsets() {
     };
     let all = of(Subset::All);
     let first = of(Subset::First(7));
-    assert_eq!((&first.labels[..], &first.inputs[..]), (&all.labels[..7], &all.inputs[..7 * 784]));
+    assert_eq!(
+        (&first.targets.labels().unwrap()[..], &first.inputs[..]),
+        (&all.targets.labels().unwrap()[..7], &all.inputs[..7 * 784])
+    );
     assert_eq!(of(Subset::First(100)), all);
     for count in [1, 10, 13, 20, 39, 40, 90] {
         let part = of(Subset::Stratified { count, seed: 5 });
-        let per_class = counts(&part.labels, 10);
+        let per_class = counts(part.targets.labels().unwrap(), 10);
         assert_eq!(part.len(), count.min(40));
         assert!(per_class.iter().all(|&c| c >= count.min(40) / 10 && c <= count.min(40).div_ceil(10)));
         assert_eq!(part, of(Subset::Stratified { count, seed: 5 }), "the seed decides");
@@ -127,9 +130,10 @@ fn subsets() {
 
 #[test]
 fn breast_cancer_is_embedded() {
-    let Loaded { data, shape, classes, source } = load("breast-cancer", &wanted(None)).unwrap();
+    let Loaded { data, shape, outputs: classes, source } = load("breast-cancer", &wanted(None)).unwrap();
     assert_eq!((shape, classes, data.train.len(), data.test.len()), (Shape::flat(30), 2, 455, 114));
-    let all = [counts(&data.train.labels, 2), counts(&data.test.labels, 2)];
+    let all =
+        [counts(data.train.targets.labels().unwrap(), 2), counts(data.test.targets.labels().unwrap(), 2)];
     assert_eq!((all[0][0] + all[1][0], all[0][1] + all[1][1]), (212, 357));
     assert_eq!(all[1], [42, 72]);
     for feature in 0..30 {
@@ -330,9 +334,9 @@ fn moments(loaded: &Loaded) -> Vec<(f64, f64)> {
 fn official_files() {
     let Some(dir) = official_data() else { return };
     let loaded = load("fashion-mnist", &wanted(Some(&dir))).unwrap();
-    assert_eq!(counts(&loaded.data.train.labels, 10), [6000; 10]);
-    assert_eq!(counts(&loaded.data.test.labels, 10), [1000; 10]);
-    assert_eq!(loaded.data.train.labels[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
+    assert_eq!(counts(loaded.data.train.targets.labels().unwrap(), 10), [6000; 10]);
+    assert_eq!(counts(loaded.data.test.targets.labels().unwrap(), 10), [1000; 10]);
+    assert_eq!(loaded.data.train.targets.labels().unwrap()[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
     let (mean, deviation) = moments(&loaded)[0];
     assert!((mean - 0.28604).abs() < 1e-5 && (deviation - 0.35302).abs() < 1e-5);
 
@@ -340,8 +344,8 @@ fn official_files() {
     let first = LoadOptions { train: Subset::First(10_000), ..wanted(Some(&dir)) };
     let loaded = load("cifar-10", &first).unwrap();
     let batch_1 = [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981];
-    assert_eq!(counts(&loaded.data.train.labels, 10), batch_1);
-    assert_eq!(counts(&loaded.data.test.labels, 10), [1000; 10]);
+    assert_eq!(counts(loaded.data.train.targets.labels().unwrap(), 10), batch_1);
+    assert_eq!(counts(loaded.data.test.targets.labels().unwrap(), 10), [1000; 10]);
     for ((mean, _), expected) in moments(&loaded).iter().zip([0.4914, 0.4822, 0.4465]) {
         assert!((mean - expected).abs() < 5e-3, "{mean}");
     }

@@ -92,7 +92,7 @@ fn folders_that_cannot_be_used_are_named() {
     labels.extend((0..40).map(|i| [5, 0, 4, 1, 9, 2, 1, 3, 1, 4].get(i).copied().unwrap_or(7)));
     std::fs::write(dir.path().join("train-labels-idx1-ubyte.gz"), gzip(&labels)).unwrap();
     contains_all(&refusal("fashion-mnist", dir.path()), &["are those of mnist, not of fashion-mnist"]);
-    assert_eq!(load("mnist", &wanted(Some(dir.path()))).unwrap().data.train.labels[4], 9);
+    assert_eq!(load("mnist", &wanted(Some(dir.path()))).unwrap().data.train.targets.labels().unwrap()[4], 9);
     std::fs::remove_file(dir.path().join("t10k-images-idx3-ubyte.gz")).unwrap();
     let words =
         ["t10k-images-idx3-ubyte or t10k-images-idx3-ubyte.gz or t10k-images.idx3-ubyte", "expected in"];

@@ -2,11 +2,11 @@
 
 use nalgebra::{RealField, convert};
 use serde_json::Value;
-use valleys::data::{LoadOptions, Subset, load};
+use valleys::data::{LoadOptions, Subset, Targets, load};
 use valleys::model::{Model, NamedTensor};
 use valleys::reference;
 use valleys_core::network::{
-    Layer, Network, Samples, Shape, accumulate, gradient, logits, scores, scratch_len,
+    Criterion, Layer, Network, Samples, Shape, accumulate, gradient, outputs, scores, scratch_len,
 };
 use valleys_tests::{official_data, tolerance};
 
@@ -85,8 +85,16 @@ fn compare<T: RealField + Copy>(case: &Value, tolerance: impl Fn(&Network) -> f6
     let mut scratch = vec![T::zero(); scratch_len(&network, samples)];
     let mut slope = vec![T::zero(); theta.len()];
     let first = Samples::labelled(&inputs[..batch * len], &labels[..batch]);
-    let loss =
-        gradient(&network, &theta, first, &mut scratch[..scratch_len(&network, batch)], &mut slope).unwrap();
+    let loss = gradient(
+        &network,
+        &theta,
+        first,
+        &Criterion::PLAIN,
+        [0; 2],
+        &mut scratch[..scratch_len(&network, batch)],
+        &mut slope,
+    )
+    .unwrap();
     let expected = case["batch_loss"].as_f64().unwrap();
     assert!((wide(&loss) - expected).abs() <= tolerance * expected, "{name}: {loss} {expected}");
     for tensor in &state.parameters {
@@ -108,17 +116,17 @@ fn compare<T: RealField + Copy>(case: &Value, tolerance: impl Fn(&Network) -> f6
         same(&values, &case["running"][&tensor.name], tolerance, &format!("{name} {}", tensor.name));
     }
     let scratch = &mut scratch[..network.activation_len() * samples];
-    let z = logits(&network, &theta, &statistics, &inputs, samples, scratch).unwrap();
+    let z = outputs(&network, &theta, &statistics, &inputs, samples, scratch).unwrap();
     let expected: Vec<f64> = serde_json::from_value(case["logits"].clone()).unwrap();
     let size = expected.iter().fold(0.0, |m: f64, z| m.max(z.abs()));
     for (z, expected) in z.iter().map(wide).zip(&expected) {
         assert!((z - expected).abs() <= tolerance * size, "{name}: logit {z} {expected}");
     }
     let all = Samples::labelled(&inputs, &labels);
-    let sum = scores(&network, &theta, &statistics, all, scratch).unwrap();
+    let sum = scores(&network, &theta, &statistics, all, &Criterion::PLAIN, scratch).unwrap();
     let expected = case["loss"].as_f64().unwrap();
     assert!((sum.loss / samples as f64 - expected).abs() <= tolerance * expected, "{name}");
-    assert_eq!(sum.wrong, number("wrong"), "{name}");
+    assert_eq!(sum.error, number("wrong") as f64, "{name}");
 }
 
 fn cases(recorded: &str) -> Vec<Value> {
@@ -158,19 +166,20 @@ fn real_images() {
         };
         let data = load(text("dataset"), &wanted).unwrap().data;
         let labels: Vec<u8> = serde_json::from_value(case["labels"].clone()).unwrap();
-        assert_eq!(data.test.labels, labels);
+        assert_eq!(data.test.targets, Targets::Labels(labels.clone()));
         let model = Model::by_name(text("network")).unwrap();
         let network = model.network();
         let theta: Vec<f32> = parameters(&model.state().parameters).into_iter().map(|x| x as f32).collect();
         let statistics = reference::statistics(&network, &theta, &data.train, number("batch")).unwrap();
         let mut scratch = vec![0.0; network.activation_len() * labels.len()];
-        let z = logits(&network, &theta, &statistics, &data.test.inputs, labels.len(), &mut scratch).unwrap();
+        let z =
+            outputs(&network, &theta, &statistics, &data.test.inputs, labels.len(), &mut scratch).unwrap();
         let expected: Vec<f64> = serde_json::from_value(case["logits"].clone()).unwrap();
         let size = expected.iter().fold(0.0, |m: f64, z| m.max(z.abs()));
         let worst = z.iter().zip(&expected).fold(0.0, |m: f64, (z, e)| m.max((f64::from(*z) - e).abs()));
         println!("{}: logits up to {size:.3}, difference at most {worst:.1e}", text("network"));
         assert!(worst < tolerance::LOGITS * size, "{}: {worst}", text("network"));
-        let sum = reference::total(&network, &theta, &statistics, &data.test).unwrap();
+        let sum = reference::total(&network, &theta, &statistics, &data.test, &Criterion::PLAIN).unwrap();
         let loss = case["loss"].as_f64().unwrap();
         assert!((sum.loss / labels.len() as f64 - loss).abs() < tolerance::LOGITS * size);
     }

@@ -1,7 +1,7 @@
 //! The fast kernels of convolutional networks against the reference kernels, f32 and f64, of core.
 
 use std::sync::Arc;
-use valleys::data::Dataset;
+use valleys::data::{Dataset, Targets};
 use valleys_core::engine::{Engine, Split, Step, Subset, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{self, CropFlip, Layer, Network, scores, zoo};
@@ -21,7 +21,8 @@ fn gradient_is_that_of_f64() {
         let mut images = case.images(2, None);
         for (batch, chosen) in (0..).zip(batches(&case.data, case.batch)) {
             let (loss, gradient) = gradient_at(&mut images, &theta, batch);
-            let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen);
+            let (expected_loss, expected) =
+                exact_gradient(&network, &theta, &case.data.train, &chosen, batch);
             let mut tolerance = tolerance::sum_f32(case.terms());
             assert!(difference(&[loss], &[expected_loss]) < tolerance, "{network}");
             if case.input == zoo::RESNET_INPUT {
@@ -91,12 +92,13 @@ fn statistics_and_totals_are_the_reference_s() {
             &network,
             &widen(&theta),
             &expected,
-            network::Samples::labelled(&widen(&test.inputs), &test.labels),
-            &mut vec![0.0; network.activation_len() * test.labels.len()],
+            network::Samples::labelled(&widen(&test.inputs), test.targets.labels().unwrap()),
+            &network::Criterion::PLAIN,
+            &mut vec![0.0; network.activation_len() * test.len()],
         )
         .unwrap();
         assert!((found.loss - expected.loss).abs() <= tolerance * expected.loss, "{network}");
-        assert_eq!(found.wrong, expected.wrong);
+        assert_eq!(found.error, expected.error);
     }
 }
 
@@ -178,7 +180,8 @@ fn refuses_what_does_not_fit() {
         assert!(unsupported(&[odd, Layer::Linear { outputs: 3 }]), "{odd:?}");
     }
     let mut bad = data.clone();
-    bad.train.labels[3] = 3;
+    let Targets::Labels(labels) = &mut bad.train.targets else { unreachable!() };
+    labels[3] = 3;
     assert_eq!(make(layers, &bad, 8), Err(Error::Label { sample: 3, label: 3, classes: 3 }));
     let black = Some(CropFlip { shape: case.input, padding: 4, border: vec![0.0] });
     let made = CpuEngine::new(&case.network(), case.data.clone(), 8, 2, black);

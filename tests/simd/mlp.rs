@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use std::sync::Arc;
-use valleys::data::{Dataset, Samples};
+use valleys::data::{Dataset, Samples, Targets};
 use valleys_core::engine::{Engine, Mix, Split, Step, Subset, Value};
 use valleys_core::error::Error;
 use valleys_core::network::{CropFlip, Layer, Network, Shape, initialise, zoo};
@@ -138,7 +138,8 @@ fn gradient_is_that_of_f64() {
         let mut cpu = case.cpu(2);
         for (batch, chosen) in (0..).zip(batches(&case.data, case.batch)) {
             let (loss, gradient) = gradient_at(&mut cpu, &theta, batch);
-            let (expected_loss, expected) = exact_gradient(&network, &theta, &case.data.train, &chosen);
+            let (expected_loss, expected) =
+                exact_gradient(&network, &theta, &case.data.train, &chosen, batch);
             let terms = network.activation_len() + case.input.len() + case.batch;
             assert!(difference(&[loss], &[expected_loss]) < tolerance::sum_f32(terms), "{network}");
             assert!(difference(&gradient, &expected) < tolerance::sum_f32(terms), "{network}");
@@ -174,9 +175,8 @@ fn scores_are_those_of_f64() {
         let mut cpu = case.cpu(0);
         assert_eq!(cpu.statistics(&theta), Ok(Vec::new()));
         for (split, samples) in [(Split::Train, &case.data.train), (Split::Test, &case.data.test)] {
-            let count = samples.labels.len() as f64;
             let sum = cpu.scores(split, &theta, &[]).unwrap();
-            let found = Value { loss: sum.loss / count, error: Some(sum.wrong as f64 / count) };
+            let found = Value::of(&sum, &samples.targets.borrowed());
             let expected = exact_value(&network, &widen(&theta), &[], samples);
             let terms = network.activation_len() + case.input.len();
             assert_values(&[found], &[expected], tolerance::sum_f32(terms), &network);
@@ -320,7 +320,7 @@ fn ties_go_to_the_lower_class() {
     cpu.put(0, &vec![0.0; cpu.dim()]).unwrap();
     let mut value = [Value::default()];
     cpu.values(&[Split::Train], None, &[mix(&[(0, 1.0)])], &mut value).unwrap();
-    let wrong = case.data.train.labels.iter().filter(|&&label| label != 0).count();
+    let wrong = case.data.train.targets.labels().unwrap().iter().filter(|&&label| label != 0).count();
     assert_eq!(value[0].error, Some(wrong as f64 / 50.0));
     assert!((value[0].loss - 4f64.ln()).abs() < tolerance::sum_f32(1));
 }
@@ -371,7 +371,8 @@ fn refuses_what_does_not_fit() {
     assert!(matches!(make(&layers[1..], data, 8), Err(Error::Unsupported { .. })));
     assert!(matches!(make(&layers[..2], data, 8), Err(Error::Unsupported { .. })));
     let mut bad = data.clone();
-    bad.test.labels[3] = 4;
+    let Targets::Labels(labels) = &mut bad.test.targets else { unreachable!() };
+    labels[3] = 4;
     assert_eq!(make(layers, &bad, 8), Err(Error::Label { sample: 3, label: 4, classes: 4 }));
     bad.train.inputs.pop();
     assert!(matches!(make(layers, &bad, 8), Err(Error::Length { needed: 300, given: 299, .. })));

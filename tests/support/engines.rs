@@ -1,11 +1,11 @@
 //! What the tests of every engine do alike: the same steps, the reference beside it, the exact gradient of a batch.
 
 use std::fmt::{Debug, Display};
-use valleys::data::{Dataset, Samples};
+use valleys::data::{Dataset, Samples, Targets};
 use valleys::reference;
-use valleys_core::engine::{Engine, Mix, Step, StepParams, Value, epoch_order};
+use valleys_core::engine::{Engine, Mix, Optimizer, Step, StepParams, Value, dropout_key, epoch_order};
 use valleys_core::error::Error;
-use valleys_core::network::{self, CropFlip, Network, scores, scratch_len};
+use valleys_core::network::{self, Criterion, CropFlip, Network, scores, scratch_len};
 use valleys_core::rng::Key;
 
 /// A mix of slots.
@@ -76,7 +76,8 @@ pub fn reference<R>(
     augment: Option<CropFlip<Vec<f32>>>,
     f: impl FnOnce(&mut dyn Engine<Error = Error>) -> R,
 ) -> R {
-    let mut engine = reference::engine(*network, data, batch, centres.len(), augment).unwrap();
+    let criterion = Criterion::of(&data.train.targets.borrowed());
+    let mut engine = reference::engine(*network, data, batch, centres.len(), augment, criterion).unwrap();
     (0..).zip(centres).for_each(|(slot, theta)| engine.put(slot, theta).unwrap());
     f(&mut engine)
 }
@@ -98,7 +99,7 @@ pub fn gradient_at<L: Engine<Error: Debug> + ?Sized>(
 
 /// The samples of the batches of epoch 0.
 pub fn batches(data: &Dataset, batch: usize) -> Vec<Vec<u32>> {
-    let mut order = vec![0; data.train.labels.len()];
+    let mut order = vec![0; data.train.len()];
     epoch_order(course(1, 0).key, course(1, 0).epoch, &mut order);
     order.chunks(batch).map(<[u32]>::to_vec).collect()
 }
@@ -116,16 +117,31 @@ pub fn mixed(point: &Mix, centre: impl Fn(u32) -> Vec<f32>) -> Vec<f64> {
 
 /// Mean loss and error of samples at θ in f64, batch norms with these statistics.
 pub fn exact_value(network: &Network, theta: &[f64], statistics: &[f64], samples: &Samples) -> Value {
-    let count = samples.labels.len();
-    let sum = scores(
-        network,
-        theta,
-        statistics,
-        network::Samples::labelled(&widen(&samples.inputs), &samples.labels),
-        &mut vec![0.0; network.activation_len() * count],
-    );
-    let sum = sum.unwrap();
-    Value { loss: sum.loss / count as f64, error: Some(sum.wrong as f64 / count as f64) }
+    let (inputs, targets) = (widen(&samples.inputs), WideTargets::new(&samples.targets));
+    let samples = network::Samples { inputs: &inputs, targets: targets.borrowed() };
+    let mut scratch = vec![0.0; network.activation_len() * samples.len()];
+    let criterion = Criterion::of(&samples.targets);
+    let sum = scores(network, theta, statistics, samples, &criterion, &mut scratch).unwrap();
+    Value::of(&sum, &targets.borrowed())
+}
+
+/// Targets in f64.
+pub struct WideTargets(Targets, Vec<f64>);
+
+impl WideTargets {
+    /// The same targets.
+    pub fn new(targets: &Targets) -> Self {
+        let wide = if let Targets::Values { values, .. } = targets { widen(values) } else { Vec::new() };
+        Self(targets.clone(), wide)
+    }
+
+    /// As the reference kernels read them.
+    pub fn borrowed(&self) -> network::Targets<'_, f64> {
+        match &self.0 {
+            Targets::Labels(labels) => network::Targets::Labels(labels),
+            &Targets::Values { width, unit, .. } => network::Targets::Values { width, values: &self.1, unit },
+        }
+    }
 }
 
 /// The same errors, and losses that differ by no more than a share.
@@ -138,23 +154,31 @@ pub fn assert_values(found: &[Value], expected: &[Value], tolerance: f64, what: 
     }
 }
 
-/// Loss and gradient of chosen samples at θ in f64, batch norms with the statistics of these samples.
+/// Loss and gradient of chosen samples at θ in f64, batch norms with the statistics of these samples, dropout with the masks
+/// of this batch of epoch 0.
 pub fn exact_gradient(
     network: &Network,
     theta: &[f32],
     samples: &Samples,
     chosen: &[u32],
+    batch: u32,
 ) -> (f64, Vec<f64>) {
     let features = network.input.len();
     let inputs: Vec<f64> =
         (chosen.iter()).flat_map(|&i| widen(&samples.inputs[i as usize * features..][..features])).collect();
-    let labels: Vec<u8> = chosen.iter().map(|&i| samples.labels[i as usize]).collect();
+    let numbers: Vec<usize> = chosen.iter().map(|&i| i as usize).collect();
+    let targets = WideTargets::new(&samples.targets.pick(&numbers));
+    let samples = network::Samples { inputs: &inputs, targets: targets.borrowed() };
+    let criterion = Criterion::of(&samples.targets);
+    let mut scratch = vec![0.0; scratch_len(network, chosen.len())];
     let mut gradient = vec![0.0; network.parameter_len()];
     let loss = network::gradient(
         network,
         &widen(theta),
-        network::Samples::labelled(&inputs, &labels),
-        &mut vec![0.0; scratch_len(network, chosen.len())],
+        samples,
+        &criterion,
+        dropout_key(course(1, 0).key, 0, batch),
+        &mut scratch,
         &mut gradient,
     );
     (loss.unwrap(), gradient)

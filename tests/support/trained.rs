@@ -25,7 +25,7 @@ pub const fn shape(channels: usize, height: usize, width: usize) -> Shape {
 /// Networks with everything that has a fast kernel, in odd sizes: channels around the tiles' four, planes with a rest
 /// of every length, kernels of one to five, strides that leave a rest.
 pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
-    use Layer::{Add, AveragePool, BatchNorm, Branch, Linear, MaxPool, Relu};
+    use Layer::{Add, BatchNorm, Branch, GlobalAveragePool, Linear, MaxPool};
     let pool = MaxPool { kernel: 2, stride: 2, padding: 0 };
     let lenet5 = zoo::LENET5.map(|(_, layer)| layer).to_vec();
     let resnet = |shortcuts| zoo::resnet(1, 1, shortcuts).map(|(_, layer)| layer).collect::<Vec<_>>();
@@ -37,9 +37,9 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
                 convolution(5, 3, 1, 0, true),
                 pool,
                 convolution(7, 2, 1, 1, false),
-                Relu,
+                Layer::RELU,
                 Linear { outputs: 9 },
-                Relu,
+                Layer::RELU,
                 Linear { outputs: 4 },
             ],
         ),
@@ -47,11 +47,11 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
             shape(3, 8, 11),
             vec![
                 convolution(3, 5, 2, 2, true),
-                Relu,
+                Layer::RELU,
                 convolution(6, 3, 2, 1, true),
-                Relu,
+                Layer::RELU,
                 convolution(1, 1, 1, 0, false),
-                AveragePool,
+                GlobalAveragePool,
                 Linear { outputs: 2 },
             ],
         ),
@@ -60,22 +60,22 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
             vec![
                 convolution(6, 3, 1, 1, false),
                 BatchNorm,
-                Relu,
+                Layer::RELU,
                 convolution(9, 3, 2, 1, false),
                 BatchNorm,
-                Relu,
+                Layer::RELU,
                 convolution(9, 3, 1, 1, false),
                 BatchNorm,
                 Branch { back: 6 },
                 convolution(9, 1, 2, 0, true),
                 BatchNorm,
                 Add { back: 4 },
-                Relu,
+                Layer::RELU,
                 convolution(9, 3, 1, 1, false),
                 BatchNorm,
                 Add { back: 3 },
-                Relu,
-                AveragePool,
+                Layer::RELU,
+                GlobalAveragePool,
                 Linear { outputs: 3 },
             ],
         ),
@@ -83,15 +83,15 @@ pub fn networks() -> Vec<(Shape, Vec<Layer>)> {
             shape(8, 5, 9),
             vec![
                 convolution(11, 3, 1, 1, true),
-                Relu,
+                Layer::RELU,
                 convolution(8, 3, 1, 1, false),
                 BatchNorm,
-                Relu,
+                Layer::RELU,
                 convolution(8, 3, 1, 1, false),
                 BatchNorm,
                 Add { back: 3 },
-                Relu,
-                AveragePool,
+                Layer::RELU,
+                GlobalAveragePool,
                 Linear { outputs: 3 },
             ],
         ),
@@ -196,7 +196,7 @@ impl Case {
         for part in train.chunks(self.batch * self.input.len()) {
             let count = part.len() / self.input.len();
             let mut scratch = vec![0.0; network.activation_len() * count];
-            let share = count as f64 / self.data.train.labels.len() as f64;
+            let share = count as f64 / self.data.train.len() as f64;
             accumulate(&network, theta, part, count, share, &mut scratch, &mut statistics).unwrap();
         }
         statistics

@@ -183,7 +183,7 @@ fn difference(a: &Summary, b: &Summary) -> Option<String> {
         let (what, [m, n]) = ("their samples or the normalisation differ", counts);
         return Some(if m == n { what.to_owned() } else { format!("{what} ({m} and {n} training samples)") });
     }
-    let family = |config: &Config| config.network.split(':').next().unwrap_or_default().to_owned();
+    let family = |config: &Config| config.network.name().split(':').next().unwrap_or_default().to_owned();
     if x.dataset.is_none() && family(x) != family(y) {
         return Some(format!("their losses are the functions {} and {}", x.network, y.network));
     }

@@ -9,8 +9,8 @@ pub mod idx;
 mod mnist;
 mod subset;
 
-use crate::config::nearest;
 use crate::error::{CliError, ErrorKind, Result};
+use crate::wording::nearest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -76,7 +76,7 @@ impl Targets {
     }
 
     /// Copies the targets of these numbers.
-    fn pick(&self, numbers: &[usize]) -> Self {
+    pub fn pick(&self, numbers: &[usize]) -> Self {
         match self {
             Self::Labels(labels) => Self::Labels(numbers.iter().map(|&i| labels[i]).collect()),
             &Self::Values { width, ref values, unit } => {
@@ -158,8 +158,8 @@ pub struct Loaded {
     pub data: Dataset,
     /// Shape of a sample.
     pub shape: Shape,
-    /// Number of classes.
-    pub classes: usize,
+    /// Number of outputs that a network for it has: of classes, or of numbers of a target.
+    pub outputs: usize,
     /// Where it came from.
     pub source: Source,
 }
@@ -236,7 +236,7 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     for samples in [&mut data.train, &mut data.test] {
         source.normalise(shape, &mut samples.inputs);
     }
-    Ok(Loaded { data, shape, classes, source })
+    Ok(Loaded { data, shape, outputs: classes, source })
 }
 
 impl Source {

@@ -4,6 +4,7 @@
 //! network on data), [`FunctionProblem`] (a function with known critical values) and [`LossProblem`] (any
 //! [`Loss`](valleys_core::engine::Loss)). Modules above this one depend on the trait only.
 
+mod criterion;
 mod function;
 mod loss;
 mod network;
@@ -22,9 +23,10 @@ use valleys_core::fit::PeakSampling;
 use valleys_core::network::graph::{Graph, Op};
 use valleys_gpu::DeviceProvider;
 
+pub use criterion::OwnedCriterion;
 pub use function::FunctionProblem;
 pub use loss::LossProblem;
-pub use network::{NetworkProblem, check_shapes};
+pub use network::{NetworkProblem, fitting_model};
 
 /// A loss to study: its dimension, its engines, and what describes it.
 ///
@@ -204,7 +206,7 @@ impl Cost {
 /// The network, data set or function is unknown, with the nearest known name; the network does not fit the data; the
 /// backend `cpu` does not support the network.
 pub fn from_config(config: &Config) -> Result<Box<dyn Problem>> {
-    let name = config.network.as_str();
+    let name = config.network.name();
     let (family, parameters) = name.split_once(':').unwrap_or((name, ""));
     let Some(function) = Function::ALL.into_iter().find(|f| f.name() == family) else {
         return Ok(Box::new(NetworkProblem::from_config(config)?));

@@ -40,7 +40,7 @@ fn values(run: &RunFiles) -> TemplateValue {
     let ids: Vec<u32> = summary.minima.iter().map(|m| m.id).collect();
     context! {
         loss,
-        network => config.network.clone(),
+        network => config.network.name(),
         dataset => config.dataset.clone(),
         seed => config.seed,
         scale => config.scale.suffix(),

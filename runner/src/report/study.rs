@@ -33,7 +33,7 @@ pub fn page(root: &Path, summary: &Summary, study: &StudySummary) -> Result<Stri
         .collect::<Result<Vec<_>>>()?;
     let section = |statistic| Section::new(study, &runs, statistic).values(config.train.batch);
     let values = context! {
-        network => config.network.clone(),
+        network => config.network.name(),
         dataset => config.dataset.clone(),
         networks => study.networks.len(),
         sizes => sizes(&runs),
