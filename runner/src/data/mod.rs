@@ -19,7 +19,7 @@ use std::path::Path;
 use valleys_core::network::Shape;
 
 pub use file::bounded;
-pub use own::{FileHash, Own, Picture, Pixels, SplitKind};
+pub use own::{FileHash, Own, Picture, Pixels, SplitKind, load_bytes};
 pub use subset::{Subset, stratified};
 
 /// Samples with their targets.

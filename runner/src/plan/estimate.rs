@@ -71,7 +71,8 @@ impl std::fmt::Display for DataSizes {
         let Self { train_samples, test_samples, features, classes, targets } = self;
         write!(f, "{train_samples} training and {test_samples} test samples of {features} features")?;
         classes.map_or(Ok(()), |count| write!(f, ", {count} classes"))?;
-        targets.map_or(Ok(()), |count| write!(f, ", {count} {}", if count == 1 { "target" } else { "targets" }))
+        targets
+            .map_or(Ok(()), |count| write!(f, ", {count} {}", if count == 1 { "target" } else { "targets" }))
     }
 }
 

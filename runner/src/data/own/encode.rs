@@ -269,7 +269,8 @@ fn tables(
                         let x = if numbers[row].is_nan() { *fill } else { numbers[row] };
                         sample[first] = ((x - mean[first]) / std[first]) as f32;
                         if !sample[first].is_finite() {
-                            let what = format!("{}: column `{}`: {x:e} is too large", places.of(row), column.name);
+                            let what =
+                                format!("{}: column `{}`: {x:e} is too large", places.of(row), column.name);
                             return Err(data_error(what));
                         }
                     }

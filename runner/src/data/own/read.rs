@@ -73,8 +73,16 @@ pub(super) fn read(path: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
             }
         };
     }
-    refuse(keys, &["data.size"], "a file")?;
     let input = told.read(path)?;
+    of_file(input, path, keys, told)
+}
+
+/// Reads the samples of a file, by its first bytes.
+///
+/// # Errors
+/// Those of [`read`].
+pub(super) fn of_file(input: Input, path: &Path, keys: &Data, told: &mut Told) -> Result<Gathered> {
+    refuse(keys, &["data.size"], "a file")?;
     if idx::is_idx(&input.bytes) {
         refuse(keys, &["data.label", "data.ignore", "data.categories", "data.missing"], "an IDX file")?;
         return idx_set::read_images(input, path, keys, told);

@@ -183,9 +183,11 @@ impl Rows {
                 };
                 rows.columns = (0..fields).map(|i| Growing::new(is_text(i))).collect();
                 if let Some(names) = names.filter(|names| names.len() != fields) {
-                    return Err(
-                        table.fault(format_args!("{}, but {} columns are named", count(fields), names.len()))
-                    );
+                    return Err(table.fault(format_args!(
+                        "{}, but {} columns are named",
+                        count(fields),
+                        names.len()
+                    )));
                 }
             } else if fields != rows.columns.len() {
                 let (first, expected) = (rows.lines[0], rows.columns.len());
@@ -247,7 +249,9 @@ impl Rows {
         for (title, column) in titles.into_iter().zip(self.columns) {
             let Growing { values, numbers, first_text, first_infinity, .. } = column;
             if let (Values::Numbers(_), Some((line, text))) = (&values, first_infinity) {
-                return Err(data_error(format!("{name}, line {line}: column `{title}`: `{text}` is not finite")));
+                return Err(data_error(format!(
+                    "{name}, line {line}: column `{title}`: `{text}` is not finite"
+                )));
             }
             let mixed = first_text.filter(|_| numbers > 0).map(|(line, text)| {
                 format!("{name}, line {line}: column `{title}` has the text `{text}` beside numbers")
