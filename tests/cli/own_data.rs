@@ -598,7 +598,12 @@ fn a_run_a_plan_and_an_evaluation_of_a_table() {
     assert_eq!(plan["data"], sizes);
     // Another file under the same name is not the data of that run.
     write(folder.path(), "data of mine/patients.csv", patients().replace("0,20,", "0,21,").as_bytes());
-    refused(folder.path(), 3, &["a run of other data"], &arguments);
+    let output = run(folder.path(), &arguments, b"");
+    assert!(
+        output.status.code() == Some(3) && said(&output).contains("a run of other data"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
