@@ -54,6 +54,7 @@ pub mod formats;
 pub mod gpu;
 mod gzip;
 mod memory;
+pub mod metrics;
 pub mod model;
 pub mod plan;
 pub mod problem;
@@ -66,7 +67,9 @@ pub mod store;
 pub mod study;
 pub mod table;
 pub mod tensors;
+mod toml_file;
 pub mod weights;
+mod wording;
 
 /// The examples of the README.
 #[cfg(doctest)]

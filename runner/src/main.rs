@@ -204,7 +204,15 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     print(&if args.json {
         serde_json::to_string_pretty(&answer).expect("an answer is JSON") + "\n"
     } else {
-        format!("loss {}, error {}, {} samples\n", answer.loss, answer.error, answer.samples)
+        let (name, error) = match (answer.error, answer.rmse) {
+            (Some(error), _) => ("error", error),
+            (None, rmse) => ("rmse", rmse.unwrap_or(f64::NAN)),
+        };
+        let metric = |(name, value): (&String, &Option<f64>)| {
+            format!(", {name} {}", value.map_or("undefined".to_owned(), |value| value.to_string()))
+        };
+        let metrics: String = answer.metrics.iter().map(metric).collect();
+        format!("loss {}, {name} {error}{metrics}, {} samples\n", answer.loss, answer.samples)
     })
 }
 

@@ -14,7 +14,7 @@ const CHUNK_LEN: usize = 16;
 /// An engine that runs the reference kernels.
 pub type ReferenceEngine<'d> = Direct<NetworkLoss<'d, Vec<f32>, Vec<u32>, Vec<u8>>, Vec<f32>>;
 
-/// A reference engine with `slots` slots. With `augment`, training steps use augmented samples.
+/// A reference engine with `slots` slots, for every optimiser. With `augment`, training steps use augmented samples.
 ///
 /// # Errors
 /// A slice has the wrong length; a label is not a class of the network.
@@ -35,7 +35,9 @@ pub fn engine<'d>(
     if let Some(augment) = augment {
         loss = loss.augmented(augment)?;
     }
-    Direct::new(loss, vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; 2 * dim])
+    let second = vec![0.0; Slots::second_len(slots, dim)];
+    Direct::new(loss, vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; 2 * dim])?
+        .with_second_moments(second)
 }
 
 /// Batch-norm statistics at θ (method: section 3): one pass over the samples in their order, in batches of `batch`.
@@ -72,6 +74,28 @@ pub fn statistics(
         sum.iter_mut().zip(part).for_each(|(sum, x)| *sum += f64::from(x));
     }
     Ok(sum.into_iter().map(|x| x as f32).collect())
+}
+
+/// The outputs of all samples, (N, outputs), at θ. Batch norms normalise with `statistics`.
+///
+/// # Errors
+/// A slice has the wrong length.
+pub fn outputs(
+    network: &Network,
+    theta: &[f32],
+    statistics: &[f32],
+    samples: &Samples,
+) -> Result<Vec<f32>, Error> {
+    let features = network.input.len();
+    let parts = samples.inputs.par_chunks(CHUNK_LEN * features);
+    let parts: Vec<Vec<f32>> = parts
+        .map_init(Vec::new, |scratch, inputs| {
+            let count = inputs.len() / features;
+            scratch.resize(network.activation_len() * count, 0.0);
+            network::outputs(network, theta, statistics, inputs, count, scratch).map(<[f32]>::to_vec)
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(parts.concat())
 }
 
 /// Sums of the losses and errors of the samples at θ. Batch norms normalise with `statistics`.

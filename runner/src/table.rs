@@ -1,6 +1,8 @@
 //! The summary of a run as text for a terminal.
 
-use crate::schema::{Fit, IndexDistance, LAYER_STATISTICS, StudySummary, Summary, simplex_name};
+use crate::schema::{
+    ErrorMeasure, Fit, IndexDistance, LAYER_STATISTICS, StudySummary, Summary, simplex_name,
+};
 use std::fmt::Write;
 
 /// The summary as tables: minima, and the segments and bars of each fit; or the correlations of a study.
@@ -18,16 +20,26 @@ pub fn summary(summary: &Summary) -> String {
         write_study(&mut out, study);
         return out;
     }
-    let _ = writeln!(out, "minimum   train loss   train error   test loss   test error");
+    let measure = summary.error_measure();
+    let [train, test] = ["train", "test"].map(|split| format!("{split} {}", measure.title()));
+    // Every minimum has the same measures.
+    let metrics: Vec<&String> =
+        summary.minima.first().map_or(Vec::new(), |m| m.test_metrics.keys().collect());
+    let headings: String = metrics.iter().map(|name| format!(" {:>14}", name.replace('_', " "))).collect();
+    let _ = writeln!(out, "minimum   train loss {train:>13}   test loss {test:>12}{headings}");
     for m in &summary.minima {
         let _ = writeln!(
             out,
-            "{:>7} {:>12} {:>13} {:>11} {:>12}",
+            "{:>7} {:>12} {:>13} {:>11} {:>12}{}",
             m.id,
             number(Some(m.train_loss)),
-            percent(m.train_error),
+            error(measure, m.errors()[0]),
             number(m.test_loss),
-            percent(m.test_error)
+            error(measure, m.errors()[1]),
+            metrics
+                .iter()
+                .map(|name| format!(" {:>14}", number(m.test_metrics.get(*name).copied().flatten())))
+                .collect::<String>()
         );
     }
     for fit in &summary.fits {
@@ -136,6 +148,9 @@ pub fn rounded(x: f64, digits: usize) -> String {
     }
 }
 
-fn percent(share: Option<f64>) -> String {
-    share.map_or("-".to_owned(), |s| format!("{:.2} %", 100.0 * s))
+fn error(measure: ErrorMeasure, error: Option<f64>) -> String {
+    match measure {
+        ErrorMeasure::Share => error.map_or("-".to_owned(), |s| format!("{:.2} %", 100.0 * s)),
+        ErrorMeasure::Rmse => number(error),
+    }
 }

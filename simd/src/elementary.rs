@@ -51,6 +51,25 @@ pub fn ln<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     x.simd_eq(x).select(ln, x)
 }
 
+/// Φ(−|x|) and φ(x), the distribution function and the density of the normal distribution, with an absolute error below
+/// 3e-7; NaN for NaN.
+///
+/// erfc z = t (a₁ + … + a₅ t⁴) e^(−z²) with t = 1 / (1 + 0.3275911 z) for z = |x| / √2 (Abramowitz and Stegun, 7.1.26: error
+/// 1.5e-7).
+#[inline(always)]
+pub fn gelu_parts<S: Simd>(simd: S, x: S::f32s) -> [S::f32s; 2] {
+    let splat = |x| S::f32s::splat(simd, x);
+    let z = x.abs() * splat(std::f32::consts::FRAC_1_SQRT_2);
+    let t = splat(1.0) / splat(0.327_591_1).mul_add(z, splat(1.0));
+    let q = splat(1.061_405_4);
+    let q = q.mul_add(t, splat(-1.453_152));
+    let q = q.mul_add(t, splat(1.421_413_7));
+    let q = q.mul_add(t, splat(-0.284_496_74));
+    let q = q.mul_add(t, splat(0.254_829_6));
+    let e = exp(simd, splat(-0.5) * x * x);
+    [splat(0.5) * t * q * e, splat(0.398_942_3) * e]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 //! and readable reference kernels are in [`valleys_core`], which also runs on devices without an operating system. Every
 //! kernel here is tested against the reference kernels in f64.
 //!
-//! - [`engine::CpuEngine`] trains and measures multilayer perceptrons and convolutional networks. Use it through the trait
+//! - [`engine::CpuEngine`] trains and measures networks of any layers. Use it through the trait
 //!   [`Engine`](valleys_core::engine::Engine), directly or with [`fit`](valleys_core::fit).
 //! - [`spanning_tree::spanning_tree`] computes persistent homology of dimension 0 of a point cloud.
 //!
@@ -14,7 +14,7 @@
 //! # Example: train a network
 //! ```
 //! use std::sync::Arc;
-//! use valleys_core::engine::{Engine, Mix, Split, Step, StepParams, Value};
+//! use valleys_core::engine::{Engine, Mix, Optimizer, Split, Step, StepParams, Value};
 //! use valleys_core::network::{LabelledData, Network, Samples, Shape, initialise, zoo};
 //! use valleys_core::rng::Key;
 //! use valleys_simd::engine::CpuEngine;

@@ -1,8 +1,10 @@
 //! The contract: the optimiser's step against the literal formulas, rotations, segments, errors.
 
 use valleys_core::engine::{
-    Direct, Engine, Function, FunctionLoss, Mix, Optimizer, Slots, Step, StepParams, rotate, rotation,
+    Batch, Direct, Engine, Function, FunctionLoss, Loss, Mix, Optimizer, Slots, Split, Step, StepParams,
+    Subset, Value, rotate, rotation,
 };
+use valleys_core::error::Error;
 use valleys_core::evaluation::segment;
 use valleys_core::rng::Key;
 use valleys_core::simplex::{ControlPointId, ControlPoints, Lattice};
@@ -193,4 +195,116 @@ fn wrong_calls_say_what_was_needed() {
         ControlPoints::new(2, 4, &mut []).unwrap_err().to_string(),
         "depth of a map: 1 to 3 needed, 4 given"
     );
+}
+
+/// A loss whose gradient in step k is (x (1 + k/10), 3y − k/2, k/4): not that of a function, but what the recorded steps of
+/// PyTorch had.
+struct Recorded(u32);
+
+impl Loss for Recorded {
+    type Error = Error;
+
+    fn dim(&self) -> usize {
+        3
+    }
+
+    fn batches(&self) -> u32 {
+        20
+    }
+
+    fn value_and_gradient(&mut self, theta: &[f32], _: Batch, gradient: &mut [f32]) -> Result<f32, Error> {
+        self.0 += 1;
+        let k = self.0 as f32;
+        gradient.copy_from_slice(&[theta[0] * (1.0 + 0.1 * k), 3.0 * theta[1] - 0.5 * k, 0.25 * k]);
+        Ok(0.0)
+    }
+
+    fn values(&mut self, _: Split, _: Option<Subset>, _: &[&[f32]], _: &mut [Value]) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Optimiser, and the point after 1, 2 and 20 steps of rate 0.05 from (1, −2, ½) with a weight decay of 0.1: PyTorch 2.15 in
+/// f64.
+const PYTORCH_STEPS: [(Optimizer, [[f64; 3]; 3]); 5] = [
+    (
+        Optimizer::Sgd { momentum: 0.9, nesterov: false },
+        [
+            [0.94, -1.665, 0.485],
+            [0.8249, -1.0554249999999998, 0.444075],
+            [0.268189497104437, 3.3556672146778665, -11.259517875030781],
+        ],
+    ),
+    (
+        Optimizer::Sgd { momentum: 0.9, nesterov: true },
+        [
+            [0.886, -1.3635, 0.4715],
+            [0.727979, -0.5955992499999999, 0.40737074999999995],
+            [0.08314104312329561, 3.319076306239875, -12.227500386690831],
+        ],
+    ),
+    (
+        Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: false },
+        [
+            [0.9500000004166667, -1.950000000074627, 0.4500000016666666],
+            [0.8999677031362577, -1.8999503391134376, 0.40125148654819753],
+            [0.045901189449441195, -0.9643753640942729, -0.5415109642696077],
+        ],
+    ),
+    (
+        Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: true },
+        [
+            [0.9450000004545455, -1.940000000076923, 0.4475000019999999],
+            [0.8902411251912763, -1.8802518210020727, 0.3970034019195977],
+            [0.006889047913265195, -0.8209999442850076, -0.5395056724665892],
+        ],
+    ),
+    (
+        Optimizer::Adam { beta1: 0.5, beta2: 0.75, epsilon: 0.125, decoupled: true },
+        [
+            [0.9501020408163265, -1.940943396226415, 0.46416666666666667],
+            [0.9002130835664375, -1.8819445793878327, 0.4230411831175324],
+            [0.10594118732628707, -0.8317847714632814, -0.5076613660467623],
+        ],
+    ),
+];
+
+#[test]
+fn optimisers_take_the_steps_of_pytorch() {
+    for (optimizer, expected) in PYTORCH_STEPS {
+        let mut params = StepParams {
+            key: Key::new(1, 1),
+            epoch: 0,
+            first_trainable: 0,
+            optimizer,
+            weight_decay: 0.1,
+            tangent_removal: 0.0,
+            max_gradient_norm: f32::INFINITY,
+        };
+        let engine = Direct::new(Recorded(0), vec![0.0; Slots::memory_len(1, 3)], vec![0.0; 6]).unwrap();
+        let mut engine = engine.with_second_moments(vec![0.0; Slots::second_len(1, 3)]).unwrap();
+        engine.put(0, &[1.0, -2.0, 0.5]).unwrap();
+        for k in 1..=20 {
+            let step = Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.05, batch: k - 1 };
+            engine.advance(&params, &[step], &mut [0.0]).unwrap();
+            let Some(place) = [1, 2, 20].iter().position(|&at| at == k) else { continue };
+            let mut theta = [0.0; 3];
+            engine.get(0, &mut theta).unwrap();
+            for (found, expected) in theta.iter().zip(expected[place]) {
+                let error = (f64::from(*found) - expected).abs();
+                assert!(
+                    error < 20.0 * f64::from(f32::EPSILON) * (1.0 + expected.abs()),
+                    "{optimizer:?}, step {k}: {found} {expected}"
+                );
+            }
+        }
+        // Without memory for second moments Adam is refused, and nothing moves.
+        if optimizer.needs_second_moments() {
+            let mut engine = Direct::new(Recorded(0), vec![0.0; 6], vec![0.0; 6]).unwrap();
+            params.weight_decay = 1.0;
+            let step = Step { mix: Mix::from_iter([(0, 1.0)]), rate: 0.05, batch: 0 };
+            let error = engine.advance(&params, &[step], &mut [0.0]).unwrap_err();
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+        }
+    }
 }

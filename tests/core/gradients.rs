@@ -80,6 +80,146 @@ fn other_losses() {
     }
 }
 
+/// Criterion, mean loss and gradient of it for the outputs and targets of the test: PyTorch 2.15 in f64.
+const PYTORCH_LOSSES: [(Criterion, f64, [f64; 12]); 6] = [
+    (
+        Criterion::PLAIN,
+        1.8721914975878733,
+        [
+            0.044205045526861074,
+            0.007681685081609108,
+            -0.05188673060847018,
+            0.22989655609099502,
+            -0.2353032048703148,
+            0.005406648779319764,
+            -0.2439765579282879,
+            0.19946900655174812,
+            0.04450755137653976,
+            0.12458029229668717,
+            -0.12541970770331284,
+            0.0008394154066256534,
+        ],
+    ),
+    (
+        Criterion::CrossEntropy(Options { class_weights: &[0.5, 2.0, 1.25], label_smoothing: 0.0 }),
+        1.6024978120920108,
+        [
+            0.038439170023357457,
+            0.006679726157920963,
+            -0.04511889618127842,
+            0.3198560780396452,
+            -0.32737837199348147,
+            0.007522293953836193,
+            -0.08486141145331753,
+            0.06938052401799935,
+            0.015480887435318176,
+            0.17332910232582563,
+            -0.1744969846306961,
+            0.0011678823048704742,
+        ],
+    ),
+    (
+        Criterion::CrossEntropy(Options { class_weights: &[], label_smoothing: 0.125 }),
+        1.8982331642545398,
+        [
+            0.03378837886019441,
+            -0.002734981585057558,
+            -0.03105339727513684,
+            0.21947988942432833,
+            -0.21446987153698147,
+            -0.005010017887346903,
+            -0.22314322459495456,
+            0.18905233988508144,
+            0.034090884709873086,
+            0.11416362563002048,
+            -0.1045863743699795,
+            -0.009577251260041013,
+        ],
+    ),
+    (
+        Criterion::CrossEntropy(Options { class_weights: &[0.5, 2.0, 1.25], label_smoothing: 0.25 }),
+        1.6650309310084008,
+        [
+            0.031192793211763253,
+            -0.022305781088455844,
+            -0.008887012123307409,
+            0.28262319391183427,
+            -0.27132433077851287,
+            -0.011298863133321456,
+            -0.06958299147294929,
+            0.0664127132783723,
+            0.0031702781945769885,
+            0.14983312217118525,
+            -0.13277557348098867,
+            -0.017057548690196638,
+        ],
+    ),
+    (
+        Criterion::Regression(Deviation::Squared),
+        2.1041666666666665,
+        [
+            0.08333333333333333,
+            -0.041666666666666664,
+            -0.08333333333333333,
+            0.3333333333333333,
+            -0.125,
+            -0.29166666666666663,
+            0.0,
+            -0.41666666666666663,
+            -0.08333333333333333,
+            0.125,
+            0.16666666666666666,
+            -0.5,
+        ],
+    ),
+    (
+        Criterion::Regression(Deviation::Huber { delta: 0.75 }),
+        0.6041666666666666,
+        [
+            0.041666666666666664,
+            -0.020833333333333332,
+            -0.041666666666666664,
+            0.0625,
+            -0.0625,
+            -0.0625,
+            0.0,
+            -0.0625,
+            -0.041666666666666664,
+            0.0625,
+            0.0625,
+            -0.0625,
+        ],
+    ),
+];
+
+#[test]
+fn losses_are_those_of_pytorch() {
+    let z = [0.5, -1.25, 2.0, 3.0, 0.25, -0.75, -2.0, 1.5, 0.0, 1.0, 1.0, -4.0];
+    let numbers = [0.0, -1.0, 2.5, 1.0, 1.0, 1.0, -2.0, 4.0, 0.5, 0.25, 0.0, -1.0];
+    // y = x of three inputs: the gradient of the bias is the sum over the samples of that of the outputs.
+    let network = Network { input: Shape::flat(3), layers: &[Layer::Linear { outputs: 3 }] };
+    let theta = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+    for (criterion, expected, gradient_of_outputs) in PYTORCH_LOSSES {
+        let targets = match criterion {
+            Criterion::CrossEntropy(_) => Targets::Labels(&[2, 1, 0, 1]),
+            Criterion::Regression(_) => Targets::Values { width: 3, values: &numbers, unit: 1.0 },
+        };
+        let samples = Samples { inputs: &z, targets };
+        let (mut scratch, mut slope) = ([0.0; 24], [0.0; 12]);
+        let loss = gradient(&network, &theta, samples, &criterion, STEP, &mut scratch, &mut slope).unwrap();
+        assert!((loss - expected).abs() < 1e-14 * expected, "{criterion:?}: {loss} {expected}");
+        for o in 0..3 {
+            let of_output = |n: usize| gradient_of_outputs[3 * n + o];
+            for i in 0..4 {
+                let weight = |n: usize| if i == 3 { 1.0 } else { z[3 * n + i] };
+                let expected: f64 = (0..4).map(|n| of_output(n) * weight(n)).sum();
+                let found = if i == 3 { slope[9 + o] } else { slope[3 * o + i] };
+                assert!((found - expected).abs() < 1e-14, "{criterion:?}, {o}, {i}: {found} {expected}");
+            }
+        }
+    }
+}
+
 /// Compares the loss and the gradient of a linear network with those of a function of its outputs.
 fn check_criterion(
     network: &Network,

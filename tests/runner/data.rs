@@ -63,7 +63,8 @@ pub(super) fn small_fashion() -> tempfile::TempDir {
 #[test]
 fn files_compressed_or_not() {
     let dir = small_fashion();
-    let Loaded { data, shape, classes, source } = load("fashion-mnist", &wanted(Some(dir.path()))).unwrap();
+    let Loaded { data, shape, outputs: classes, source } =
+        load("fashion-mnist", &wanted(Some(dir.path()))).unwrap();
     assert_eq!((shape, classes), (Shape { channels: 1, height: 28, width: 28 }, 10));
     assert_eq!((data.train.len(), data.test.len(), source.files.len()), (40, 20, 4));
     let (images, labels) = idx(20);
@@ -130,7 +131,7 @@ fn subsets() {
 
 #[test]
 fn breast_cancer_is_embedded() {
-    let Loaded { data, shape, classes, source } = load("breast-cancer", &wanted(None)).unwrap();
+    let Loaded { data, shape, outputs: classes, source } = load("breast-cancer", &wanted(None)).unwrap();
     assert_eq!((shape, classes, data.train.len(), data.test.len()), (Shape::flat(30), 2, 455, 114));
     let all =
         [counts(data.train.targets.labels().unwrap(), 2), counts(data.test.targets.labels().unwrap(), 2)];

@@ -1,5 +1,6 @@
 //! A run directory made by hand, for the tests of the report: three minima, two fits.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use tempfile::TempDir;
@@ -111,7 +112,16 @@ pub fn minimum(
     test_loss: f64,
     test_error: Option<f64>,
 ) -> Minimum {
-    Minimum { id, train_loss, train_error: Some(train_error), test_loss: Some(test_loss), test_error }
+    Minimum {
+        id,
+        train_loss,
+        train_error: Some(train_error),
+        test_loss: Some(test_loss),
+        test_error,
+        train_rmse: None,
+        test_rmse: None,
+        test_metrics: BTreeMap::new(),
+    }
 }
 
 pub fn trial(depth: usize, steps: u64, seed: u32, birth: f64, death: f64) -> Trial {

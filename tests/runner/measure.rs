@@ -176,7 +176,7 @@ fn scales_divide_samples_and_epochs() {
     let table = Config::load_all(None, Some("table1"), &["scale=tenth".to_owned()]).unwrap();
     assert_eq!((table.len(), &table[0]), (8, &tenth));
     for network in &table {
-        let alone = Config::load(None, Some(&network.network), &["scale=tenth".to_owned()]).unwrap();
+        let alone = Config::load(None, Some(network.network.name()), &["scale=tenth".to_owned()]).unwrap();
         assert_eq!(alone, *network);
     }
 }

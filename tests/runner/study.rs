@@ -279,7 +279,7 @@ fn controls() {
     let (plain, _) = first_rows("long", &["minima.epochs=30"]);
     let (shuffled, _) = first_rows("labels", &["study.shuffle_labels=true", "minima.epochs=30"]);
     let error = |study: &valleys::schema::StudySummary| {
-        study.networks.iter().map(|n| n.test_error).fold(f64::INFINITY, f64::min)
+        study.networks.iter().map(|n| n.errors()[1]).fold(f64::INFINITY, f64::min)
     };
     assert!(error(&plain.study.unwrap()) < 0.5);
     assert!(error(&shuffled.study.unwrap()) > 0.75, "chance is 0.9");

@@ -43,8 +43,14 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
     /// If the engine breaks the contract.
     pub fn check(&self) {
         self.slots_start_empty_and_hold_what_is_put();
-        self.steps_are_the_stated_optimiser(false);
-        self.steps_are_the_stated_optimiser(true);
+        for nesterov in [false, true] {
+            self.steps_are_the_stated_optimiser(Optimizer::Sgd { momentum: 0.9, nesterov });
+        }
+        for decoupled in [false, true] {
+            // With a small ε, rounding would decide the sign of a step where the gradient almost vanishes.
+            let (beta1, beta2, epsilon) = (0.9, 0.99, 0.5);
+            self.steps_are_the_stated_optimiser(Optimizer::Adam { beta1, beta2, epsilon, decoupled });
+        }
         self.long_gradients_are_shortened_or_refused();
         self.results_do_not_depend_on_the_division_into_calls();
         self.measuring_and_saving_change_nothing();
@@ -107,19 +113,27 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
         (loss[0], self.get(&mut engine, 1).iter().map(|&x| -f64::from(x)).collect())
     }
 
-    /// v ← μv + w(∇L + λθ(t)), θ ← θ − ηv, or θ ← θ − η(w(∇L + λθ(t)) + μv) with Nesterov's momentum, on every trainable slot, also where its weight is 0: in f64, with gradients
-    /// read off single steps.
-    fn steps_are_the_stated_optimiser(&self, nesterov: bool) {
+    /// The formulas of [`Optimizer`] on every trainable slot, also where its weight is 0: in f64, with gradients read off
+    /// single steps. An engine without memory for second moments refuses Adam.
+    fn steps_are_the_stated_optimiser(&self, optimizer: Optimizer) {
         let mut engine = self.engine();
+        if optimizer.needs_second_moments() {
+            let before = self.get(&mut engine, 1);
+            let (params, step) = (StepParams { optimizer, ..params(1) }, self.steps(&engine).swap_remove(0));
+            if engine.advance(&params, &[step], &mut [f32::NAN]).is_err() {
+                assert_eq!(self.get(&mut engine, 1), before, "{}: a refused step was taken", self.name);
+                return;
+            }
+            engine = self.engine();
+        }
         let dim = engine.dim();
         let wide = |theta: &Vec<f32>| theta.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
         let mut points: Vec<Vec<f64>> = self.points.iter().map(wide).collect();
-        let mut momenta = vec![vec![0.0; dim]; SLOTS as usize];
+        let mut momenta = vec![vec![[0.0_f64; 2]; dim]; SLOTS as usize];
         let steps: Vec<Step> = self.steps(&engine).into_iter().cycle().take(5).collect();
         let mut largest = 0.0_f64;
-        for step in &steps {
+        for (number, step) in (1..).zip(&steps) {
             let mut losses = [f32::NAN];
-            let optimizer = Optimizer::Sgd { momentum: 0.9, nesterov };
             let params = StepParams { optimizer, ..params(1) };
             engine.advance(&params, std::slice::from_ref(step), &mut losses).unwrap();
             let at = |i: usize| step.mix.iter().map(|&(s, w)| f64::from(w) * points[s as usize][i]).sum();
@@ -132,11 +146,26 @@ impl<E: Engine<Error: Debug>> Subject<'_, E> {
             for slot in 1..SLOTS as usize {
                 let weight = step.mix.iter().find(|m| m.0 as usize == slot).map_or(0.0, |m| f64::from(m.1));
                 for i in 0..dim {
-                    let momentum = &mut momenta[slot][i];
-                    let g = weight * (gradient[i] + 1e-2 * theta[i]);
-                    *momentum = 0.9 * *momentum + g;
-                    let ahead = if nesterov { g + 0.9 * *momentum } else { *momentum };
-                    points[slot][i] -= f64::from(step.rate) * ahead;
+                    let [first, second] = &mut momenta[slot][i];
+                    let (point, rate) = (&mut points[slot][i], f64::from(step.rate));
+                    let decay = weight * 1e-2 * theta[i];
+                    match optimizer {
+                        Optimizer::Sgd { nesterov, .. } => {
+                            let g = weight * gradient[i] + decay;
+                            *first = 0.9 * *first + g;
+                            *point -= rate * if nesterov { g + 0.9 * *first } else { *first };
+                        }
+                        Optimizer::Adam { beta1, beta2, epsilon, decoupled } => {
+                            let [beta1, beta2, epsilon] = [beta1, beta2, epsilon].map(f64::from);
+                            let g = weight * gradient[i] + if decoupled { 0.0 } else { decay };
+                            *point -= if decoupled { rate * decay } else { 0.0 };
+                            *first = beta1 * *first + (1.0 - beta1) * g;
+                            *second = beta2 * *second + (1.0 - beta2) * g * g;
+                            let [m, v] =
+                                [(*first, beta1), (*second, beta2)].map(|(x, b)| x / (1.0 - b.powi(number)));
+                            *point -= rate * m / (v.sqrt() + epsilon);
+                        }
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
     python tests/torch/record.py > tests/torch/vectors.json
     python tests/torch/record.py DATA > tests/torch/images.json
+    python tests/torch/record.py families > tests/torch/families.json
 
 With a directory of the official files: on real images. Everything in f64. Of large tensors the sum, the norm and some elements are recorded.
 """
@@ -21,6 +22,16 @@ CASES = [
     ("resnet20", (3, 8, 8)),
     ("resnet20-ns", (3, 12, 8)),
     ("wrn8-2", (3, 9, 7)),
+]
+# (name, shape of an input), for tests/torch/families.json: networks beyond those of the papers.
+FAMILIES = [
+    ("vgg11", (3, 32, 32)),
+    ("vgg11-bn", (3, 32, 32)),
+    ("convfc", (3, 23, 24)),
+    ("preresnet8", (3, 8, 8)),
+    ("preresnet47", (3, 8, 6)),
+    ("resnet9", (3, 32, 32)),
+    ("every-layer", (4, 12, 10)),
 ]
 SAMPLES, BATCH = 7, 3
 
@@ -59,7 +70,7 @@ def print_of(tensor):
 
 
 def case(name, shape):
-    net = network(name).double()
+    net = network(name, shape).double()
     parameters(net)
     inputs = sequence(1000, (SAMPLES, *shape))
     labels = torch.tensor([int(10 * unit(2000, i)) for i in range(SAMPLES)])
@@ -112,7 +123,9 @@ def real_case(name, dataset, data):
     }
 
 
-if len(sys.argv) > 1:
+if sys.argv[1:] == ["families"]:
+    cases = [case(*each) for each in FAMILIES]
+elif len(sys.argv) > 1:
     cases = [real_case(*each, sys.argv[1]) for each in REAL]
 else:
     cases = [case(*each) for each in CASES]

@@ -10,6 +10,7 @@ use crate::kernels::gemm::Gemm;
 use crate::kernels::winograd::WinogradConvolution;
 use crate::kernels::{Dispatch, Dispatcher, parameters, tensor_len, whole};
 use crate::options::Winograd;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::{Layer, Shape};
 use valleys_core::rng::{Key, Purpose, Stream};
 
@@ -107,8 +108,8 @@ fn stream(dispatcher: &Dispatcher, kernel: &'static str, len: usize) -> Result<M
     let [a, b, c, d] = [(); 4].map(|()| random(dispatcher, len));
     let [a, b, c, d] = [a?, b?, c?, d?];
     let shape = Shape::flat(4);
-    let relu = Normalisation { shape, norm: false, residual: false, relu: true };
-    let copy = Normalisation { relu: false, ..relu };
+    let relu = Normalisation { shape, norm: false, residual: false, activation: Some(Activation::Relu) };
+    let copy = Normalisation { activation: None, ..relu };
     let (list, buffers) = match kernel {
         "copy" => (vec![copy.forward(dispatcher, &a, &a, None, &b)?], 2),
         "relu" => (vec![relu.forward(dispatcher, &a, &a, None, &b)?], 2),
@@ -136,8 +137,17 @@ fn convolution([channels, outputs, size, kernel, stride, padding]: [usize; 6]) -
     let input = Shape { channels, height: size, width: size };
     let output = Layer::Convolution { outputs, kernel, stride, padding, bias: false, groups: 1, dilation: 1 }
         .output(input);
-    let kernel = [kernel; 2];
-    Convolution { input, output, kernel, stride, padding, bias: false, f32_output: false }
+    Convolution {
+        input,
+        output,
+        kernel: [kernel; 2],
+        stride,
+        padding,
+        dilation: 1,
+        groups: 1,
+        bias: false,
+        f32_output: false,
+    }
 }
 
 fn convolve(
@@ -184,7 +194,7 @@ fn convolve_winograd(
     let weights = random(dispatcher, winograd.weights_len(is_backward))?;
     let weights = whole(&weights);
     let list = match is_backward {
-        false => winograd.forward(dispatcher, false, x, weights, None, &scratch, y)?,
+        false => winograd.forward(dispatcher, None, x, weights, None, &scratch, y)?,
         true => winograd.backward_data(dispatcher, false, y, weights, &scratch, x)?,
     };
     Ok(list.to_vec())
@@ -197,7 +207,7 @@ fn normalise(
     batch: usize,
 ) -> Result<Measurement> {
     let shape = Shape { channels, height: size, width: size };
-    let op = Normalisation { shape, norm: true, residual: false, relu: true };
+    let op = Normalisation { shape, norm: true, residual: false, activation: Some(Activation::Relu) };
     let len = tensor_len(shape) * batch;
     let [x, z, dz, dx] = [
         random(dispatcher, len)?,

@@ -1,10 +1,10 @@
 //! Which tensor of a file is which piece of a network.
 
 use super::{TRACKED, by_order};
-use crate::config::nearest;
 use crate::model::{NamedTensor, State};
 use crate::tensors::Tensor;
 use crate::tensors::numbers::is_float;
+use crate::wording::nearest;
 use std::collections::{BTreeMap, HashMap};
 
 /// Prefixes that wrappers of PyTorch put before all names.

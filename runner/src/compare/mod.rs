@@ -48,11 +48,11 @@ pub struct ComparedRun {
     pub minima: usize,
     /// Training loss of the minima.
     pub train_loss: MeanStd,
-    /// Training error of the minima, as a share.
+    /// Training error of the minima: a share, or where numbers are predicted the root mean square deviation.
     pub train_error: MeanStd,
     /// Test loss of the minima.
     pub test_loss: MeanStd,
-    /// Test error of the minima, as a share.
+    /// The same on the test samples.
     pub test_error: MeanStd,
     /// Whether no two triangles have a minimum in common. Otherwise deviations over triangles are not those of independent
     /// replicates.
@@ -183,7 +183,7 @@ fn difference(a: &Summary, b: &Summary) -> Option<String> {
         let (what, [m, n]) = ("their samples or the normalisation differ", counts);
         return Some(if m == n { what.to_owned() } else { format!("{what} ({m} and {n} training samples)") });
     }
-    let family = |config: &Config| config.network.split(':').next().unwrap_or_default().to_owned();
+    let family = |config: &Config| config.network.name().split(':').next().unwrap_or_default().to_owned();
     if x.dataset.is_none() && family(x) != family(y) {
         return Some(format!("their losses are the functions {} and {}", x.network, y.network));
     }
@@ -231,9 +231,9 @@ fn compared(
         parameters: summary.provenance.parameters,
         minima: summary.minima.len(),
         train_loss: minima(|minimum| Some(minimum.train_loss)),
-        train_error: minima(|minimum| minimum.train_error),
+        train_error: minima(|minimum| minimum.errors()[0]),
         test_loss: minima(|minimum| minimum.test_loss),
-        test_error: minima(|minimum| minimum.test_error),
+        test_error: minima(|minimum| minimum.errors()[1]),
         independent: vertices.windows(2).all(|pair| pair[0] != pair[1]),
         fits: summary.fits.iter().map(compared_fit).collect(),
         directory,

@@ -2,12 +2,11 @@
 
 use super::{ComparedFit, ComparedRun, Comparison};
 use crate::config::Scale;
-use crate::schema::MeanStd;
+use crate::schema::{ErrorMeasure, MeanStd};
 use crate::table::rounded;
 use std::fmt::Write;
 
-/// Quantities of a run, then of a fit, with their columns in the CSV file.
-const OF_RUN: [&str; 4] = ["train_loss", "train_error", "test_loss", "test_error"];
+/// Quantities of a fit, with their columns in the CSV file.
 const OF_FIT: [&str; 6] = ["curve", "birth_lower", "birth", "death", "length", "w_infinity_of_triangles"];
 
 impl ComparedRun {
@@ -45,7 +44,8 @@ impl Comparison {
         let mut header = vec!["run".to_owned()];
         header.extend(self.keys.iter().cloned());
         header.extend(["parameters", "minima"].map(str::to_owned));
-        header.extend(OF_RUN.iter().flat_map(pair));
+        let [train, test] = self.error_measure().columns();
+        header.extend(["train_loss", train, "test_loss", test].iter().flat_map(pair));
         header.extend(["fit", "triangles"].map(str::to_owned));
         header.extend(OF_FIT.iter().flat_map(pair));
         header.extend(["w_infinity_segments", "w_infinity", "not_separated"].map(str::to_owned));
@@ -73,11 +73,16 @@ impl Comparison {
         let width = self.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0).max(3);
         let dataset = self.dataset.as_ref().map_or(String::new(), |dataset| format!(" on {dataset}"));
         let scale = self.scale.map_or(String::new(), Scale::suffix);
+        let measure = self.error_measure();
         let mut text = format!("{} runs{dataset}{scale}: mean ± standard deviation\n\n", self.runs.len());
         let _ = writeln!(
             text,
             "{:<width$} {:>10} {:>7} {:>18} {:>18}",
-            "run", "parameters", "minima", "train loss", "test error %"
+            "run",
+            "parameters",
+            "minima",
+            "train loss",
+            format!("test {}{}", measure.title(), measure.unit())
         );
         for run in &self.runs {
             let _ = writeln!(
@@ -87,7 +92,7 @@ impl Comparison {
                 run.parameters,
                 run.minima,
                 with_deviation(run.train_loss, 1.0),
-                with_deviation(run.test_error, 100.0)
+                with_deviation(run.test_error, measure.factor())
             );
         }
         for name in self.fits() {
@@ -123,6 +128,11 @@ impl Comparison {
             }
         }
         text
+    }
+
+    /// What the errors of its runs are.
+    pub fn error_measure(&self) -> ErrorMeasure {
+        self.runs.first().map_or(ErrorMeasure::Share, |run| run.summary.error_measure())
     }
 
     /// Names of all fits, those of the first run first.

@@ -1,6 +1,6 @@
 //! The ranges of the values of a configuration.
 
-use super::{Backend, Config, CurvePaths, Sampling};
+use super::{Backend, ClassWeights, Config, CurvePaths, Sampling};
 use crate::error::{CliError, ErrorKind, Result};
 use std::ops::RangeInclusive;
 use valleys_core::simplex::{MAX_DEPTH, MAX_VERTICES};
@@ -74,11 +74,21 @@ impl Config {
     }
 
     fn check_numbers(&self) -> Result<()> {
-        let (train, fit) = (&self.train, &self.fit);
+        let (train, loss, fit) = (&self.train, &self.loss, &self.fit);
         // Key, value, whether the value is in its range, the range in words.
         let single = [
             ("train.learning_rate", train.learning_rate, train.learning_rate > 0.0, "above 0"),
             ("train.momentum", train.momentum, (0.0..1.0).contains(&train.momentum), "from 0 to below 1"),
+            ("train.beta1", train.beta1, (0.0..1.0).contains(&train.beta1), "from 0 to below 1"),
+            ("train.beta2", train.beta2, (0.0..1.0).contains(&train.beta2), "from 0 to below 1"),
+            ("train.epsilon", train.epsilon, train.epsilon > 0.0, "above 0"),
+            (
+                "loss.label_smoothing",
+                loss.label_smoothing,
+                (0.0..1.0).contains(&loss.label_smoothing),
+                "from 0 to below 1",
+            ),
+            ("loss.delta", loss.delta, loss.delta > 0.0, "above 0"),
             ("train.weight_decay", train.weight_decay, train.weight_decay >= 0.0, "0 or above"),
             (
                 "curves.learning_rate",
@@ -110,7 +120,9 @@ impl Config {
             let message = "train.max_gradient_norm is not available with backend = \"gpu\"".to_owned();
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
-        for (key, value, is_in_range, range) in single {
+        let weights = if let ClassWeights::List(weights) = &loss.class_weights { &weights[..] } else { &[] };
+        let weights = weights.iter().map(|&x| ("loss.class_weights", x, x >= 0.0, "0 or above"));
+        for (key, value, is_in_range, range) in single.into_iter().chain(weights) {
             if !(is_in_range && value.is_finite()) {
                 let message = format!("{key} is {value}, but must be a number {range}");
                 return Err(CliError::new(ErrorKind::Configuration, message));

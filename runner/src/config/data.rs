@@ -145,7 +145,7 @@ impl Data {
             keys::merge(complete, section);
         }
         let data: Self = serde_path_to_error::deserialize(complete).map_err(|e| {
-            let message = keys::without_rust_types(e.inner().message());
+            let message = crate::wording::without_rust_types(e.inner().message());
             wrong(format!("data.{}: {message}", e.path()))
         })?;
         data.check()?;

@@ -2,6 +2,7 @@
 
 use crate::error::{CliError, ErrorKind, Result};
 use crate::stderr;
+use crate::wording::nearest;
 use toml::{Table, Value};
 
 /// Keys of the previous version with their current names.
@@ -17,8 +18,10 @@ const RENAMED: &[(&str, &str)] = &[
 pub const KEYS: &[(&str, &str)] = &[
     (
         "network",
-        "Network to train: mlp:64-32-10 (layer widths, with ReLU), lenet5, resnet20 (any depth 6n + 2) or wrn56-2 (2 times \
-         as wide), the last two also with -ns (no shortcuts). Or a function with known critical values: himmelblau, \
+        "Network to train: mlp:64-32-10 (layer widths, with ReLU; a first or last width of * is that of the data), lenet5, \
+         resnet20 (any depth 6n + 2) or wrn56-2 (2 times as wide), these two also with -ns (no shortcuts), preresnet20 (6n \
+         + 2; 9n + 2 from 47 on), resnet9, vgg11, vgg13, vgg16 or vgg19 (also with -bn), convfc. Or a file NAME.toml with a \
+         list of layers, or that list here as [[network.layers]]. Or a function with known critical values: himmelblau, \
          muller-brown, three-well-ring, unequal-ring, liftable-ring, sphere, quadratic, each also with :DIM (number of variables). \
          A list of networks makes a run of each in one run directory, and compares them.",
     ),
@@ -160,6 +163,29 @@ pub const KEYS: &[(&str, &str)] = &[
          hundredth), \"step\" (a tenth after 1/2, 3/4 and 11/12 of them), \"cosine\" (half a period, to 0) or \"constant\". \
          A study of weights always has a constant rate.",
     ),
+    (
+        "loss.kind",
+        "Loss of a network: \"cross-entropy\" of classes, \"mse\" (mean squared error) or \"huber\" of numbers; \"default\" for \
+         cross-entropy or mse, as the data set is.",
+    ),
+    (
+        "loss.class_weights",
+        "Weights of the classes in a cross-entropy: a list in the order of the classes, 0 or above; \"balanced\" for weights \
+         that give every class the same total; [] for none. Means divide by the sum of the weights of their samples.",
+    ),
+    ("loss.label_smoothing", "Label smoothing of a cross-entropy, 0 to below 1."),
+    (
+        "loss.delta",
+        "Deviation from which on Huber's loss grows linearly, above 0, in units of the normalised target.",
+    ),
+    (
+        "train.optimizer",
+        "Optimiser: \"sgd\" (stochastic gradient descent with momentum), \"adam\", or \"adamw\" (Adam with decoupled weight \
+         decay).",
+    ),
+    ("train.beta1", "Adam's rate of the mean of the gradients, 0 to below 1."),
+    ("train.beta2", "Adam's rate of the mean of the squared gradients, 0 to below 1."),
+    ("train.epsilon", "Adam's constant in the denominator, above 0."),
     ("train.momentum", "Momentum of stochastic gradient descent, 0 to below 1."),
     ("train.nesterov", "Whether the momentum is Nesterov's: true or false."),
     (
@@ -348,6 +374,8 @@ pub fn rename_old_keys(table: &mut Table) -> Result<()> {
 pub fn check_names(table: &Table) -> Result<()> {
     for (name, value) in table {
         match value {
+            // A network is checked by itself.
+            Value::Table(_) if name == "network" => {}
             Value::Table(section) => {
                 section.keys().try_for_each(|key| check_known(&format!("{name}.{key}")))?;
             }
@@ -383,24 +411,4 @@ fn check_known(key: &str) -> Result<()> {
     }
     let hint = nearest(key, KEYS.iter().map(|(name, _)| *name));
     Err(CliError::new(ErrorKind::Configuration, format!("unknown key {key:?}{hint}")))
-}
-
-/// The hint "; did you mean …?" with the most similar candidate. Empty if no candidate is similar.
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    candidates
-        .map(|c| (strsim::jaro_winkler(word, c), c))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or(String::new(), |(_, c)| format!("; did you mean {c:?}?"))
-}
-
-/// Replaces the names of Rust's types in a message of the deserialiser.
-pub fn without_rust_types(message: &str) -> String {
-    let words = message.split(' ').map(|word| match word.trim_end() {
-        "usize" | "u32" | "u64" => "an integer, 0 or above",
-        "f32" | "f64" => "a number",
-        "sequence" => "list in brackets",
-        other => other,
-    });
-    words.collect::<Vec<_>>().join(" ")
 }

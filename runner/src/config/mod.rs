@@ -19,23 +19,27 @@ mod sections;
 
 use crate::data::train_len;
 use crate::error::{CliError, ErrorKind, Result};
+use crate::model::NetworkSpec;
+use crate::toml_file;
+use crate::wording::without_rust_types;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 pub use data::{Column, Columns, Missing, Normalise, NormaliseTarget, Split, Task};
-pub use keys::{KEYS, current_path_name, nearest};
+pub use keys::{KEYS, current_path_name};
 pub use scale::Scale;
 pub use sections::{
-    Augment, Backend, Convergence, CurvePaths, Curves, Data, Faces, Fit, FitStart, Gpu, Initial, Lattice,
-    Measure, Minima, Peaks, Sampling, Schedule, SecondFit, StageSchedule, Study, Take, Train, Triangles,
+    Augment, Backend, ClassWeights, Convergence, CurvePaths, Curves, Data, Faces, Fit, FitStart, Gpu,
+    Initial, Lattice, Loss, LossKind, Measure, Minima, NamedWeights, Optimizer, Peaks, Sampling, Schedule,
+    SecondFit, StageSchedule, Study, Take, Train, Triangles,
 };
 
 /// A complete configuration. Two runs with the same configuration and data compute the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Name of a network, a function, or a user-defined problem.
-    pub network: String,
+    /// A network, by name or by its layers; a function or a user-defined problem by name.
+    pub network: NetworkSpec,
     /// The data set of a network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
@@ -58,6 +62,8 @@ pub struct Config {
     pub curves: Curves,
     /// Simplices of rank 2 and higher.
     pub triangles: Triangles,
+    /// The loss of a network.
+    pub loss: Loss,
     /// The optimiser.
     pub train: Train,
     /// The points where losses are evaluated.
@@ -97,7 +103,7 @@ impl Config {
     /// Those of [`load`](Self::load); an empty list; a network that occurs twice.
     pub fn load_all(file: Option<&Path>, preset: Option<&str>, overrides: &[String]) -> Result<Vec<Self>> {
         let (preset, mut table) = match (file, preset) {
-            (Some(path), None) => (toml::Table::new(), read(path)?),
+            (Some(path), None) => (toml::Table::new(), toml_file::read(path)?),
             (None, name) => (preset::table(name.unwrap_or("digits"))?, toml::Table::new()),
             (Some(_), Some(_)) => {
                 let message = "give a configuration file or --preset, not both";
@@ -130,11 +136,10 @@ impl Config {
     /// Configurations that differ in `network` alone, as one file for [`load_all`](Self::load_all).
     pub fn all_to_toml(configs: &[Self]) -> String {
         let [first, _, ..] = configs else { return configs.iter().map(Self::to_toml).collect() };
-        let names = configs.iter().map(|config| toml::Value::String(config.network.clone())).collect();
-        // The first line of the text is that of the network.
-        let text = first.to_toml();
-        let others = text.split_once('\n').map_or("", |(_, others)| others);
-        format!("network = {}\n{others}", toml::Value::Array(names))
+        let mut table = first.to_table();
+        let networks = configs.iter().filter_map(|config| config.to_table().remove("network")).collect();
+        table.insert("network".to_owned(), toml::Value::Array(networks));
+        toml::to_string(&table).expect("a configuration is a table of numbers and strings")
     }
 
     /// The default configuration of a user-defined problem with this name, then the overrides `key=value`. The defaults
@@ -154,13 +159,21 @@ impl Config {
     /// # Errors
     /// Those of [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        Self::from_table(toml::Table::new(), parse(path, text)?)
+        Self::from_table(toml::Table::new(), toml_file::parse(path, text)?)
     }
 
     /// Completes a table with a preset, at the scale of the table, and with the defaults.
     fn from_table(preset: toml::Table, mut table: toml::Table) -> Result<Self> {
         keys::rename_old_keys(&mut table)?;
         keys::check_names(&table)?;
+        if let Some(network) = table.get_mut("network") {
+            // The layers of a file become part of the configuration: a run does not depend on the file later.
+            let spec = match &*network {
+                toml::Value::String(text) => NetworkSpec::from_text(text)?,
+                value => NetworkSpec::from_toml(value)?,
+            };
+            *network = toml::Value::try_from(spec).expect("a network is a string or a table");
+        }
         keys::default_minima_count(&mut table);
         let mut complete = preset::defaults();
         keys::merge(&mut complete, preset);
@@ -171,30 +184,19 @@ impl Config {
         scale.unwrap_or(Scale::Full).apply(&mut complete, samples);
         keys::merge(&mut complete, table);
         let config: Self = serde_path_to_error::deserialize(toml::Value::Table(complete)).map_err(|e| {
-            let message = keys::without_rust_types(e.inner().message());
+            let message = without_rust_types(e.inner().message());
             CliError::new(ErrorKind::Configuration, format!("{}: {message}", e.path()))
         })?;
         config.check()?;
         Ok(config)
     }
 
+    fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("a configuration is a table of numbers and strings")
+    }
+
     /// The configuration as TOML, with every key.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is a table of numbers and strings")
     }
-}
-
-fn read(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        CliError::new(ErrorKind::Configuration, format!("cannot read {}: {e}", path.display()))
-    })?;
-    parse(path, &text)
-}
-
-fn parse(path: &Path, text: &str) -> Result<toml::Table> {
-    text.parse().map_err(|e: toml::de::Error| {
-        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        let message = e.message().lines().next().unwrap_or_default().to_owned();
-        CliError::new(ErrorKind::Configuration, format!("{}, line {line}: {message}", path.display()))
-    })
 }

@@ -1,7 +1,8 @@
 //! Presets: configurations by name. A preset sets only the keys that differ from the defaults.
 
-use super::keys::{KEYS, merge, nearest};
+use super::keys::{KEYS, merge};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::wording::nearest;
 use toml::{Table, Value};
 
 /// Maximum width of a line of comments.
@@ -19,7 +20,8 @@ data = { limit = 0, take = "stratified" }
 minima = { count = 4, epochs = 50, group = 0, files = [] }
 curves = { epochs = 50, learning_rate = 0.0, schedule = "same", paths = "direct" }
 triangles = { epochs = 50, learning_rate = 0.0, schedule = "same", centres = "fixed" }
-train = { batch = 32, learning_rate = 0.05, schedule = "linear", momentum = 0.9, nesterov = false, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
+loss = { kind = "default", class_weights = [], label_smoothing = 0.0, delta = 1.0 }
+train = { batch = 32, learning_rate = 0.05, schedule = "linear", optimizer = "sgd", momentum = 0.9, nesterov = false, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 1e-3, max_gradient_norm = 0.0, augment = "none" }
 lattice = { n = 60, curves = 0, triangles = 0, simplices = 0 }
 peaks = { search = true }
 measure = { samples = 0 }

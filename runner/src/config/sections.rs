@@ -4,7 +4,7 @@ use super::data::{Columns, Missing, Normalise, NormaliseTarget, Split, Task};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::{Decimal, Delimiter};
 use serde::{Deserialize, Serialize};
-use valleys_core::engine::Optimizer;
+use valleys_core::engine;
 use valleys_core::fit::{self, OptimizerOptions};
 use valleys_gpu::Paths;
 
@@ -197,10 +197,18 @@ pub struct Train {
     pub learning_rate: f64,
     /// How the learning rate changes from epoch to epoch.
     pub schedule: Schedule,
-    /// Momentum.
+    /// How control points move.
+    pub optimizer: Optimizer,
+    /// Momentum of stochastic gradient descent.
     pub momentum: f64,
     /// Whether the momentum is Nesterov's.
     pub nesterov: bool,
+    /// Adam's rate of the mean of the gradients, β₁.
+    pub beta1: f64,
+    /// Adam's rate of the mean of their squares, β₂.
+    pub beta2: f64,
+    /// Adam's ε.
+    pub epsilon: f64,
     /// Weight decay, applied at the evaluated point.
     pub weight_decay: f64,
     /// Largest norm of what a step moves along; 0 for no limit.
@@ -214,7 +222,17 @@ impl Train {
     pub fn optimizer(&self) -> OptimizerOptions {
         OptimizerOptions {
             learning_rate: self.learning_rate as f32,
-            optimizer: Optimizer::Sgd { momentum: self.momentum as f32, nesterov: self.nesterov },
+            optimizer: match self.optimizer {
+                Optimizer::Sgd => {
+                    engine::Optimizer::Sgd { momentum: self.momentum as f32, nesterov: self.nesterov }
+                }
+                Optimizer::Adam | Optimizer::AdamW => engine::Optimizer::Adam {
+                    beta1: self.beta1 as f32,
+                    beta2: self.beta2 as f32,
+                    epsilon: self.epsilon as f32,
+                    decoupled: self.optimizer == Optimizer::AdamW,
+                },
+            },
             weight_decay: self.weight_decay as f32,
             max_gradient_norm: match self.max_gradient_norm {
                 0.0 => f32::INFINITY,
@@ -222,6 +240,64 @@ impl Train {
             },
         }
     }
+}
+
+/// `train.optimizer`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Adam (Kingma and Ba 2015), weight decay in the gradient.
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    AdamW,
+}
+
+/// `[loss]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// Which loss.
+    pub kind: LossKind,
+    /// Weights of the classes in a cross-entropy.
+    pub class_weights: ClassWeights,
+    /// Label smoothing of a cross-entropy, 0 to below 1.
+    pub label_smoothing: f64,
+    /// Where Huber's loss goes from a parabola to a line, above 0.
+    pub delta: f64,
+}
+
+/// `loss.kind`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// Cross-entropy of classes, mean squared error of numbers.
+    Default,
+    /// Softmax cross-entropy.
+    CrossEntropy,
+    /// Mean squared error.
+    Mse,
+    /// Huber's loss.
+    Huber,
+}
+
+/// `loss.class_weights`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClassWeights {
+    /// One for each class, in the order of the classes; none for 1.
+    List(Vec<f64>),
+    /// By name.
+    Named(NamedWeights),
+}
+
+/// Class weights by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamedWeights {
+    /// N / (C · N_c) for N_c of the N training samples in class c of C: every class has the same total weight.
+    Balanced,
 }
 
 /// `train.schedule`

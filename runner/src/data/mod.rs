@@ -11,9 +11,10 @@ mod mnist;
 mod own;
 mod subset;
 
-use crate::config::{Data, nearest};
+use crate::config::Data;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::stderr;
+use crate::wording::nearest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -177,8 +178,8 @@ pub struct Loaded {
     pub data: Dataset,
     /// Shape of a sample.
     pub shape: Shape,
-    /// Number of classes, or of the targets of a regression.
-    pub classes: usize,
+    /// Number of outputs that a network for it has: of classes, or of numbers of a target.
+    pub outputs: usize,
     /// Where it came from.
     pub source: Source,
 }
@@ -274,7 +275,7 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
         source.normalise(shape, &mut samples.inputs);
     }
     source.shape = source_shape(shape);
-    Ok(Loaded { data, shape, classes, source })
+    Ok(Loaded { data, shape, outputs: classes, source })
 }
 
 /// A shape as it is recorded.
@@ -338,6 +339,15 @@ impl Source {
             let (scale, mean, std) = (self.scale as f32, self.mean[channel] as f32, self.std[channel] as f32);
             x.iter_mut().for_each(|x| *x = (*x / scale - mean) / std);
         }
+    }
+
+    /// For each column of a target of numbers, what 1 and what 0 of the stored numbers are in the unit of the file.
+    pub fn target_columns(&self, width: usize) -> Vec<[f64; 2]> {
+        let of = |column: usize| {
+            let own = self.own.as_ref()?;
+            Some([*own.target_std.get(column)?, *own.target_mean.get(column)?])
+        };
+        (0..width).map(|column| of(column).unwrap_or([1.0, 0.0])).collect()
     }
 
     /// What 0 of a file became, in each channel.

@@ -84,8 +84,9 @@ impl Problem for FunctionProblem {
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let dim = self.dim;
         let loss = FunctionLoss::new(self.function, dim, &self.rotation, vec![0.0; 2 * dim])?;
+        let second = vec![0.0; Slots::second_len(slots, dim)];
         let (slots, scratch) = (vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; (1 + MAX_POINTS) * dim]);
-        Ok(boxed(Direct::new(loss, slots, scratch)?))
+        Ok(boxed(Direct::new(loss, slots, scratch)?.with_second_moments(second)?))
     }
 
     fn fingerprint(&self) -> String {

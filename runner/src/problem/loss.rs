@@ -78,8 +78,9 @@ where
         let loss = (self.make)();
         let dim = loss.dim();
         let points = (MAX_SCRATCH_LEN / dim.max(1)).clamp(1, MAX_POINTS);
+        let second = vec![0.0; Slots::second_len(slots, dim)];
         let (slots, scratch) = (vec![0.0; Slots::memory_len(slots, dim)], vec![0.0; (1 + points) * dim]);
-        Ok(boxed(Direct::new(loss, slots, scratch)?))
+        Ok(boxed(Direct::new(loss, slots, scratch)?.with_second_moments(second)?))
     }
 
     fn fingerprint(&self) -> String {

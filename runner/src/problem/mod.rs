@@ -4,6 +4,7 @@
 //! network on data), [`FunctionProblem`] (a function with known critical values) and [`LossProblem`] (any
 //! [`Loss`](valleys_core::engine::Loss)). Modules above this one depend on the trait only.
 
+mod criterion;
 mod function;
 mod loss;
 mod network;
@@ -12,7 +13,9 @@ use crate::config::Config;
 use crate::data::Source;
 use crate::engine_error::{AnyEngine, EngineError};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::metrics::Metric;
 use crate::model::{NamedTensor, State};
+use crate::schema::ErrorMeasure;
 use std::fmt::Debug;
 use std::sync::Arc;
 use valleys_core::certify::CertifiedLoss;
@@ -22,9 +25,10 @@ use valleys_core::fit::PeakSampling;
 use valleys_core::network::graph::{Graph, Op};
 use valleys_gpu::DeviceProvider;
 
+pub use criterion::OwnedCriterion;
 pub use function::FunctionProblem;
 pub use loss::LossProblem;
-pub use network::{NetworkProblem, check_shapes};
+pub use network::{NetworkProblem, fitting_model};
 
 /// A loss to study: its dimension, its engines, and what describes it.
 ///
@@ -69,6 +73,20 @@ pub trait Problem: Send + Sync + Debug {
     /// A slice has the wrong length.
     fn statistics(&self, points: &[&[f32]]) -> std::result::Result<Vec<Vec<f32>>, Error> {
         Ok(vec![Vec::new(); points.len()])
+    }
+
+    /// What the errors of its values are.
+    fn error_measure(&self) -> ErrorMeasure {
+        ErrorMeasure::Share
+    }
+
+    /// Other measures of the predictions on the test samples at θ; by default none.
+    ///
+    /// # Errors
+    /// A slice has the wrong length.
+    fn test_metrics(&self, theta: &[f32]) -> std::result::Result<Vec<Metric>, Error> {
+        let _ = theta;
+        Ok(Vec::new())
     }
 
     /// What the values are computed from, for `summary.json`.
@@ -204,7 +222,7 @@ impl Cost {
 /// The network, data set or function is unknown, with the nearest known name; the network does not fit the data; the
 /// backend `cpu` does not support the network.
 pub fn from_config(config: &Config) -> Result<Box<dyn Problem>> {
-    let name = config.network.as_str();
+    let name = config.network.name();
     let (family, parameters) = name.split_once(':').unwrap_or((name, ""));
     let Some(function) = Function::ALL.into_iter().find(|f| f.name() == family) else {
         return Ok(Box::new(NetworkProblem::from_config(config)?));

@@ -1,18 +1,20 @@
 //! A network on data.
 
-use super::{AnyCertifiedLoss, Cost, Problem, Provenance};
+use super::{AnyCertifiedLoss, Cost, OwnedCriterion, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
-use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset};
+use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset, Targets};
 use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
-use crate::model::{Model, State};
+use crate::metrics::{self, Metric};
+use crate::model::{Io, Model, NetworkSpec, State};
 use crate::reference;
+use crate::schema::ErrorMeasure;
 use std::sync::Arc;
 use valleys_core::certify::NetworkBounds;
-use valleys_core::engine::{Split, StepParams, epoch_order};
+use valleys_core::engine::{Optimizer, Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::graph::{Graph, Op};
-use valleys_core::network::{Criterion, CropFlip, Shape, accumulate, initialise};
+use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
@@ -30,6 +32,9 @@ pub struct NetworkProblem {
     data: Arc<Dataset>,
     shape: Shape,
     source: Source,
+    criterion: OwnedCriterion,
+    /// Engines have memory for what it needs.
+    optimizer: Optimizer,
     batch: usize,
     augment: Augment,
     paths: Paths,
@@ -54,8 +59,9 @@ impl NetworkProblem {
     /// The network or the data set is unknown, with the nearest known name; data files are missing or malformed; the
     /// network does not fit the data; the backend `cpu` does not support the network.
     pub fn from_config(config: &Config) -> Result<Self> {
-        let name = config.network.as_str();
-        let model = Model::by_name(name)?;
+        let name = config.network.name();
+        // A wrong name is told before the data are read.
+        config.network.check()?;
         let Some(dataset) = config.dataset.as_deref() else {
             let message = format!("network {name:?} needs a dataset, such as \"digits\"");
             return Err(CliError::new(ErrorKind::Configuration, message));
@@ -67,13 +73,16 @@ impl NetworkProblem {
         };
         let options = LoadOptions::of_keys(&config.data, train, Subset::All);
         let loaded = data::load(dataset, &options)?;
-        check_shapes(name, &model, dataset, &loaded)?;
-        let Loaded { data, shape, source, .. } = loaded;
+        let model = fitting_model(&config.network, dataset, &loaded)?;
+        let Loaded { data, shape, source, outputs, .. } = loaded;
+        let criterion = OwnedCriterion::new(&config.loss, &data.train.targets, outputs)?;
         let problem = Self {
             model,
             data: Arc::new(data),
             shape,
             source,
+            criterion,
+            optimizer: config.train.optimizer().optimizer,
             batch: config.train.batch,
             augment: config.train.augment,
             paths: config.gpu.parsed_paths()?,
@@ -139,9 +148,14 @@ impl Problem for NetworkProblem {
         let (network, augment, batch) = (self.model.network(), self.augmentation(), self.batch);
         Ok(match &self.backend {
             NetworkBackend::Cpu => boxed(self.cpu(slots, augment)?),
-            NetworkBackend::Reference => {
-                boxed(reference::engine(network, &self.data, batch, slots, augment, Criterion::PLAIN)?)
-            }
+            NetworkBackend::Reference => boxed(reference::engine(
+                network,
+                &self.data,
+                batch,
+                slots,
+                augment,
+                self.criterion.borrowed(),
+            )?),
             NetworkBackend::Gpu(_, shared) => {
                 boxed(GpuEngine::new(&network, shared.clone(), batch, slots, augment)?)
             }
@@ -171,6 +185,23 @@ impl Problem for NetworkProblem {
         }
         let mut engine = self.cpu(0, None)?;
         points.iter().map(|theta| engine.statistics(theta)).collect()
+    }
+
+    fn error_measure(&self) -> ErrorMeasure {
+        match self.data.train.targets {
+            Targets::Labels(_) => ErrorMeasure::Share,
+            Targets::Values { .. } => ErrorMeasure::Rmse,
+        }
+    }
+
+    fn test_metrics(&self, theta: &[f32]) -> std::result::Result<Vec<Metric>, Error> {
+        let test = &self.data.test;
+        if test.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statistics = self.statistics(&[theta])?.swap_remove(0);
+        let outputs = self.test_outputs(theta, &statistics)?;
+        Ok(metrics::of(&outputs, &test.targets, &self.source).collect())
     }
 
     fn provenance(&self) -> Provenance {
@@ -243,6 +274,11 @@ impl Problem for NetworkProblem {
     }
 
     fn certified_loss(&self) -> std::result::Result<Box<dyn AnyCertifiedLoss + '_>, Error> {
+        if !self.criterion.is_plain() {
+            return Err(Error::Unsupported {
+                what: "proved bounds of a loss other than plain cross-entropy",
+            });
+        }
         let network = self.model.network();
         let train = &self.data.train;
         let samples = train.borrowed();
@@ -277,6 +313,14 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
+    /// The outputs on the test samples, (N, outputs); batch norms normalise with these statistics.
+    fn test_outputs(&self, theta: &[f32], statistics: &[f32]) -> std::result::Result<Vec<f32>, Error> {
+        if let NetworkBackend::Reference = self.backend {
+            return reference::outputs(&self.model.network(), theta, statistics, &self.data.test);
+        }
+        self.cpu(0, None)?.outputs(Split::Test, theta, statistics)
+    }
+
     /// The same problem with these training samples.
     fn with_train(&self, train: data::Samples) -> Self {
         let data = Dataset { train, test: self.data.test.clone() };
@@ -293,22 +337,25 @@ impl NetworkProblem {
     }
 }
 
-/// Checks that the inputs and outputs of a network are the features and classes of a data set.
+/// The network of a specification for a data set.
 ///
 /// # Errors
-/// They are not, with both shapes.
-pub fn check_shapes(name: &str, model: &Model, dataset: &str, loaded: &Loaded) -> Result<()> {
+/// The network has other inputs or outputs, with both shapes; the specification makes no network for them.
+pub fn fitting_model(spec: &NetworkSpec, dataset: &str, loaded: &Loaded) -> Result<Model> {
+    let model = spec.model(Io { input: loaded.shape, outputs: loaded.outputs })?;
     let network = model.network();
-    let (inputs, classes) = (network.input, network.outputs());
+    let (inputs, outputs) = (network.input, network.outputs());
     // A multilayer perceptron accepts samples of any shape as flat vectors.
     let flat = inputs == Shape::flat(inputs.len());
     let shape = if flat { Shape::flat(loaded.shape.len()) } else { loaded.shape };
-    if (inputs, classes) == (shape, loaded.classes) {
-        return Ok(());
+    if (inputs, outputs) == (shape, loaded.outputs) {
+        return Ok(model);
     }
+    let what = if loaded.data.train.targets.labels().is_some() { "classes" } else { "targets" };
     let message = format!(
-        "network {name:?} has {inputs} inputs and {classes} outputs, but dataset {dataset:?} has {shape} features and {} classes",
-        loaded.classes
+        "network {:?} has {inputs} inputs and {outputs} outputs, but dataset {dataset:?} has {shape} features and {} {what}",
+        spec.name(),
+        loaded.outputs
     );
     Err(CliError::new(ErrorKind::Configuration, message))
 }

@@ -61,6 +61,9 @@ fn values(comparison: &Comparison, files: &[RunFiles]) -> TemplateValue {
         fits => fits.iter().map(|&fit| fit.to_owned()).collect::<Vec<_>>(),
         has_errors => runs.iter().any(|run| run.train_error.mean.is_some()),
         has_test_data => runs.iter().any(|run| run.test_error.mean.is_some()),
+        error => comparison.error_measure().title(),
+        factor => comparison.error_measure().factor(),
+        unit => comparison.error_measure().unit(),
         runs => runs.iter().map(row).collect::<Vec<_>>(),
         tables => fits.iter().map(|name| fit_table(comparison, name)).collect::<Vec<_>>(),
         segments => fits.iter().filter_map(|name| segments_figure(comparison, name)).collect::<Vec<_>>(),
@@ -140,8 +143,8 @@ fn maps(comparison: &Comparison, files: &[RunFiles]) -> Vec<TemplateValue> {
                 })
             };
             let maps: Vec<_> = of_runs.iter().filter_map(map).collect();
-            let has_data = of_runs.iter().any(|(_, values)| values.has_data());
-            rows.push(context! { fit => name.to_owned(), quantity => quantity.name(has_data), maps });
+            let measure = of_runs.iter().find_map(|(_, values)| values.measure());
+            rows.push(context! { fit => name.to_owned(), quantity => quantity.name(measure), maps });
         }
     }
     rows

@@ -5,6 +5,7 @@ use super::legend::{self, Entry};
 use super::number::short;
 use super::run_files::{Quantity, SimplexValues};
 use super::svg::{Shape, Svg};
+use crate::schema::ErrorMeasure;
 use crate::schema::simplex_name;
 
 /// Width of a figure, and the ends of its horizontal axis, in pixels.
@@ -31,16 +32,17 @@ impl Panels {
     /// because test losses are often far larger.
     pub fn of(curves: &[&SimplexValues]) -> Self {
         use Quantity::{TestError, TestLoss, TrainError, TrainLoss};
-        let data = curves.iter().any(|curve| curve.has_data());
+        let data = curves.iter().find_map(|curve| curve.measure());
         let panel = |name, height, quantities: [Option<Quantity>; 2]| {
             let measured = |q: Quantity| curves.iter().flat_map(move |curve| curve.of(q).iter().copied());
             let range = extent(quantities.into_iter().flatten().flat_map(measured))?;
             Some(Panel { name, height, range, quantities })
         };
+        let errors = if data == Some(ErrorMeasure::Rmse) { "RMSE" } else { "error, %" };
         let panels = [
             panel(TrainLoss.name(data), 140.0, [Some(TrainLoss), None]),
             panel(TestLoss.name(data), 80.0, [None, Some(TestLoss)]),
-            panel("error, %", 80.0, [Some(TrainError), Some(TestError)]),
+            panel(errors, 80.0, [Some(TrainError), Some(TestError)]),
         ];
         Self(panels.into_iter().flatten().collect())
     }

@@ -1,7 +1,7 @@
 //! Reads the files of a run directory for the report.
 
 use crate::error::{CliError, ErrorKind, Result, io_error, read_error};
-use crate::schema::{Fit, LatticeValues, Summary, TrainingEpoch, simplex_name};
+use crate::schema::{ErrorMeasure, Fit, LatticeValues, Summary, TrainingEpoch, simplex_name};
 use std::fs;
 use std::path::Path;
 use valleys_core::engine::Value;
@@ -43,16 +43,24 @@ pub enum Quantity {
 
 impl Quantity {
     /// The name in figures and tables. A problem without data has a loss instead of a train loss.
-    pub fn name(self, has_data: bool) -> &'static str {
-        if !has_data && self == Self::TrainLoss {
-            return "loss";
+    pub fn name(self, measure: Option<ErrorMeasure>) -> &'static str {
+        match (self, measure) {
+            (Self::TrainLoss, None) => "loss",
+            (Self::TrainLoss, Some(_)) => "train loss",
+            (Self::TestLoss, _) => "test loss",
+            (Self::TrainError, Some(ErrorMeasure::Rmse)) => "train RMSE",
+            (Self::TestError, Some(ErrorMeasure::Rmse)) => "test RMSE",
+            (Self::TrainError, _) => "train error",
+            (Self::TestError, _) => "test error",
         }
-        ["train loss", "train error", "test loss", "test error"][self as usize]
     }
 
-    /// Whether the quantity is a share of wrong predictions.
-    pub fn is_error(self) -> bool {
-        matches!(self, Self::TrainError | Self::TestError)
+    /// What follows its values: shares of wrong predictions are shown in percent.
+    pub fn unit(self, measure: Option<ErrorMeasure>) -> &'static str {
+        match (self, measure) {
+            (Self::TrainError | Self::TestError, Some(measure)) => measure.unit(),
+            _ => "",
+        }
     }
 }
 
@@ -61,27 +69,29 @@ pub struct SimplexValues {
     pub simplex: Vec<u32>,
     /// Intervals on an edge.
     pub n: usize,
+    measure: ErrorMeasure,
     columns: [Vec<f64>; 4],
 }
 
 impl SimplexValues {
     fn read(path: &Path, simplex: &[u32]) -> Result<Self> {
-        let LatticeValues { n, train, test, .. } = LatticeValues::read(path, simplex.len())?;
+        let LatticeValues { n, measure, train, test, .. } = LatticeValues::read(path, simplex.len())?;
         let losses = |split: &[Value]| split.iter().map(|value| value.loss).collect();
-        let errors =
-            |split: &[Value]| split.iter().filter_map(|value| value.error).map(|e| 100.0 * e).collect();
+        let errors = |split: &[Value]| {
+            split.iter().filter_map(|value| value.error).map(|e| measure.factor() * e).collect()
+        };
         let columns = [losses(&train), errors(&train), losses(&test), errors(&test)];
-        Ok(Self { simplex: simplex.to_vec(), n: n as usize, columns })
+        Ok(Self { simplex: simplex.to_vec(), n: n as usize, measure, columns })
     }
 
-    /// The values in the order of the lattice, errors in percent; empty if the quantity was not measured.
+    /// The values in the order of the lattice, shares in percent; empty if the quantity was not measured.
     pub fn of(&self, quantity: Quantity) -> &[f64] {
         &self.columns[quantity as usize]
     }
 
-    /// Whether the loss is one on data, which has errors.
-    pub fn has_data(&self) -> bool {
-        !self.of(Quantity::TrainError).is_empty()
+    /// What its errors are; none where the loss is not one on data.
+    pub fn measure(&self) -> Option<ErrorMeasure> {
+        (!self.of(Quantity::TrainError).is_empty()).then_some(self.measure)
     }
 }
 

@@ -10,7 +10,7 @@ use super::triangle_map::{self, Colours};
 use super::{dendrogram, diagram};
 use super::{segments, training};
 use crate::error::Result;
-use crate::schema::{Bar, Fit, Segment};
+use crate::schema::{Bar, ErrorMeasure, Fit, Segment};
 use minijinja::context;
 use minijinja::value::Value as TemplateValue;
 use valleys_core::topology::Interval;
@@ -35,21 +35,30 @@ fn values(run: &RunFiles) -> TemplateValue {
     let fits: Vec<&Fit> = run.fits.iter().map(|f| &f.fit).collect();
     let config = &summary.config;
     let has_test_data = summary.minima.iter().any(|m| m.test_loss.is_some());
-    let has_errors = summary.minima.iter().any(|m| m.train_error.is_some());
-    let loss = Quantity::TrainLoss.name(has_errors);
+    let has_errors = summary.minima.iter().any(|m| m.errors()[0].is_some());
+    let measure = has_errors.then(|| summary.error_measure());
+    let loss = Quantity::TrainLoss.name(measure);
+    let mut metrics: Vec<String> =
+        summary.minima.iter().flat_map(|m| m.test_metrics.keys().cloned()).collect();
+    metrics.sort();
+    metrics.dedup();
     let ids: Vec<u32> = summary.minima.iter().map(|m| m.id).collect();
     context! {
         loss,
-        network => config.network.clone(),
+        network => config.network.name(),
         dataset => config.dataset.clone(),
         seed => config.seed,
         scale => config.scale.suffix(),
         samples => (config.measure.samples > 0).then_some(config.measure.samples),
         has_test_data,
         has_errors,
+        error => measure.map_or("", ErrorMeasure::title),
+        is_share => measure == Some(ErrorMeasure::Share),
+        metrics => metrics.iter().map(|name| name.replace('_', " ")).collect::<Vec<_>>(),
         minima => summary.minima.iter().map(|m| context! {
-            id => m.id, train_loss => m.train_loss, train_error => m.train_error,
-            test_loss => m.test_loss, test_error => m.test_error,
+            id => m.id, train_loss => m.train_loss, train_error => m.errors()[0],
+            test_loss => m.test_loss, test_error => m.errors()[1],
+            metrics => metrics.iter().map(|name| m.test_metrics.get(name).copied().flatten()).collect::<Vec<_>>(),
         }).collect::<Vec<_>>(),
         fits => run.fits.iter().map(|f| fit_values(f, config.seed, &ids, loss)).collect::<Vec<_>>(),
         not_separated => fits.iter().flat_map(|f| &f.segments).filter(|s| s.birth_not_separated).count(),
@@ -145,8 +154,8 @@ fn triangle_maps(files: &FitFiles, seed: u64) -> Vec<TemplateValue> {
         let map = triangle_map::draw(values, quantity, colours, &fit.name)?;
         Some(context! {
             svg => safe_markup(map.svg),
-            quantity => quantity.name(values.has_data()),
-            is_error => quantity.is_error(),
+            quantity => quantity.name(values.measure()),
+            unit => quantity.unit(values.measure()),
             range => map.range,
             max => map.max,
             max_on_edges => map.max_on_edges,

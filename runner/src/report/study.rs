@@ -6,8 +6,8 @@ use super::run_files::read_config;
 use super::series::{self, AxisTitles, IntervalRow, Series};
 use crate::error::Result;
 use crate::schema::{
-    ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, StudySummary, Summary,
-    Target, TrainingChange,
+    ALL_LAYERS, Coefficient, Correlation, ErrorMeasure, LAYER_STATISTICS, MeanStd, Measurement, StudySummary,
+    Summary, Target, TrainingChange,
 };
 use crate::study::analysis::NetworkRun;
 use crate::study::{StudyNetwork, read_measurements};
@@ -33,7 +33,7 @@ pub fn page(root: &Path, summary: &Summary, study: &StudySummary) -> Result<Stri
         .collect::<Result<Vec<_>>>()?;
     let section = |statistic| Section::new(study, &runs, statistic).values(config.train.batch);
     let values = context! {
-        network => config.network.clone(),
+        network => config.network.name(),
         dataset => config.dataset.clone(),
         networks => study.networks.len(),
         sizes => sizes(&runs),
@@ -43,8 +43,10 @@ pub fn page(root: &Path, summary: &Summary, study: &StudySummary) -> Result<Stri
         equal_steps => config.study.equal_steps,
         comparisons => study.comparisons,
         sections => (0..SECTIONS).map(section).collect::<Vec<_>>(),
-        correlations => Target::ALL.map(|target| correlation_table(study, target)).to_vec(),
-        accuracy => accuracy_table(study),
+        correlations => targets(study).map(|target| correlation_table(study, target)).to_vec(),
+        targets => targets(study).map(Target::title).to_vec(),
+        gap => gap(study.error_measure()),
+        quality => quality_table(study),
         changes => change_table(study),
         provenance => flattened(&summary.provenance),
         config => read_config(root)?,
@@ -97,10 +99,9 @@ impl<'a> Section<'a> {
             largest => self.largest,
             over_training => figure(self.over_training(batch)),
             over_sizes => figure(self.over_sizes()),
-            over_accuracy => figure(self.over_accuracy()),
-            intervals_accuracy => figure(self.intervals(Target::TestAccuracy)),
-            intervals_gap => figure(self.intervals(Target::GeneralisationGap)),
-            findings => Target::ALL.map(|target| self.findings(target)).to_vec(),
+            over_quality => figure(self.over_quality()),
+            intervals => targets(self.study).map(|target| figure(self.intervals(target))).to_vec(),
+            findings => targets(self.study).map(|target| self.findings(target)).to_vec(),
             changes => self.changes(),
         }
     }
@@ -161,9 +162,9 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Every trained network, against its test accuracy.
-    fn over_accuracy(&self) -> Option<String> {
-        let target = Target::TestAccuracy;
+    /// Every trained network, against its accuracy or RMSE on the test samples.
+    fn over_quality(&self) -> Option<String> {
+        let [target, _] = targets(self.study);
         let title = format!("{} against {}", self.title, target.title());
         let axes = AxisTitles { title: &title, x: target.title(), y: self.title, log: false };
         let mark = |run: &NetworkRun, layer| self.marker(run, layer, run.1.last()?.target(target));
@@ -283,15 +284,30 @@ fn correlation_table(study: &StudySummary, target: Target) -> TemplateValue {
     context! { target => target.title(), rows => of_target.map(row).collect::<Vec<_>>() }
 }
 
-/// Test accuracy and generalisation gap of each training-set size.
-fn accuracy_table(study: &StudySummary) -> Vec<TemplateValue> {
+/// What statistics are correlated with.
+fn targets(study: &StudySummary) -> [Target; 2] {
+    Target::of(study.error_measure())
+}
+
+/// What the generalisation gap is.
+fn gap(measure: ErrorMeasure) -> &'static str {
+    match measure {
+        ErrorMeasure::Share => "training accuracy minus test accuracy",
+        ErrorMeasure::Rmse => "test RMSE minus training RMSE",
+    }
+}
+
+/// The two targets for each training-set size.
+fn quality_table(study: &StudySummary) -> Vec<TemplateValue> {
     let mut sizes: Vec<usize> = study.networks.iter().map(|n| n.samples).collect();
     sizes.dedup();
     let row = |samples: usize| {
         let networks = || study.networks.iter().filter(move |n| n.samples == samples);
-        let accuracy = MeanStd::of(networks().map(|n| Some(1.0 - n.test_error)));
-        let gap = MeanStd::of(networks().map(|n| Some(n.test_error - n.train_error)));
-        context! { samples, accuracy => mean_std(&accuracy), gap => mean_std(&gap) }
+        let is_share = study.error_measure() == ErrorMeasure::Share;
+        let quality = |test: f64| if is_share { 1.0 - test } else { test };
+        let first = MeanStd::of(networks().map(|n| Some(quality(n.errors()[1]))));
+        let gap = MeanStd::of(networks().map(|n| Some(n.errors()[1] - n.errors()[0])));
+        context! { samples, values => vec![mean_std(&first), mean_std(&gap)] }
     };
     sizes.into_iter().map(row).collect()
 }

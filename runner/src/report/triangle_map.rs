@@ -67,8 +67,8 @@ pub fn draw(values: &SimplexValues, quantity: Quantity, colours: &Colours, fit: 
     let max = argmax(numbers, 0..numbers.len());
     let max_on_edges = argmax(numbers, (0..numbers.len()).filter(on_edge));
     let non_finite_points = numbers.iter().filter(|x| !x.is_finite()).count();
-    let unit = if quantity.is_error() { " %" } else { "" };
-    let (name, triangle) = (quantity.name(values.has_data()), simplex_name(&values.simplex));
+    let unit = quantity.unit(values.measure());
+    let (name, triangle) = (quantity.name(values.measure()), simplex_name(&values.simplex));
     let description = match (range, max) {
         (Some((lo, hi)), Some(i)) => {
             let [a, b, c] = field.barycentric(i).map(number::short);

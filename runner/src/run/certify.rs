@@ -45,7 +45,7 @@ pub fn certify(
     let config = load_config(root)?;
     let problem = problem::from_config(&config)?;
     if let Err(error) = problem.certified_loss() {
-        let message = format!("nothing can be proved of network {:?}: {error}", config.network);
+        let message = format!("nothing can be proved of network {:?}: {error}", config.network.name());
         return Err(CliError::new(ErrorKind::Configuration, message));
     }
     let summary = Summary::read(root)?;

@@ -39,7 +39,7 @@ pub fn run_directory(config: &Config, problem: &dyn Problem, loaded_minima: &[Ve
     let mut hasher = hasher(&config.to_toml());
     hasher.update(problem.fingerprint().as_bytes());
     hash_minima(&mut hasher, loaded_minima);
-    directory(&config.network, config, &hasher)
+    directory(config.network.name(), config, &hasher)
 }
 
 /// `runs/N-networks-DATASET-HASH`, with the hash of version and configurations: the directories inside belong to their data.

@@ -4,14 +4,14 @@
 use super::Run;
 use super::job::Job;
 use super::job_checkpoint::JobCheckpoint;
-use super::points::{id_memory, new_control_points, owning_face, read_control_point};
+use super::points::{id_memory, minimum_folder, new_control_points, owning_face, read_control_point};
 use super::record::Divergence;
 use super::stop::Stop;
 use super::variant::FitVariant;
 use crate::config::Faces;
 use crate::engine_error::EngineError;
 use crate::error::{CliError, Result};
-use crate::schema::{FoundMaxLoss, LatticeValues};
+use crate::schema::{FoundMaxLoss, LatticeValues, TestMetrics};
 use std::time::Instant;
 use valleys_core::engine::{Engine, Subset, Value};
 use valleys_core::evaluation::{
@@ -93,9 +93,20 @@ impl Run {
         let values = LatticeValues {
             vertices: control_points.vertices(),
             n: self.config.lattice.intervals(simplex.dimension()),
+            measure: self.problem.error_measure(),
             train: of_split(0),
             test: if splits.len() > 1 { of_split(1) } else { Vec::new() },
         };
+        if simplex.dimension() == 0 {
+            match self.problem.test_metrics(&points[0]) {
+                Ok(metrics) if metrics.is_empty() => {}
+                Ok(metrics) => {
+                    let csv = TestMetrics(metrics.into_iter().collect()).to_csv();
+                    self.store.write(&metrics_file(simplex), csv.as_bytes())?;
+                }
+                Err(error) => return self.divergence("evaluation", job, error.into()).map(Some),
+            }
+        }
         self.store.write(&self.lattice_file(variant, simplex), values.to_csv().as_bytes())?;
         Ok(None)
     }
@@ -221,6 +232,11 @@ impl Run {
         }
         Ok(Ok(()))
     }
+}
+
+/// The file of the measures of the predictions of a minimum.
+pub(super) fn metrics_file(minimum: Simplex) -> String {
+    format!("{}.metrics.csv", minimum_folder(minimum))
 }
 
 /// The checkpoint of an evaluation: losses, then errors, of every point and split.

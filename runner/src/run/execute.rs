@@ -1,5 +1,6 @@
 //! Runs the jobs of a run, level by level. The jobs of a level run in parallel, also with those of other processes.
 
+use super::evaluate::metrics_file;
 use super::fit::job_error;
 use super::job::{Job, Level};
 use super::job_checkpoint::JobCheckpoint;
@@ -129,6 +130,7 @@ impl Run {
         self.store.remove(&Store::checkpoint_name(&name))?;
         self.store.remove(&format!("{name}.csv"))?;
         self.store.remove(&format!("{name}.peak.csv"))?;
+        self.store.remove(&format!("{name}.metrics.csv"))?;
         // A fit that is intact is kept if only its evaluation is lost.
         if keep_folder { Ok(()) } else { self.store.remove(&name) }
     }
@@ -145,6 +147,9 @@ impl Run {
         if matches!(job, Job::Minimum(_) | Job::Simplex(..)) {
             files.push(format!("{name}.csv"));
             let (Job::Minimum(simplex) | Job::Simplex(_, simplex)) = job else { return Ok(files) };
+            if simplex.dimension() == 0 && self.store.has(&metrics_file(simplex)) {
+                files.push(metrics_file(simplex));
+            }
             if self.has_max_loss(simplex.dimension()) {
                 files.push(format!("{name}.peak.csv"));
             }

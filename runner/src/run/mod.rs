@@ -38,7 +38,7 @@ mod stop;
 mod summary;
 mod variant;
 
-use crate::config::{Backend, Config, nearest};
+use crate::config::{Backend, Config};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::{self, Problem};
@@ -46,6 +46,7 @@ use crate::schema::Summary;
 use crate::schema::times::{self, TIMES};
 use crate::stderr;
 use crate::store::Store;
+use crate::wording::nearest;
 pub use directory::{config_path, is_run_directory};
 use directory::{identity_files, load_config, load_minima, origin_json, run_directory};
 use record::Records;

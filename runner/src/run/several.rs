@@ -10,12 +10,13 @@ use super::results::{combine_errors, report_one};
 use super::status::{JobCounts, Status, status_one};
 use super::{Options, REPORT, exec_one, on_backend, run};
 use crate::compare::Comparison;
-use crate::config::{Config, nearest};
+use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::problem::{self, Problem};
 use crate::report;
 use crate::schema::Summary;
 use crate::store::Store;
+use crate::wording::nearest;
 use std::path::{Path, PathBuf};
 
 /// A network of a run.
@@ -73,7 +74,7 @@ pub fn parts(configs: &[Config], out: Option<&Path>) -> Vec<Part> {
     }
     let root = out.map_or_else(|| run_directory_of_several(configs), Path::to_owned);
     let part = |config: &Config| {
-        let network = file_name(&config.network);
+        let network = file_name(config.network.name());
         Part { directory: Some(root.join(&network)), network: Some(network), config: config.clone() }
     };
     configs.iter().map(part).collect()

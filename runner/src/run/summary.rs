@@ -1,15 +1,17 @@
 //! `summary.json`: the result of a run, from the files of its jobs.
 
 use super::Run;
+use super::evaluate::metrics_file;
 use super::job::simplices;
 use super::variant::{FitVariant, variants};
 use crate::error::Result;
 use crate::schema::{
-    Fit, FoundMaxLoss, LatticeValues, Minimum, Provenance, Segment, StudySummary, Summary, Trial, VERSION,
-    read_certified,
+    ErrorMeasure, Fit, FoundMaxLoss, LatticeValues, Minimum, Provenance, Segment, StudySummary, Summary,
+    TestMetrics, Trial, VERSION, read_certified,
 };
 use crate::study::analysis;
 use crate::study::{self, read_measurements};
+use std::collections::BTreeMap;
 use valleys_core::simplex::Simplex;
 
 impl Run {
@@ -61,15 +63,29 @@ impl Run {
         for simplex in simplices(&self.config, 0) {
             let Some(values) = self.lattice_values(&variant, simplex)? else { continue };
             let (train, test) = (values.train[0], values.test.first());
+            let (is_rmse, test_error) =
+                (values.measure == ErrorMeasure::Rmse, test.and_then(|test| test.error));
             minima.push(Minimum {
                 id: simplex.mask().trailing_zeros(),
                 train_loss: train.loss,
-                train_error: train.error,
+                train_error: train.error.filter(|_| !is_rmse),
+                train_rmse: train.error.filter(|_| is_rmse),
                 test_loss: test.map(|test| test.loss),
-                test_error: test.and_then(|test| test.error),
+                test_error: test_error.filter(|_| !is_rmse),
+                test_rmse: test_error.filter(|_| is_rmse),
+                test_metrics: self.test_metrics(simplex)?,
             });
         }
         Ok(minima)
+    }
+
+    /// The measures of the predictions of a minimum; none where there are no predictions.
+    fn test_metrics(&self, minimum: Simplex) -> Result<BTreeMap<String, Option<f64>>> {
+        let name = metrics_file(minimum);
+        if !self.store.has(&name) {
+            return Ok(BTreeMap::new());
+        }
+        Ok(TestMetrics::read(&self.store.root().join(name))?.0)
     }
 
     /// The analysis of the networks of a study that are done.

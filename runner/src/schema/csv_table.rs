@@ -67,6 +67,11 @@ impl CsvTable {
         (0..self.rows.len()).map(number).collect()
     }
 
+    /// Whether there is a column of this name.
+    pub fn has_column(&self, column: &str) -> bool {
+        self.header.iter().any(|name| name == column)
+    }
+
     /// The texts of a column.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `FIT/SIMPLEX.csv`: losses and errors on the lattice of a fitted simplex.
 
-use super::CsvTable;
+use super::{CsvTable, ErrorMeasure};
 use crate::error::{CliError, ErrorKind, Result};
 use std::fmt::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use valleys_core::engine::Value;
 use valleys_core::simplex::Lattice;
 
 /// Loss and error columns of both splits, in the order of the file.
-const COLUMNS: [[&str; 2]; 2] = [["train_loss", "train_error"], ["test_loss", "test_error"]];
+const LOSSES: [&str; 2] = ["train_loss", "test_loss"];
 
 /// Largest accepted difference between a coordinate and that of the lattice point. Files may have been written in single
 /// precision.
@@ -18,13 +18,15 @@ const COORDINATE_TOLERANCE: f64 = 1e-6;
 ///
 /// # Layout
 /// A header, then one row for each lattice point, in the order of [`Lattice::points`]: barycentric coordinates t1, t2, …,
-/// then train_loss, train_error, test_loss, test_error. Columns that were not measured are empty.
+/// then train_loss, train_error, test_loss, test_error; `rmse` in the place of `error` where numbers are predicted. Columns that were not measured are empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatticeValues {
     /// Number of vertices of the simplex.
     pub vertices: usize,
     /// Intervals on an edge of the lattice.
     pub n: u32,
+    /// What the errors are.
+    pub measure: ErrorMeasure,
     /// Values on the training samples, in the order of the lattice.
     pub train: Vec<Value>,
     /// Values on the test samples; empty if the problem has none.
@@ -35,7 +37,8 @@ impl LatticeValues {
     /// The text of the file.
     pub fn to_csv(&self) -> String {
         let mut csv: String = (1..=self.vertices).map(|i| format!("t{i},")).collect();
-        csv += &(COLUMNS.concat().join(",") + "\n");
+        let [train, test] = self.measure.columns();
+        csv += &format!("train_loss,{train},test_loss,{test}\n");
         for (i, t) in Lattice::new(self.vertices, self.n).points().enumerate() {
             t.iter().for_each(|t| _ = write!(csv, "{t},"));
             let fields = [&self.train, &self.test].map(|split| match split.get(i) {
@@ -75,14 +78,16 @@ impl LatticeValues {
                 }
             }
         }
+        let measure = if table.has_column("train_rmse") { ErrorMeasure::Rmse } else { ErrorMeasure::Share };
         let split = |[loss, error]: [&str; 2]| -> Result<Vec<Value>> {
             let (losses, errors) = (table.column_or_empty(loss)?, table.column_or_empty(error)?);
             let error = |i: usize| errors.as_ref().map(|errors| errors[i]);
             let losses = losses.unwrap_or_default().into_iter().enumerate();
             Ok(losses.map(|(i, loss)| Value { loss, error: error(i) }).collect())
         };
-        let [train, test] = COLUMNS.map(split);
-        let values = Self { vertices, n, train: train?, test: test? };
+        let errors = measure.columns();
+        let [train, test] = [0, 1].map(|i| split([LOSSES[i], errors[i]]));
+        let values = Self { vertices, n, measure, train: train?, test: test? };
         if values.train.is_empty() {
             let message = format!("{}: train_loss is empty", path.display());
             return Err(CliError::new(ErrorKind::Data, message));

@@ -1,7 +1,7 @@
 //! `networks/SAMPLES-REPLICATE/measured.csv`: the measurements of a network of a study of weights.
 
-use super::CsvTable;
 use super::study::Target;
+use super::{CsvTable, ErrorMeasure};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::weights::statistics::Statistics;
 use std::fmt::Write;
@@ -44,16 +44,21 @@ pub const LAYER_STATISTICS: [LayerStatistic; 8] = [
 pub const SHUFFLED: [&str; 2] = ["shuffled_mean_lifetime", "shuffled_entropy_norm_log_n"];
 
 /// The columns before those of the statistics.
-const COLUMNS: [&str; 6] = ["epoch", "layer", "train_loss", "train_error", "test_loss", "test_error"];
+const fn columns(measure: ErrorMeasure) -> [&'static str; 6] {
+    let [train, test] = measure.columns();
+    ["epoch", "layer", "train_loss", train, "test_loss", test]
+}
 
 /// A measurement of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// Epochs trained, in fractions; 0 for the untrained network.
     pub epoch: f64,
-    /// Mean loss and share of wrong predictions on the training samples.
+    /// What the errors are.
+    pub measure: ErrorMeasure,
+    /// Mean loss and error on the training samples.
     pub train: [f64; 2],
-    /// Mean loss and share of wrong predictions on the test samples.
+    /// Mean loss and error on the test samples.
     pub test: [f64; 2],
     /// The values of [`LAYER_STATISTICS`] and [`SHUFFLED`] for each layer, first to last.
     pub layers: Vec<Vec<Option<f64>>>,
@@ -61,8 +66,8 @@ pub struct Measurement {
 
 impl Measurement {
     /// The header of the file.
-    pub fn csv_header() -> String {
-        COLUMNS.into_iter().chain(statistic_names()).collect::<Vec<_>>().join(",") + "\n"
+    pub fn csv_header(measure: ErrorMeasure) -> String {
+        columns(measure).into_iter().chain(statistic_names()).collect::<Vec<_>>().join(",") + "\n"
     }
 
     /// Appends the rows of a measurement, one for each layer. `layers` has the statistics of the weights and, if they
@@ -97,8 +102,9 @@ impl Measurement {
     /// The file cannot be read; a row is malformed, with its line.
     pub fn read(path: &Path) -> Result<Vec<Self>> {
         let table = CsvTable::parse(path, &super::read(path)?)?;
+        let measure = if table.has_column("train_rmse") { ErrorMeasure::Rmse } else { ErrorMeasure::Share };
         let [epochs, layers, train_loss, train_error, test_loss, test_error] =
-            COLUMNS.map(|name| table.column(name));
+            columns(measure).map(|name| table.column(name));
         let (epochs, layers) = (epochs?, layers?);
         let [train_loss, train_error, test_loss, test_error] =
             [train_loss?, train_error?, test_loss?, test_error?];
@@ -109,6 +115,7 @@ impl Measurement {
             if layers[row] == 0.0 {
                 all.push(Self {
                     epoch: epochs[row],
+                    measure,
                     train: [train_loss[row], train_error[row]],
                     test: [test_loss[row], test_error[row]],
                     layers: Vec::new(),
@@ -131,6 +138,7 @@ impl Measurement {
     pub fn target(&self, target: Target) -> f64 {
         match target {
             Target::TestAccuracy => 1.0 - self.test[1],
+            Target::TestRmse => self.test[1],
             Target::GeneralisationGap => self.test[1] - self.train[1],
         }
     }

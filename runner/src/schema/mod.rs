@@ -7,6 +7,7 @@
 //! | `FIT/SIMPLEX.peak.csv` | [`FoundMaxLoss`] |
 //! | `FIT/SIMPLEX/training.csv` | [`TrainingEpoch`] |
 //! | `FIT/SIMPLEX/start.csv` | [`PhaseStart`] |
+//! | `minima/NUMBER.metrics.csv` | [`TestMetrics`] |
 //! | `networks/SAMPLES-REPLICATE/measured.csv` | [`Measurement`] |
 //!
 //! Names of fields and columns are fixed, because other programs read them; new ones may be added. Every finite number is
@@ -14,9 +15,11 @@
 
 mod certified;
 mod csv_table;
+mod error_measure;
 mod lattice;
 mod max_loss;
 mod measurements;
+mod metrics;
 mod phase_start;
 mod study;
 mod summary;
@@ -24,8 +27,10 @@ mod training;
 
 pub use certified::{CERTIFIED, CertifiedMaxLoss, read_certified, write_certified};
 use csv_table::CsvTable;
+pub use error_measure::ErrorMeasure;
 pub use lattice::LatticeValues;
 pub use max_loss::FoundMaxLoss;
+pub use metrics::TestMetrics;
 pub mod times;
 pub use measurements::{LAYER_STATISTICS, LayerStatistic, Measurement, SHUFFLED};
 pub use phase_start::PhaseStart;

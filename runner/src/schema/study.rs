@@ -1,5 +1,6 @@
 //! The field `study` of `summary.json`: the result of a study of weights.
 
+use super::ErrorMeasure;
 use serde::{Deserialize, Serialize};
 
 /// The result of a study of weights.
@@ -26,12 +27,36 @@ pub struct NetworkResult {
     pub replicate: u32,
     /// Mean loss on the training samples.
     pub train_loss: f64,
-    /// Share of wrong predictions on the training samples.
-    pub train_error: f64,
+    /// Share of wrong predictions on the training samples, of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_error: Option<f64>,
+    /// Root mean square deviation on the training samples, of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_rmse: Option<f64>,
     /// Mean loss on the test samples.
     pub test_loss: f64,
-    /// Share of wrong predictions on the test samples.
-    pub test_error: f64,
+    /// Share of wrong predictions on the test samples, of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_error: Option<f64>,
+    /// Root mean square deviation on the test samples, of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_rmse: Option<f64>,
+}
+
+impl StudySummary {
+    /// What the errors of its networks are.
+    pub fn error_measure(&self) -> ErrorMeasure {
+        let is_rmse = self.networks.iter().any(|network| network.test_rmse.is_some());
+        if is_rmse { ErrorMeasure::Rmse } else { ErrorMeasure::Share }
+    }
+}
+
+impl NetworkResult {
+    /// Errors on the training and the test samples.
+    pub fn errors(&self) -> [f64; 2] {
+        let errors = [self.train_error.or(self.train_rmse), self.test_error.or(self.test_rmse)];
+        errors.map(|error| error.unwrap_or(f64::NAN))
+    }
 }
 
 /// The quantity that a statistic is correlated with.
@@ -40,18 +65,27 @@ pub struct NetworkResult {
 pub enum Target {
     /// Share of right predictions on the test samples.
     TestAccuracy,
-    /// Accuracy on the training samples minus accuracy on the test samples.
+    /// Root mean square deviation on the test samples, where numbers are predicted.
+    TestRmse,
+    /// Error on the test samples minus error on the training samples: of classes, accuracy on the training samples minus
+    /// that on the test samples.
     GeneralisationGap,
 }
 
 impl Target {
-    /// All targets.
-    pub const ALL: [Self; 2] = [Self::TestAccuracy, Self::GeneralisationGap];
+    /// The targets of a measure: first what is best or worst on the test samples, then the gap.
+    pub const fn of(measure: ErrorMeasure) -> [Self; 2] {
+        match measure {
+            ErrorMeasure::Share => [Self::TestAccuracy, Self::GeneralisationGap],
+            ErrorMeasure::Rmse => [Self::TestRmse, Self::GeneralisationGap],
+        }
+    }
 
     /// The name in tables and figures.
     pub fn title(self) -> &'static str {
         match self {
             Self::TestAccuracy => "test accuracy",
+            Self::TestRmse => "test RMSE",
             Self::GeneralisationGap => "generalisation gap",
         }
     }

@@ -1,11 +1,13 @@
 //! `summary.json`: the result of a run.
 
+use super::ErrorMeasure;
 use super::certified::CertifiedMaxLoss;
 use super::study::StudySummary;
 use crate::config::Config;
 use crate::data::Source;
 use crate::error::{CliError, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The version of the schema.
@@ -61,12 +63,39 @@ pub struct Minimum {
     pub id: u32,
     /// Mean loss on the training samples.
     pub train_loss: f64,
-    /// Share of wrong predictions on the training samples.
+    /// Share of wrong predictions on the training samples; none where no classes are predicted.
     pub train_error: Option<f64>,
     /// Mean loss on the test samples.
     pub test_loss: Option<f64>,
-    /// Share of wrong predictions on the test samples.
+    /// Share of wrong predictions on the test samples; none where no classes are predicted.
     pub test_error: Option<f64>,
+    /// Root mean square deviation on the training samples in the unit of the target, where numbers are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_rmse: Option<f64>,
+    /// The same on the test samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_rmse: Option<f64>,
+    /// Other measures of the predictions on the test samples by name; null where one is undefined.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_metrics: BTreeMap<String, Option<f64>>,
+}
+
+impl Minimum {
+    /// Errors on the training and on the test samples, whatever they are.
+    pub fn errors(&self) -> [Option<f64>; 2] {
+        [self.train_error.or(self.train_rmse), self.test_error.or(self.test_rmse)]
+    }
+}
+
+impl Summary {
+    /// What the errors of the minima, or of the networks of the study, are.
+    pub fn error_measure(&self) -> ErrorMeasure {
+        if let Some(study) = &self.study {
+            return study.error_measure();
+        }
+        let is_rmse = self.minima.iter().any(|minimum| minimum.train_rmse.is_some());
+        if is_rmse { ErrorMeasure::Rmse } else { ErrorMeasure::Share }
+    }
 }
 
 /// The segment [h₁, h₂] of a triangle (Algorithm 2).

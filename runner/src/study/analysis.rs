@@ -3,8 +3,8 @@
 use super::StudyNetwork;
 use super::correlation::{CoefficientOf, Grid, Rows, holm, pearson, quantile, spearman};
 use crate::schema::{
-    ALL_LAYERS, Coefficient, Correlation, LAYER_STATISTICS, MeanStd, Measurement, NetworkResult, SHUFFLED,
-    StudySummary, Target, TrainingChange,
+    ALL_LAYERS, Coefficient, Correlation, ErrorMeasure, LAYER_STATISTICS, MeanStd, Measurement,
+    NetworkResult, SHUFFLED, StudySummary, Target, TrainingChange,
 };
 use rayon::prelude::*;
 
@@ -19,7 +19,8 @@ pub type NetworkRun = (StudyNetwork, Vec<Measurement>);
 pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], seed: u64) -> StudySummary {
     let trained: Vec<(StudyNetwork, &Measurement)> =
         runs.iter().filter_map(|(network, all)| Some((*network, all.last()?))).collect();
-    let comparisons: Vec<Comparison> = Target::ALL
+    let measure = trained.first().map_or(ErrorMeasure::Share, |(_, measurement)| measurement.measure);
+    let comparisons: Vec<Comparison> = Target::of(measure)
         .into_iter()
         .flat_map(|target| {
             // The number after the last layer is the mean over all layers.
@@ -56,7 +57,17 @@ struct Comparison {
 fn network_result(network: StudyNetwork, last: &Measurement) -> NetworkResult {
     let StudyNetwork { samples, replicate } = network;
     let ([train_loss, train_error], [test_loss, test_error]) = (last.train, last.test);
-    NetworkResult { samples, replicate, train_loss, train_error, test_loss, test_error }
+    let of = |measure: ErrorMeasure, error: f64| (last.measure == measure).then_some(error);
+    NetworkResult {
+        samples,
+        replicate,
+        train_loss,
+        train_error: of(ErrorMeasure::Share, train_error),
+        train_rmse: of(ErrorMeasure::Rmse, train_error),
+        test_loss,
+        test_error: of(ErrorMeasure::Share, test_error),
+        test_rmse: of(ErrorMeasure::Rmse, test_error),
+    }
 }
 
 fn correlate(

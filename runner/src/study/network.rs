@@ -120,7 +120,7 @@ pub fn train(
         period: period(config, samples),
         layers: state.parameters.iter().filter(|t| t.shape.len() > 1).collect(),
         theta: problem.initial(initial_seed, 0),
-        csv: Measurement::csv_header(),
+        csv: Measurement::csv_header(problem.error_measure()),
         hooks: &hooks,
     };
     let job_error = |e: &dyn std::fmt::Display| {

@@ -1,27 +1,32 @@
 //! The engine.
 
-use super::cnn::{CnnExecutor, CnnPlan};
+use super::cnn::{CnnExecutor, CnnPlan, Statistics};
 use super::gradient::{add_decay, limit_norm, remove_tangent};
-use super::mlp::{MlpExecutor, MlpPlan};
+use super::loss::Loss;
+use super::mlp::{MlpExecutor, MlpPlan, Pass};
+use super::moves::stride;
 use super::samples::{Augmentation, SampleReader, check_augmentation, check_data, choose, samples_of};
-use super::sgd::{Sgd, stride};
+use super::slots::Slots;
 use crate::floats::AlignedFloats;
 use fearless_simd::Level;
 use std::sync::Arc;
 use valleys_core::engine::{
-    Engine, Mix, Split, Step, StepParams, Subset, Value, check_measurement, epoch_order,
+    Engine, Mix, Optimizer, Split, Step, StepParams, Subset, Value, check_measurement, dropout_key,
+    epoch_order,
 };
 use valleys_core::error::{Error, length};
-use valleys_core::network::graph::{Graph, OpKind};
-use valleys_core::network::{CropFlip, LabelledData, Network, Scores};
+use valleys_core::network::graph::Graph;
+use valleys_core::network::{Criterion, CropFlip, LabelledData, Layer, Network, Scores, Shape, Targets};
 
-/// The mean cross-entropy of a network over labelled samples, trained and measured on the CPU.
+/// The mean loss of a network over samples, trained and measured on the CPU.
 ///
-/// Supported networks, after the fusions of [`Graph`]:
-/// - multilayer perceptrons: linear layers with a ReLU between two of them;
-/// - convolutional networks: convolutions of stride 1 or 2 with less padding than taps (and a ReLU), batch norms (with the
-///   addition of a residual, and a ReLU), max pooling with a stride equal to its kernel, average pooling; then a multilayer
-///   perceptron. Convolutions of 3 × 3 taps, stride 1 and padding 1 between at least 8 channels use Winograd's algorithm.
+/// Every network that [`Network::check`] accepts is supported, with every [`Criterion`] and
+/// [`Optimizer`](valleys_core::engine::Optimizer). Two kinds of kernels:
+/// - of multilayer perceptrons: linear layers, each with an activation and dropout behind it, where these are the whole
+///   network, or the end of one;
+/// - of images: all other layers. Convolutions of 3 × 3 taps, stride 1 and padding 1 between at least 8 channels use
+///   Winograd's algorithm; those in groups, with dilation, or with more padding than taps are multiplied weight by weight,
+///   which takes two to three times as long for a product.
 ///
 /// In gradients, batch norms normalise with the statistics of the batch. In measurements they normalise with statistics
 /// that are recomputed at every point, over the training samples in order, so that the loss is a function of θ alone.
@@ -38,7 +43,9 @@ pub struct CpuEngine {
     batch: usize,
     augment: Option<CropFlip<Vec<f32>>>,
     statistics_len: usize,
-    slots: Sgd,
+    outputs: usize,
+    loss: Loss,
+    slots: Slots,
     /// Numbers of the samples of an epoch, in order.
     order: Vec<u32>,
     /// θ(t) of a step or of a measured point.
@@ -63,21 +70,22 @@ enum Plan {
 impl Plan {
     fn new(network: &Network) -> Result<Self, Error> {
         let graph = Graph::of(network)?;
-        match graph.ops() {
-            [first, ..] if first.kind != OpKind::Linear => CnnPlan::new(&graph).map(Self::Cnn),
-            ops => MlpPlan::new(ops, 0).map(Self::Mlp),
-        }
+        let (head, split) = MlpPlan::of_end(&graph);
+        Ok(match split {
+            0 => Self::Mlp(head),
+            _ => Self::Cnn(CnnPlan::new(&graph, head, split)),
+        })
     }
 }
 
 impl CpuEngine {
     /// An engine with `slots` control points, all 0, and batches of `batch` samples; the last batch of an epoch may be
-    /// smaller. With `augment`, gradients are those of augmented samples.
+    /// smaller. With `augment`, gradients are those of augmented samples. The loss is the [usual](Criterion::of) one of the
+    /// targets.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a network that this engine does not support, with what it does not support; layers that
-    /// do not fit together; an empty batch; no training samples; inputs or an augmentation of another length than the
-    /// input of the network; a label that is no class.
+    /// Layers that do not fit together; an empty batch; no training samples; inputs or an augmentation of another length
+    /// than the input of the network; targets that do not fit the network, such as a label that is no class.
     ///
     /// # Cost
     /// Memory, in floats: 2 · `slots` · parameters; and for each 32 samples of a batch the parameters once more and twice
@@ -91,9 +99,13 @@ impl CpuEngine {
     ) -> Result<Self, Error> {
         let plan = Plan::new(network)?;
         let dim = network.parameter_len();
+        let values = match data.train().targets {
+            Targets::Labels(_) => 0,
+            Targets::Values { width, .. } => width,
+        };
         let executor = match plan {
-            Plan::Mlp(plan) => Executor::Mlp(MlpExecutor::new(plan, dim, batch, slots)),
-            Plan::Cnn(plan) => Executor::Cnn(CnnExecutor::new(plan, dim, batch)),
+            Plan::Mlp(plan) => Executor::Mlp(MlpExecutor::new(plan, dim, batch, values, slots)),
+            Plan::Cnn(plan) => Executor::Cnn(CnnExecutor::new(plan, dim, batch, values)),
         };
         check_data(&*data, network, batch)?;
         if let Some(augment) = &augment {
@@ -102,21 +114,47 @@ impl CpuEngine {
         Ok(Self {
             level: Level::new(),
             order: vec![0; data.train().len()],
+            loss: Loss::new(&Criterion::of(&data.train().targets)),
+            outputs: network.outputs(),
             data,
             batch,
             augment,
             statistics_len: network.statistics_len(),
-            slots: Sgd::new(slots, dim),
+            slots: Slots::new(slots, dim),
             theta: AlignedFloats::new(stride(dim)),
             gradient: AlignedFloats::new(stride(dim)),
             executor,
         })
     }
 
+    /// The same engine with another criterion, whose class weights are copied.
+    ///
+    /// # Errors
+    /// A criterion that does not fit the network or the targets, as [`Criterion::check`] says.
+    pub fn with_criterion(mut self, criterion: Criterion) -> Result<Self, Error> {
+        // A criterion is checked against nothing of a network but the number of its outputs.
+        let layers = [Layer::Linear { outputs: self.outputs }];
+        let network = Network { input: Shape::flat(1), layers: &layers };
+        for samples in [self.data.train(), self.data.test()] {
+            criterion.check(&network, &samples.targets)?;
+        }
+        self.loss = Loss::new(&criterion);
+        Ok(self)
+    }
+
+    /// The same engine with memory for Adam's second moments. All slots are 0.
+    ///
+    /// # Cost
+    /// Memory of another `slots` · parameters floats.
+    pub fn with_second_moments(mut self) -> Self {
+        self.slots = self.slots.with_second_moments();
+        self
+    }
+
     /// Checks that the engine supports a network, without the memory of an engine.
     ///
     /// # Errors
-    /// [`Error::Unsupported`], with what it does not support; layers that do not fit together.
+    /// Layers that do not fit together.
     pub fn supports(network: &Network) -> Result<(), Error> {
         Plan::new(network).map(drop)
     }
@@ -135,7 +173,8 @@ impl CpuEngine {
         cnn.pack(self.level, theta);
         let train = SampleReader::plain(self.data.train());
         let all = choose(Split::Train, None, &*self.data)?;
-        let statistics = cnn.statistics(self.level, &train, &all, self.batch, theta);
+        let pass = Pass { level: self.level, loss: &self.loss, theta, share: 0.0, step: [0; 2] };
+        let statistics = cnn.statistics(&pass, &train, &all, self.batch);
         let norms = cnn.batch_norms().map(|channels| &statistics[channels]);
         let rows = norms.flat_map(|norm| (0..2).map(move |i| norm.iter().map(move |x| x[i] as f32)));
         Ok(rows.flatten().collect())
@@ -150,31 +189,66 @@ impl CpuEngine {
     /// # Cost
     /// A forward pass over the samples.
     pub fn scores(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Scores, Error> {
-        self.slots.check_dim(theta.len())?;
-        length("statistics of the batch norms", self.statistics_len, statistics.len())?;
-        let (level, chosen) = (self.level, &choose(split, None, &*self.data)?);
+        let (chosen, pairs) = self.measurement(split, theta, statistics)?;
         let reader = SampleReader::plain(samples_of(split, &*self.data));
+        let pass = Pass { level: self.level, loss: &self.loss, theta, share: 0.0, step: [0; 2] };
         Ok(match &mut self.executor {
-            Executor::Mlp(mlp) => mlp.scores(level, &reader, chosen, theta),
+            Executor::Mlp(mlp) => mlp.scores(&pass, &reader, &chosen),
             Executor::Cnn(cnn) => {
-                let mut pairs = vec![[0.0; 2]; self.statistics_len / 2];
-                for channels in cnn.batch_norms() {
-                    let (means, variances) = statistics[2 * channels.start..].split_at(channels.len());
-                    for (pair, (&mean, &variance)) in
-                        pairs[channels].iter_mut().zip(means.iter().zip(variances))
-                    {
-                        *pair = [mean.into(), variance.into()];
-                    }
-                }
-                cnn.pack(level, theta);
-                cnn.scores(level, &reader, chosen, theta, &pairs)
+                cnn.pack(self.level, theta);
+                cnn.scores(&pass, &reader, &chosen, &pairs)
             }
         })
     }
 
+    /// The outputs of the network at θ for the samples of a split, in their order: (N, outputs). Batch norms normalise with
+    /// `statistics`, see [`scores`](Self::scores); dropout is left out.
+    ///
+    /// # Errors
+    /// Lengths that do not fit; a split without samples.
+    ///
+    /// # Cost
+    /// A forward pass over the samples.
+    pub fn outputs(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Vec<f32>, Error> {
+        let (chosen, pairs) = self.measurement(split, theta, statistics)?;
+        let reader = SampleReader::plain(samples_of(split, &*self.data));
+        let pass = Pass { level: self.level, loss: &self.loss, theta, share: 0.0, step: [0; 2] };
+        let mut outputs = vec![0.0; chosen.len() * self.outputs];
+        match &mut self.executor {
+            Executor::Mlp(mlp) => mlp.outputs(&pass, &reader, &chosen, &mut outputs),
+            Executor::Cnn(cnn) => {
+                cnn.pack(self.level, theta);
+                cnn.outputs(&pass, &reader, &chosen, &pairs, &mut outputs);
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// The numbers of the samples of a split, and mean and variance of each channel of all batch norms.
+    fn measurement(
+        &self,
+        split: Split,
+        theta: &[f32],
+        statistics: &[f32],
+    ) -> Result<(Vec<u32>, Vec<Statistics>), Error> {
+        self.slots.check_dim(theta.len())?;
+        length("statistics of the batch norms", self.statistics_len, statistics.len())?;
+        let mut pairs = vec![[0.0; 2]; self.statistics_len / 2];
+        if let Executor::Cnn(cnn) = &self.executor {
+            for channels in cnn.batch_norms() {
+                let (means, variances) = statistics[2 * channels.start..].split_at(channels.len());
+                for (pair, (&mean, &variance)) in pairs[channels].iter_mut().zip(means.iter().zip(variances))
+                {
+                    *pair = [mean.into(), variance.into()];
+                }
+            }
+        }
+        Ok((choose(split, None, &*self.data)?, pairs))
+    }
+
     /// Takes a step; returns the mean loss before it.
     fn step(&mut self, params: &StepParams, step: &Step) -> f64 {
-        let Self { level, data, batch, augment, slots, order, theta, gradient, executor, .. } = self;
+        let Self { level, data, batch, augment, loss, slots, order, theta, gradient, executor, .. } = self;
         let (level, samples, mix) = (*level, data.train(), &step.mix);
         let chosen = &order[step.batch as usize * *batch..];
         let chosen = &chosen[..chosen.len().min(*batch)];
@@ -183,15 +257,21 @@ impl CpuEngine {
         let augmentation = augment.as_ref().map(|crop_flip| Augmentation { crop_flip, params });
         let reader = SampleReader { samples, augmentation };
         let (theta, gradient) = (theta.get(), gradient.get_mut());
-        let loss = match executor {
-            Executor::Mlp(mlp) => mlp.gradient(level, &reader, chosen, theta, gradient),
-            Executor::Cnn(cnn) => cnn.gradient(level, &reader, chosen, theta, gradient),
+        let weight = loss.weight(&samples, chosen);
+        let key = dropout_key(params.key, params.epoch, step.batch);
+        let pass = Pass { level, loss, theta, share: 1.0 / weight as f32, step: key };
+        let sum = match executor {
+            Executor::Mlp(mlp) => mlp.gradient(&pass, &reader, chosen, gradient),
+            Executor::Cnn(cnn) => cnn.gradient(&pass, &reader, chosen, gradient),
         };
         let mut params = *params;
         let is_limited = params.max_gradient_norm < f32::INFINITY;
         if params.tangent_removal > 0.0 || is_limited {
-            add_decay(level, params.weight_decay, theta, gradient);
-            params.weight_decay = 0.0;
+            // A decoupled decay is no part of the gradient.
+            if !matches!(params.optimizer, Optimizer::Adam { decoupled: true, .. }) {
+                add_decay(level, params.weight_decay, theta, gradient);
+                params.weight_decay = 0.0;
+            }
             if params.tangent_removal > 0.0 && mix.len() <= slots.dim() {
                 remove_tangent(level, slots, params.tangent_removal, mix, gradient);
             }
@@ -200,7 +280,7 @@ impl CpuEngine {
             }
         }
         slots.step(level, &params, mix, step.rate, theta, gradient);
-        loss / chosen.len() as f64
+        sum / weight
     }
 }
 
@@ -225,9 +305,7 @@ impl Engine for CpuEngine {
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<(), Error> {
         length("losses of the steps", steps.len(), losses.len())?;
-        if params.optimizer.needs_second_moments() {
-            return Err(Error::Unsupported { what: "Adam" });
-        }
+        self.slots.check_optimizer(params.optimizer)?;
         let most = u64::from(self.batches() - 1);
         for step in steps {
             if u64::from(step.batch) > most {
@@ -252,7 +330,7 @@ impl Engine for CpuEngine {
     ) -> Result<(), Error> {
         check_measurement(splits, points, values)?;
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
-        let Self { level, data, batch, slots, theta, executor, .. } = self;
+        let Self { level, data, batch, loss, slots, theta, executor, .. } = self;
         let level = *level;
         let of_split = |&split: &Split| {
             Ok((SampleReader::plain(samples_of(split, &**data)), choose(split, subset, &**data)?))
@@ -269,7 +347,7 @@ impl Engine for CpuEngine {
         slots.with_applied(level, mixed, |slots| match executor {
             Executor::Mlp(mlp) => {
                 for (number, (reader, chosen)) in parts.iter().enumerate() {
-                    mlp.scores_of_mixes(level, reader, chosen, slots, points, |i, sum| {
+                    mlp.scores_of_mixes((level, loss), reader, chosen, slots, points, |i, sum| {
                         values[i * parts.len() + number] = mean(sum, reader);
                     });
                 }
@@ -278,10 +356,11 @@ impl Engine for CpuEngine {
                 for (point, values) in points.iter().zip(values.chunks_mut(parts.len())) {
                     slots.mix(level, point, theta.get_mut());
                     let theta = theta.get();
+                    let pass = Pass { level, loss, theta, share: 0.0, step: [0; 2] };
                     cnn.pack(level, theta);
-                    let statistics = cnn.statistics(level, &train, &of_train, *batch, theta);
+                    let statistics = cnn.statistics(&pass, &train, &of_train, *batch);
                     for ((reader, chosen), value) in parts.iter().zip(values) {
-                        *value = mean(cnn.scores(level, reader, chosen, theta, &statistics), reader);
+                        *value = mean(cnn.scores(&pass, reader, chosen, &statistics), reader);
                     }
                 }
             }

@@ -1,14 +1,15 @@
 //! What a step does to the gradient before control points move: weight decay, tangent removal
 //! ([`valleys_core::engine::tangent`]), the limit of its norm.
 
-use super::sgd::{Sgd, add_scaled, vectors, vectors_mut};
+use super::moves::{add_scaled, vectors, vectors_mut};
+use super::slots::Slots;
 use fearless_simd::{Level, dispatch, prelude::*};
 use valleys_core::engine::{Mix, tangent};
 use valleys_core::simplex::MAX_VERTICES;
 
 /// Removes the given share of the component of g in the span of the differences of the mix's control points. All slices
 /// have the stride of the slots.
-pub fn remove_tangent(level: Level, slots: &Sgd, share: f32, mix: &Mix, gradient: &mut [f32]) {
+pub fn remove_tangent(level: Level, slots: &Slots, share: f32, mix: &Mix, gradient: &mut [f32]) {
     dispatch!(level, simd => {
         // The number of directions is constant, so that their sums stay in registers. Mixes of more than four control
         // points are rare: directions of length 0 fill them up, and change nothing.
@@ -59,7 +60,7 @@ fn scale_all<S: Simd>(simd: S, factor: f32, x: &mut [f32]) {
 }
 
 #[inline(always)]
-fn remove<S: Simd, const N: usize>(simd: S, slots: &Sgd, mix: &Mix, share: f32, gradient: &mut [f32]) {
+fn remove<S: Simd, const N: usize>(simd: S, slots: &Slots, mix: &Mix, share: f32, gradient: &mut [f32]) {
     let base = slots.point(mix[0].0 as usize);
     let mut others = [base; N];
     others.iter_mut().zip(&mix[1..]).for_each(|(other, &(slot, _))| *other = slots.point(slot as usize));

@@ -1,15 +1,19 @@
 //! The training engine: [`CpuEngine`].
 //!
-//! In order, each module uses only those before it: `threads`, `sgd` (control points, the optimiser), `gradient`,
-//! `samples` (reading and choosing samples), `mlp` (kernels of linear layers), `cnn` (kernels of convolutional networks, on
+//! In order, each module uses only those before it: `threads`, `moves` (steps of the optimisers), `slots` (control
+//! points), `gradient`,
+//! `samples` (reading and choosing samples), `loss` (criterion and targets), `elementwise` (activations, dropout), `mlp` (kernels of linear layers), `cnn` (kernels of convolutional networks, on
 //! top of `mlp`), and the engine.
 
 mod cnn;
 mod cpu_engine;
+mod elementwise;
 mod gradient;
+mod loss;
 mod mlp;
+mod moves;
 mod samples;
-mod sgd;
+mod slots;
 mod threads;
 
 pub use cpu_engine::CpuEngine;

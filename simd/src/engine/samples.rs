@@ -29,12 +29,6 @@ impl<'a> SampleReader<'a> {
         Self { samples, augmentation: None }
     }
 
-    /// The label of a sample.
-    #[inline(always)]
-    pub fn label(&self, sample: u32) -> f32 {
-        self.samples.targets.labels().unwrap_or_default()[sample as usize].into()
-    }
-
     /// The inputs of a sample. `copy` has their length; it receives them if they are augmented.
     #[inline(always)]
     pub fn input<'b>(&self, sample: u32, copy: &'b mut [f32]) -> &'b [f32]
@@ -59,13 +53,13 @@ impl Augmentation<'_> {
     }
 }
 
-/// Checks that the samples are those of a network, and their targets classes.
+/// Checks that the samples are those of a network, and their targets such as its usual criterion needs.
 pub fn check_data(data: &dyn LabelledData, network: &Network, batch: usize) -> Result<(), Error> {
     check_some("samples of a batch", batch)?;
     check_some("training samples", data.train().len())?;
     for samples in [data.train(), data.test()] {
         length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
-        Criterion::PLAIN.check(network, &samples.targets)?;
+        Criterion::of(&data.train().targets).check(network, &samples.targets)?;
     }
     Ok(())
 }

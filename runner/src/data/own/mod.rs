@@ -139,7 +139,7 @@ fn pipeline(mut gathered: Gathered, keys: &Data, mut told: Told, options: &LoadO
         own: Some(Box::new(own)),
         ..Source::of_constants(scale, mean, std)
     };
-    Ok(Loaded { data: data.picked(options, classes), shape, classes, source })
+    Ok(Loaded { data: data.picked(options, classes), shape, outputs: classes, source })
 }
 
 /// The number of test samples that the training part has too, with the same target.

@@ -2,7 +2,8 @@
 
 use super::frame::{Column, Gathered, Inputs, Parts, Values, data_error, key_error};
 use super::table::Frame;
-use crate::config::{self, Data, nearest};
+use crate::config::{self, Data};
+use crate::wording::nearest;
 use crate::error::Result;
 use crate::formats::shown;
 

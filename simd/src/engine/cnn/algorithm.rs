@@ -1,6 +1,7 @@
 //! The choice of the algorithm of a convolution.
 
 use super::convolution::{Convolution, Epilogue};
+use super::plain::Plain;
 use super::planes::{Pixel, Planes};
 use super::weight_gradient::add_weight_gradient;
 use super::winograd::Winograd;
@@ -14,11 +15,16 @@ pub enum Algorithm {
     Direct(Convolution),
     /// With fewer products, for windows of 3 × 3 taps and stride 1.
     Winograd(Winograd),
+    /// Weight by weight: in groups, with dilation, or with a window that the direct convolution does not support.
+    Plain(Plain),
 }
 
 impl Algorithm {
     /// y = x ∗ w. Its packed weights start at `packed`.
-    pub fn forward(window: &Window, inputs: usize, outputs: usize, packed: usize) -> Self {
+    pub fn forward(window: &Window, groups: usize, inputs: usize, outputs: usize, packed: usize) -> Self {
+        if !Convolution::supports(window, groups) {
+            return Self::Plain(Plain::forward(window, groups, inputs, outputs, packed));
+        }
         match Winograd::forward(window, inputs, outputs, packed) {
             Some(winograd) => Self::Winograd(winograd),
             None => Self::Direct(Convolution::forward(window, inputs, outputs, packed)),
@@ -26,7 +32,16 @@ impl Algorithm {
     }
 
     /// The gradient of the inputs, in parts.
-    pub fn backward(window: &Window, inputs: usize, outputs: usize, packed: usize) -> Vec<Self> {
+    pub fn backward(
+        window: &Window,
+        groups: usize,
+        inputs: usize,
+        outputs: usize,
+        packed: usize,
+    ) -> Vec<Self> {
+        if !Convolution::supports(window, groups) {
+            return vec![Self::Plain(Plain::backward(window, groups, inputs, outputs, packed))];
+        }
         match Winograd::backward(window, inputs, outputs, packed) {
             Some(winograd) => vec![Self::Winograd(winograd)],
             None => {
@@ -41,6 +56,7 @@ impl Algorithm {
         match self {
             Self::Direct(convolution) => convolution.packed_len(),
             Self::Winograd(winograd) => winograd.packed_len(),
+            Self::Plain(plain) => plain.packed_len(),
         }
     }
 
@@ -49,13 +65,14 @@ impl Algorithm {
         match self {
             Self::Direct(convolution) => convolution.halo(width),
             Self::Winograd(winograd) => winograd.halo(),
+            Self::Plain(_) => 0,
         }
     }
 
     /// Pixels of scratch memory.
     pub fn scratch_len(&self) -> usize {
         match self {
-            Self::Direct(_) => 0,
+            Self::Direct(_) | Self::Plain(_) => 0,
             Self::Winograd(winograd) if winograd.has_gradient() => winograd.gradient_scratch_len(),
             Self::Winograd(winograd) => winograd.scratch_len(),
         }
@@ -66,6 +83,7 @@ impl Algorithm {
         match self {
             Self::Direct(convolution) => convolution.pack(weight, packed),
             Self::Winograd(winograd) => winograd.pack(level, weight, packed),
+            Self::Plain(plain) => plain.pack(weight, packed),
         }
     }
 
@@ -82,6 +100,7 @@ impl Algorithm {
         match self {
             Self::Direct(convolution) => convolution.run(level, packed, x, y, epilogue),
             Self::Winograd(winograd) => winograd.run(level, packed, x, y, epilogue, scratch),
+            Self::Plain(plain) => plain.run(level, packed, x, y, epilogue),
         }
     }
 
@@ -99,6 +118,7 @@ impl Algorithm {
             Self::Winograd(winograd) if winograd.has_gradient() => {
                 winograd.add_gradient(level, x, dy, gradient, scratch);
             }
+            Self::Plain(plain) => plain.add_gradient(level, x, dy, gradient),
             _ => add_weight_gradient(level, window, x, dy, gradient),
         }
     }

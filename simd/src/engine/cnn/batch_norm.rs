@@ -225,20 +225,25 @@ fn sums_with<S: Simd>(
     }
 }
 
-/// The gradient dz; 0 for unused samples of the group. `used` is 1 for a sample, else 0.
+/// The gradient dz, 0 for unused samples of the group; added to dz if `add`. `used` is 1 for a sample, else 0.
 pub fn backward(
     level: Level,
     channels: &[Channel],
     used: &Pixel,
+    add: bool,
     z: (&[Pixel], &Planes),
     g: (&[Pixel], &Planes),
     dz: (&mut [Pixel], &Planes),
 ) {
-    dispatch!(level, simd => backward_with(simd, channels, used, z, g, dz));
+    if add {
+        dispatch!(level, simd => backward_with::<_, true>(simd, channels, used, z, g, dz));
+    } else {
+        dispatch!(level, simd => backward_with::<_, false>(simd, channels, used, z, g, dz));
+    }
 }
 
 #[inline(always)]
-fn backward_with<S: Simd>(
+fn backward_with<S: Simd, const ADD: bool>(
     simd: S,
     channels: &[Channel],
     used: &Pixel,
@@ -254,7 +259,10 @@ fn backward_with<S: Simd>(
                 let load = |pixel: &Pixel| S::f32s::from_slice(simd, &pixel[lane..][..S::f32s::LEN]);
                 let used = load(used);
                 let (dz_z, dz_1) = (used * channel.dz_z, used * channel.dz_1);
-                let sum = scale.mul_add(load(g), dz_z.mul_add(load(z), dz_1));
+                let mut sum = scale.mul_add(load(g), dz_z.mul_add(load(z), dz_1));
+                if ADD {
+                    sum += load(dz);
+                }
                 sum.store_slice(&mut dz[lane..][..S::f32s::LEN]);
             }
         }

@@ -76,6 +76,18 @@ impl Taps {
 }
 
 impl Convolution {
+    /// Whether it supports a window: without groups and dilation, with less padding than taps, and so that every phase of
+    /// the inputs meets its first tap at its own position or before.
+    pub fn supports(window: &Window, groups: usize) -> bool {
+        let meets = |a: usize| {
+            let (s, k) = (window.stride, window.kernel);
+            let least = (a + window.padding) % s;
+            let count = k.saturating_sub(least).div_ceil(s);
+            count == 0 || (a + window.padding - least) / s < count
+        };
+        groups == 1 && window.dilation == 1 && window.padding < window.kernel && (0..window.stride).all(meets)
+    }
+
     /// y = x ∗ w. Its packed weights start at `packed`.
     pub fn forward(window: &Window, inputs: usize, outputs: usize, packed: usize) -> Self {
         let (rows, columns) = window.output();

@@ -7,8 +7,9 @@ use super::plan::{CnnPlan, Operation};
 use super::sample_group::{PassInput, SampleGroup};
 use super::sample_tile::SampleTile;
 use super::stages::{Instruction, Stage};
+use crate::engine::mlp::Pass;
+use crate::engine::moves::{stride, vectors, vectors_mut};
 use crate::engine::samples::SampleReader;
-use crate::engine::sgd::{stride, vectors, vectors_mut};
 use crate::floats::{AlignedFloats, LINE_LEN};
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
@@ -32,32 +33,32 @@ pub struct CnnExecutor {
 pub type Statistics = [f64; 2];
 
 impl CnnExecutor {
-    /// An executor for batches of `batch` samples.
-    pub fn new(plan: CnnPlan, dim: usize, batch: usize) -> Self {
+    /// An executor for batches of `batch` samples, with `values` targets each that are numbers.
+    pub fn new(plan: CnnPlan, dim: usize, batch: usize, values: usize) -> Self {
+        let tile = |_| SampleTile::new(&plan, stride(dim), values);
         Self {
             packed: AlignedFloats::new(plan.packed_len),
             channels: vec![Channel::default(); plan.channels],
-            tiles: (0..batch.div_ceil(LINE_LEN)).map(|_| SampleTile::new(&plan, stride(dim))).collect(),
+            tiles: (0..batch.div_ceil(LINE_LEN)).map(tile).collect(),
             plan: Arc::new(plan),
         }
     }
 
-    /// Writes the gradient of the mean loss of a batch at θ; returns the sum of the losses. `gradient` has the stride of
-    /// the slots.
+    /// Writes the gradient of `share` times the sum of the losses of a batch at θ; returns the sum of the losses. `gradient`
+    /// has the stride of the slots.
     pub fn gradient(
         &mut self,
-        level: Level,
+        pass: &Pass,
         reader: &SampleReader,
         chosen: &[u32],
-        theta: &[f32],
         gradient: &mut [f32],
     ) -> f64 {
-        let plan = self.plan.clone();
+        let (plan, Pass { level, theta, .. }) = (self.plan.clone(), *pass);
         self.pack(level, theta);
         self.choose(chosen);
         gradient.fill(0.0);
         for stage in &plan.training {
-            self.execute(level, reader, theta, chosen.len(), stage);
+            self.execute(pass, true, reader, chosen.len(), stage);
             match stage.last() {
                 Some(&Instruction::Moments(op)) => self.normalise_by_batch(op, theta),
                 Some(&Instruction::Sums(op)) => self.prepare_backward(op, chosen.len(), gradient),
@@ -90,11 +91,10 @@ impl CnnExecutor {
     /// [packed](Self::pack).
     pub fn statistics(
         &mut self,
-        level: Level,
+        pass: &Pass,
         reader: &SampleReader,
         all: &[u32],
         batch: usize,
-        theta: &[f32],
     ) -> Vec<Statistics> {
         let plan = self.plan.clone();
         let mut sums = vec![[0.0; 2]; plan.channels];
@@ -104,9 +104,9 @@ impl CnnExecutor {
         for chosen in all.chunks(batch) {
             self.choose(chosen);
             for stage in &plan.statistics {
-                self.execute(level, reader, theta, chosen.len(), stage);
+                self.execute(pass, false, reader, chosen.len(), stage);
                 if let Some(&Instruction::Moments(op)) = stage.last() {
-                    self.normalise_by_batch(op, theta);
+                    self.normalise_by_batch(op, pass.theta);
                 }
             }
             let share = chosen.len() as f64 / all.len() as f64;
@@ -121,33 +121,26 @@ impl CnnExecutor {
     /// Scores at θ, summed over samples. Batch norms normalise with `statistics`. The weights are [packed](Self::pack).
     pub fn scores(
         &mut self,
-        level: Level,
+        pass: &Pass,
         reader: &SampleReader,
         chosen: &[u32],
-        theta: &[f32],
         statistics: &[Statistics],
     ) -> Scores {
-        for norm in self.plan.batch_norms() {
-            for (i, channel) in norm.channels.clone().enumerate() {
-                let [gamma, beta] = [0, norm.channels.len()].map(|part| theta[norm.parameters + part + i]);
-                self.channels[channel] = Channel::new(statistics[channel], gamma, beta);
-            }
-        }
+        self.normalise_by(statistics, pass.theta);
         let input = PassInput {
-            level,
+            pass: *pass,
+            drops: false,
             plan: &self.plan,
             reader: *reader,
-            theta,
             packed: self.packed.get(),
             channels: &self.channels,
-            share: 0.0,
         };
         // Each tile takes many parts of the samples, so that threads wait for each other only once.
         let count = self.tiles.len();
         self.tiles.par_iter_mut().enumerate().for_each(|(i, tile)| {
             let mut sum = Scores::default();
             for chosen in chosen.chunks(LINE_LEN).skip(i).step_by(count) {
-                tile.choose(chosen);
+                tile.choose(chosen, 0);
                 tile.execute(&input, &input.plan.scores);
                 sum += tile.scores;
             }
@@ -156,22 +149,62 @@ impl CnnExecutor {
         self.tiles.iter().map(|tile| tile.scores).sum()
     }
 
+    /// Writes the outputs at θ, (samples, outputs); see [`scores`](Self::scores).
+    pub fn outputs(
+        &mut self,
+        pass: &Pass,
+        reader: &SampleReader,
+        chosen: &[u32],
+        statistics: &[Statistics],
+        outputs: &mut [f32],
+    ) {
+        self.normalise_by(statistics, pass.theta);
+        let input = PassInput {
+            pass: *pass,
+            drops: false,
+            plan: &self.plan,
+            reader: *reader,
+            packed: self.packed.get(),
+            channels: &self.channels,
+        };
+        let (width, most) = (input.plan.head.outputs, LINE_LEN * self.tiles.len());
+        for (chosen, outputs) in chosen.chunks(most).zip(outputs.chunks_mut(most * width)) {
+            let parts = chosen.par_chunks(LINE_LEN).zip(outputs.par_chunks_mut(LINE_LEN * width));
+            self.tiles.par_iter_mut().zip(parts).for_each(|(tile, (chosen, outputs))| {
+                tile.choose(chosen, 0);
+                tile.execute(&input, &input.plan.scores);
+                tile.write_outputs(outputs);
+            });
+        }
+    }
+
+    /// Makes batch norms normalise with these statistics.
+    fn normalise_by(&mut self, statistics: &[Statistics], theta: &[f32]) {
+        for norm in self.plan.batch_norms() {
+            for (i, channel) in norm.channels.clone().enumerate() {
+                let [gamma, beta] = [0, norm.channels.len()].map(|part| theta[norm.parameters + part + i]);
+                self.channels[channel] = Channel::new(statistics[channel], gamma, beta);
+            }
+        }
+    }
+
     /// Divides the samples of a batch among the tiles.
     fn choose(&mut self, chosen: &[u32]) {
-        self.tiles.iter_mut().zip(chosen.chunks(LINE_LEN)).for_each(|(tile, chosen)| tile.choose(chosen));
-        self.tiles.iter_mut().skip(chosen.len().div_ceil(LINE_LEN)).for_each(|tile| tile.choose(&[]));
+        for (i, tile) in self.tiles.iter_mut().enumerate() {
+            let first = (i * LINE_LEN).min(chosen.len());
+            tile.choose(&chosen[first..chosen.len().min(first + LINE_LEN)], first);
+        }
     }
 
     /// Executes a stage with all tiles that hold samples of a batch of `count`.
-    fn execute(&mut self, level: Level, reader: &SampleReader, theta: &[f32], count: usize, stage: &Stage) {
+    fn execute(&mut self, pass: &Pass, drops: bool, reader: &SampleReader, count: usize, stage: &Stage) {
         let input = PassInput {
-            level,
+            pass: *pass,
+            drops,
             plan: &self.plan,
             reader: *reader,
-            theta,
             packed: self.packed.get(),
             channels: &self.channels,
-            share: 1.0 / count as f32,
         };
         let used = &mut self.tiles[..count.div_ceil(LINE_LEN)];
         used.par_iter_mut().for_each(|tile| tile.execute(&input, stage));

@@ -5,24 +5,30 @@
 //! one more serves the gradients of its weights.
 //!
 //! In order of use: [`planes`] (layout of images), [`register_tiles`] → [`convolution`], [`weight_gradient`],
-//! [`winograd`], [`algorithm`] (their choice), [`batch_norm`], [`pool`], [`relu`] → [`stages`], [`plan`] (operations,
-//! their buffers and order) → [`sample_group`], [`sample_tile`] (samples through a stage) → [`executor`] (a batch). The
-//! linear layers at the end are those of [`mlp`](crate::engine::mlp).
+//! [`winograd`], [`plain`], [`algorithm`] (their choice), [`batch_norm`], [`layer_norm`], [`pool`], [`window_pool`],
+//! [`elementwise`] → [`stages`], [`plan`] (operations, and their order), [`draft`] (their buffers) → [`sample_group`],
+//! [`linear`], [`sample_tile`] (samples through a stage) → [`executor`] (a batch). The multilayer perceptron at the end is
+//! that of [`mlp`](crate::engine::mlp).
 
 mod algorithm;
 mod batch_norm;
 mod convolution;
+mod draft;
+mod elementwise;
 mod executor;
+mod layer_norm;
+mod linear;
+mod plain;
 mod plan;
 mod planes;
 mod pool;
 mod register_tiles;
-mod relu;
 mod sample_group;
 mod sample_tile;
 mod stages;
 mod weight_gradient;
+mod window_pool;
 mod winograd;
 
-pub use executor::CnnExecutor;
+pub use executor::{CnnExecutor, Statistics};
 pub use plan::CnnPlan;

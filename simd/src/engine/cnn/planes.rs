@@ -38,6 +38,11 @@ impl Planes {
         self.channels * self.height * self.pitch()
     }
 
+    /// Numbers of a sample.
+    pub const fn sample_len(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
     /// First pixel of a row with its halo.
     pub const fn start(&self, channel: usize, row: usize) -> usize {
         (row * self.channels + channel) * self.pitch()
@@ -47,6 +52,20 @@ impl Planes {
     pub const fn row(&self, channel: usize, row: usize) -> Range<usize> {
         let first = self.start(channel, row) + self.halo;
         first..first + self.width
+    }
+
+    /// Pieces that hold all pixels of this layout and of another that differs in nothing but its halo, in the order of the
+    /// memory: rows, or all at once where there is no halo.
+    pub fn runs(&self, other: Self) -> impl Iterator<Item = [Range<usize>; 2]> + use<> {
+        let planes = [*self, other];
+        let whole = self.halo == 0 && other.halo == 0;
+        let count = if whole { 1 } else { self.height * self.channels };
+        (0..count).map(move |i| {
+            planes.map(|planes| {
+                let first = i * planes.pitch() + planes.halo;
+                first..first + if whole { planes.len() } else { planes.width }
+            })
+        })
     }
 
     /// The rows of a channel, without halo, in order.

@@ -1,4 +1,4 @@
-//! Pooling: the largest element of each window, the mean of each channel.
+//! Pooling: the largest element of adjacent windows, the mean of each channel.
 
 use super::planes::{GROUP_LEN, Pixel, Planes};
 use fearless_simd::{Level, dispatch, prelude::*};
@@ -98,11 +98,18 @@ fn average_with<S: Simd>(simd: S, x: (&[Pixel], &Planes), y: (&mut [Pixel], &Pla
     }
 }
 
-/// dx = dy / (H · W).
-pub fn average_backward(dy: (&[Pixel], &Planes), dx: (&mut [Pixel], &Planes)) {
+/// dx = dy / (H · W), added to dx if `add`.
+pub fn average_backward(add: bool, dy: (&[Pixel], &Planes), dx: (&mut [Pixel], &Planes)) {
     let share = 1.0 / (dx.1.height * dx.1.width) as f32;
     for channel in 0..dx.1.channels {
         let all = dy.0[dy.1.row(channel, 0)][0].map(|dy| dy * share);
-        dx.1.rows(channel).for_each(|row| dx.0[row].fill(all));
+        for row in dx.1.rows(channel) {
+            if add {
+                let each = |dx: &mut Pixel| dx.iter_mut().zip(all).for_each(|(dx, dy)| *dx += dy);
+                dx.0[row].iter_mut().for_each(each);
+            } else {
+                dx.0[row].fill(all);
+            }
+        }
     }
 }

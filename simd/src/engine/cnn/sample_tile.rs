@@ -1,6 +1,7 @@
-//! A sample tile: two sample groups before the linear layers, together in the linear layers.
+//! A sample tile: two sample groups, which are together in linear layers.
 
-use super::plan::CnnPlan;
+use super::linear::LinearMemory;
+use super::plan::{CnnPlan, Operation};
 use super::planes::{GROUP_LEN, Pixel};
 use super::sample_group::{PassInput, SampleGroup};
 use super::stages::Instruction;
@@ -13,11 +14,14 @@ use valleys_core::network::Scores;
 pub struct SampleTile {
     groups: [SampleGroup; 2],
     head: mlp::SampleTile,
+    linear: LinearMemory,
     /// The contribution of the samples to the gradient.
     pub gradient: AlignedFloats,
     /// Sums over the samples.
     pub scores: Scores,
     chosen: Vec<u32>,
+    /// Number of the first sample in the batch.
+    first: usize,
     /// Memory for one augmented sample.
     augmented: Vec<f32>,
     /// Scratch memory of convolutions.
@@ -25,16 +29,17 @@ pub struct SampleTile {
 }
 
 impl SampleTile {
-    /// Memory for a tile; `gradient_len` elements of gradient.
-    pub fn new(plan: &CnnPlan, gradient_len: usize) -> Self {
-        let input = plan.buffers[plan.input];
+    /// Memory for a tile; `gradient_len` elements of gradient, `values` targets of a sample that are numbers.
+    pub fn new(plan: &CnnPlan, gradient_len: usize, values: usize) -> Self {
         Self {
             groups: [SampleGroup::new(plan), SampleGroup::new(plan)],
-            head: mlp::SampleTile::new(plan.head.clone()),
+            head: mlp::SampleTile::new(plan.head.clone(), values),
+            linear: LinearMemory::new(plan.linear_len),
             gradient: AlignedFloats::new(gradient_len),
             scores: Scores::default(),
             chosen: Vec::with_capacity(LINE_LEN),
-            augmented: vec![0.0; input.channels * input.height * input.width],
+            first: 0,
+            augmented: vec![0.0; plan.buffers[plan.input].sample_len()],
             scratch: AlignedFloats::new(plan.scratch_len * GROUP_LEN),
         }
     }
@@ -44,23 +49,28 @@ impl SampleTile {
         &self.groups
     }
 
-    /// Takes samples, at most [`LINE_LEN`], and forgets all sums.
-    pub fn choose(&mut self, chosen: &[u32]) {
+    /// The outputs of the last pass; see [`mlp::SampleTile::write_outputs`].
+    pub fn write_outputs(&self, to: &mut [f32]) {
+        self.head.write_outputs(to);
+    }
+
+    /// Takes samples, at most [`LINE_LEN`], from number `first` of the batch on, and forgets all sums.
+    pub fn choose(&mut self, chosen: &[u32], first: usize) {
+        self.first = first;
         self.chosen.clear();
         self.chosen.extend_from_slice(chosen);
         for (i, group) in self.groups.iter_mut().enumerate() {
-            group.reset(chosen.len().saturating_sub(i * GROUP_LEN).min(GROUP_LEN));
+            let at = i * GROUP_LEN;
+            group.reset(chosen.len().saturating_sub(at).min(GROUP_LEN), first + at);
         }
         self.scores = Scores::default();
     }
 
     /// Executes a stage. Between instructions for both groups, the first group goes first.
     pub fn execute(&mut self, input: &PassInput, stage: &[Instruction]) {
-        let is_joint =
-            |instruction: &Instruction| matches!(instruction, Instruction::Head | Instruction::Scores);
-        for part in stage.split_inclusive(is_joint) {
+        for part in stage.split_inclusive(|instruction| instruction.is_joint()) {
             for i in 0..2 {
-                for &instruction in part.iter().filter(|instruction| !is_joint(instruction)) {
+                for &instruction in part.iter().filter(|instruction| !instruction.is_joint()) {
                     match instruction {
                         Instruction::Read => self.read(input, i),
                         _ if self.groups[i].is_empty() => {}
@@ -75,6 +85,14 @@ impl SampleTile {
             match part.last() {
                 Some(Instruction::Head) => self.head(input),
                 Some(Instruction::Scores) => self.head_scores(input),
+                Some(&Instruction::Linear(i)) => {
+                    let Operation::Linear(op) = &input.plan.ops[i] else { continue };
+                    self.linear.forward(input, op, &mut self.groups);
+                }
+                Some(&Instruction::LinearBackward(i)) => {
+                    let Operation::Linear(op) = &input.plan.ops[i] else { continue };
+                    self.linear.backward(input, op, &mut self.groups, self.gradient.get_mut());
+                }
                 _ => {}
             }
         }
@@ -88,52 +106,30 @@ impl SampleTile {
         self.groups[i].read(input, chosen, &mut self.augmented);
     }
 
-    /// Copies the inputs of the linear layers, and the labels.
+    /// Copies the inputs of the head, and the targets.
     fn read_head(&mut self, input: &PassInput) {
-        let labels = self.chosen.iter().map(|&sample| input.reader.label(sample));
-        let x = self.head.inputs_mut(labels);
-        for (i, group) in self.groups.iter().enumerate() {
-            if group.is_empty() {
-                // What an earlier pass left may not be finite, and 0 times that is not 0.
-                x.iter_mut().for_each(|x| group_of(x, i).fill(0.0));
-                continue;
-            }
-            let (from, planes) = group.buffer(input.plan.output).view();
-            let from = planes.all_rows().flat_map(|row| &from[row]);
-            x.iter_mut().zip(from).for_each(|(x, from)| group_of(x, i).copy_from_slice(from));
-        }
+        let x = self.head.inputs_mut(&input.reader, &self.chosen, self.first);
+        SampleGroup::gather(&self.groups, input.plan.output, x);
     }
 
-    /// The linear layers, forward only.
+    /// The head, forward only.
     fn head_scores(&mut self, input: &PassInput) {
         self.read_head(input);
-        self.scores = self.head.evaluate(input.level, input.theta);
+        self.scores = self.head.evaluate(&input.pass);
     }
 
-    /// The linear layers, forward and backward.
+    /// The head, forward and backward.
     fn head(&mut self, input: &PassInput) {
         self.read_head(input);
-        let PassInput { level, plan, theta, .. } = *input;
-        self.head.transpose_inputs(level);
-        self.head.train(level, input.share, theta);
+        let PassInput { pass, plan, .. } = *input;
+        self.head.transpose_inputs(pass.level);
+        self.head.train(&pass);
         self.scores = self.head.scores;
         for layer in &plan.head.layers {
             let (weight, bias) = layer.split(self.gradient.get_mut());
-            weight_gradient(level, std::slice::from_ref(&self.head), layer, 0, weight, bias);
+            weight_gradient(pass.level, std::slice::from_ref(&self.head), layer, 0, weight, bias);
         }
-        let dx = self.head.input_gradient(level, theta);
-        for (i, group) in self.groups.iter_mut().enumerate() {
-            let (to, planes) = group.buffer_mut(plan.output_gradient).view_mut();
-            let mut dx = dx.iter();
-            for row in planes.all_rows() {
-                let pixels = to[row].iter_mut().zip(&mut dx);
-                pixels.for_each(|(to, dx)| to.copy_from_slice(&dx[i * GROUP_LEN..][..GROUP_LEN]));
-            }
-        }
+        let dx = self.head.input_gradient(pass.level, pass.theta);
+        SampleGroup::scatter(&mut self.groups, plan.output_gradient, false, dx);
     }
-}
-
-/// The part of a line that belongs to a group.
-fn group_of(line: &mut [f32; LINE_LEN], group: usize) -> &mut [f32] {
-    &mut line[group * GROUP_LEN..][..GROUP_LEN]
 }

@@ -7,9 +7,6 @@ use crate::floats::{LINE_LEN, Line};
 use fearless_simd::prelude::*;
 use valleys_core::network::Scores;
 
-/// The label of a column without a sample.
-pub const NO_SAMPLE: f32 = -1.0;
-
 /// Sums over the samples. `gradient` receives (softmax(z) − onehot(label)) · `share`, and 0 in columns without a sample.
 ///
 /// # Layout
@@ -68,6 +65,110 @@ fn found(losses: &Line, wrong: usize, labels: &Line) -> Scores {
     Scores { loss: total(losses), error: wrong as f64, weight: samples as f64, samples }
 }
 
+/// Cross-entropy with class weights and label smoothing: the factor of −ln p_c is f_c = w_c · ((1 − ε)·[c = label] + ε/C).
+pub struct Weighted<'a> {
+    /// (C), or empty where all are 1.
+    weights: &'a [f32],
+    /// ε.
+    smoothing: f32,
+    /// Σ w_c · ε/C.
+    spread: f32,
+    classes: usize,
+}
+
+impl<'a> Weighted<'a> {
+    /// For these weights, and smoothing ε.
+    pub fn new(weights: &'a [f32], smoothing: f32, classes: usize) -> Self {
+        let sum = if weights.is_empty() { classes as f32 } else { weights.iter().sum() };
+        Self { weights, smoothing, spread: sum * smoothing / classes as f32, classes }
+    }
+
+    fn weight(&self, class: usize) -> f32 {
+        self.weights.get(class).copied().unwrap_or(1.0)
+    }
+
+    /// The weights of the labels; 0 in columns without a sample.
+    fn of_labels(&self, labels: &Line) -> Line {
+        labels.map(|label| if label >= 0.0 { self.weight(label as usize) } else { 0.0 })
+    }
+
+    /// f_c of a class, where the samples have it and where not.
+    fn factors(&self, class: usize) -> [f32; 2] {
+        let rest = self.smoothing / self.classes as f32;
+        [1.0 - self.smoothing + rest, rest].map(|factor| self.weight(class) * factor)
+    }
+
+    /// See [`backward`]: `share` · (softmax(z) · Σ f − f).
+    #[inline(always)]
+    pub fn backward<S: Simd>(
+        &self,
+        simd: S,
+        logits: &[Line],
+        labels: &Line,
+        share: f32,
+        gradient: &mut [Line],
+    ) -> Scores {
+        let splat = |x: f32| S::f32s::splat(simd, x);
+        let (zero, share) = (splat(0.0), splat(share));
+        let weights = self.of_labels(labels);
+        for column in (0..LINE_LEN).step_by(S::f32s::LEN) {
+            let label = load(simd, labels, column);
+            let is_sample = label.simd_ge(zero);
+            let largest = ArgMax::new(simd, logits, labels, column).largest;
+            let mut sum = zero;
+            for (z, p) in logits.iter().zip(&mut *gradient) {
+                let e = exp(simd, load(simd, z, column) - largest);
+                sum += e;
+                e.store_slice(&mut p[column..][..S::f32s::LEN]);
+            }
+            let total = splat(1.0 - self.smoothing).mul_add(load(simd, &weights, column), splat(self.spread));
+            let scale = total / sum;
+            for (class, p) in gradient.iter_mut().enumerate() {
+                let [hit, miss] = self.factors(class).map(splat);
+                let factor = label.simd_eq(splat(class as f32)).select(hit, miss);
+                let slope = (load(simd, p, column) * scale - factor) * share;
+                is_sample.select(slope, zero).store_slice(&mut p[column..][..S::f32s::LEN]);
+            }
+        }
+        self.scores(simd, logits, labels)
+    }
+
+    /// See [`scores`]: Σ f_c (ln Σ exp(z − max) − (z_c − max)) over the classes that count.
+    #[inline(always)]
+    pub fn scores<S: Simd>(&self, simd: S, logits: &[Line], labels: &Line) -> Scores {
+        let splat = |x: f32| S::f32s::splat(simd, x);
+        let zero = splat(0.0);
+        let weights = self.of_labels(labels);
+        let mut losses = [0.0; LINE_LEN];
+        let mut wrong = 0;
+        for column in (0..LINE_LEN).step_by(S::f32s::LEN) {
+            let max = ArgMax::new(simd, logits, labels, column);
+            let (largest, label) = (max.largest, load(simd, labels, column));
+            let mut sum = zero;
+            for z in logits {
+                sum += exp(simd, load(simd, z, column) - largest);
+            }
+            wrong += max.finish(simd, sum, label, &mut losses[column..][..S::f32s::LEN]);
+            let ln = ln(simd, sum);
+            let mut loss = zero;
+            for (class, z) in logits.iter().enumerate().filter(|(class, _)| self.weight(*class) > 0.0) {
+                let [hit, miss] = self.factors(class).map(splat);
+                let factor = label.simd_eq(splat(class as f32)).select(hit, miss);
+                let term = factor * (ln - (load(simd, z, column) - largest));
+                // Not 0 · ∞ for a class that does not count.
+                loss += factor.simd_gt(zero).select(term, zero);
+            }
+            label.simd_ge(zero).select(loss, zero).store_slice(&mut losses[column..][..S::f32s::LEN]);
+        }
+        let weight = if self.weights.is_empty() {
+            labels.iter().filter(|&&label| label >= 0.0).count() as f64
+        } else {
+            weights.iter().map(|&weight| f64::from(weight)).sum()
+        };
+        Scores { weight, ..found(&losses, wrong, labels) }
+    }
+}
+
 /// Of each sample: the largest logit, its class, and the logit of the label.
 struct ArgMax<S: Simd> {
     largest: S::f32s,
@@ -105,14 +206,15 @@ impl<S: Simd> ArgMax<S> {
     }
 }
 
+/// Some columns of a line.
 #[inline(always)]
-fn load<S: Simd>(simd: S, line: &Line, column: usize) -> S::f32s {
+pub fn load<S: Simd>(simd: S, line: &Line, column: usize) -> S::f32s {
     S::f32s::from_slice(simd, &line[column..][..S::f32s::LEN])
 }
 
 /// The sum in f64, in the same order for every vector width.
 #[inline(always)]
-fn total(losses: &Line) -> f64 {
+pub fn total(losses: &Line) -> f64 {
     let mut sums = [0.0; 8];
     for part in losses.as_chunks::<8>().0 {
         for (sum, &loss) in sums.iter_mut().zip(part) {

@@ -6,9 +6,11 @@
 //! point. For `mlp:64-32-32-10` this saves 57 % of all multiplications.
 
 use super::plan::MlpPlan;
-use super::sample_tile::{SampleTile, weight_gradient};
+use super::sample_tile::{Pass, SampleTile, weight_gradient};
+use crate::engine::loss::Loss;
+use crate::engine::moves::stride;
 use crate::engine::samples::SampleReader;
-use crate::engine::sgd::{Sgd, stride};
+use crate::engine::slots::Slots;
 use crate::engine::threads::{for_each, is_parallel};
 use crate::floats::{AlignedFloats, LINE_LEN};
 use fearless_simd::Level;
@@ -56,10 +58,12 @@ struct PointSums {
 }
 
 impl MlpExecutor {
-    /// An executor of linear operations for batches of `batch` samples and points between `slots` control points.
-    pub fn new(plan: MlpPlan, dim: usize, batch: usize, slots: usize) -> Self {
+    /// An executor of linear operations for batches of `batch` samples, with `values` targets each that are numbers, and for
+    /// points between `slots` control points.
+    pub fn new(plan: MlpPlan, dim: usize, batch: usize, values: usize, slots: usize) -> Self {
         let plan = Arc::new(plan);
-        let tiles: Vec<_> = (0..batch.div_ceil(LINE_LEN)).map(|_| SampleTile::new(plan.clone())).collect();
+        let tile = |_| SampleTile::new(plan.clone(), values);
+        let tiles: Vec<_> = (0..batch.div_ceil(LINE_LEN)).map(tile).collect();
         let sums = || PointSums {
             scores: vec![Scores::default(); group_len(dim)],
             products: AlignedFloats::of_lines(slots * plan.layers[0].outputs),
@@ -74,20 +78,21 @@ impl MlpExecutor {
         }
     }
 
-    /// Writes the gradient of the mean loss of a batch at θ; returns the sum of the losses.
+    /// Writes the gradient of `share` times the sum of the losses of a batch at θ; returns the sum of the losses.
     pub fn gradient(
         &mut self,
-        level: Level,
+        pass: &Pass,
         reader: &SampleReader,
         chosen: &[u32],
-        theta: &[f32],
         gradient: &mut [f32],
     ) -> f64 {
+        let level = pass.level;
         let (count, parallel) = (chosen.len(), is_parallel(self.dim, chosen.len()));
         let tiles = &mut self.tiles[..count.div_ceil(LINE_LEN)];
         for_each(tiles, parallel, |i, tile| {
-            tile.gather(level, reader, &chosen[i * LINE_LEN..count.min((i + 1) * LINE_LEN)]);
-            tile.train(level, 1.0 / count as f32, theta);
+            let first = i * LINE_LEN;
+            tile.gather(level, reader, &chosen[first..count.min(first + LINE_LEN)], first);
+            tile.train(pass);
         });
         let tiles = &*tiles;
         for layer in &self.plan.layers {
@@ -105,26 +110,40 @@ impl MlpExecutor {
     }
 
     /// Scores at θ, summed over samples.
-    pub fn scores(&mut self, level: Level, reader: &SampleReader, chosen: &[u32], theta: &[f32]) -> Scores {
+    pub fn scores(&mut self, pass: &Pass, reader: &SampleReader, chosen: &[u32]) -> Scores {
         let stride = self.tiles.len();
         for_each(&mut self.tiles, is_parallel(self.dim, chosen.len()), |i, tile| {
             let mut sum = Scores::default();
             for chosen in chosen.chunks(LINE_LEN).skip(i).step_by(stride) {
-                tile.gather(level, reader, chosen);
-                sum += tile.evaluate(level, theta);
+                tile.gather(pass.level, reader, chosen, 0);
+                sum += tile.evaluate(pass);
             }
             tile.scores = sum;
         });
         self.tiles.iter().map(|tile| tile.scores).sum()
     }
 
+    /// Writes the outputs at θ, (samples, outputs).
+    pub fn outputs(&mut self, pass: &Pass, reader: &SampleReader, chosen: &[u32], outputs: &mut [f32]) {
+        let width = self.plan.outputs;
+        let parts = chosen.chunks(LINE_LEN * self.tiles.len());
+        for (chosen, outputs) in parts.zip(outputs.chunks_mut(LINE_LEN * self.tiles.len() * width)) {
+            let parts = chosen.par_chunks(LINE_LEN).zip(outputs.par_chunks_mut(LINE_LEN * width));
+            self.tiles.par_iter_mut().zip(parts).for_each(|(tile, (chosen, outputs))| {
+                tile.gather(pass.level, reader, chosen, 0);
+                tile.evaluate(pass);
+                tile.write_outputs(outputs);
+            });
+        }
+    }
+
     /// Scores at many points, each summed over the same samples. The sums of a point do not depend on the other points.
     pub fn scores_of_mixes(
         &mut self,
-        level: Level,
+        (level, loss): (Level, &Loss),
         reader: &SampleReader,
         chosen: &[u32],
-        slots: &Sgd,
+        slots: &Slots,
         points: &[Mix],
         mut found: impl FnMut(usize, Scores),
     ) {
@@ -142,8 +161,9 @@ impl MlpExecutor {
             for_each(&mut evaluators, is_parallel(*dim, chosen.len()), |i, (tile, sums)| {
                 sums.scores.fill(Scores::default());
                 for chosen in chosen.chunks(LINE_LEN).skip(i).step_by(count) {
-                    tile.gather(level, reader, chosen);
-                    sums.add(level, tile, slots, points, thetas.chunks_exact(stride));
+                    tile.gather(level, reader, chosen, 0);
+                    let pass = |theta| Pass { level, loss, theta, share: 0.0, step: [0; 2] };
+                    sums.add(tile, slots, points, thetas.chunks_exact(stride).map(pass));
                 }
             });
             for i in 0..points.len() {
@@ -154,24 +174,23 @@ impl MlpExecutor {
 }
 
 impl PointSums {
-    /// Adds the scores of the samples of a tile at each point; `thetas` are the parameters after the first layer.
+    /// Adds the scores of the samples of a tile at each point; the passes have the parameters after the first layer.
     fn add<'a>(
         &mut self,
-        level: Level,
         tile: &mut SampleTile,
-        slots: &Sgd,
+        slots: &Slots,
         points: &[Mix],
-        thetas: impl Iterator<Item = &'a [f32]>,
+        passes: impl Iterator<Item = Pass<'a>>,
     ) {
         let Self { scores, products, is_ready } = self;
         is_ready.fill(false);
-        for ((point, theta), sum) in points.iter().zip(thetas).zip(scores) {
+        for ((point, pass), sum) in points.iter().zip(passes).zip(scores) {
             for slot in point.iter().map(|(slot, _)| *slot as usize) {
                 if !std::mem::replace(&mut is_ready[slot], true) {
-                    tile.first_product(level, slots.point(slot), slot, products.lines_mut());
+                    tile.first_product(pass.level, slots.point(slot), slot, products.lines_mut());
                 }
             }
-            *sum += tile.scores_of_mix(level, point, products.lines(), theta);
+            *sum += tile.scores_of_mix(&pass, point, products.lines());
         }
     }
 }

@@ -6,18 +6,19 @@
 //! touches only the few control points that it mixes, and a fit with 97 trainable ones (depth 3) costs hardly more than
 //! one with a single one.
 //!
-//! Applying k steps at once rounds differently from applying them in two parts. So when they are applied depends on the
+//! Adam has no such formula: its pending steps are applied one after the other, but each element stays in a register for
+//! all of them, so that memory is read once. They have the bits of steps of their own.
+//!
+//! Applying k steps of momentum at once rounds differently from applying them in two parts. So when they are applied depends on the
 //! steps alone: when a step mixes the control point, and when momentum or rate change. Reading a control point and
 //! measuring losses work on a copy.
 
+use crate::engine::moves::{Adam, add_scaled, coast, scale, step_part, stride};
 use crate::floats::AlignedFloats;
-use fearless_simd::{Level, dispatch, prelude::*};
+use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
-use valleys_core::engine::{Mix, Optimizer, StepParams, check_mix};
+use valleys_core::engine::{MAX_COUNT, Mix, Optimizer, StepParams, check_mix};
 use valleys_core::error::{Error, length};
-
-/// Momenta smaller than this are flushed to 0. Where a gradient vanishes they would decay to denormals, which are slow.
-const MOMENTUM_MIN: f32 = 1e-30;
 
 /// Elements of θ that are one task of a thread.
 const PART_LEN: usize = 1 << 14;
@@ -29,30 +30,57 @@ const PARALLEL_LEN: usize = 4 * PART_LEN;
 /// cache.
 const BLOCK_LEN: usize = 1 << 10;
 
-/// Control points and momenta in numbered slots.
+/// Control points with what an optimiser remembers of them, in numbered slots.
 ///
 /// # Layout
-/// (slots, 2, stride): control point, then momentum, of each slot. The [`stride`] is the dimension, padded with 0.
+/// (slots, 2, stride): control point, then momentum, of each slot. The [`stride`] is the dimension, padded with 0. Second
+/// moments: (slots, stride).
 #[derive(Debug)]
-pub struct Sgd {
+pub struct Slots {
     memory: AlignedFloats,
+    /// Second moments, for Adam.
+    second: Option<AlignedFloats>,
     dim: usize,
     /// For each slot the number of steps that are not applied yet.
     pending: Vec<u32>,
-    /// Momentum μ and rate of the pending steps, and whether the momentum is Nesterov's.
-    momentum: f32,
-    nesterov: bool,
+    /// For each slot the number of Adam's steps that are applied.
+    counts: Vec<u32>,
+    /// Optimiser and rate of the pending steps.
+    optimizer: Optimizer,
     rate: f32,
 }
 
-/// Elements of a saved state for momentum, its kind and rate.
-const RATES_LEN: usize = 3;
+/// Elements of a saved state for the optimiser and the rate.
+const RATES_LEN: usize = 6;
 
-impl Sgd {
+impl Slots {
     /// `len` slots of zeros.
     pub fn new(len: usize, dim: usize) -> Self {
-        let memory = AlignedFloats::new(2 * len * stride(dim));
-        Self { memory, dim, pending: vec![0; len], momentum: 0.0, nesterov: false, rate: 0.0 }
+        Self {
+            memory: AlignedFloats::new(2 * len * stride(dim)),
+            second: None,
+            dim,
+            pending: vec![0; len],
+            counts: vec![0; len],
+            optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
+            rate: 0.0,
+        }
+    }
+
+    /// With memory for Adam's second moments.
+    pub fn with_second_moments(mut self) -> Self {
+        self.second = Some(AlignedFloats::new(self.pending.len() * stride(self.dim)));
+        self
+    }
+
+    /// Checks that the optimiser of a step has the memory that it needs.
+    pub fn check_optimizer(&self, optimizer: Optimizer) -> Result<(), Error> {
+        match self.second {
+            None if optimizer.needs_second_moments() => {
+                Err(Error::Unsupported { what: "Adam in an engine without memory for second moments" })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Length of every θ.
@@ -60,13 +88,17 @@ impl Sgd {
         self.dim
     }
 
-    /// Sets a control point, and its momentum to 0.
+    /// Sets a control point, and its moments to 0.
     pub fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
         self.check(slot, theta.len())?;
         let (point, momentum) = self.pair(slot as usize);
         point[..theta.len()].copy_from_slice(theta);
         momentum.fill(0.0);
-        self.pending[slot as usize] = 0;
+        if let Some(second) = &mut self.second {
+            let stride = stride(self.dim);
+            second.get_mut()[slot as usize * stride..][..stride].fill(0.0);
+        }
+        (self.pending[slot as usize], self.counts[slot as usize]) = (0, 0);
         Ok(())
     }
 
@@ -93,7 +125,10 @@ impl Sgd {
         let mut copies: Vec<(usize, u32, Vec<f32>)> = Vec::new();
         for slot in slots {
             let steps = self.pending[slot];
-            if steps > 0 {
+            // Adam's steps have the same bits whenever they are applied.
+            if self.optimizer.needs_second_moments() {
+                self.apply_pending(level, slot);
+            } else if steps > 0 {
                 copies.push((slot, steps, self.slot(slot).to_vec()));
                 self.apply_pending(level, slot);
             }
@@ -152,13 +187,27 @@ impl Sgd {
         if steps == 0 {
             return;
         }
-        let [mu, rate] = [self.momentum, self.rate].map(f64::from);
-        let nesterov = self.nesterov;
+        let (mu, nesterov) = match self.optimizer {
+            Optimizer::Sgd { momentum, nesterov } => (f64::from(momentum), nesterov),
+            Optimizer::Adam { beta1, beta2, epsilon, .. } => {
+                let adam = Adam::outside(beta1, beta2, epsilon);
+                let corrections = adam.corrections(self.rate, self.counts[slot], steps);
+                self.count_steps(slot, steps);
+                let Some((point, first, second)) = self.moments(slot) else { return };
+                dispatch!(level, simd => adam.coast(simd, &corrections, (point, first, second)));
+                return;
+            }
+        };
+        let rate = f64::from(self.rate);
         let decay = mu.powi(steps as i32);
         let sum = if mu < 1.0 { mu * (1.0 - decay) / (1.0 - mu) } else { f64::from(steps) };
         let (point, momentum) = self.pair(slot);
         let ahead = if nesterov { mu } else { 1.0 };
         dispatch!(level, simd => coast(simd, decay as f32, (-rate * ahead * sum) as f32, point, momentum));
+    }
+
+    fn count_steps(&mut self, slot: usize, steps: u32) {
+        self.counts[slot] = self.counts[slot].saturating_add(steps).min(MAX_COUNT as u32);
     }
 
     /// Moves every trainable control point: with g = ∇L + λθ, v ← μ v + weight · g, θ ← θ − rate · v, or with Nesterov's
@@ -173,16 +222,20 @@ impl Sgd {
         theta: &[f32],
         gradient: &[f32],
     ) {
-        // Others are refused before.
-        let Optimizer::Sgd { momentum, nesterov } = params.optimizer else { return };
-        if (self.momentum, self.rate, self.nesterov) != (momentum, rate, nesterov) {
+        if (self.optimizer, self.rate) != (params.optimizer, rate) {
             self.flush_all(level);
-            (self.momentum, self.rate, self.nesterov) = (momentum, rate, nesterov);
+            (self.optimizer, self.rate) = (params.optimizer, rate);
         }
         let trainable = params.first_trainable as usize..self.pending.len();
         self.pending[trainable.clone()].iter_mut().for_each(|steps| *steps += 1);
         let moved = mix.iter().filter(|(slot, _)| trainable.contains(&(*slot as usize)));
         moved.clone().for_each(|&(slot, _)| self.pending[slot as usize] = 0);
+        if params.optimizer.needs_second_moments() {
+            for &(slot, weight) in moved {
+                self.step_adam(level, params, (slot as usize, weight), rate, theta, gradient);
+            }
+            return;
+        }
         if theta.len() < PARALLEL_LEN {
             dispatch!(level, simd => {
                 for (i, source) in theta.chunks(BLOCK_LEN).zip(gradient.chunks(BLOCK_LEN)).enumerate() {
@@ -204,20 +257,59 @@ impl Sgd {
         }
     }
 
-    /// Elements of a saved state: control points and momenta, the numbers of pending steps, momentum, rate, and the
-    /// kind of momentum.
+    /// A step of Adam.
+    fn step_adam(
+        &mut self,
+        level: Level,
+        params: &StepParams,
+        (slot, weight): (usize, f32),
+        rate: f32,
+        theta: &[f32],
+        gradient: &[f32],
+    ) {
+        let Some(adam) = Adam::new(params, weight, rate) else { return };
+        let Some(&correction) = adam.corrections(rate, self.counts[slot], 1).first() else { return };
+        self.count_steps(slot, 1);
+        let Some((point, first, second)) = self.moments(slot) else { return };
+        let work = |(((point, first), second), (theta, gradient)): PartOfAdam| {
+            dispatch!(level, simd => adam.step(simd, correction, (point, first, second), (theta, gradient)));
+        };
+        if theta.len() < PARALLEL_LEN {
+            work((((point, first), second), (theta, gradient)));
+            return;
+        }
+        let target = point.par_chunks_mut(PART_LEN).zip(first.par_chunks_mut(PART_LEN));
+        let target = target.zip(second.par_chunks_mut(PART_LEN));
+        target.zip(theta.par_chunks(PART_LEN).zip(gradient.par_chunks(PART_LEN))).for_each(work);
+    }
+
+    /// Elements of a saved state: control points, momenta, second moments, numbers of pending and of counted steps, the
+    /// optimiser and the rate.
     pub fn state_len(&self) -> usize {
-        self.memory.get().len() + self.pending.len() + RATES_LEN
+        let second = self.second.as_ref().map_or(0, |second| second.get().len() + self.counts.len());
+        self.memory.get().len() + second + self.pending.len() + RATES_LEN
     }
 
     /// Copies the state. Pending steps are saved as such: applying them rounds, and saving must not change later results.
     pub fn save(&self, state: &mut [f32]) -> Result<(), Error> {
         self.check_state(state.len())?;
         let (memory, rest) = state.split_at_mut(self.memory.get().len());
-        let (pending, rates) = rest.split_at_mut(self.pending.len());
+        let (pending, rest) = rest.split_at_mut(self.pending.len());
+        let (rates, rest) = rest.split_at_mut(RATES_LEN);
         memory.copy_from_slice(self.memory.get());
         pending.iter_mut().zip(&self.pending).for_each(|(to, &steps)| *to = f32::from_bits(steps));
-        rates.copy_from_slice(&[self.momentum, self.rate, f32::from(u8::from(self.nesterov))]);
+        let flag = |is: bool| f32::from(u8::from(is));
+        rates.copy_from_slice(&match self.optimizer {
+            Optimizer::Sgd { momentum, nesterov } => [self.rate, 0.0, momentum, flag(nesterov), 0.0, 0.0],
+            Optimizer::Adam { beta1, beta2, epsilon, decoupled } => {
+                [self.rate, 1.0, beta1, beta2, epsilon, flag(decoupled)]
+            }
+        });
+        if let Some(own) = &self.second {
+            let (second, counts) = rest.split_at_mut(own.get().len());
+            second.copy_from_slice(own.get());
+            counts.iter_mut().zip(&self.counts).for_each(|(to, &steps)| *to = f32::from_bits(steps));
+        }
         Ok(())
     }
 
@@ -225,10 +317,25 @@ impl Sgd {
     pub fn restore(&mut self, state: &[f32]) -> Result<(), Error> {
         self.check_state(state.len())?;
         let (memory, rest) = state.split_at(self.memory.get().len());
-        let (pending, rates) = rest.split_at(self.pending.len());
+        let (pending, rest) = rest.split_at(self.pending.len());
+        let (rates, rest) = rest.split_at(RATES_LEN);
         self.memory.get_mut().copy_from_slice(memory);
         self.pending.iter_mut().zip(pending).for_each(|(steps, from)| *steps = from.to_bits());
-        (self.momentum, self.rate, self.nesterov) = (rates[0], rates[1], rates[2] != 0.0);
+        self.rate = rates[0];
+        self.optimizer = match rates[1] {
+            0.0 => Optimizer::Sgd { momentum: rates[2], nesterov: rates[3] != 0.0 },
+            _ => Optimizer::Adam {
+                beta1: rates[2],
+                beta2: rates[3],
+                epsilon: rates[4],
+                decoupled: rates[5] != 0.0,
+            },
+        };
+        if let Some(own) = &mut self.second {
+            let (second, counts) = rest.split_at(own.get().len());
+            own.get_mut().copy_from_slice(second);
+            self.counts.iter_mut().zip(counts).for_each(|(steps, from)| *steps = from.to_bits());
+        }
         Ok(())
     }
 
@@ -263,6 +370,14 @@ impl Sgd {
         &mut self.memory.get_mut()[2 * slot * stride..][..2 * stride]
     }
 
+    /// A control point, its first and its second moments.
+    fn moments(&mut self, slot: usize) -> Option<(&mut [f32], &mut [f32], &mut [f32])> {
+        let stride = stride(self.dim);
+        let second = &mut self.second.as_mut()?.get_mut()[slot * stride..][..stride];
+        let (point, first) = self.memory.get_mut()[2 * slot * stride..][..2 * stride].split_at_mut(stride);
+        Some((point, first, second))
+    }
+
     #[inline(always)]
     fn pair(&mut self, slot: usize) -> (&mut [f32], &mut [f32]) {
         let stride = stride(self.dim);
@@ -270,93 +385,8 @@ impl Sgd {
     }
 }
 
-/// to = weight · from.
-#[inline(always)]
-fn scale<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
-    for (to, from) in vectors_mut::<S>(to).zip(vectors::<S>(from)) {
-        (S::f32s::from_slice(simd, from) * weight).store_slice(to);
-    }
-}
-
-/// to += weight · from.
-#[inline(always)]
-pub fn add_scaled<S: Simd>(simd: S, weight: f32, from: &[f32], to: &mut [f32]) {
-    let weight = S::f32s::splat(simd, weight);
-    for (to, from) in vectors_mut::<S>(to).zip(vectors::<S>(from)) {
-        let sum = weight.mul_add(S::f32s::from_slice(simd, from), S::f32s::from_slice(simd, to));
-        sum.store_slice(to);
-    }
-}
-
-/// θ ← θ + shift · v, v ← decay · v.
-#[inline(always)]
-fn coast<S: Simd>(simd: S, decay: f32, shift: f32, point: &mut [f32], momentum: &mut [f32]) {
-    let splat = |x: f32| S::f32s::splat(simd, x);
-    let (decay, shift, zero, least) = (splat(decay), splat(shift), splat(0.0), splat(MOMENTUM_MIN));
-    for (point, momentum) in vectors_mut::<S>(point).zip(vectors_mut::<S>(momentum)) {
-        let v = S::f32s::from_slice(simd, momentum);
-        shift.mul_add(v, S::f32s::from_slice(simd, point)).store_slice(point);
-        let v = decay * v;
-        v.abs().simd_lt(least).select(zero, v).store_slice(momentum);
-    }
-}
-
-/// Some elements of a control point and its momentum, of θ and ∇L.
-type Part<'a> = ((&'a mut [f32], &'a mut [f32]), (&'a [f32], &'a [f32]));
-
-/// A step of a part of a control point.
-#[inline(always)]
-fn step_part<S: Simd>(simd: S, params: &StepParams, weight: f32, rate: f32, part: Part<'_>) {
-    match params.optimizer {
-        Optimizer::Sgd { momentum, nesterov: true } => {
-            step_part_of::<S, true>(simd, [momentum, params.weight_decay, weight, rate], part);
-        }
-        Optimizer::Sgd { momentum, nesterov: false } => {
-            step_part_of::<S, false>(simd, [momentum, params.weight_decay, weight, rate], part);
-        }
-        Optimizer::Adam { .. } => {}
-    }
-}
-
-#[inline(always)]
-fn step_part_of<S: Simd, const NESTEROV: bool>(
-    simd: S,
-    [mu, lambda, weight, rate]: [f32; 4],
-    part: Part<'_>,
-) {
-    let ((point, momentum), (theta, gradient)) = part;
-    let splat = |x| S::f32s::splat(simd, x);
-    let (mu, lambda, rate) = (splat(mu), splat(lambda), splat(-rate));
-    let (weight, zero, least) = (splat(weight), splat(0.0), splat(MOMENTUM_MIN));
-    let target = vectors_mut::<S>(point).zip(vectors_mut::<S>(momentum));
-    let source = vectors::<S>(theta).zip(vectors::<S>(gradient));
-    for ((point, momentum), (theta, gradient)) in target.zip(source) {
-        let load = |x: &[f32]| S::f32s::from_slice(simd, x);
-        let g = lambda.mul_add(load(theta), load(gradient));
-        let v = weight.mul_add(g, mu * load(momentum));
-        let v = v.abs().simd_lt(least).select(zero, v);
-        v.store_slice(momentum);
-        let ahead = if NESTEROV { mu.mul_add(v, weight * g) } else { v };
-        rate.mul_add(ahead, load(point)).store_slice(point);
-    }
-}
-
-/// Elements from one θ to the next in memory: the dimension in whole cache lines.
-pub const fn stride(dim: usize) -> usize {
-    dim.next_multiple_of(16)
-}
-
-/// The vectors of a slice.
-#[inline(always)]
-pub fn vectors<S: Simd>(floats: &[f32]) -> impl Iterator<Item = &[f32]> {
-    floats.chunks_exact(S::f32s::LEN)
-}
-
-/// The vectors of a slice, to write.
-#[inline(always)]
-pub fn vectors_mut<S: Simd>(floats: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
-    floats.chunks_exact_mut(S::f32s::LEN)
-}
+/// Some elements of a control point and its moments, of θ and ∇L.
+type PartOfAdam<'a> = (((&'a mut [f32], &'a mut [f32]), &'a mut [f32]), (&'a [f32], &'a [f32]));
 
 #[cfg(test)]
 mod tests {
@@ -365,7 +395,7 @@ mod tests {
 
     #[test]
     fn momenta_decay_to_zero_and_never_to_denormals() {
-        let mut slots = Sgd::new(1, 20);
+        let mut slots = Slots::new(1, 20);
         slots.put(0, &[1.0; 20]).unwrap();
         let params = StepParams {
             key: Key::new(0, 0),
@@ -401,7 +431,7 @@ mod tests {
             max_gradient_norm: f32::INFINITY,
         };
         let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
-        let (mut once, mut singly) = (Sgd::new(2, 20), Sgd::new(2, 20));
+        let (mut once, mut singly) = (Slots::new(2, 20), Slots::new(2, 20));
         let level = Level::new();
         for slots in [&mut once, &mut singly] {
             slots.step(level, &params, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);
