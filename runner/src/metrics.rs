@@ -9,11 +9,7 @@ use valleys_core::kernels::cross_entropy::arg_max;
 pub type Metric = (String, Option<f64>);
 
 /// The measures of outputs (N, outputs) for targets, by name; `source` has the units of targets that are numbers.
-pub fn of(
-    outputs: &[f32],
-    targets: &Targets,
-    source: &Source,
-) -> impl Iterator<Item = Metric> + use<> {
+pub fn of(outputs: &[f32], targets: &Targets, source: &Source) -> impl Iterator<Item = Metric> + use<> {
     let width = outputs.len() / targets.len().max(1);
     let metrics = match targets {
         Targets::Labels(labels) => of_classes(outputs, labels, width),
@@ -101,7 +97,11 @@ fn auc(logits: &[f32], labels: &[u8]) -> Option<f64> {
 /// - `mae`: mean absolute deviation (`mean_absolute_error`).
 /// - `r2`: 1 − Σ (p − t)² / Σ (t − mean t)², the mean over the columns (`r2_score`); none where a column is constant.
 /// - `smape`: mean of 2·|p − t| / (|p| + |t|), 0 to 2; 0 where both are 0.
-pub fn of_numbers(predictions: &[f32], targets: &[f32], columns: &[[f64; 2]]) -> Vec<(&'static str, Option<f64>)> {
+pub fn of_numbers(
+    predictions: &[f32],
+    targets: &[f32],
+    columns: &[[f64; 2]],
+) -> Vec<(&'static str, Option<f64>)> {
     let width = columns.len();
     let count = targets.len() / width.max(1);
     if count == 0 {

@@ -125,7 +125,8 @@ impl NetworkProblem {
         slots: usize,
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> std::result::Result<CpuEngine, Error> {
-        CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)
+        let engine = CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)?;
+        engine.with_criterion(self.criterion.borrowed())
     }
 }
 
@@ -146,7 +147,9 @@ impl Problem for NetworkProblem {
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let (network, augment, batch) = (self.model.network(), self.augmentation(), self.batch);
+        let has_second = self.optimizer.needs_second_moments();
         Ok(match &self.backend {
+            NetworkBackend::Cpu if has_second => boxed(self.cpu(slots, augment)?.with_second_moments()),
             NetworkBackend::Cpu => boxed(self.cpu(slots, augment)?),
             NetworkBackend::Reference => boxed(reference::engine(
                 network,
@@ -157,7 +160,8 @@ impl Problem for NetworkProblem {
                 self.criterion.borrowed(),
             )?),
             NetworkBackend::Gpu(_, shared) => {
-                boxed(GpuEngine::new(&network, shared.clone(), batch, slots, augment)?)
+                let engine = GpuEngine::new(&network, shared.clone(), batch, slots, augment)?;
+                if has_second { boxed(engine.with_second_moments()) } else { boxed(engine) }
             }
         })
     }
@@ -333,6 +337,8 @@ impl NetworkProblem {
 
     fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> NetworkBackend {
         let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
+        let shared =
+            shared.with_criterion(self.criterion.borrowed()).expect("it fits the targets of the problem");
         NetworkBackend::Gpu(provider, Arc::new(shared.with_models(models)))
     }
 }

@@ -3,9 +3,9 @@
 use super::frame::{Column, Gathered, Inputs, Parts, Values, data_error, key_error};
 use super::table::Frame;
 use crate::config::{self, Data};
-use crate::wording::nearest;
 use crate::error::Result;
 use crate::formats::shown;
+use crate::wording::nearest;
 
 /// Names of columns that number the rows.
 const NUMBERS: [&str; 3] = ["index", "id", "unnamed: 0"];
