@@ -16,6 +16,7 @@ mod known_answers;
 mod made_run;
 mod measure;
 mod own_data;
+mod own_data_files;
 mod plan;
 mod report;
 mod study;

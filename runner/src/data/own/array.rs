@@ -71,7 +71,7 @@ impl Array {
             [rows, columns] => {
                 told.push(format!("{name}: {rows} samples of {columns} features"));
                 let columns = self.into_frame()?.columns;
-                return Ok(Inputs::Columns { columns, named: false });
+                return Ok(Inputs::Columns { columns, is_array: true });
             }
             [_, height, width] => ("(N, H, W)", false, Shape { channels: 1, height, width }),
             [_, channels @ (1 | 3), height, width] => {
@@ -143,6 +143,7 @@ impl Array {
         Ok(Frame {
             columns,
             named: false,
+            is_array: true,
             first_unnamed: false,
             places: Places::new(name, rows, Vec::new()),
             rows,

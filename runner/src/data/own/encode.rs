@@ -86,23 +86,24 @@ pub(super) fn encode(
 ) -> Result<Encoded> {
     match inputs {
         Inputs::Images { shape, pixels, scale } => images(shape, pixels, scale, split, keys, told),
-        Inputs::Columns { columns, named } => {
+        Inputs::Columns { columns, is_array } => {
             let mut plans = Vec::new();
             let mut constant = Vec::new();
             for column in columns {
                 match plan(&column, split, places, keys)? {
-                    // Columns of arrays keep their places.
                     Some(kind) => plans.push(Plan { column, kind }),
-                    None if named => constant.push(column.name),
                     None => {
                         constant.push(column.name.clone());
-                        plans.push(Plan { kind: constant_plan(&column, split), column });
+                        // Numbers of arrays keep their places.
+                        if let (true, Values::Numbers(numbers)) = (is_array, &column.values) {
+                            plans.push(Plan { kind: constant_plan(numbers, split), column });
+                        }
                     }
                 }
             }
             if !constant.is_empty() {
                 let names = list(constant.iter().map(String::as_str));
-                let what = if named { "left out" } else { "kept, with a standard deviation of 1" };
+                let what = if is_array { "kept, with a standard deviation of 1" } else { "left out" };
                 let columns = if constant.len() == 1 { "column is" } else { "columns are" };
                 told.push(format!(
                     "{} {columns} constant in the training part and {what}: {names}",
@@ -186,10 +187,7 @@ fn plan(column: &Column, split: &Split, places: &Places, keys: &Data) -> Result<
 }
 
 /// A column of an array that is constant in the training part: it becomes 0 there, or is kept as it is.
-fn constant_plan(column: &Column, split: &Split) -> PlanKind {
-    let Values::Numbers(numbers) = &column.values else {
-        return PlanKind::Number { fill: 0.0, mean: 0.0, std: 1.0 };
-    };
+fn constant_plan(numbers: &[f64], split: &Split) -> PlanKind {
     let value = split.train.iter().map(|&row| numbers[row]).find(|x| !x.is_nan()).unwrap_or(0.0);
     PlanKind::Number { fill: value, mean: value, std: 1.0 }
 }

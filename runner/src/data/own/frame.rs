@@ -196,8 +196,8 @@ pub(super) enum Inputs {
     Columns {
         /// All of them, equally long.
         columns: Vec<Column>,
-        /// Whether they have names: those that are constant are left out. Columns of arrays are kept.
-        named: bool,
+        /// Whether they are of an array: those that are constant are kept. Columns of tables are left out.
+        is_array: bool,
     },
     /// Images, all of one shape, channel after channel.
     Images {

@@ -18,6 +18,8 @@ pub(super) struct Frame {
     pub(super) columns: Vec<Column>,
     /// Whether the file names them.
     pub(super) named: bool,
+    /// Whether it is an array.
+    pub(super) is_array: bool,
     /// Whether the first column is the only one without a name, as pandas writes names of rows.
     pub(super) first_unnamed: bool,
     pub(super) places: Places,
@@ -259,6 +261,6 @@ impl Rows {
             columns.push(Column { name: title, values, mixed });
         }
         let places = Places::new(name, rows, self.lines);
-        Ok(Frame { columns, named, first_unnamed, places, rows })
+        Ok(Frame { columns, named, is_array: false, first_unnamed, places, rows })
     }
 }
