@@ -9,17 +9,20 @@
 //! | `table`, `array`, `archive`, `idx_set`, `folder` | readers |
 //! | `picture`, `resize` | images |
 //! | `roles` | which column is what |
-//! | `missing`, `target`, `split`, `encode` | the steps of the pipeline |
+//! | `missing`, `target`, `split`, `plan`, `encode` | the steps of the pipeline |
+//! | `constants` | normalisations |
 //! | `provenance` | what a run records of it |
 
 mod archive;
 mod array;
+mod constants;
 mod encode;
 mod folder;
 mod frame;
 mod idx_set;
 mod missing;
 mod picture;
+mod plan;
 mod provenance;
 mod read;
 mod resize;

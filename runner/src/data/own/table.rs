@@ -1,8 +1,8 @@
 //! Tables in text files: columns of numbers and columns of texts.
 
-use super::frame::{Column, MISSING, Places, Values, data_error};
+use super::frame::{Column, MISSING, Places, Values, check_memory, data_error};
 use crate::config::Data;
-use crate::error::{CliError, ErrorKind, Result};
+use crate::error::{CliError, Result};
 use crate::formats::table::{Cell, Columns, Table};
 use crate::formats::{Answer, Input, ReadInfo, TableOptions, shown};
 use crate::memory;
@@ -199,13 +199,10 @@ impl Rows {
                 column.push(table, i);
             }
             rows.lines.push(u32::try_from(table.line()).unwrap_or(u32::MAX));
-            if rows.lines.len() % CHECKED == 0 && rows.lines.len() * (8 * fields + 4) > most {
-                let what = format!(
-                    "{name}: {} rows of {fields} columns take {} bytes, more than the memory that is free ({most} bytes)",
-                    rows.lines.len(),
-                    rows.lines.len() * (8 * fields + 4)
-                );
-                return Err(CliError::new(ErrorKind::Resources, what));
+            let count = rows.lines.len();
+            if count.is_multiple_of(CHECKED) {
+                let what = format_args!("{name}: {count} rows of {fields} columns");
+                check_memory(what, count * (8 * fields + 4), most)?;
             }
         }
         Ok(rows)
