@@ -17,6 +17,7 @@ mod made_run;
 mod measure;
 mod models;
 mod own_data;
+mod own_data_files;
 mod plan;
 mod report;
 mod study;

@@ -72,7 +72,7 @@ fn as_pandas_numpy_and_pillow_read_it() {
         let keys: Vec<String> =
             keys.iter().map(|key| key.replace("$DIR", dir.path().to_str().unwrap())).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let Loaded { data, shape, classes, source } =
+        let Loaded { data, shape, outputs, source } =
             loaded(&dir.path().join(case["dataset"].as_str().unwrap()), &keys)
                 .unwrap_or_else(|e| panic!("{name}: {e}"));
         let tolerance = match case["tolerance"].as_str().unwrap() {
@@ -105,12 +105,12 @@ fn as_pandas_numpy_and_pillow_read_it() {
         assert_eq!(source.target_names, texts(&case["targets"]), "{name}");
         if let Value::Array(_) = case["classes"] {
             assert_eq!(
-                (&source.class_names, classes),
+                (&source.class_names, outputs),
                 (&texts(&case["classes"]), source.class_names.len()),
                 "{name}"
             );
         } else {
-            assert_eq!((source.class_names.len(), classes), (0, source.target_names.len()), "{name}");
+            assert_eq!((source.class_names.len(), outputs), (0, source.target_names.len()), "{name}");
         }
         if let Value::Array(_) = case["names"] {
             assert_eq!(source.feature_names, texts(&case["names"]), "{name}");
@@ -169,8 +169,8 @@ fn a_fraction_of_every_class() {
 fn numbers_are_drawn_as_one_class() {
     let text =
         (0..50).map(|i| format!("{i},{}\n", f64::from(i) * 1.5)).fold("x,y\n".to_owned(), |t, row| t + &row);
-    let Loaded { data, source, classes, .. } = table(&text, &["data.label=y", "data.split=0.3"]).unwrap();
-    assert_eq!((data.train.len(), data.test.len(), classes), (35, 15, 1));
+    let Loaded { data, source, outputs, .. } = table(&text, &["data.label=y", "data.split=0.3"]).unwrap();
+    assert_eq!((data.train.len(), data.test.len(), outputs), (35, 15, 1));
     let own = source.own.unwrap();
     assert_eq!((own.task, &own.split), (Task::Regression, &SplitKind::Fraction { fraction: 0.3, seed: 0 }));
     let Targets::Values { width: 1, unit, values } = &data.train.targets else { panic!("numbers expected") };
@@ -259,13 +259,13 @@ fn cifar_100_by_both_labels() {
         load("cifar-100", &LoadOptions::of_keys(&keys, Subset::All, Subset::All))
     };
     let fine = of(None).unwrap();
-    assert_eq!((fine.classes, fine.data.train.len(), fine.data.test.len()), (100, 100, 1));
+    assert_eq!((fine.outputs, fine.data.train.len(), fine.data.test.len()), (100, 100, 1));
     assert_eq!(fine.data.train.targets.labels().unwrap(), (0..100).collect::<Vec<u8>>());
     let x = (1.0 - 0.5071) / 0.2673;
     assert!((f64::from(fine.data.test.inputs[0]) - x).abs() < tolerance::PEER_F32 * 3.0);
     assert!(fine.source.class_names.is_empty());
     let coarse = of(Some("coarse")).unwrap();
-    assert_eq!((coarse.classes, coarse.source.class_names.len()), (20, 20));
+    assert_eq!((coarse.outputs, coarse.source.class_names.len()), (20, 20));
     assert_eq!(coarse.data.train.targets.labels().unwrap()[7], 1);
     let message = of(Some("rough")).unwrap_err().message;
     assert!(message.contains("\"fine\" (100 classes) or \"coarse\""), "{message}");

@@ -1,10 +1,11 @@
 //! Arrays: samples along the first axis, with their target in an array of their own.
 
-use super::frame::{Column, Inputs, MISSING, Places, Values, data_error};
+use super::frame::{Column, Inputs, MISSING, Places, Values, check_memory, data_error};
 use super::table::Frame;
 use crate::data::idx;
 use crate::error::Result;
 use crate::formats::{Dtype, Kind, Npy, Numbers};
+use crate::memory;
 use std::collections::HashMap;
 use std::path::Path;
 use valleys_core::network::Shape;
@@ -32,13 +33,21 @@ impl Array {
         if let Some((shape, texts)) = Npy::parse_texts(name, bytes)? {
             return Ok(Self { name: name.to_owned(), shape, values: Elements::Texts(texts) });
         }
-        let Npy { shape, numbers, dtype } = Npy::parse(name, bytes)?;
+        // Bytes become four times as many.
+        check_memory(name, bytes.len().saturating_mul(4), memory::available())?;
+        let Npy { shape, numbers, dtype } = Npy::parse(name, bytes).map_err(|mut error| {
+            if error.message.contains("Python objects") {
+                error.message.push_str("; labels as texts: a.astype('U')");
+            }
+            error
+        })?;
         let is_bytes = matches!(dtype, Dtype { kind: Kind::Unsigned, size: 1, .. });
         Ok(Self { name: name.to_owned(), shape, values: Elements::Numbers(numbers, is_bytes) })
     }
 
     /// Reads an IDX file.
     pub(super) fn idx(name: &str, bytes: &[u8]) -> Result<Self> {
+        check_memory(name, bytes.len().saturating_mul(4), memory::available())?;
         let (shape, numbers) = idx::array(Path::new(name), bytes)?;
         Ok(Self { name: name.to_owned(), shape, values: Elements::Numbers(numbers, bytes[2] == 8) })
     }
@@ -71,7 +80,7 @@ impl Array {
             [rows, columns] => {
                 told.push(format!("{name}: {rows} samples of {columns} features"));
                 let columns = self.into_frame()?.columns;
-                return Ok(Inputs::Columns { columns, named: false });
+                return Ok(Inputs::Columns { columns, is_array: true });
             }
             [_, height, width] => ("(N, H, W)", false, Shape { channels: 1, height, width }),
             [_, channels @ (1 | 3), height, width] => {
@@ -128,6 +137,10 @@ impl Array {
             );
             return Err(data_error(what));
         };
+        if rows * columns == 0 {
+            return Err(data_error(format!("{name}: an array of shape {:?} holds nothing", self.shape)));
+        }
+        check_memory(&name, (rows * columns).saturating_mul(8), memory::available())?;
         let (numbers, _) = self.numbers()?;
         let get = |i: usize| match &numbers {
             Numbers::F32(numbers) => f64::from(numbers[i]),
@@ -143,6 +156,7 @@ impl Array {
         Ok(Frame {
             columns,
             named: false,
+            is_array: true,
             first_unnamed: false,
             places: Places::new(name, rows, Vec::new()),
             rows,

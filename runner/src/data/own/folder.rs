@@ -1,11 +1,11 @@
 //! A folder of images, a folder for each class.
 
-use super::frame::{Column, Gathered, Inputs, Parts, Places, Values, data_error, key_error};
+use super::frame::{Column, Gathered, Inputs, Parts, Places, Values, check_memory, data_error, key_error};
 use super::picture::Picture;
 use super::read::{Told, no_column};
 use super::roles::list;
 use crate::config::Data;
-use crate::error::{CliError, ErrorKind, Result};
+use crate::error::Result;
 use crate::memory;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -199,14 +199,9 @@ fn pictures(paths: &[PathBuf], keys: &Data, told: &mut Told) -> Result<(Shape, V
     let (first, _, _) = one(&paths[0])?;
     let (height, width) = (first.height, first.width);
     // The images as they are decoded, and together: bytes first, then floats.
-    let (bytes, most) = (paths.len() * first.channels * height * width * 5, memory::available());
-    if bytes > most {
-        let what = format!(
-            "{} images of {height} x {width} pixels take {bytes} bytes, more than the memory that is free ({most} bytes)",
-            paths.len()
-        );
-        return Err(CliError::new(ErrorKind::Resources, what));
-    }
+    let bytes = paths.len().saturating_mul(first.channels * height * width * 5);
+    let what = format_args!("{} images of {height} x {width} pixels", paths.len());
+    check_memory(what, bytes, memory::available())?;
     let all: Vec<(Picture, blake3::Hash, [usize; 2])> = paths.par_iter().map(one).collect::<Result<_>>()?;
     if let Some(i) = all.iter().position(|(picture, ..)| (picture.height, picture.width) != (height, width)) {
         let [other_height, other_width] = all[i].2;

@@ -1,6 +1,6 @@
 //! Samples as they were read: columns of numbers or texts, or images, with their targets.
 
-use crate::error::{CliError, ErrorKind};
+use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::network::Shape;
 
 /// The code of a missing text.
@@ -196,8 +196,8 @@ pub(super) enum Inputs {
     Columns {
         /// All of them, equally long.
         columns: Vec<Column>,
-        /// Whether they have names: those that are constant are left out. Columns of arrays are kept.
-        named: bool,
+        /// Whether they are of an array: those that are constant are kept. Columns of tables are left out.
+        is_array: bool,
     },
     /// Images, all of one shape, channel after channel.
     Images {
@@ -242,6 +242,18 @@ impl Gathered {
     pub(super) fn len(&self) -> usize {
         self.places.files.iter().map(|(_, rows)| rows).sum()
     }
+}
+
+/// Refuses what does not fit into `most` bytes of memory.
+///
+/// # Errors
+/// It does not, with both sizes.
+pub(super) fn check_memory(what: impl std::fmt::Display, bytes: usize, most: usize) -> Result<()> {
+    if bytes <= most {
+        return Ok(());
+    }
+    let what = format!("{what}: {bytes} bytes, more than the memory that is free ({most} bytes)");
+    Err(CliError::new(ErrorKind::Resources, what))
 }
 
 /// What is wrong with the data.

@@ -9,17 +9,20 @@
 //! | `table`, `array`, `archive`, `idx_set`, `folder` | readers |
 //! | `picture`, `resize` | images |
 //! | `roles` | which column is what |
-//! | `missing`, `target`, `split`, `encode` | the steps of the pipeline |
+//! | `missing`, `target`, `split`, `plan`, `encode` | the steps of the pipeline |
+//! | `constants` | normalisations |
 //! | `provenance` | what a run records of it |
 
 mod archive;
 mod array;
+mod constants;
 mod encode;
 mod folder;
 mod frame;
 mod idx_set;
 mod missing;
 mod picture;
+mod plan;
 mod provenance;
 mod read;
 mod resize;
@@ -35,8 +38,9 @@ pub use split::SplitKind;
 use super::{Dataset, LoadOptions, Loaded, Samples, Source, Targets};
 use crate::config::Data;
 use crate::error::Result;
+use crate::formats::Input;
 use encode::Encoded;
-use frame::{data_error, key_error};
+use frame::{Gathered, data_error, key_error};
 use provenance::Steps;
 use read::Told;
 use std::collections::HashSet;
@@ -45,7 +49,7 @@ use target::Target;
 
 /// Whether there is a file or a folder of this name.
 pub(super) fn exists(path: &Path) -> bool {
-    crate::formats::Input::file_of(path).exists()
+    Input::file_of(path).exists()
 }
 
 /// Loads the data that a path names.
@@ -61,11 +65,33 @@ pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Loaded> {
         );
         return Err(key_error(what));
     }
+    let keys = keys_of(options);
+    let mut told = Told::default();
+    let gathered = read::read(path, &keys, &mut told)?;
+    pipeline(gathered, &keys, told, options)
+}
+
+/// Loads data of one's own from the bytes of one file, which messages call by a name.
+///
+/// # Errors
+/// Those of [`load`](super::load).
+pub fn load_bytes(name: &str, bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded> {
+    let keys = keys_of(options);
+    let mut told = Told::default();
+    told.files.push((name.to_owned(), blake3::hash(&bytes).to_hex().to_string()));
+    let gathered = read::of_file(Input::new(name, bytes), Path::new(name), &keys, &mut told)?;
+    pipeline(gathered, &keys, told, options)
+}
+
+/// The keys, with the constants of the normalisation.
+fn keys_of(options: &LoadOptions) -> Data {
     let list = |constants: Option<&[f64]>| constants.map(<[f64]>::to_vec);
     let keys = options.keys.cloned().unwrap_or_default();
-    let keys = &Data { mean: list(options.mean), std: list(options.std), ..keys };
-    let mut told = Told::default();
-    let mut gathered = read::read(path, keys, &mut told)?;
+    Data { mean: list(options.mean), std: list(options.std), ..keys }
+}
+
+/// The steps behind the reading.
+fn pipeline(mut gathered: Gathered, keys: &Data, mut told: Told, options: &LoadOptions) -> Result<Loaded> {
     let file = gathered.places.file();
     let dropped = missing::treat(&mut gathered, keys, &mut told.told)?;
     let sizes = gathered.sizes(dropped);

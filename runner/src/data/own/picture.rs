@@ -55,14 +55,19 @@ impl Picture {
         if bytes.is_empty() {
             Err("the file is empty".to_owned())
         } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-            png(bytes).map_err(|e| format!("a damaged PNG image: {e}"))
+            png(bytes).map_err(|e| format!("a damaged PNG image: {}", one_line(&e)))
         } else if bytes.starts_with(b"\xff\xd8\xff") {
-            jpeg(bytes).map_err(|e| format!("a damaged JPEG image: {e}"))
+            jpeg(bytes).map_err(|e| format!("a damaged JPEG image: {}", one_line(&e)))
         } else {
             let what = foreign(&bytes[..bytes.len().min(4096)]);
             Err(what.unwrap_or_else(|| "neither a PNG nor a JPEG image, by its first bytes".to_owned()))
         }
     }
+}
+
+/// A message without line breaks.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn png(bytes: &[u8]) -> Result<Picture, String> {

@@ -1,12 +1,12 @@
 //! What kind of data a path names, and its files.
 
 use super::array::Array;
-use super::frame::{Column, Gathered, Inputs, Parts, Places, Values, data_error, key_error};
+use super::frame::{Column, Gathered, Inputs, Parts, Places, Values, check_memory, data_error, key_error};
 use super::table::{self, Frame};
 use super::{archive, folder, idx_set};
 use crate::config::{self, Data};
 use crate::data::idx;
-use crate::error::{CliError, ErrorKind, Result};
+use crate::error::Result;
 use crate::formats::{Input, Npy, npz};
 use crate::memory;
 use std::path::Path;
@@ -29,12 +29,8 @@ impl Told {
     /// It cannot be read, does not fit into the memory, or is a file of another kind, with the way to convert it.
     pub(super) fn read(&mut self, path: &Path) -> Result<Input> {
         let file = Input::file_of(path);
-        let (size, most) = (file.metadata().map_or(0, |data| data.len()), memory::available() as u64);
-        if size > most {
-            let what =
-                format!("{}: {size} bytes, more than the memory that is free ({most} bytes)", file.display());
-            return Err(CliError::new(ErrorKind::Resources, what));
-        }
+        let size = file.metadata().map_or(0, |data| data.len());
+        check_memory(file.display(), usize::try_from(size).unwrap_or(usize::MAX), memory::available())?;
         if folder::is_image(&file) {
             let what = "an image; images are read from a folder with a folder for each class: CLASS/*.png";
             return Err(data_error(format!("{}: {what}", file.display())));
@@ -73,8 +69,16 @@ pub(super) fn read(path: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
             }
         };
     }
-    refuse(keys, &["data.size"], "a file")?;
     let input = told.read(path)?;
+    of_file(input, path, keys, told)
+}
+
+/// Reads the samples of a file, by its first bytes.
+///
+/// # Errors
+/// Those of [`read`].
+pub(super) fn of_file(input: Input, path: &Path, keys: &Data, told: &mut Told) -> Result<Gathered> {
+    refuse(keys, &["data.size"], "a file")?;
     if idx::is_idx(&input.bytes) {
         refuse(keys, &["data.label", "data.ignore", "data.categories", "data.missing"], "an IDX file")?;
         return idx_set::read_images(input, path, keys, told);

@@ -185,7 +185,8 @@ impl Frame {
         let mut columns_left: Vec<Option<Column>> = self.columns.into_iter().map(Some).collect();
         let mut take = |place: &usize| columns_left[*place].take().expect("a column has one role");
         let targets = given.unwrap_or_else(|| targets.iter().map(&mut take).collect());
-        let inputs = Inputs::Columns { columns: features.iter().map(&mut take).collect(), named: self.named };
+        let inputs =
+            Inputs::Columns { columns: features.iter().map(&mut take).collect(), is_array: self.is_array };
         Ok(Gathered { inputs, targets, parts, places: self.places, rows, columns })
     }
 }

@@ -1,8 +1,8 @@
 //! Tables in text files: columns of numbers and columns of texts.
 
-use super::frame::{Column, MISSING, Places, Values, data_error};
+use super::frame::{Column, MISSING, Places, Values, check_memory, data_error};
 use crate::config::Data;
-use crate::error::{CliError, ErrorKind, Result};
+use crate::error::{CliError, Result};
 use crate::formats::table::{Cell, Columns, Table};
 use crate::formats::{Answer, Input, ReadInfo, TableOptions, shown};
 use crate::memory;
@@ -18,6 +18,8 @@ pub(super) struct Frame {
     pub(super) columns: Vec<Column>,
     /// Whether the file names them.
     pub(super) named: bool,
+    /// Whether it is an array.
+    pub(super) is_array: bool,
     /// Whether the first column is the only one without a name, as pandas writes names of rows.
     pub(super) first_unnamed: bool,
     pub(super) places: Places,
@@ -197,13 +199,10 @@ impl Rows {
                 column.push(table, i);
             }
             rows.lines.push(u32::try_from(table.line()).unwrap_or(u32::MAX));
-            if rows.lines.len() % CHECKED == 0 && rows.lines.len() * (8 * fields + 4) > most {
-                let what = format!(
-                    "{name}: {} rows of {fields} columns take {} bytes, more than the memory that is free ({most} bytes)",
-                    rows.lines.len(),
-                    rows.lines.len() * (8 * fields + 4)
-                );
-                return Err(CliError::new(ErrorKind::Resources, what));
+            let count = rows.lines.len();
+            if count.is_multiple_of(CHECKED) {
+                let what = format_args!("{name}: {count} rows of {fields} columns");
+                check_memory(what, count * (8 * fields + 4), most)?;
             }
         }
         Ok(rows)
@@ -259,6 +258,6 @@ impl Rows {
             columns.push(Column { name: title, values, mixed });
         }
         let places = Places::new(name, rows, self.lines);
-        Ok(Frame { columns, named, first_unnamed, places, rows })
+        Ok(Frame { columns, named, is_array: false, first_unnamed, places, rows })
     }
 }

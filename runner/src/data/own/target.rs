@@ -49,8 +49,12 @@ impl Target {
             _ => return values(&targets, &gathered.places),
         };
         let title = one.name.clone();
-        // Images have classes far more often than numbers.
-        let most = if let Inputs::Images { .. } = gathered.inputs { MOST_CLASSES } else { FEW };
+        let most = match &gathered.inputs {
+            // They have classes far more often than numbers.
+            Inputs::Images { .. } => MOST_CLASSES,
+            Inputs::Columns { is_array: true, .. } if counts(&one.values) => MOST_CLASSES,
+            Inputs::Columns { .. } => FEW,
+        };
         let task = keys.task.unwrap_or_else(|| guess(&one.values, most));
         if task == Task::Regression {
             if keys.task.is_none() {
@@ -161,7 +165,7 @@ impl Target {
         let width = names.len();
         let constants = |j: usize| {
             let of = || split.train.iter().map(|&row| values[row * width + j]);
-            let moments = super::encode::moments(of());
+            let moments = super::constants::moments(of());
             if of().all(|x| Some(x) == of().next()) {
                 let what = format!("{file}: the target `{}` is constant in the training part", names[j]);
                 return Err(data_error(what));
@@ -183,6 +187,18 @@ impl Target {
         };
         (0..width).map(constants).collect()
     }
+}
+
+/// Whether the different numbers are 0, 1, 2, ..., or 1, 2, ..., as labels of arrays are.
+fn counts(values: &Values) -> bool {
+    let Values::Numbers(numbers) = values else { return false };
+    let mut distinct = numbers.clone();
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    let from = distinct.first().copied().unwrap_or(2.0);
+    distinct.len() <= MOST_CLASSES
+        && [0.0, 1.0].contains(&from)
+        && (0..).zip(&distinct).all(|(i, &x)| x == from + f64::from(i))
 }
 
 /// Texts and few different whole numbers are classes.
