@@ -1,20 +1,22 @@
 //! The data of engines, on whichever device is open.
 
+use crate::criterion::OwnedCriterion;
 use crate::device::DeviceProvider;
 use crate::device_dataset::DeviceDataset;
 use crate::error::Result;
 use crate::key::EngineKey;
 use crate::scheduler::{BatchScheduler, ModelHandle};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use valleys_core::network::LabelledData;
+use valleys_core::network::{Criterion, LabelledData};
 
-/// Labelled samples that engines train on and measure on. They are uploaded once for all engines.
+/// Samples with their targets, and a criterion, that engines train on and measure on. They are uploaded once for all engines.
 #[derive(Debug)]
 pub struct GpuDataset {
     provider: Arc<DeviceProvider>,
     data: Arc<dyn LabelledData>,
     planes: usize,
     models: usize,
+    criterion: OwnedCriterion,
     current: Mutex<Option<Arc<DeviceDataset>>>,
     schedulers: Mutex<Vec<Weak<BatchScheduler>>>,
 }
@@ -25,7 +27,28 @@ impl GpuDataset {
     /// A sample consists of `planes` planes of equal length, as an image of its channels. If no plane has more than 256
     /// different elements over all samples, the device stores one byte for each element, and a palette for each plane.
     pub fn new(provider: Arc<DeviceProvider>, data: Arc<dyn LabelledData>, planes: usize) -> Self {
-        Self { provider, data, planes, models: 1, current: Mutex::default(), schedulers: Mutex::default() }
+        let criterion = OwnedCriterion::of(&Criterion::of(&data.train().targets));
+        let (current, schedulers) = Default::default();
+        Self { provider, data, planes, models: 1, criterion, current, schedulers }
+    }
+
+    /// The same data with another criterion for all its engines; without it plain cross-entropy of labels, mean squared error
+    /// of numbers.
+    ///
+    /// # Errors
+    /// A criterion that does not fit the targets, or a constant of it out of its range: as [`Criterion::check`].
+    pub fn with_criterion(self, criterion: Criterion) -> Result<Self> {
+        let criterion = OwnedCriterion::of(&criterion);
+        for samples in [self.data.train(), self.data.test()] {
+            criterion.check(&samples.targets)?;
+        }
+        // What is on a device already belongs to engines with the criterion before.
+        Ok(Self { criterion, current: Mutex::default(), schedulers: Mutex::default(), ..self })
+    }
+
+    /// The criterion of its engines.
+    pub(crate) fn criterion(&self) -> Criterion<'_> {
+        self.criterion.get()
     }
 
     /// The same data, with up to `models` engines of one kind sharing their dispatches, where several threads ask for
@@ -63,7 +86,12 @@ impl GpuDataset {
         if let Some(dataset) = current.as_ref().filter(|dataset| !dataset.device.is_lost()) {
             return Ok(dataset.clone());
         }
-        let dataset = Arc::new(DeviceDataset::new(self.provider.device()?, &*self.data, self.planes)?);
+        let dataset = Arc::new(DeviceDataset::new(
+            self.provider.device()?,
+            &*self.data,
+            self.planes,
+            self.criterion.clone(),
+        )?);
         Ok(current.insert(dataset).clone())
     }
 }

@@ -5,9 +5,8 @@ use crate::dataset::GpuDataset;
 use crate::error::{Error, Result, length, range};
 use crate::kernels::tangent_removal;
 use crate::key::EngineKey;
-use crate::pass;
 use crate::recovery::{LoggedSteps, Recovery};
-use crate::request::{MeasuredSplit, SlotState, StepRequest, ValueRequest};
+use crate::request::{MeasuredSplit, SlotState, StepBatch, StepRequest, ValueRequest};
 use crate::scheduler::ModelHandle;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,14 +14,15 @@ use valleys_core::engine::{
     Engine, Mix, Split, Step, StepParams, Subset, Value, check_measurement, check_mix, choose_subset,
     epoch_order,
 };
+use valleys_core::error::Error as Wrong;
 use valleys_core::network::graph::Graph;
-use valleys_core::network::{Criterion, CropFlip, Network};
+use valleys_core::network::{Criterion, CropFlip, Layer, Network, Scores, Targets};
 use valleys_core::rng::Key;
 
 /// How often a call is repeated on another device because one was lost.
 const MAX_RECOVERIES: usize = 3;
 
-/// Mean cross-entropy of a network over labelled samples, trained and measured on a GPU.
+/// The mean loss of a network over samples, trained and measured on a GPU: by the criterion of its [`GpuDataset`].
 ///
 /// The contract is that of [`Engine`]. A call repeats bit for bit on one device with the same paths; results of other
 /// devices agree up to rounding. Engines of one kind on one [`GpuDataset`] can share dispatches, without any effect on
@@ -39,6 +39,7 @@ pub struct GpuEngine {
     dataset: Arc<GpuDataset>,
     handle: Option<ModelHandle>,
     recovery: Recovery,
+    has_second_moments: bool,
     /// The order of the training samples in an epoch.
     order: Vec<u32>,
     epoch: Option<(Key, u32)>,
@@ -50,8 +51,8 @@ impl GpuEngine {
     /// `augment`, steps use shifted and mirrored images; measurements use the images themselves.
     ///
     /// # Errors
-    /// No usable device, or one without enough memory; layers that do not fit together; lengths or labels that do not
-    /// fit the network; no training samples.
+    /// No usable device, or one without enough memory; layers that do not fit together or [are not
+    /// supported](Self::supports); lengths, targets or a criterion that do not fit the network; no training samples.
     ///
     /// # Cost
     /// The first engine on a dataset uploads the data. The first one of a kind compiles its pipelines: some tens of
@@ -67,10 +68,10 @@ impl GpuEngine {
         let [train, test] = [dataset.data().train(), dataset.data().test()];
         range("samples of a batch", 1, u32::MAX.into(), batch as u64)?;
         range("training samples", 1, u32::MAX.into(), train.len() as u64)?;
-        pass::check(&graph)?;
+        Self::supports(network)?;
         for samples in [train, test] {
             length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
-            Criterion::PLAIN.check(network, &samples.targets)?;
+            dataset.criterion().check(network, &samples.targets)?;
         }
         if let Some(augment) = &augment {
             length("elements of an image", network.input.len(), augment.shape.len())?;
@@ -84,6 +85,7 @@ impl GpuEngine {
             dataset,
             handle: None,
             recovery,
+            has_second_moments: false,
             order: vec![0; train_len],
             epoch: None,
             counts: Counts::default(),
@@ -91,6 +93,30 @@ impl GpuEngine {
         // An unusable device is reported now, not by the first step.
         engine.attempt(|_, _| Ok(((), Counts::default())))?;
         Ok(engine)
+    }
+
+    /// Checks that the engine has kernels for a network.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](valleys_core::error::Error::Unsupported) for a network whose last row is a branch: the output
+    /// would be that of an earlier row.
+    pub fn supports(network: &Network) -> Result<()> {
+        match network.layers.last() {
+            Some(Layer::Branch { .. }) => {
+                Err(Wrong::Unsupported { what: "a network that ends in a branch, on a GPU" }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same engine with memory for the second moments of all slots, which Adam needs. They are 0.
+    ///
+    /// # Cost
+    /// Half as much memory for slots again, on the host and on the device, which gets it with the next call.
+    pub fn with_second_moments(mut self) -> Self {
+        self.recovery.add_second_moments();
+        self.has_second_moments = true;
+        self
     }
 
     /// What was done on devices so far. Dispatches that several engines share count for each of them.
@@ -131,34 +157,62 @@ impl GpuEngine {
         let slots = self.recovery.slots();
         let handle = self.dataset.handle(&self.key, slots.len())?;
         let model = handle.model();
-        let ((), mut counts) = handle.exclusive(|batch| {
-            batch.reserve(slots.len())?;
-            batch.write_slots(model, 0, slots);
-            Ok(())
-        })?;
+        let ((), mut counts) = handle.exclusive(|batch| batch.write_slots(model, 0, slots))?;
         let mut order = vec![0; self.key.train_len];
+        let mut step_counts: Vec<f32> = slots.iter().map(SlotState::count).collect();
         for logged in self.recovery.log() {
             epoch_order(logged.params.key, logged.params.epoch, &mut order);
-            let entries = self.entries(&logged.params, &logged.steps, &order);
-            let (_, more) = handle.advance(self.request(model, logged, &entries))?;
+            let batches = self.batches_of(&logged.params, &logged.steps, &order);
+            let (_, more) = handle.advance(self.request(model, logged, &batches, &step_counts))?;
+            logged.count(&mut step_counts);
             counts.add(more);
         }
         Ok((handle, counts))
     }
 
-    /// For each step the samples of its batch and their augmentation codes.
-    fn entries(&self, params: &StepParams, steps: &[Step], order: &[u32]) -> Arc<[Vec<[u32; 2]>]> {
+    /// The samples of each step.
+    fn batches_of(&self, params: &StepParams, steps: &[Step], order: &[u32]) -> Arc<[StepBatch]> {
         let batch = |step: &Step| {
             let first = step.batch as usize * self.key.batch;
-            let samples = &order[first..order.len().min(first + self.key.batch)];
-            samples.iter().map(|&sample| [sample, self.key.augment_code(params, sample)]).collect()
+            let chosen = &order[first..order.len().min(first + self.key.batch)];
+            let samples =
+                chosen.iter().map(|&sample| [sample, self.key.augment_code(params, sample)]).collect();
+            StepBatch { samples, weight: self.weight(Split::Train, chosen) }
         };
         steps.iter().map(batch).collect()
     }
 
-    fn request(&self, model: usize, logged: &LoggedSteps, entries: &Arc<[Vec<[u32; 2]>]>) -> StepRequest {
+    /// The sum of the weights of some samples of a split, by which a mean divides.
+    fn weight(&self, split: Split, samples: &[u32]) -> f64 {
+        match (self.dataset.criterion(), self.targets(split)) {
+            (Criterion::CrossEntropy(options), Targets::Labels(labels))
+                if !options.class_weights.is_empty() =>
+            {
+                let weight = |&sample: &u32| f64::from(options.weight(labels[sample as usize].into()));
+                samples.iter().map(weight).sum()
+            }
+            _ => samples.len() as f64,
+        }
+    }
+
+    fn targets(&self, split: Split) -> Targets<'_, f32> {
+        match split {
+            Split::Train => self.dataset.data().train().targets,
+            Split::Test => self.dataset.data().test().targets,
+        }
+    }
+
+    /// A request for steps, before which slots have taken so many steps of Adam.
+    fn request(
+        &self,
+        model: usize,
+        logged: &LoggedSteps,
+        batches: &Arc<[StepBatch]>,
+        counts: &[f32],
+    ) -> StepRequest {
         let LoggedSteps { params, steps } = logged.clone();
-        StepRequest { model, slots: self.recovery.slots().len(), params, steps, entries: entries.clone() }
+        let (slots, batches) = (self.recovery.slots().len(), batches.clone());
+        StepRequest { model, slots, params, steps, batches, counts: counts.to_vec() }
     }
 
     /// Reads the slots that the logged steps have trained, and forgets these steps.
@@ -170,6 +224,11 @@ impl GpuEngine {
             handle.exclusive(|batch| batch.read_slots(handle.model(), first, &mut states))
         })?;
         self.counts.read_backs += read_backs;
+        for (state, &count) in states.iter_mut().zip(&self.recovery.counts()[first..]) {
+            if let Some(second) = state.second.as_mut().and_then(|second| second.last_mut()) {
+                *second = count;
+            }
+        }
         self.recovery.replace(first, states);
         Ok(())
     }
@@ -179,11 +238,8 @@ impl GpuEngine {
         self.recovery.replace(first, states);
         if let Some(handle) = &self.handle {
             let slots = &self.recovery.slots()[first..];
-            let written = handle.exclusive(|batch| {
-                batch.write_slots(handle.model(), first, slots);
-                Ok(())
-            });
-            // A lost device is noticed by the next call, which connects to another one.
+            let written = handle.exclusive(|batch| batch.write_slots(handle.model(), first, slots));
+            // A lost device, or a full one, is noticed by the next call, which connects again.
             if written.is_err() {
                 self.handle = None;
             }
@@ -217,8 +273,7 @@ impl Engine for GpuEngine {
         if !self.recovery.log().is_empty() {
             self.read_back()?;
         }
-        let state = SlotState { point: theta.to_vec(), momentum: vec![0.0; theta.len()] };
-        self.set_slots(slot as usize, vec![state]);
+        self.set_slots(slot as usize, vec![SlotState::at(theta.to_vec(), self.has_second_moments)]);
         Ok(())
     }
 
@@ -235,14 +290,9 @@ impl Engine for GpuEngine {
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
         length("losses of the steps", steps.len(), losses.len())?;
-        if params.max_gradient_norm < f32::INFINITY {
-            return Err(valleys_core::error::Error::Unsupported {
-                what: "a limit of the gradient's norm on a GPU",
-            }
-            .into());
-        }
-        if params.optimizer.needs_second_moments() {
-            return Err(valleys_core::error::Error::Unsupported { what: "Adam on a GPU" }.into());
+        if params.optimizer.needs_second_moments() && !self.has_second_moments {
+            let what = "Adam in an engine without memory for second moments";
+            return Err(Wrong::Unsupported { what }.into());
         }
         for step in steps {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;
@@ -259,11 +309,13 @@ impl Engine for GpuEngine {
             epoch_order(params.key, params.epoch, &mut self.order);
             self.epoch = Some((params.key, params.epoch));
         }
-        let entries = self.entries(params, steps, &self.order);
+        let batches = self.batches_of(params, steps, &self.order);
+        let counts = self.recovery.counts().to_vec();
         let logged = LoggedSteps { params: *params, steps: steps.into() };
         let start = Instant::now();
-        let found =
-            self.attempt(|engine, handle| handle.advance(engine.request(handle.model(), &logged, &entries)))?;
+        let found = self.attempt(|engine, handle| {
+            handle.advance(engine.request(handle.model(), &logged, &batches, &counts))
+        })?;
         losses.copy_from_slice(&found);
         self.recovery.append(logged, start.elapsed());
         if self.recovery.is_due() {
@@ -298,38 +350,54 @@ impl Engine for GpuEngine {
             let request = ValueRequest { model: handle.model(), train: &train, splits: &parts, points };
             handle.exclusive(|batch| batch.values(&request))
         })?;
-        let counts = parts.iter().map(|part| part.samples.len() as f64).cycle();
-        for ((value, [loss, wrong]), count) in values.iter_mut().zip(found).zip(counts) {
-            *value = Value { loss: loss / count, error: Some(wrong / count) };
+        let measured = splits.iter().zip(&parts).map(|(&split, part)| {
+            (self.targets(split), self.weight(split, &part.samples), part.samples.len())
+        });
+        let measured: Vec<_> = measured.collect();
+        for ((value, [loss, error]), &(targets, weight, samples)) in
+            values.iter_mut().zip(found).zip(measured.iter().cycle())
+        {
+            *value = Value::of(&Scores { loss, error, weight, samples }, &targets);
         }
         Ok(())
     }
 
     fn state_len(&self) -> usize {
-        2 * self.recovery.slots().len() * self.dim()
+        let second = if self.has_second_moments { self.dim() + 1 } else { 0 };
+        self.recovery.slots().len() * (2 * self.dim() + second)
     }
 
     /// Reads trained slots back.
     ///
     /// # Layout
-    /// (slots, 2, dim): control point, then momentum, of each slot.
+    /// (slots, 2, dim): control point, then momentum, of each slot; with second moments (slots, dim + 1) of them, the last
+    /// element of each the number of its steps.
     fn save(&mut self, state: &mut [f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
         if !self.recovery.log().is_empty() {
             self.read_back()?;
         }
-        let parts = self.recovery.slots().iter().flat_map(|slot| [&slot.point, &slot.momentum]);
-        state.chunks_exact_mut(self.dim().max(1)).zip(parts).for_each(|(to, part)| to.copy_from_slice(part));
+        let slots = self.recovery.slots();
+        let parts = slots.iter().flat_map(|slot| [&slot.point, &slot.momentum]);
+        let mut rest = state;
+        for part in parts.chain(slots.iter().filter_map(|slot| slot.second.as_ref())) {
+            let (to, behind) = rest.split_at_mut(part.len());
+            to.copy_from_slice(part);
+            rest = behind;
+        }
         Ok(())
     }
 
     fn restore(&mut self, state: &[f32]) -> Result<()> {
         length("saved state", self.state_len(), state.len())?;
-        let slot = |parts: &[f32]| {
-            let (point, momentum) = parts.split_at(parts.len() / 2);
-            SlotState { point: point.to_vec(), momentum: momentum.to_vec() }
+        let (slots, dim) = (self.recovery.slots().len(), self.dim());
+        let (points, second) = state.split_at(2 * slots * dim);
+        let slot = |slot: usize| {
+            let (point, momentum) = points[2 * slot * dim..][..2 * dim].split_at(dim);
+            let second = self.has_second_moments.then(|| second[slot * (dim + 1)..][..dim + 1].to_vec());
+            SlotState { point: point.to_vec(), momentum: momentum.to_vec(), second }
         };
-        self.set_slots(0, state.chunks_exact(2 * self.dim().max(1)).map(slot).collect());
+        self.set_slots(0, (0..slots).map(slot).collect());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use crate::request::SlotState;
 use std::sync::Arc;
 use std::time::Duration;
-use valleys_core::engine::{Step, StepParams};
+use valleys_core::engine::{MAX_COUNT, Step, StepParams};
 
 /// Time spent in steps after which the slots are read back: what a lost device costs, at most.
 const READ_BACK_INTERVAL: Duration = Duration::from_secs(5);
@@ -22,11 +22,23 @@ pub(crate) struct LoggedSteps {
     pub steps: Arc<[Step]>,
 }
 
+impl LoggedSteps {
+    /// Counts these steps for the slots that they train, if they are Adam's.
+    pub fn count(&self, counts: &mut [f32]) {
+        if self.params.optimizer.needs_second_moments() {
+            let trainable = counts.iter_mut().skip(self.params.first_trainable as usize);
+            trainable.for_each(|count| *count = (*count + self.steps.len() as f32).min(MAX_COUNT));
+        }
+    }
+}
+
 /// Slots as they were when they were last set or read back, and the steps since.
 #[derive(Debug)]
 pub(crate) struct Recovery {
     slots: Vec<SlotState>,
     log: Vec<LoggedSteps>,
+    /// Of each slot, the number of Adam's steps, with those of the log.
+    counts: Vec<f32>,
     /// Steps of the log, and the time that they took.
     steps: usize,
     time: Duration,
@@ -39,13 +51,27 @@ impl Recovery {
     /// All slots 0.
     pub fn new(slots: usize, dim: usize) -> Self {
         Self {
-            slots: vec![SlotState::zeros(dim); slots],
+            slots: vec![SlotState::at(vec![0.0; dim], false); slots],
             log: Vec::new(),
+            counts: vec![0.0; slots],
             steps: 0,
             time: Duration::ZERO,
             max_steps: MAX_LOGGED_STEPS,
             interval: READ_BACK_INTERVAL,
         }
+    }
+
+    /// Gives all slots second moments, 0, unless they have them.
+    pub fn add_second_moments(&mut self) {
+        for slot in &mut self.slots {
+            let len = slot.point.len() + 1;
+            slot.second.get_or_insert_with(|| vec![0.0; len]);
+        }
+    }
+
+    /// Of each slot, the number of Adam's steps until now.
+    pub fn counts(&self) -> &[f32] {
+        &self.counts
     }
 
     /// The slots before the logged steps.
@@ -62,6 +88,7 @@ impl Recovery {
     pub fn append(&mut self, steps: LoggedSteps, time: Duration) {
         self.steps += steps.steps.len();
         self.time += time;
+        steps.count(&mut self.counts);
         self.log.push(steps);
     }
 
@@ -79,6 +106,7 @@ impl Recovery {
     /// Replaces the slots from `first` on, and forgets the steps: they are part of the slots now.
     pub fn replace(&mut self, first: usize, states: Vec<SlotState>) {
         self.slots.splice(first..first + states.len(), states);
+        self.counts = self.slots.iter().map(SlotState::count).collect();
         self.log.clear();
         (self.steps, self.time) = (0, Duration::ZERO);
     }
@@ -112,11 +140,33 @@ mod tests {
         assert_eq!((recovery.first_stale(), recovery.is_due(), recovery.log().len()), (1, false, 2));
         recovery.append(steps(7, 0), Duration::from_secs(1));
         assert!(recovery.is_due());
-        recovery.replace(1, vec![SlotState { point: vec![1.0; 2], momentum: vec![2.0; 2] }; 2]);
+        let state = SlotState { momentum: vec![2.0; 2], ..SlotState::at(vec![1.0; 2], false) };
+        recovery.replace(1, vec![state; 2]);
         assert_eq!((recovery.first_stale(), recovery.is_due()), (3, false));
         let points: Vec<f32> = recovery.slots().iter().map(|slot| slot.point[0]).collect();
         assert_eq!(points, [0.0, 1.0, 1.0]);
         recovery.append(steps(0, MAX_LOGGED_STEPS), Duration::ZERO);
         assert!(recovery.is_due());
+    }
+    #[test]
+    fn steps_of_adam_are_counted_for_the_slots_that_they_train() {
+        let mut recovery = Recovery::new(3, 2);
+        recovery.add_second_moments();
+        let adam = Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: false };
+        let of_adam = |first_trainable, count| {
+            let steps = steps(first_trainable, count);
+            LoggedSteps { params: StepParams { optimizer: adam, ..steps.params }, ..steps }
+        };
+        recovery.append(of_adam(2, 4), Duration::ZERO);
+        recovery.append(steps(0, 10), Duration::ZERO);
+        recovery.append(of_adam(1, 3), Duration::ZERO);
+        assert_eq!(recovery.counts(), [0.0, 3.0, 7.0]);
+        // A slot that is set has taken no steps; one that is read back has those of its state.
+        let mut read = SlotState::at(vec![1.0; 2], true);
+        read.second = Some(vec![0.5, 0.5, 7.0]);
+        recovery.replace(1, vec![SlotState::at(vec![1.0; 2], true), read]);
+        assert_eq!(recovery.counts(), [0.0, 0.0, 7.0]);
+        recovery.append(of_adam(2, 1 << 25), Duration::ZERO);
+        assert_eq!(recovery.counts(), [0.0, 0.0, MAX_COUNT]);
     }
 }

@@ -4,17 +4,35 @@ use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::engine::{Mix, Step, StepParams};
 
-/// A control point with its momentum.
+/// A control point with its moments.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotState {
     pub point: Vec<f32>,
     pub momentum: Vec<f32>,
+    /// Adam's second moment, and behind it the number of its steps: in engines with memory for it.
+    pub second: Option<Vec<f32>>,
 }
 
 impl SlotState {
-    pub fn zeros(dim: usize) -> Self {
-        Self { point: vec![0.0; dim], momentum: vec![0.0; dim] }
+    /// A control point without moments, in an engine with memory for second moments or without.
+    pub fn at(point: Vec<f32>, second_moments: bool) -> Self {
+        let len = point.len();
+        Self { point, momentum: vec![0.0; len], second: second_moments.then(|| vec![0.0; len + 1]) }
     }
+
+    /// Number of Adam's steps.
+    pub fn count(&self) -> f32 {
+        self.second.as_ref().and_then(|second| second.last()).copied().unwrap_or(0.0)
+    }
+}
+
+/// The samples of a step.
+#[derive(Clone, Debug)]
+pub(crate) struct StepBatch {
+    /// Samples and their augmentation codes.
+    pub samples: Vec<[u32; 2]>,
+    /// The sum of their weights.
+    pub weight: f64,
 }
 
 /// Steps of one model.
@@ -26,8 +44,10 @@ pub(crate) struct StepRequest {
     pub slots: usize,
     pub params: StepParams,
     pub steps: Arc<[Step]>,
-    /// For each step the samples of its batch and their augmentation codes.
-    pub entries: Arc<[Vec<[u32; 2]>]>,
+    /// Of each step.
+    pub batches: Arc<[StepBatch]>,
+    /// Of each slot, the number of Adam's steps before these.
+    pub counts: Vec<f32>,
 }
 
 impl StepRequest {
@@ -42,9 +62,18 @@ impl StepRequest {
         self.params.tangent_removal > 0.0
     }
 
+    /// Whether the length of gradients is limited.
+    pub fn clips(&self) -> bool {
+        self.params.max_gradient_norm < f32::INFINITY
+    }
+
     /// Whether both can share dispatches.
     pub fn is_compatible(&self, other: &Self) -> bool {
-        self.trainable() == other.trainable() && self.removes_tangent() == other.removes_tangent()
+        let kernels = |request: &Self| {
+            let is_adam = request.params.optimizer.needs_second_moments();
+            [request.removes_tangent(), request.clips(), is_adam]
+        };
+        self.trainable() == other.trainable() && kernels(self) == kernels(other)
     }
 }
 

@@ -71,7 +71,7 @@ impl BatchScheduler {
         let mut models = models.clamp(1, MAX_MODELS).min(room.max(1));
         let batch = loop {
             let batch = ModelBatch::new(key, dataset.clone(), models);
-            match batch.and_then(|mut batch| batch.reserve(slots).map(|()| batch)) {
+            match batch.and_then(|mut batch| batch.reserve(slots, false).map(|()| batch)) {
                 Err(Error::OutOfMemory { .. } | Error::TooLarge { .. }) if models > 1 => models /= 2,
                 batch => break batch?,
             }

@@ -1,17 +1,20 @@
 //! Loss and error of one checkpoint.
 
 use crate::checkpoint::{self, Pair};
+use crate::config::Data;
 use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::metrics;
 use crate::model::NetworkSpec;
 use crate::problem::fitting_model;
 use crate::reference;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use valleys_core::engine::{Function, Split};
 use valleys_core::error::Error;
-use valleys_core::network::{Criterion, Network, Scores};
+use valleys_core::network::{Criterion, Network};
 use valleys_simd::engine::CpuEngine;
 
 /// What is to be evaluated.
@@ -21,10 +24,10 @@ pub struct Question {
     pub network: String,
     /// Its checkpoint: a safetensors file, an index of shards, or a folder that holds one model.
     pub weights: PathBuf,
-    /// The data set by name.
+    /// The data set by name, or the path of data of one's own.
     pub dataset: String,
-    /// The directory of its files.
-    pub dir: Option<PathBuf>,
+    /// The keys `[data]`. Those of the limit do not act.
+    pub data: Data,
     /// On the training part instead of the test part.
     pub train: bool,
     /// Only the first so many samples in the order of the files.
@@ -42,10 +45,18 @@ pub struct Question {
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
-    /// Mean cross-entropy (natural logarithm).
+    /// Mean cross-entropy (natural logarithm), or where numbers are predicted the mean squared error of the normalised
+    /// targets.
     pub loss: f64,
     /// Share of wrong arg-max, ties to the lower class.
-    pub error: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<f64>,
+    /// Root mean square deviation in the unit of the target, where numbers are predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<f64>,
+    /// Other measures of the predictions; null where one is undefined.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Option<f64>>,
     /// Number of samples.
     pub samples: usize,
     /// Whose statistics the batch norms had: `checkpoint`, `recomputed`; none without batch norm.
@@ -76,17 +87,13 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     let part = question.limit.map_or(Subset::All, Subset::First);
     // Statistics are those of the whole training part, whatever the limit.
     let recompute = question.recompute && has_norms;
-    let wanted = LoadOptions {
-        dir: question.dir.as_deref(),
-        train: match (recompute, question.train) {
-            (true, _) => Subset::All,
-            (false, true) => part,
-            (false, false) => Subset::Nothing,
-        },
-        test: if question.train { Subset::Nothing } else { part },
-        mean: None,
-        std: None,
+    let train = match (recompute, question.train) {
+        (true, _) => Subset::All,
+        (false, true) => part,
+        (false, false) => Subset::Nothing,
     };
+    let test = if question.train { Subset::Nothing } else { part };
+    let wanted = LoadOptions::of_keys(&question.data, train, test);
     let loaded = data::load(&question.dataset, &wanted)?;
     let model = fitting_model(&spec, &question.dataset, &loaded)?;
     let network = model.network();
@@ -138,18 +145,26 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         Dataset { train: samples, test: others }
     };
     let (theta, batch) = (&read.theta, question.batch);
-    let sum = if question.reference {
-        reference_scores(&network, theta, stored, &data, recompute, batch)
+    let data = Arc::new(data);
+    let outputs = if question.reference {
+        reference_outputs(&network, theta, stored, &data, recompute, batch)
     } else {
-        scores(&network, theta, stored, data, recompute, batch)
+        outputs(&network, theta, stored, data.clone(), recompute, batch)
     };
-    let sum = sum.map_err(failed)?;
+    let outputs = outputs.map_err(failed)?;
+    let evaluated = if recompute { &data.test } else { &data.train };
+    let targets = evaluated.targets.borrowed();
+    let sum = Criterion::of(&targets).scores(&outputs, &targets);
     if !sum.loss.is_finite() {
         return Err(wrong("the loss is not finite".to_owned()));
     }
+    let error = Some(sum.mean_error(&targets));
+    let is_share = targets.labels().is_some();
     Ok(Answer {
-        loss: sum.loss / count as f64,
-        error: sum.error / count as f64,
+        loss: sum.mean_loss(),
+        error: error.filter(|_| is_share),
+        rmse: error.filter(|_| !is_share),
+        metrics: metrics::of(&outputs, &evaluated.targets, &loaded.source).collect(),
         samples: count,
         statistics: match network.statistics_len() {
             0 => None,
@@ -161,37 +176,31 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     })
 }
 
-/// Losses and errors summed over the test part, or else the training part, by the fast engine. Without statistics they are
-/// recomputed over the training part.
-fn scores(
+/// The outputs of the test part, or else of the training part, by the fast engine. Without statistics they are recomputed
+/// over the training part.
+fn outputs(
     network: &Network,
     theta: &[f32],
     statistics: Option<Vec<f32>>,
-    data: Dataset,
+    data: Arc<Dataset>,
     test: bool,
     batch: usize,
-) -> std::result::Result<Scores, Error> {
-    let mut engine = CpuEngine::new(network, Arc::new(data), batch, 0, None)?;
+) -> std::result::Result<Vec<f32>, Error> {
+    let mut engine = CpuEngine::new(network, data, batch, 0, None)?;
     let statistics = statistics.map_or_else(|| engine.statistics(theta), Ok)?;
-    engine.scores(if test { Split::Test } else { Split::Train }, theta, &statistics)
+    engine.outputs(if test { Split::Test } else { Split::Train }, theta, &statistics)
 }
 
 /// The same by the reference kernels.
-fn reference_scores(
+fn reference_outputs(
     network: &Network,
     theta: &[f32],
     statistics: Option<Vec<f32>>,
     data: &Dataset,
     test: bool,
     batch: usize,
-) -> std::result::Result<Scores, Error> {
+) -> std::result::Result<Vec<f32>, Error> {
     let recomputed = || reference::statistics(network, theta, &data.train, batch);
     let statistics = statistics.map_or_else(recomputed, Ok)?;
-    reference::total(
-        network,
-        theta,
-        &statistics,
-        if test { &data.test } else { &data.train },
-        &Criterion::PLAIN,
-    )
+    reference::outputs(network, theta, &statistics, if test { &data.test } else { &data.train })
 }

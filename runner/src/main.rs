@@ -7,7 +7,7 @@ use valleys::command::{
     barcode, bench, certify, compare, device, distance, exec, plan, print, status, summary, weights,
 };
 use valleys::compare::Comparison;
-use valleys::config::preset;
+use valleys::config::{Data, preset};
 use valleys::device_select;
 use valleys::error::Result;
 use valleys::stderr;
@@ -103,9 +103,12 @@ struct EvaluateArgs {
     /// Checkpoint of the network: a safetensors file, an index of shards, or a folder that holds one model.
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// Data set: digits, breast-cancer, mnist, fashion-mnist or cifar-10.
+    /// Data set: digits, breast-cancer, mnist, fashion-mnist, cifar-10 or cifar-100, or a path of data of one's own.
     #[arg(long)]
     dataset: String,
+    /// Set a key of the section data, such as --set data.label=species, as in the run. May be repeated.
+    #[arg(long = "set", value_name = "data.KEY=VALUE")]
+    overrides: Vec<String>,
     /// Directory of the data files, as they are unpacked, or the one above, such as the root of torchvision.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -175,11 +178,14 @@ fn main() -> ExitCode {
 }
 
 fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
+    // A TOML string, whatever characters the name has.
+    let dir = args.data.map(|dir| format!("data.dir={}", toml::Value::from(dir.display().to_string())));
+    let overrides: Vec<String> = args.overrides.into_iter().chain(dir).collect();
     let answer = evaluate::evaluate(&evaluate::Question {
         network: args.network,
         weights: args.weights,
         dataset: args.dataset,
-        dir: args.data,
+        data: Data::of_evaluation(&overrides)?,
         train: matches!(args.split, Split::Train),
         limit: args.limit,
         recompute: args.recompute_statistics,
@@ -190,7 +196,7 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     if !answer.source.files.is_empty() {
         stderr::print_line(format_args!("read {}", answer.source.files.join(", ")));
     }
-    answer.source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
+    answer.source.print();
     answer.notes.iter().for_each(stderr::print_line);
     for pair in answer.mapping.iter().flatten() {
         stderr::print_line(format_args!("by order {} is {}", pair.network, pair.file));
@@ -198,7 +204,15 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     print(&if args.json {
         serde_json::to_string_pretty(&answer).expect("an answer is JSON") + "\n"
     } else {
-        format!("loss {}, error {}, {} samples\n", answer.loss, answer.error, answer.samples)
+        let (name, error) = match (answer.error, answer.rmse) {
+            (Some(error), _) => ("error", error),
+            (None, rmse) => ("rmse", rmse.unwrap_or(f64::NAN)),
+        };
+        let metric = |(name, value): (&String, &Option<f64>)| {
+            format!(", {name} {}", value.map_or("undefined".to_owned(), |value| value.to_string()))
+        };
+        let metrics: String = answer.metrics.iter().map(metric).collect();
+        format!("loss {}, {name} {error}{metrics}, {} samples\n", answer.loss, answer.samples)
     })
 }
 

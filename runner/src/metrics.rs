@@ -2,10 +2,21 @@
 //!
 //! Definitions are those of scikit-learn, whose names are in parentheses.
 
+use crate::data::{Source, Targets};
 use valleys_core::kernels::cross_entropy::arg_max;
 
 /// A measure: its name, and its value; none where it is undefined.
-pub type Metric = (&'static str, Option<f64>);
+pub type Metric = (String, Option<f64>);
+
+/// The measures of outputs (N, outputs) for targets, by name; `source` has the units of targets that are numbers.
+pub fn of(outputs: &[f32], targets: &Targets, source: &Source) -> impl Iterator<Item = Metric> + use<> {
+    let width = outputs.len() / targets.len().max(1);
+    let metrics = match targets {
+        Targets::Labels(labels) => of_classes(outputs, labels, width),
+        Targets::Values { values, .. } => of_numbers(outputs, values, &source.target_columns(width)),
+    };
+    metrics.into_iter().map(|(name, value)| (name.to_owned(), value))
+}
 
 /// Measures of predicted classes from logits (N, classes) and labels (N).
 ///
@@ -15,7 +26,7 @@ pub type Metric = (&'static str, Option<f64>);
 /// - `f1_weighted`: the mean of F1 weighted by the samples of the classes (`average="weighted"`).
 /// - `auc`, of two classes: the share of pairs of a sample of class 1 and one of class 0 in which the former has the larger
 ///   difference of logits, ties counted half (`roc_auc_score`); none where a class does not occur.
-pub fn of_classes(logits: &[f32], labels: &[u8], classes: usize) -> Vec<Metric> {
+pub fn of_classes(logits: &[f32], labels: &[u8], classes: usize) -> Vec<(&'static str, Option<f64>)> {
     let count = labels.len();
     if count == 0 || classes == 0 {
         return Vec::new();
@@ -86,7 +97,11 @@ fn auc(logits: &[f32], labels: &[u8]) -> Option<f64> {
 /// - `mae`: mean absolute deviation (`mean_absolute_error`).
 /// - `r2`: 1 − Σ (p − t)² / Σ (t − mean t)², the mean over the columns (`r2_score`); none where a column is constant.
 /// - `smape`: mean of 2·|p − t| / (|p| + |t|), 0 to 2; 0 where both are 0.
-pub fn of_numbers(predictions: &[f32], targets: &[f32], columns: &[[f64; 2]]) -> Vec<Metric> {
+pub fn of_numbers(
+    predictions: &[f32],
+    targets: &[f32],
+    columns: &[[f64; 2]],
+) -> Vec<(&'static str, Option<f64>)> {
     let width = columns.len();
     let count = targets.len() / width.max(1);
     if count == 0 {

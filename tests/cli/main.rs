@@ -11,6 +11,7 @@ mod gpu;
 mod grid;
 mod jobs;
 mod networks;
+mod own_data;
 mod run;
 mod run_directory;
 mod weights;

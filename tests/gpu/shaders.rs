@@ -2,6 +2,7 @@
 //! for both families of tile sizes. naga validates them and translates them to SPIR-V, MSL and HLSL; they keep within the
 //! limits that every WebGPU adapter has.
 
+use crate::every_layer;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::BTreeSet;
@@ -100,6 +101,15 @@ fn texts(as_hardware: bool, paths: &str) -> Vec<(&'static str, String)> {
                 // A device that does nothing returns nothing: only the pipelines count.
                 let _ = gpu.advance(&StepParams { tangent_removal: 1.0, ..course(4, 0) }, &steps, &mut [0.0]);
             }
+        }
+    }
+    for case in every_layer::cases() {
+        let provider = Arc::new(DeviceProvider::from(device.clone()));
+        let shared = case.dataset(provider).with_models(if as_hardware { 8 } else { 1 });
+        let mut gpu = case.engine(Arc::new(shared), 3);
+        for params in every_layer::courses() {
+            let steps = [Step { mix: mix(&[(0, 0.5), (2, 0.5)]), rate: 0.1, batch: 0 }];
+            let _ = gpu.advance(&params, &steps, &mut [0.0]);
         }
     }
     // Their results are not looked at.

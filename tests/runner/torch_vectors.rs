@@ -181,8 +181,7 @@ fn real_images() {
             dir: Some(&dir),
             train: Subset::First(number("train")),
             test: Subset::First(number("test")),
-            mean: None,
-            std: None,
+            ..LoadOptions::default()
         };
         let data = load(text("dataset"), &wanted).unwrap().data;
         let labels: Vec<u8> = serde_json::from_value(case["labels"].clone()).unwrap();

@@ -67,3 +67,13 @@ pub const BRUTE_F64: f64 = 1e-12;
 /// Losses after some hundred f32 steps by kernels that sum in other orders: a difference of one rounding in the first
 /// step has grown by then, but not to the third digit.
 pub const RUN_F32: f64 = 1e-3;
+
+/// Normalised images: a subtraction and two divisions in f32, of numbers of up to 5 after them.
+pub const IMAGES: f64 = 1e-5;
+
+/// Images that Pillow resized in f32, normalised: weights of up to a few tens of pixels, rounded otherwise.
+pub const RESIZED: f64 = 1e-4;
+
+/// JPEG images that another decoder decoded, normalised: a few of 255 steps, where the deviation of a channel is 30 steps or
+/// more.
+pub const JPEG: f64 = 0.1;

@@ -1,6 +1,8 @@
 //! Every kernel against the reference kernels of core, in f64, on odd shapes: what `valleys devices` and the tests run.
 
+mod convolutions;
 mod layers;
+mod losses;
 mod parameters;
 mod winograd;
 
@@ -9,6 +11,7 @@ use crate::error::Result;
 use crate::kernels::{self, BatchLayout, Dispatch, Dispatcher, PassParams, channel_blocks, tensor_len};
 use crate::options::Paths;
 use half::f16;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::Shape;
 use valleys_core::rng::{Key, Purpose, Stream};
 
@@ -66,7 +69,8 @@ pub fn tolerance(paths: Paths, terms: usize) -> f64 {
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    layers::cases().into_iter().chain(parameters::cases()).chain(winograd::cases()).collect()
+    let layers = convolutions::cases().into_iter().chain(layers::cases()).chain(losses::cases());
+    layers.chain(parameters::cases()).chain(winograd::cases()).collect()
 }
 
 /// Where a case runs.
@@ -194,6 +198,20 @@ fn difference(found: &[f32], expected: &[f64]) -> f64 {
     let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
     let squares = found.iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
     squares.sqrt() / norm.max(f64::MIN_POSITIVE)
+}
+
+/// All activations.
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Relu,
+    Activation::LeakyRelu { slope: 0.1 },
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::Silu,
+    Activation::Gelu,
+];
+
+const fn shape(channels: usize, height: usize, width: usize) -> Shape {
+    Shape { channels, height, width }
 }
 
 /// Where parameters start in θ: not at its start.

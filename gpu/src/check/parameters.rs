@@ -17,15 +17,22 @@ pub(super) fn cases() -> Vec<Case> {
     for terms in [1, 3, 8] {
         all.push(Case::new("mix", terms, move |c| mix(c, terms)));
     }
-    all.push(Case::new("step", 37, |c| step(c, 37)));
+    for nesterov in [false, true] {
+        all.push(Case::new("step", nesterov, move |c| step(c, 37, nesterov)));
+    }
+    all.push(Case::new("adam", 37, |c| adam(c, 37)));
+    for (len, limit) in [(1, 0.5), (4_133, 3.0), (133, 1e9)] {
+        all.push(Case::new("clip_sums clip", (len, limit), move |c| clip(c, len, limit)));
+    }
     for terms in [2, 3, 5] {
         let kernels = "tangent_dots tangent_solve tangent_remove";
         all.push(Case::new(kernels, terms, move |c| remove_tangent(c, terms)));
     }
     for (padding, has_palette) in [(0, false), (4, false), (0, true), (4, true)] {
         let shape = format!("padding {padding}, {}", if has_palette { "bytes" } else { "f32" });
-        all.push(Case::new("gather", shape, move |c| gather(c, padding, has_palette)));
+        all.push(Case::new("gather", shape, move |c| gather(c, padding, has_palette, true)));
     }
+    all.push(Case::new("gather", "without labels", |c| gather(c, 0, false, false)));
     for transposed in [[false, false], [false, true], [true, false], [true, true]] {
         for [rows, columns, depth] in [[17, 13, 10], [64, 300, 32], [1, 1, 1], [9, 4, 7]] {
             let gemm = Gemm { rows, columns, depth, transposed, distances: false };
@@ -52,11 +59,13 @@ fn mix(c: &CheckDispatcher, terms: usize) -> Result<Outcome> {
     Ok(Outcome { error: c.error(&theta, 0, &expected)?, terms })
 }
 
-fn step(c: &CheckDispatcher, len: usize) -> Result<Outcome> {
+fn step(c: &CheckDispatcher, len: usize, nesterov: bool) -> Result<Outcome> {
     let [g, theta, point, v] = [1, 2, 3, 4].map(|seed| random(len, seed));
     let (rate, momentum, decay, weight) = (0.125, 0.875, 0.25, 0.5);
     let moved: Vec<f64> = (0..len).map(|i| momentum * v[i] + weight * (g[i] + decay * theta[i])).collect();
-    let expected: Vec<f64> = point.iter().zip(&moved).map(|(point, v)| point - rate * v).collect();
+    let ahead =
+        |i: usize| if nesterov { weight * (g[i] + decay * theta[i]) + momentum * moved[i] } else { moved[i] };
+    let expected: Vec<f64> = (0..len).map(|i| point[i] - rate * ahead(i)).collect();
     let [gpu_g, gpu_theta, gpu_point, gpu_v] =
         &[c.floats(&g)?, c.floats(&theta)?, c.floats(&point)?, c.floats(&v)?];
     let params = PassParams {
@@ -64,10 +73,50 @@ fn step(c: &CheckDispatcher, len: usize) -> Result<Outcome> {
         momentum: momentum as f32,
         weight_decay: decay as f32,
         slot_weight: weight as f32,
+        nesterov: nesterov.into(),
         ..images(1)
     };
     c.run(params, &[parameters::step(&c.dispatcher, len, [gpu_g, gpu_theta, gpu_point, gpu_v])?])?;
     Ok(Outcome { error: c.error(gpu_point, 0, &expected)?.max(c.error(gpu_v, 0, &moved)?), terms: 4 })
+}
+
+fn adam(c: &CheckDispatcher, len: usize) -> Result<Outcome> {
+    let [g, theta, point, first] = [1, 2, 3, 4].map(|seed| random(len, seed));
+    let second: Vec<f64> = random(len, 5).iter().map(|x| x * x).collect();
+    let params = PassParams {
+        learning_rate: 0.125,
+        momentum: 0.875,
+        beta2: 0.75,
+        epsilon: 0.0625,
+        root: 1.5,
+        decoupled_decay: 0.03125,
+        weight_decay: 0.25,
+        slot_weight: 0.5,
+        ..images(1)
+    };
+    let h: Vec<f64> = g.iter().zip(&theta).map(|(g, theta)| 0.5 * (g + 0.25 * theta)).collect();
+    let m: Vec<f64> = first.iter().zip(&h).map(|(m, h)| 0.875 * m + 0.125 * h).collect();
+    let v: Vec<f64> = second.iter().zip(&h).map(|(v, h)| 0.75 * v + 0.25 * h * h).collect();
+    let moved = |i: usize| 0.03125 * theta[i] + 0.125 * m[i] / (v[i].sqrt() * 1.5 + 0.0625);
+    let expected: Vec<f64> = (0..len).map(|i| point[i] - moved(i)).collect();
+    let all = [&g, &theta, &point, &first, &second].map(|elements| c.floats(elements));
+    let [g, theta, point, first, second] = all;
+    let (g, theta, point, first, second) = (g?, theta?, point?, first?, second?);
+    c.run(params, &[parameters::adam(&c.dispatcher, len, [&g, &theta, &point, &first, &second])?])?;
+    let error = c.error(&point, 0, &expected)?.max(c.error(&first, 0, &m)?).max(c.error(&second, 0, &v)?);
+    Ok(Outcome { error, terms: 4 })
+}
+
+fn clip(c: &CheckDispatcher, len: usize, limit: f32) -> Result<Outcome> {
+    let (g, theta) = (random(len, 1), random(len, 2));
+    let decayed: Vec<f64> = g.iter().zip(&theta).map(|(g, theta)| g + 0.25 * theta).collect();
+    let norm = decayed.iter().map(|g| g * g).sum::<f64>().sqrt();
+    let expected: Vec<f64> = decayed.iter().map(|g| g * (f64::from(limit) / norm).min(1.0)).collect();
+    let [gpu_theta, gpu_g] = [c.floats(&theta)?, c.floats(&g)?];
+    let partial = c.floats(&vec![f64::NAN; parameters::CLIP_PARTIAL_LEN])?;
+    let list = parameters::clip(&c.dispatcher, len, [&gpu_theta, &gpu_g, &partial])?;
+    c.run(PassParams { weight_decay: 0.25, max_gradient_norm: limit, ..images(1) }, &list)?;
+    Ok(Outcome { error: c.error(&gpu_g, 0, &expected)?, terms: len })
 }
 
 fn remove_tangent(c: &CheckDispatcher, terms: usize) -> Result<Outcome> {
@@ -104,7 +153,7 @@ fn remove_tangent(c: &CheckDispatcher, terms: usize) -> Result<Outcome> {
     Ok(Outcome { error: c.error(&gpu_g, 0, &expected)?, terms: len })
 }
 
-fn gather(c: &CheckDispatcher, padding: usize, has_palette: bool) -> Result<Outcome> {
+fn gather(c: &CheckDispatcher, padding: usize, has_palette: bool, has_labels: bool) -> Result<Outcome> {
     // An odd number of elements, so that the bytes of a sample start anywhere in a word.
     let shape = Shape { channels: 3, height: 5, width: 7 };
     let (count, total, split) = (7, 12, 5);
@@ -149,14 +198,18 @@ fn gather(c: &CheckDispatcher, padding: usize, has_palette: bool) -> Result<Outc
     let border = device.buffer_with("border", &border)?;
     let border = (padding > 0).then_some((&border, padding));
     let palette = gpu_palette.as_ref().map(|palette| (palette, plane));
+    let labels = has_labels.then_some([&buffers[0], &buffers[3]]);
     let chunk = |i: usize, first, count| Chunk { samples: &chunks[i], palette, first, count };
-    let list = [chunk(0, 0, split), chunk(1, split, total - split)]
-        .map(|chunk| samples::gather(&c.dispatcher, shape, chunk, border, buffers.each_ref()));
+    let list = [chunk(0, 0, split), chunk(1, split, total - split)].map(|chunk| {
+        samples::gather(&c.dispatcher, shape, chunk, border, labels, [&buffers[1], &buffers[2]])
+    });
     let list = list.into_iter().collect::<Result<Vec<_>>>()?;
     c.run(images(count), &list)?;
     // Labels are integers; they are read as the bits of floats.
     let found = c.read(&buffers[3], count)?;
-    let are_equal = found.iter().zip(&order).all(|(found, [sample, _])| found.to_bits() == sample % 4);
+    let expected_label = |sample: u32| if has_labels { sample % 4 } else { 0 };
+    let are_equal =
+        found.iter().zip(&order).all(|(found, [sample, _])| found.to_bits() == expected_label(*sample));
     let error = c.error_of_activations(shape, &buffers[2], &expected)?;
     Ok(Outcome { error: if are_equal { error } else { f64::INFINITY }, terms: 1 })
 }

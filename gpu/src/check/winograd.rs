@@ -10,7 +10,7 @@ use valleys_core::kernels::activation::{self, Activation};
 use valleys_core::kernels::{Window, convolution};
 use valleys_core::network::Shape;
 
-/// Channels, rows and columns of the input; outputs; padding; whether there are a bias and a ReLU; images.
+/// Channels, rows and columns of the input; outputs; padding; whether there are a bias and an activation; images.
 type WinogradCase = ([usize; 3], usize, usize, bool, usize);
 
 const CONVOLUTIONS: [WinogradCase; 8] = [
@@ -40,16 +40,29 @@ fn convolve(c: &CheckDispatcher, winograd: Winograd, case: WinogradCase) -> Resu
     let window = Window { height, width, kernel: 3, stride: 1, padding, dilation: 1 };
     let (rows, columns) = window.output();
     let output = Shape { channels: outputs, height: rows, width: columns };
-    let direct = Convolution { input, output, kernel: [3; 2], stride: 1, padding, bias, f32_output: false };
+    let direct = Convolution {
+        input,
+        output,
+        kernel: [3; 2],
+        stride: 1,
+        padding,
+        dilation: 1,
+        groups: 1,
+        bias,
+        f32_output: false,
+    };
     let conv = WinogradConvolution::of(direct, winograd).expect("3 x 3 taps with stride 1");
     let parameters = random(outputs * channels * 9 + if bias { outputs } else { 0 }, 1);
     let (x, dy) = (random(input.len() * count, 2), random(output.len() * count, 3));
 
     let mut y = vec![0.0; dy.len()];
     convolution::forward(&window, 1, &parameters, &x, &mut y, count);
-    if bias {
+    // One that would not leave padding channels 0, and the usual one.
+    let function = if outputs == 3 { Activation::Sigmoid } else { Activation::Relu };
+    let function = bias.then_some(function);
+    if let Some(function) = function {
         let sums = y.clone();
-        activation::forward(Activation::Relu, &sums, &mut y);
+        activation::forward(function, &sums, &mut y);
     }
     let before = random(x.len(), 4);
     let mut dx = before.clone();
@@ -79,7 +92,7 @@ fn convolve(c: &CheckDispatcher, winograd: Winograd, case: WinogradCase) -> Resu
     let scratch = [inputs?, products?];
     let [gpu_x, gpu_y, gpu_dy, gpu_dx] = &c.layer([input, output], count, [&x, &dy, &before])?;
     let gpu_bias = bias.then(|| whole(&biases));
-    list.extend(conv.forward(dispatcher, bias, gpu_x, part(0), gpu_bias, &scratch, gpu_y)?);
+    list.extend(conv.forward(dispatcher, function, gpu_x, part(0), gpu_bias, &scratch, gpu_y)?);
     list.extend(conv.backward_data(dispatcher, true, gpu_dy, part(1), &scratch, gpu_dx)?);
     c.run(images(count), &list)?;
     let error = c.error_of_activations(output, gpu_y, &y)?.max(c.error_of_gradients(input, gpu_dx, &dx)?);

@@ -1,15 +1,16 @@
-//! Batch norms with the statistics of a batch, the residual and the ReLU fused with them, and sums over positions.
+//! Batch norms with the statistics of a batch, the residual and the activation fused with them, and sums over positions.
 
 use super::{
     Dispatch, Dispatcher, Grid, MOMENTS, MOMENTS_REDUCE, NORMALISE, NORMALISE_BACKWARD, ROW_SUMS,
-    ROW_SUMS_REDUCE, STATISTICS, channel_blocks, whole,
+    ROW_SUMS_REDUCE, STATISTICS, activation, channel_blocks, whole,
 };
 use crate::error::Result;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::Shape;
 use valleys_core::network::graph::{Op, OpKind};
 
-/// A batch norm, the addition of a residual, a ReLU: those of the three that an operation has, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A batch norm, the addition of a residual, an activation: those of the three that an operation has, in this order.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Normalisation {
     /// Shape of one image before and after it.
     pub shape: Shape,
@@ -17,8 +18,8 @@ pub(crate) struct Normalisation {
     pub norm: bool,
     /// Whether a residual is added.
     pub residual: bool,
-    /// Whether there is a ReLU.
-    pub relu: bool,
+    /// The activation; one whose derivative is a function of its input stands alone.
+    pub activation: Option<Activation>,
 }
 
 /// Buffers that [`Normalisation::backward_sums`] and [`Normalisation::backward`] read and write.
@@ -26,13 +27,13 @@ pub(crate) struct Normalisation {
 pub(crate) struct BackwardBuffers<'a> {
     /// Gradient of the output.
     pub dz: &'a wgpu::Buffer,
-    /// Input; read where there is a batch norm.
+    /// Input; read where there is a batch norm, or an activation whose derivative is a function of its input.
     pub x: &'a wgpu::Buffer,
     /// Coefficients of the batch norm.
     pub norm: &'a wgpu::Buffer,
     /// Means that [`Normalisation::backward_sums`] writes and [`Normalisation::backward`] reads.
     pub means: &'a wgpu::Buffer,
-    /// Output; read where there is a ReLU.
+    /// Output; read where there is an activation whose derivative is a function of its output.
     pub z: &'a wgpu::Buffer,
     /// Gradient of the input, and whether it is added to the content.
     pub dx: (&'a wgpu::Buffer, bool),
@@ -78,10 +79,10 @@ pub(crate) fn moments_len(shape: Shape, batch: usize, run: usize) -> usize {
 }
 
 impl Normalisation {
-    /// The batch norm, the residual and the ReLU of an operation.
+    /// The batch norm, the residual and the activation of an operation.
     pub fn of(op: &Op) -> Self {
         let (norm, residual) = (op.kind == OpKind::BatchNorm, op.residual.is_some());
-        Self { shape: op.output_shape, norm, residual, relu: op.activation.is_some() }
+        Self { shape: op.output_shape, norm, residual, activation: op.activation }
     }
 
     /// Elements of the coefficients of a batch norm.
@@ -176,7 +177,7 @@ impl Normalisation {
         dispatcher.dispatch(&STATISTICS, &values, &buffers, grid)
     }
 
-    /// z = batch norm of x, plus the residual, then the ReLU.
+    /// z = batch norm of x, plus the residual, then the activation.
     ///
     /// # Errors
     /// As [`Dispatcher::dispatch`].
@@ -195,8 +196,14 @@ impl Normalisation {
         dispatcher.dispatch(&NORMALISE, &values, &buffers, self.grid(dispatcher))
     }
 
-    fn parts(&self) -> [(&'static str, i64); 3] {
-        [("NORM", self.norm.into()), ("RESIDUAL", self.residual.into()), ("RELU", self.relu.into())]
+    fn parts(&self) -> Vec<(&'static str, i64)> {
+        let parts = [("NORM", self.norm.into()), ("RESIDUAL", self.residual.into())];
+        [&parts[..], &activation::values(self.activation, self.shape.channels)].concat()
+    }
+
+    /// Whether the backward pass reads the output.
+    fn reads_output(&self) -> bool {
+        self.activation.is_some_and(Activation::derives_from_output)
     }
 
     /// With a batch norm: the gradients of γ and β, and the means that [`backward`](Self::backward) reads. Without one:
@@ -218,10 +225,10 @@ impl Normalisation {
         if self.norm {
             bindings.extend([whole(buffers.x), whole(buffers.norm)]);
         }
-        bindings.extend(self.relu.then(|| whole(buffers.z)));
+        bindings.extend(self.reads_output().then(|| whole(buffers.z)));
         let common =
             [&self.shape_values()[..], &[("SPLITS", splits as i64), ("NORM", self.norm.into())]].concat();
-        let values = [&common[..], &[("RELU", self.relu.into())]].concat();
+        let values = [&common[..], &activation::values(self.activation, self.shape.channels)].concat();
         let grid = Grid::fixed(splits * self.blocks(), dispatcher.workgroup_size());
         let sums = dispatcher.dispatch(&ROW_SUMS, &values, &bindings, grid)?;
         let mut bindings = vec![whole(place), whole(partial), whole(gradient)];
@@ -244,8 +251,10 @@ impl Normalisation {
         let mut bindings = vec![whole(buffers.dz), whole(buffers.dx.0)];
         if self.norm {
             bindings.extend([whole(buffers.x), whole(buffers.norm), whole(buffers.means)]);
+        } else if self.activation.is_some() && !self.reads_output() {
+            bindings.push(whole(buffers.x));
         }
-        bindings.extend(self.relu.then(|| whole(buffers.z)));
+        bindings.extend(self.reads_output().then(|| whole(buffers.z)));
         bindings.extend(buffers.dresidual.map(|dresidual| whole(dresidual.0)));
         dispatcher.dispatch(&NORMALISE_BACKWARD, &values, &bindings, self.grid(dispatcher))
     }

@@ -12,21 +12,26 @@ const KERNEL_HEIGHT = 3;
 const KERNEL_WIDTH = 3;
 const STRIDE = 1;
 const PADDING = 1;
+const DILATION = 2;
 const IN_HEIGHT = 4;
 const IN_WIDTH = 4;
 const IN_BLOCKS = 2;
 const OUT_HEIGHT = 4;
 const OUT_WIDTH = 4;
 const OUT_BLOCKS = 2;
-// Channels of an invocation, and groups of DEPTH channels.
+// Channels of an invocation, and parts of DEPTH channels that an output block reads: all parts without groups.
 const DEPTH = 4;
-const GROUPS = 2;
+const PARTS = 1;
+// Input blocks of all parts, and channels of a group on either side; only read where SPAN is smaller than IN_BLOCKS.
+const SPAN = 1;
+const GROUP_INPUTS = 4;
+const GROUP_OUTPUTS = 4;
 // Output blocks of an invocation, and tiles of WIDTH output blocks.
 const WIDTH = 2;
 const COLUMN_TILES = 1;
 const SPLITS = 4;
-// Pairs of a tap and a group of channels, rounded up to whole subgroups.
-const UNITS = 24;
+// Pairs of a tap and a part of channels, rounded up to whole subgroups.
+const UNITS = 16;
 // Positions whose dy a subgroup loads at a time.
 const POSITIONS = 4;
 // Channel blocks of x of an invocation.
@@ -34,7 +39,7 @@ const X_BLOCKS = (DEPTH + 3) / 4;
 
 @group(0) @binding(1) var<storage, read> x: array<ChannelBlock>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;
-// (SPLITS, taps, GROUPS * DEPTH, OUT_BLOCKS).
+// (SPLITS, taps, PARTS * DEPTH, OUT_BLOCKS).
 @group(0) @binding(3) var<storage, read_write> partial: array<vec4f>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -53,13 +58,15 @@ fn main(
     var unit = thread / COLUMN_TILES % UNITS;
     var tile = thread % COLUMN_TILES;
     if (SUBGROUP_SIZE > 0) {
-        unit = min(thread % UNITS, KERNEL_HEIGHT * KERNEL_WIDTH * GROUPS - 1);
+        unit = min(thread % UNITS, KERNEL_HEIGHT * KERNEL_WIDTH * PARTS - 1);
         tile = thread / UNITS % COLUMN_TILES;
     }
-    let channels = unit % GROUPS;
-    let tap = unit / GROUPS;
-    let tap_y = i32(tap / KERNEL_WIDTH) - PADDING;
-    let tap_x = i32(tap % KERNEL_WIDTH) - PADDING;
+    let channels = unit % PARTS;
+    let tap = unit / PARTS;
+    let tap_y = i32(tap / KERNEL_WIDTH) * DILATION - PADDING;
+    let tap_x = i32(tap % KERNEL_WIDTH) * DILATION - PADDING;
+    var first_block = channels * X_BLOCKS;
+    first_block += min(tile * WIDTH * 4 / GROUP_OUTPUTS * GROUP_INPUTS / 4, IN_BLOCKS - SPAN); // if SPAN < IN_BLOCKS
     var sums: array<array<vec4f, WIDTH>, DEPTH>;
     var c: array<vec4f, X_BLOCKS>;
     var d: array<vec4f, WIDTH>;
@@ -78,7 +85,7 @@ fn main(
                 let in_rows = in_y >= 0 && in_y < IN_HEIGHT;
                 let is_inside = in_rows && in_x >= 0 && in_x < IN_WIDTH && first + p < last;
                 let line = i32(model * IMAGES + (first + p) / (OUT_HEIGHT * OUT_WIDTH)) * IN_HEIGHT + in_y;
-                let at = u32(select(0, line * IN_WIDTH + in_x, is_inside)) * IN_BLOCKS + channels * X_BLOCKS;
+                let at = u32(select(0, line * IN_WIDTH + in_x, is_inside)) * IN_BLOCKS + first_block;
                 for (var q = 0u; q < X_BLOCKS; q++) { // unroll
                     c[q] = select(vec4f(), load(x[at + q]), is_inside);
                 }
@@ -109,7 +116,7 @@ fn main(
             }
             let line = i32(model * IMAGES + row / OUT_HEIGHT) * IN_HEIGHT + in_y;
             for (var u = start; u < stop; u++) {
-                let at = u32(line * IN_WIDTH + i32(u) * STRIDE + tap_x) * IN_BLOCKS + channels * X_BLOCKS;
+                let at = u32(line * IN_WIDTH + i32(u) * STRIDE + tap_x) * IN_BLOCKS + first_block;
                 let source = ((model * (IMAGES * OUT_HEIGHT) + row) * OUT_WIDTH + u) * OUT_BLOCKS + tile * WIDTH;
                 for (var q = 0u; q < X_BLOCKS; q++) { // unroll
                     c[q] = load(x[at + q]);
@@ -125,7 +132,7 @@ fn main(
             }
         }
     }
-    let row = (split * (KERNEL_HEIGHT * KERNEL_WIDTH) + tap) * (GROUPS * DEPTH) + channels * DEPTH;
+    let row = (split * (KERNEL_HEIGHT * KERNEL_WIDTH) + tap) * (PARTS * DEPTH) + channels * DEPTH;
     let to = model * PARTIAL + row * OUT_BLOCKS + tile * WIDTH;
     for (var i = 0u; i < DEPTH; i++) { // unroll
         for (var j = 0u; j < WIDTH; j++) { // unroll

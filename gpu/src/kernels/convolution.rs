@@ -3,11 +3,14 @@
 //! A linear layer is a convolution whose kernel is as large as its input. No kernel writes an im2col matrix: each is a
 //! matrix product that reads its left operand from the tensor itself.
 
+use super::span::{Span, greatest_common_divisor, inverse};
 use super::{
-    CONV_BACKWARD_WEIGHTS, CONV_BACKWARD_WEIGHTS_REDUCE, CONVOLUTION, Dispatch, Dispatcher, Grid,
+    CONV_BACKWARD_WEIGHTS, CONV_BACKWARD_WEIGHTS_REDUCE, CONVOLUTION, Dispatch, Dispatcher, Grid, activation,
     channel_blocks, whole,
 };
 use crate::error::Result;
+use valleys_core::kernels::Window;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::Shape;
 use valleys_core::network::graph::{Graph, Op, OpKind};
 
@@ -24,6 +27,10 @@ pub(crate) struct Convolution {
     pub stride: usize,
     /// Zeros around the input.
     pub padding: usize,
+    /// From one element of the kernel to the next.
+    pub dilation: usize,
+    /// Parts of the channels that are convolved apart from each other.
+    pub groups: usize,
     /// Whether there is a bias.
     pub bias: bool,
     /// Whether the output is stored as f32 even where activations are f16: the logits.
@@ -35,8 +42,8 @@ pub(crate) struct Convolution {
 pub(crate) enum Epilogue<'a> {
     /// Nothing.
     None,
-    /// A ReLU.
-    Relu,
+    /// An activation.
+    Activation(Activation),
     /// Mean and centred sum of squares of every run of [`Convolution::run_len`] positions, written to this buffer for
     /// the batch norm that follows.
     Moments(&'a wgpu::Buffer),
@@ -77,12 +84,25 @@ impl Convolution {
     /// logits.
     pub fn of(op: &Op, is_last: bool) -> Option<Self> {
         let (input, output, bias) = (op.input_shape, op.output_shape, !op.bias().is_empty());
-        let (kernel, stride, padding) = match op.kind {
-            OpKind::Linear => ([input.height, input.width], 1, 0),
-            OpKind::Convolution { window, .. } => ([window.kernel; 2], window.stride, window.padding),
-            _ => return None,
+        let plain = Self {
+            input,
+            output,
+            kernel: [input.height, input.width],
+            stride: 1,
+            padding: 0,
+            dilation: 1,
+            groups: 1,
+            bias,
+            f32_output: is_last,
         };
-        Some(Self { input, output, kernel, stride, padding, bias, f32_output: is_last })
+        match op.kind {
+            OpKind::Linear => Some(plain),
+            OpKind::Convolution { window, groups } => {
+                let Window { kernel, stride, padding, dilation, .. } = window;
+                Some(Self { kernel: [kernel; 2], stride, padding, dilation, groups, ..plain })
+            }
+            _ => None,
+        }
     }
 
     /// Elements of the kernel for one pair of channels.
@@ -92,18 +112,14 @@ impl Convolution {
 
     /// Floating-point operations for one image in one of the three directions, without those on padding channels.
     pub const fn flops(&self) -> usize {
-        2 * self.taps() * self.input.channels * self.output.len()
+        2 * self.taps() * self.input.channels / self.groups * self.output.len()
     }
 
-    /// Rows of the packed weights of one tap: channels that are multiplied, with padding from four channels on.
-    pub(super) const fn depth(channels: usize) -> usize {
-        if channels < 4 { channels } else { channel_blocks(channels) * 4 }
-    }
-
-    /// For each packed weight of the forward direction, its index in the layer's weight; `None` for padding.
+    /// For each packed weight of the forward direction, its index in the layer's weight; `None` for padding, and for pairs
+    /// of channels of different groups.
     ///
     /// # Layout
-    /// (taps, inputs, output blocks, 4).
+    /// (taps, [inputs that an output block reads](Span), output blocks, 4).
     pub fn forward_table(&self) -> Vec<Option<usize>> {
         self.table(self.input.channels, self.output.channels, |input, output| (output, input))
     }
@@ -111,7 +127,7 @@ impl Convolution {
     /// The same for the direction backward to the inputs.
     ///
     /// # Layout
-    /// (taps, outputs, input blocks, 4).
+    /// (taps, [outputs that an input block reads](Span), input blocks, 4).
     pub fn backward_table(&self) -> Vec<Option<usize>> {
         self.table(self.output.channels, self.input.channels, |output, input| (output, input))
     }
@@ -122,34 +138,48 @@ impl Convolution {
         columns: usize,
         channels: impl Fn(usize, usize) -> (usize, usize),
     ) -> Vec<Option<usize>> {
-        let (depth, width, taps) = (Self::depth(rows), 4 * channel_blocks(columns), self.taps());
+        let span = Span::of(rows, columns, self.groups);
+        let (depth, width, taps) = (span.depth(), 4 * channel_blocks(columns), self.taps());
+        let [group_inputs, group_outputs] = self.group();
         let index = |i: usize| {
-            let (tap, row, column) = (i / (depth * width), i / width % depth, i % width);
+            let (tap, column) = (i / (depth * width), i % width);
+            let row = 4 * span.first_block(column / 4) + i / width % depth;
             let (output, input) = channels(row, column);
-            (row < rows && column < columns).then_some((output * self.input.channels + input) * taps + tap)
+            let has_weight = row < rows && column < columns && input / group_inputs == output / group_outputs;
+            has_weight.then(|| (output * group_inputs + input % group_inputs) * taps + tap)
         };
         (0..taps * depth * width).map(index).collect()
     }
 
+    /// Input channels, and outputs, of a group.
+    const fn group(&self) -> [usize; 2] {
+        [self.input.channels / self.groups, self.output.channels / self.groups]
+    }
+
     /// For each packed bias, its index behind the start of the layer's parameters; `None` for padding.
     pub fn bias_table(&self) -> Vec<Option<usize>> {
-        let first = self.output.channels * self.input.channels * self.taps();
+        let first = self.output.channels * self.group()[0] * self.taps();
         let outputs = self.output.channels;
         (0..4 * channel_blocks(outputs)).map(|output| (output < outputs).then_some(first + output)).collect()
     }
 
-    fn tile(dispatcher: &Dispatcher, blocks: usize) -> Tile {
-        match (dispatcher.device.is_hardware(), tile_width(blocks, 8)) {
-            (true, _) => Tile { positions: 4, width: tile_width(blocks, 2) },
+    /// The tile of a kernel whose invocations write to so many blocks, of which `alike` read the same ones.
+    fn tile(dispatcher: &Dispatcher, alike: usize) -> Tile {
+        match (dispatcher.device.is_hardware(), tile_width(alike, 8)) {
+            (true, _) => Tile { positions: 4, width: tile_width(alike, 2) },
             (_, 8) if dispatcher.device.subgroup_size() > 0 => Tile { positions: 4, width: 8 },
-            _ => Tile { positions: 8, width: tile_width(blocks, 4) },
+            _ => Tile { positions: 8, width: tile_width(alike, 4) },
         }
+    }
+
+    /// What an output block reads.
+    fn span(&self) -> Span {
+        Span::of(self.input.channels, self.output.channels, self.groups)
     }
 
     /// Output positions of one workgroup of the forward kernel: the length of the runs of [`Epilogue::Moments`].
     pub fn run_len(&self, dispatcher: &Dispatcher) -> usize {
-        Self::tile(dispatcher, channel_blocks(self.output.channels)).positions
-            * dispatcher.workgroup_size() as usize
+        Self::tile(dispatcher, self.span().alike).positions * dispatcher.workgroup_size() as usize
     }
 
     /// y = x ∗ w (+ b), then the epilogue.
@@ -169,16 +199,19 @@ impl Convolution {
         let mut values = vec![
             ("BACKWARD", 0),
             ("BIAS", i64::from(bias.is_some())),
-            ("RELU", i64::from(matches!(epilogue, Epilogue::Relu))),
             ("MOMENTS", i64::from(matches!(epilogue, Epilogue::Moments(_)))),
             ("F32_OUTPUT", i64::from(self.f32_output)),
             ("ACCUMULATE", 0),
             ("ROWS", output.height as i64),
             ("COLUMNS", output.width as i64),
             ("MULTIPLY", self.stride as i64),
-            ("SIGN", 1),
             ("DIVIDE", 1),
+            ("IN_STEP", self.dilation as i64),
+            ("TAP_STEP", 1),
         ];
+        let activation =
+            if let Epilogue::Activation(activation) = epilogue { Some(activation) } else { None };
+        values.extend(activation::values(activation, output.channels));
         let mut buffers = vec![whole(x), weights, whole(y)];
         buffers.extend(bias);
         if let Epilogue::Moments(partial) = epilogue {
@@ -199,20 +232,24 @@ impl Convolution {
         weights: wgpu::BufferBinding,
         dx: &wgpu::Buffer,
     ) -> Result<Dispatch> {
-        let Self { input, output, stride, .. } = *self;
+        let Self { input, output, stride, dilation, .. } = *self;
+        let divisor = greatest_common_divisor(stride, dilation);
         let mut values = vec![
             ("BACKWARD", 1),
             ("BIAS", 0),
-            ("RELU", 0),
             ("MOMENTS", 0),
             ("F32_OUTPUT", 1),
             ("ACCUMULATE", i64::from(accumulate)),
             ("ROWS", input.height.div_ceil(stride) as i64),
             ("COLUMNS", input.width.div_ceil(stride) as i64),
             ("MULTIPLY", 1),
-            ("SIGN", -1),
             ("DIVIDE", stride as i64),
+            ("IN_STEP", -((dilation / divisor) as i64)),
+            ("TAP_STEP", (stride / divisor) as i64),
+            ("DIVISOR", divisor as i64),
+            ("INVERSE", inverse(dilation / divisor, stride / divisor) as i64),
         ];
+        values.extend(activation::values(None, input.channels));
         self.gather(dispatcher, [output, input], stride, &mut values, &[whole(dy), weights, whole(dx)])
     }
 
@@ -226,17 +263,22 @@ impl Convolution {
         values: &mut Vec<(&str, i64)>,
         buffers: &[wgpu::BufferBinding],
     ) -> Result<Dispatch> {
-        let tile = Self::tile(dispatcher, channel_blocks(to.channels));
+        let span = Span::of(from.channels, to.channels, self.groups);
+        let tile = Self::tile(dispatcher, span.alike);
         let column_tiles = channel_blocks(to.channels) / tile.width;
         let positions = to.height.div_ceil(classes) * to.width.div_ceil(classes);
         let depth = from.channels.min(4);
         values.extend([
             ("PADDING", self.padding as i64),
+            ("DILATION", self.dilation as i64),
             ("KERNEL_HEIGHT", self.kernel[0] as i64),
             ("KERNEL_WIDTH", self.kernel[1] as i64),
             ("IN_HEIGHT", from.height as i64),
             ("IN_WIDTH", from.width as i64),
             ("IN_BLOCKS", channel_blocks(from.channels) as i64),
+            ("SPAN", span.blocks as i64),
+            ("GROUP_INPUTS", span.group[0] as i64),
+            ("GROUP_OUTPUTS", span.group[1] as i64),
             ("DEPTH", depth as i64),
             ("OUT_HEIGHT", to.height as i64),
             ("OUT_WIDTH", to.width as i64),
@@ -260,25 +302,24 @@ impl Convolution {
     /// How [`backward_weights`](Self::backward_weights) is tiled.
     fn weights_tile(&self, dispatcher: &Dispatcher) -> WeightsTile {
         let subgroup_size = dispatcher.device.subgroup_size() as usize;
-        let inputs = channel_blocks(self.input.channels);
-        // Eight channels an invocation halve the number of groups; every invocation of a subgroup still needs one.
+        let Span { blocks, alike, .. } = self.span();
+        // Eight channels an invocation halve the number of parts; every invocation of a subgroup still needs one.
         let can_halve =
-            inputs.is_multiple_of(2) && (self.taps() * inputs / 2).is_multiple_of(subgroup_size.max(1));
+            blocks.is_multiple_of(2) && (self.taps() * blocks / 2).is_multiple_of(subgroup_size.max(1));
         let depth = if can_halve { 8 } else { self.input.channels.min(4) };
-        let outputs = channel_blocks(self.output.channels);
-        let width = tile_width(outputs, if subgroup_size > 0 { subgroup_size.min(8) } else { 2 });
+        let width = tile_width(alike, if subgroup_size > 0 { subgroup_size.min(8) } else { 2 });
         WeightsTile {
             depth,
-            groups: inputs.div_ceil(depth.div_ceil(4)),
+            parts: blocks.div_ceil(depth.div_ceil(4)),
             width,
-            column_tiles: outputs / width,
+            column_tiles: channel_blocks(self.output.channels) / width,
         }
     }
 
     /// Into how many runs the output rows of `batch` images are split.
     fn splits(&self, dispatcher: &Dispatcher, batch: usize) -> usize {
-        let WeightsTile { groups, column_tiles, .. } = self.weights_tile(dispatcher);
-        let wanted = dispatcher.invocations() / (self.taps() * groups * column_tiles);
+        let WeightsTile { parts, column_tiles, .. } = self.weights_tile(dispatcher);
+        let wanted = dispatcher.invocations() / (self.taps() * parts * column_tiles);
         // A run has four rows or more, so that its partial sums are worth writing; all partial sums together take at
         // most 64 MiB.
         let rows = batch * self.output.height;
@@ -307,17 +348,18 @@ impl Convolution {
         gradient: &wgpu::Buffer,
     ) -> Result<[Dispatch; 2]> {
         let Self { input, output, .. } = *self;
-        let WeightsTile { depth, groups, width, column_tiles } = self.weights_tile(dispatcher);
-        let splits = self.splits(dispatcher, batch);
-        // Invocations of a subgroup differ only in their taps and groups of channels.
+        let WeightsTile { depth, parts, width, column_tiles } = self.weights_tile(dispatcher);
+        let (span, splits) = (self.span(), self.splits(dispatcher, batch));
+        // Invocations of a subgroup differ only in their taps and parts of channels.
         let subgroup_size = dispatcher.device.subgroup_size() as usize;
-        let units = (self.taps() * groups).next_multiple_of(subgroup_size.max(1));
+        let units = (self.taps() * parts).next_multiple_of(subgroup_size.max(1));
         let positions = (subgroup_size / width).max(1);
         let values = [
             ("KERNEL_HEIGHT", self.kernel[0] as i64),
             ("KERNEL_WIDTH", self.kernel[1] as i64),
             ("STRIDE", self.stride as i64),
             ("PADDING", self.padding as i64),
+            ("DILATION", self.dilation as i64),
             ("IN_HEIGHT", input.height as i64),
             ("IN_WIDTH", input.width as i64),
             ("IN_BLOCKS", channel_blocks(input.channels) as i64),
@@ -325,7 +367,10 @@ impl Convolution {
             ("OUT_WIDTH", output.width as i64),
             ("OUT_BLOCKS", channel_blocks(output.channels) as i64),
             ("DEPTH", depth as i64),
-            ("GROUPS", groups as i64),
+            ("PARTS", parts as i64),
+            ("SPAN", span.blocks as i64),
+            ("GROUP_INPUTS", span.group[0] as i64),
+            ("GROUP_OUTPUTS", span.group[1] as i64),
             ("WIDTH", width as i64),
             ("COLUMN_TILES", column_tiles as i64),
             ("SPLITS", splits as i64),
@@ -342,13 +387,18 @@ impl Convolution {
         )?;
         let values = [
             ("OUTPUTS", output.channels as i64),
-            ("CHANNELS", input.channels as i64),
+            ("CHANNELS", self.group()[0] as i64),
             ("TAPS", self.taps() as i64),
-            ("DEPTHS", (groups * depth) as i64),
+            ("DEPTHS", (parts * depth) as i64),
             ("OUT_BLOCKS", channel_blocks(output.channels) as i64),
             ("SPLITS", splits as i64),
+            ("GROUPS", self.groups as i64),
+            ("IN_BLOCKS", channel_blocks(input.channels) as i64),
+            ("SPAN", span.blocks as i64),
+            ("GROUP_OUTPUTS", span.group[1] as i64),
         ];
-        let grid = Grid::fixed(output.channels * input.channels * self.taps(), dispatcher.workgroup_size());
+        let weights = output.channels * self.group()[0] * self.taps();
+        let grid = Grid::fixed(weights, dispatcher.workgroup_size());
         let buffers = [whole(place), whole(partial), whole(gradient)];
         Ok([partial_sums, dispatcher.dispatch(&CONV_BACKWARD_WEIGHTS_REDUCE, &values, &buffers, grid)?])
     }
@@ -357,8 +407,8 @@ impl Convolution {
 /// The tiles of the weight gradient: an invocation owns one tap, `depth` channels and `width` output blocks.
 struct WeightsTile {
     depth: usize,
-    /// Groups of `depth` channels.
-    groups: usize,
+    /// Parts of `depth` channels that an output block reads.
+    parts: usize,
     width: usize,
     /// Tiles of `width` output blocks.
     column_tiles: usize,
@@ -367,6 +417,6 @@ struct WeightsTile {
 impl WeightsTile {
     /// Elements of the partial sums of one run.
     fn len(&self, taps: usize) -> usize {
-        taps * self.groups * self.depth * self.column_tiles * self.width * 4
+        taps * self.parts * self.depth * self.column_tiles * self.width * 4
     }
 }

@@ -2,19 +2,23 @@
 // layers, forward and backward to the inputs. An implicit matrix product: the matrix of windows is never written.
 //
 // An invocation owns POSITIONS positions and WIDTH channel blocks. Along an edge, position p = class + DIVIDE · u reads
-// input i = MULTIPLY · u + SIGN · a + base under tap first + DIVIDE · a. Forward there is one class. Backward through a
-// stride of DIVIDE, the positions of a class meet the same taps.
+// input i = MULTIPLY · u + IN_STEP · a + base under tap first + TAP_STEP · a. Forward there is one class. Backward through
+// a stride of DIVIDE, the positions of a class meet the same taps, or none where stride and dilation have a common
+// divisor.
+//
+// With groups, a channel block reads SPAN input blocks: those with the channels of its groups. The packed weights of other
+// channels in them are 0.
 //
 // Where a batch norm follows, a workgroup leaves the moments of its positions.
 
 #import prelude
 #import multiply_add
+#import activation
 #import tile_moments // if MOMENTS
 
 // Whether dx is computed from dy, instead of y from x.
 const BACKWARD = false;
 const BIAS = true;
-const RELU = true;
 const MOMENTS = true;
 // Whether the output is stored as f32.
 const F32_OUTPUT = true;
@@ -24,14 +28,24 @@ const ACCUMULATE = true;
 const ROWS = 4;
 const COLUMNS = 4;
 const MULTIPLY = 1;
-const SIGN = 1;
 const DIVIDE = 1;
+const IN_STEP = 1;
+const TAP_STEP = 1;
 const PADDING = 1;
+const DILATION = 2;
+// The greatest common divisor of stride and dilation, and the inverse of DILATION / DIVISOR modulo DIVIDE / DIVISOR.
+const DIVISOR = 1;
+const INVERSE = 1;
 const KERNEL_HEIGHT = 3;
 const KERNEL_WIDTH = 3;
 const IN_HEIGHT = 4;
 const IN_WIDTH = 4;
 const IN_BLOCKS = 2;
+// Input blocks that a channel block reads: IN_BLOCKS without groups.
+const SPAN = 1;
+// Channels of a group on either side; only read where SPAN is smaller than IN_BLOCKS.
+const GROUP_INPUTS = 4;
+const GROUP_OUTPUTS = 4;
 const OUT_HEIGHT = 4;
 const OUT_WIDTH = 4;
 // Tiles of WIDTH channel blocks.
@@ -53,6 +67,12 @@ fn read_input(at: u32) -> vec4f {
     }
 }
 
+// The first tap that positions of a class meet, of those for which offset − tap · DILATION is a multiple of the stride; none,
+// the number of taps, where there is no such tap.
+fn first_tap(offset: i32, taps: i32) -> i32 {
+    return select(offset / DIVISOR * INVERSE % (DIVIDE / DIVISOR), taps, offset % DIVISOR != 0);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
     @builtin(subgroup_invocation_id) subgroup_invocation_id: u32, // if SUBGROUP_SIZE > 0
@@ -63,6 +83,7 @@ fn main(
     let params = pass_params[model];
     let first = thread_of(group, local) * POSITIONS;
     let column = (group.y % COLUMN_TILES) * WIDTH;
+    let first_block = min(column * 4 / GROUP_OUTPUTS * GROUP_INPUTS / 4, IN_BLOCKS - SPAN); // if SPAN < IN_BLOCKS
     let total = params.count * (ROWS * COLUMNS);
     let last = max(total, 1) - 1;
     let class_y = i32(group.y / COLUMN_TILES % (DIVIDE * DIVIDE)) / DIVIDE;
@@ -72,10 +93,17 @@ fn main(
     var base_y = -PADDING;
     var base_x = -PADDING;
     if (BACKWARD) {
-        tap_y = (class_y + PADDING) % DIVIDE;
-        tap_x = (class_x + PADDING) % DIVIDE;
-        base_y = (class_y + PADDING) / DIVIDE;
-        base_x = (class_x + PADDING) / DIVIDE;
+        if (DILATION > 1) {
+            tap_y = first_tap(class_y + PADDING, KERNEL_HEIGHT);
+            tap_x = first_tap(class_x + PADDING, KERNEL_WIDTH);
+            base_y = (class_y + PADDING - tap_y * DILATION) / DIVIDE;
+            base_x = (class_x + PADDING - tap_x * DILATION) / DIVIDE;
+        } else {
+            tap_y = (class_y + PADDING) % DIVIDE;
+            tap_x = (class_x + PADDING) % DIVIDE;
+            base_y = (class_y + PADDING) / DIVIDE;
+            base_x = (class_x + PADDING) / DIVIDE;
+        }
     }
     var position: array<u32, POSITIONS>;
     var image: array<i32, POSITIONS>;
@@ -101,21 +129,22 @@ fn main(
     var is_inside: array<bool, POSITIONS>;
     var source: array<u32, POSITIONS>;
     var c: Blocks;
-    for (var a = 0; tap_y + a * DIVIDE < KERNEL_HEIGHT; a++) {
+    for (var a = 0; tap_y + a * TAP_STEP < KERNEL_HEIGHT; a++) {
         for (var i = 0u; i < POSITIONS; i++) { // unroll
-            let in_y = top[i] + SIGN * a;
+            let in_y = top[i] + IN_STEP * a;
             in_rows[i] = in_y >= 0 && in_y < IN_HEIGHT;
             line[i] = (image[i] * IN_HEIGHT + in_y) * IN_WIDTH;
         }
-        for (var b = 0; tap_x + b * DIVIDE < KERNEL_WIDTH; b++) {
-            let tap = (tap_y + a * DIVIDE) * KERNEL_WIDTH + tap_x + b * DIVIDE;
-            var at = model * PACKED + u32(tap) * (DEPTH * IN_BLOCKS * OUT_BLOCKS) + column;
+        for (var b = 0; tap_x + b * TAP_STEP < KERNEL_WIDTH; b++) {
+            let tap = (tap_y + a * TAP_STEP) * KERNEL_WIDTH + tap_x + b * TAP_STEP;
+            var at = model * PACKED + u32(tap) * (DEPTH * SPAN * OUT_BLOCKS) + column;
             for (var i = 0u; i < POSITIONS; i++) { // unroll
-                let in_x = left[i] + SIGN * b;
+                let in_x = left[i] + IN_STEP * b;
                 is_inside[i] = in_rows[i] && in_x >= 0 && in_x < IN_WIDTH;
                 source[i] = u32(select(0, line[i] + in_x, is_inside[i])) * IN_BLOCKS;
+                source[i] += first_block; // if SPAN < IN_BLOCKS
             }
-            for (var q = 0u; q < IN_BLOCKS; q++) {
+            for (var q = 0u; q < SPAN; q++) {
                 for (var i = 0u; i < POSITIONS; i++) { // unroll
                     c[i] = select(vec4f(), read_input(source[i] + q), is_inside[i]);
                 }
@@ -138,8 +167,8 @@ fn main(
                 if (BIAS) {
                     sums[i][j] += bias[model * PACKED + column + j];
                 }
-                if (RELU) {
-                    sums[i][j] = select(sums[i][j], vec4f(), sums[i][j] < vec4f());
+                if (ACTIVATION > 0) {
+                    sums[i][j] = activate(sums[i][j], column + j);
                 }
                 if (ACCUMULATE) {
                     sums[i][j] += y_f32[to + j];

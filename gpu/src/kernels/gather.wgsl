@@ -1,4 +1,4 @@
-// The images and labels of a batch in the order drawn, shifted and mirrored as their codes say, channels innermost.
+// The images and labels of a batch, or targets that are numbers, in the order drawn, shifted and mirrored as their codes say, channels innermost.
 //
 // An entry of the order is a sample and a code: shift down, shift right, mirrored, one byte each. A shift by PADDING
 // leaves an image where it is. Samples lie in chunks; a dispatch skips images of other chunks. Samples are f32 elements,
@@ -17,13 +17,15 @@ const COUNT = 8;
 const PADDING = 4;
 // Elements of a plane that share a palette; 0 where samples are f32.
 const PLANE = 16;
+// Whether there are labels.
+const LABELS = true;
 
 @group(0) @binding(1) var<storage, read> samples: array<f32>; // if PLANE == 0
 @group(0) @binding(2) var<storage, read> packed_samples: array<u32>; // if PLANE > 0
-@group(0) @binding(3) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read> labels: array<u32>; // if LABELS
 @group(0) @binding(4) var<storage, read> order: array<vec2u>;
 @group(0) @binding(5) var<storage, read_write> x: array<ChannelBlock>;
-@group(0) @binding(6) var<storage, read_write> batch_labels: array<u32>;
+@group(0) @binding(6) var<storage, read_write> batch_labels: array<u32>; // if LABELS
 // The value of each channel outside of an image.
 @group(0) @binding(7) var<storage, read> border: array<f32>; // if PADDING > 0
 @group(0) @binding(8) var<storage, read> palette: array<f32>; // if PLANE > 0
@@ -74,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
     }
     x[model * (IMAGES * HEIGHT * WIDTH * BLOCKS) + i] = store(value);
-    if (block == 0 && position == 0) {
-        batch_labels[model * IMAGES + image] = labels[entry.x];
+    if (LABELS && block == 0 && position == 0) {
+        batch_labels[model * IMAGES + image] = labels[entry.x]; // if LABELS
     }
 }

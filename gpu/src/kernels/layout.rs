@@ -14,11 +14,11 @@ pub(crate) struct PassParams {
     pub loss_index: u32,
     /// The batch's share of the samples.
     pub share: f32,
-    /// Learning rate η.
+    /// Learning rate η; of Adam η/(1 − β₁ᵏ).
     pub learning_rate: f32,
-    /// Momentum μ.
+    /// Momentum μ, or β₁.
     pub momentum: f32,
-    /// Weight decay λ.
+    /// Weight decay λ, where no kernel before has added it.
     pub weight_decay: f32,
     /// Weight of the control point that is moved.
     pub slot_weight: f32,
@@ -30,6 +30,20 @@ pub(crate) struct PassParams {
     pub tangent_removal: f32,
     /// 1 where the momentum is Nesterov's, else 0.
     pub nesterov: u32,
+    /// Adam's β₂.
+    pub beta2: f32,
+    /// Adam's ε.
+    pub epsilon: f32,
+    /// Adam's 1/√(1 − β₂ᵏ).
+    pub root: f32,
+    /// η times the weight decay of the control point that is not part of the gradient.
+    pub decoupled_decay: f32,
+    /// The length beyond which the gradient is scaled down.
+    pub max_gradient_norm: f32,
+    /// 1 / the sum of the weights of the samples.
+    pub loss_scale: f32,
+    /// The seed of the masks of dropout.
+    pub dropout_key: [u32; 2],
     /// Padding to a multiple of 16 bytes.
     pub padding: u32,
 }

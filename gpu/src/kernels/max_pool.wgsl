@@ -1,4 +1,5 @@
-// The largest element of each window, the first of equal ones, a NaN above all; backward, it gets the gradient.
+// The largest element of each window, the first of equal ones, a NaN above all; backward, it gets the gradient. Nothing in
+// the padding is the largest.
 
 #import prelude
 
@@ -9,6 +10,7 @@ const OUT_WIDTH = 3;
 const BLOCKS = 2;
 const KERNEL = 2;
 const STRIDE = 2;
+const PADDING = 1;
 const BACKWARD = false;
 // Whether dx is added to what is there.
 const ACCUMULATE = true;
@@ -20,11 +22,20 @@ const ACCUMULATE = true;
 
 // For each channel of a block the input position of the maximum, in the window of output (row, column) of an image.
 fn arg_max(image: u32, row: u32, column: u32, block: u32) -> vec4u {
-    let corner = (image * IN_HEIGHT + row * STRIDE) * IN_WIDTH + column * STRIDE;
+    // The part of the window in the image.
+    let top = max(row * STRIDE, PADDING) - PADDING;
+    let left = max(column * STRIDE, PADDING) - PADDING;
+    var rows = u32(KERNEL);
+    var columns = u32(KERNEL);
+    if (PADDING > 0) {
+        rows = min(row * STRIDE + KERNEL, IN_HEIGHT + PADDING) - PADDING - top;
+        columns = min(column * STRIDE + KERNEL, IN_WIDTH + PADDING) - PADDING - left;
+    }
+    let corner = (image * IN_HEIGHT + top) * IN_WIDTH + left;
     var best = vec4u(corner);
     var largest = load(x[corner * BLOCKS + block]);
-    for (var a = 0u; a < KERNEL; a++) {
-        for (var b = 0u; b < KERNEL; b++) {
+    for (var a = 0u; a < rows; a++) {
+        for (var b = 0u; b < columns; b++) {
             let at = corner + a * IN_WIDTH + b;
             let value = load(x[at * BLOCKS + block]);
             for (var k = 0; k < 4; k++) {
@@ -58,10 +69,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             sum = dx[i];
         }
         // The windows that cover the position: those whose corner is less than KERNEL before it.
-        let first_row = (max(row, KERNEL - 1) - (KERNEL - 1) + (STRIDE - 1)) / STRIDE;
-        let first_column = (max(column, KERNEL - 1) - (KERNEL - 1) + (STRIDE - 1)) / STRIDE;
-        for (var v = first_row; v <= row / STRIDE && v < OUT_HEIGHT; v++) {
-            for (var u = first_column; u <= column / STRIDE && u < OUT_WIDTH; u++) {
+        let down = row + PADDING;
+        let right = column + PADDING;
+        let first_row = (max(down, KERNEL - 1) - (KERNEL - 1) + (STRIDE - 1)) / STRIDE;
+        let first_column = (max(right, KERNEL - 1) - (KERNEL - 1) + (STRIDE - 1)) / STRIDE;
+        for (var v = first_row; v <= down / STRIDE && v < OUT_HEIGHT; v++) {
+            for (var u = first_column; u <= right / STRIDE && u < OUT_WIDTH; u++) {
                 let best = arg_max(image, v, u, block);
                 let g = dy[((image * OUT_HEIGHT + v) * OUT_WIDTH + u) * BLOCKS + block];
                 sum += select(vec4f(), g, best == vec4u(position));

@@ -5,16 +5,20 @@
 //! the order in which their kernels read them, once for each θ(t). A kernel's shape is part of its text; the number of
 //! images of a batch is read from the [`PassParams`].
 
+pub(crate) mod activation;
 pub(crate) mod batch_norm;
 pub(crate) mod convolution;
 mod dispatch;
+pub(crate) mod dropout;
 pub(crate) mod fma_throughput;
 pub(crate) mod gemm;
+pub(crate) mod layer_norm;
 mod layout;
 pub(crate) mod loss;
 pub(crate) mod parameters;
 pub(crate) mod pool;
 pub(crate) mod samples;
+mod span;
 pub(crate) mod tangent_removal;
 pub(crate) mod winograd;
 
@@ -65,6 +69,7 @@ macro_rules! shaders {
 
 shaders! {
     imported: "prelude" "storage_f32" "storage_f16" "workgroup_sum" "norm_coefficients" "multiply_add" "tile_moments"
+        "activation" "smooth_activation" "layer_norm_parameters" "output_layout"
 
     kernels:
     GATHER = "gather";
@@ -80,12 +85,22 @@ shaders! {
     NORMALISE_BACKWARD = "normalise_backward";
     ROW_SUMS = "row_sums";
     ROW_SUMS_REDUCE = "row_sums_reduce";
-    RELU_BACKWARD = "relu_backward";
+    ACTIVATION_BACKWARD = "activation_backward";
     MAX_POOL = "max_pool";
     AVERAGE_POOL = "average_pool";
+    GLOBAL_AVERAGE_POOL = "global_average_pool";
+    DROPOUT = "dropout";
+    LAYER_NORM = "layer_norm";
+    LAYER_NORM_BACKWARD = "layer_norm_backward";
+    LAYER_NORM_SUMS = "layer_norm_sums";
+    LAYER_NORM_SUMS_REDUCE = "layer_norm_sums_reduce";
     CROSS_ENTROPY = "cross_entropy";
+    REGRESSION = "regression";
     SCORES = "scores";
     STEP = "step";
+    ADAM = "adam";
+    CLIP_SUMS = "clip_sums";
+    CLIP = "clip";
     GEMM = "gemm";
     FMA_THROUGHPUT = "fma_throughput";
     TANGENT_DOTS = "tangent_dots";

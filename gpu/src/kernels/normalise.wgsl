@@ -1,12 +1,12 @@
-// z = (x − mean) · scale + β, plus a residual, then a ReLU: those of the three that the operation has.
+// z = (x − mean) · scale + β, plus a residual, then an activation: those of the three that the operation has.
 
 #import prelude
+#import activation
 
 const AREA = 9;
 const BLOCKS = 2;
 const NORM = true;
 const RESIDUAL = true;
-const RELU = true;
 
 @group(0) @binding(1) var<storage, read> x: array<ChannelBlock>;
 @group(0) @binding(2) var<storage, read_write> z: array<ChannelBlock>;
@@ -30,8 +30,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     if (RESIDUAL) {
         value += load(residual[i]);
     }
-    if (RELU) {
-        value = select(value, vec4f(), value < vec4f());
+    if (ACTIVATION > 0) {
+        value = activate(value, thread % BLOCKS);
     }
     z[i] = store(value);
 }

@@ -1,13 +1,25 @@
-//! Pooling, and the backward pass of the ReLU of a convolution.
+//! Pooling.
 
-use super::{AVERAGE_POOL, Dispatch, Dispatcher, Grid, MAX_POOL, RELU_BACKWARD, channel_blocks, whole};
+use super::{
+    AVERAGE_POOL, Dispatch, Dispatcher, GLOBAL_AVERAGE_POOL, Grid, Kernel, MAX_POOL, channel_blocks, whole,
+};
 use crate::error::Result;
 use valleys_core::kernels::Window;
 use valleys_core::network::Shape;
 
+/// How a window is pooled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    /// Its largest element.
+    Max,
+    /// Its mean; padding counts as zeros.
+    Average,
+}
+
 /// Forward where `accumulate` is `None`; else backward, added to the content if it is true.
-fn max_pool(
+fn pool(
     dispatcher: &Dispatcher,
+    kernel: &Kernel,
     window: &Window,
     channels: usize,
     accumulate: Option<bool>,
@@ -23,45 +35,59 @@ fn max_pool(
         ("BLOCKS", blocks as i64),
         ("KERNEL", window.kernel as i64),
         ("STRIDE", window.stride as i64),
+        ("PADDING", window.padding as i64),
         ("OUT_HEIGHT", rows as i64),
         ("OUT_WIDTH", columns as i64),
     ];
     let positions = if accumulate.is_some() { window.height * window.width } else { rows * columns };
     let buffers: Vec<_> = buffers.iter().map(|buffer| whole(buffer)).collect();
     let grid = Grid::images(positions * blocks, dispatcher.workgroup_size());
-    dispatcher.dispatch(&MAX_POOL, &values, &buffers, grid)
+    dispatcher.dispatch(kernel, &values, &buffers, grid)
 }
 
-/// y = the largest element of each window of x.
-///
-/// # Errors
-/// As [`Dispatcher::dispatch`].
-pub(crate) fn max_forward(
-    dispatcher: &Dispatcher,
-    window: &Window,
-    channels: usize,
-    x: &wgpu::Buffer,
-    y: &wgpu::Buffer,
-) -> Result<Dispatch> {
-    max_pool(dispatcher, window, channels, None, &[x, y])
+impl Pool {
+    const fn kernel(self) -> &'static Kernel {
+        match self {
+            Self::Max => &MAX_POOL,
+            Self::Average => &AVERAGE_POOL,
+        }
+    }
+
+    /// y = each window of x, pooled.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::dispatch`].
+    pub fn forward(
+        self,
+        dispatcher: &Dispatcher,
+        window: &Window,
+        channels: usize,
+        x: &wgpu::Buffer,
+        y: &wgpu::Buffer,
+    ) -> Result<Dispatch> {
+        pool(dispatcher, self.kernel(), window, channels, None, &[x, y])
+    }
+
+    /// dx = dy at the largest element of each window, or its share at all of them, added to the content of dx if
+    /// `accumulate` is true.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::dispatch`].
+    pub fn backward(
+        self,
+        dispatcher: &Dispatcher,
+        window: &Window,
+        channels: usize,
+        accumulate: bool,
+        [x, dy, dx]: [&wgpu::Buffer; 3],
+    ) -> Result<Dispatch> {
+        let buffers = if self == Self::Max { &[x, dy, dx][..] } else { &[dy, dx] };
+        pool(dispatcher, self.kernel(), window, channels, Some(accumulate), buffers)
+    }
 }
 
-/// dx = dy at the largest element of each window, added to the content of dx if `accumulate` is true.
-///
-/// # Errors
-/// As [`Dispatcher::dispatch`].
-pub(crate) fn max_backward(
-    dispatcher: &Dispatcher,
-    window: &Window,
-    channels: usize,
-    accumulate: bool,
-    [x, dy, dx]: [&wgpu::Buffer; 3],
-) -> Result<Dispatch> {
-    max_pool(dispatcher, window, channels, Some(accumulate), &[x, dy, dx])
-}
-
-/// As `max_pool`.
-fn average_pool(
+/// As `pool`.
+fn global_average_pool(
     dispatcher: &Dispatcher,
     shape: Shape,
     accumulate: Option<bool>,
@@ -76,48 +102,32 @@ fn average_pool(
     ];
     let units = blocks * if accumulate.is_some() { area } else { 1 };
     let grid = Grid::images(units, dispatcher.workgroup_size());
-    dispatcher.dispatch(&AVERAGE_POOL, &values, &buffers.map(whole), grid)
+    dispatcher.dispatch(&GLOBAL_AVERAGE_POOL, &values, &buffers.map(whole), grid)
 }
 
 /// y = the mean of each channel of an image of x.
 ///
 /// # Errors
 /// As [`Dispatcher::dispatch`].
-pub(crate) fn average_forward(
+pub(crate) fn global_average_forward(
     dispatcher: &Dispatcher,
     shape: Shape,
     x: &wgpu::Buffer,
     y: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average_pool(dispatcher, shape, None, [x, y])
+    global_average_pool(dispatcher, shape, None, [x, y])
 }
 
 /// dx = dy / (H · W), added to the content of dx if `accumulate` is true.
 ///
 /// # Errors
 /// As [`Dispatcher::dispatch`].
-pub(crate) fn average_backward(
+pub(crate) fn global_average_backward(
     dispatcher: &Dispatcher,
     shape: Shape,
     accumulate: bool,
     dy: &wgpu::Buffer,
     dx: &wgpu::Buffer,
 ) -> Result<Dispatch> {
-    average_pool(dispatcher, shape, Some(accumulate), [dy, dx])
-}
-
-/// dz = 0 where z is not above 0, in place.
-///
-/// # Errors
-/// As [`Dispatcher::dispatch`].
-pub(crate) fn relu_backward(
-    dispatcher: &Dispatcher,
-    shape: Shape,
-    z: &wgpu::Buffer,
-    dz: &wgpu::Buffer,
-) -> Result<Dispatch> {
-    let (area, blocks) = (shape.height * shape.width, channel_blocks(shape.channels));
-    let values = [("AREA", area as i64), ("BLOCKS", blocks as i64)];
-    let grid = Grid::images(area * blocks, dispatcher.workgroup_size());
-    dispatcher.dispatch(&RELU_BACKWARD, &values, &[whole(z), whole(dz)], grid)
+    global_average_pool(dispatcher, shape, Some(accumulate), [dy, dx])
 }

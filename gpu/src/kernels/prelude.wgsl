@@ -30,8 +30,11 @@ struct PassParams {
     loss_index: u32,
     // The batch's share of the samples.
     share: f32,
+    // η; of Adam η/(1 − β₁ᵏ).
     learning_rate: f32,
+    // μ, or β₁.
     momentum: f32,
+    // λ, where no kernel before has added it.
     weight_decay: f32,
     // Weight of the control point that is moved.
     slot_weight: f32,
@@ -43,6 +46,18 @@ struct PassParams {
     tangent_removal: f32,
     // 1 where the momentum is Nesterov's, else 0.
     nesterov: u32,
+    // Adam: β₂, ε, 1/√(1 − β₂ᵏ), η times the weight decay of the control point that is not part of the gradient.
+    beta2: f32,
+    epsilon: f32,
+    root: f32,
+    decoupled_decay: f32,
+    // The length beyond which the gradient is scaled down.
+    max_gradient_norm: f32,
+    // 1 / the sum of the weights of the samples.
+    loss_scale: f32,
+    // The seed of the masks of dropout.
+    dropout_x: u32,
+    dropout_y: u32,
 }
 @group(0) @binding(0) var<uniform> pass_params: array<PassParams, MODELS>;
 

@@ -1,21 +1,21 @@
-// Partial sums over positions of g and, with a batch norm, of g·x̂; g = dz where z > 0, or dz without a ReLU.
+// Partial sums over positions of g and, with a batch norm, of g·x̂; g = dz · f'(z), or dz without an activation f.
 //
 // An invocation owns one channel block and every SPLITS-th position.
 
 #import prelude
+#import activation
 
 const AREA = 9;
 const BLOCKS = 2;
 const SPLITS = 4;
 const NORM = true;
-const RELU = true;
 
 @group(0) @binding(1) var<storage, read> dz: array<vec4f>;
 // (SPLITS, BLOCKS, 2): sums of g, of g·x̂; (SPLITS, BLOCKS) without a batch norm.
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
 @group(0) @binding(3) var<storage, read> x: array<ChannelBlock>; // if NORM
 @group(0) @binding(4) var<storage, read> norm: array<vec4f>; // if NORM
-@group(0) @binding(5) var<storage, read> z: array<ChannelBlock>; // if RELU
+@group(0) @binding(5) var<storage, read> z: array<ChannelBlock>; // if ACTIVATION > 0
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -39,8 +39,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     for (var p = split; p < positions; p += SPLITS) {
         let i = (model * (IMAGES * AREA) + p) * BLOCKS + block;
         var g = dz[i];
-        if (RELU) {
-            g = select(vec4f(), g, load(z[i]) > vec4f());
+        if (ACTIVATION > 0) {
+            g = activate_backward(g, load(z[i]));
         }
         sum += g;
         if (NORM) {

@@ -15,8 +15,8 @@ pub(crate) struct Chunk<'a> {
     pub count: usize,
 }
 
-/// Gathers the images of a batch that lie in a chunk, and their labels; with a border, shifted by at most its padding.
-/// The buffers are labels, order, images of the batch, labels of the batch.
+/// Gathers the images of a batch that lie in a chunk, with their labels, in and out, if there are any; with a border, shifted
+/// by at most its padding. The buffers are the order and the images of the batch.
 ///
 /// # Errors
 /// As [`Dispatcher::dispatch`].
@@ -25,7 +25,8 @@ pub(crate) fn gather(
     shape: Shape,
     chunk: Chunk,
     border: Option<(&wgpu::Buffer, usize)>,
-    buffers: [&wgpu::Buffer; 4],
+    labels: Option<[&wgpu::Buffer; 2]>,
+    [order, images]: [&wgpu::Buffer; 2],
 ) -> Result<Dispatch> {
     let blocks = channel_blocks(shape.channels);
     let values = [
@@ -37,9 +38,12 @@ pub(crate) fn gather(
         ("COUNT", chunk.count as i64),
         ("PADDING", border.map_or(0, |(_, padding)| padding as i64)),
         ("PLANE", chunk.palette.map_or(0, |(_, plane)| plane as i64)),
+        ("LABELS", labels.is_some().into()),
     ];
     let mut bindings = vec![whole(chunk.samples)];
-    bindings.extend(buffers.map(whole));
+    bindings.extend(labels.map(|[labels, _]| whole(labels)));
+    bindings.extend([order, images].map(whole));
+    bindings.extend(labels.map(|[_, batch_labels]| whole(batch_labels)));
     bindings.extend(border.map(|(border, _)| whole(border)));
     bindings.extend(chunk.palette.map(|(palette, _)| whole(palette)));
     let grid = Grid::images(shape.height * shape.width * blocks, dispatcher.workgroup_size());

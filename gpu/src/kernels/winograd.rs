@@ -6,12 +6,14 @@
 //! the rounding error of the usual 0, ±1, ±2, ∞.
 
 use super::convolution::{Convolution, Tile, shares, tile_width};
+use super::span::Span;
 use super::{
     Dispatch, Dispatcher, Grid, WINOGRAD_INPUTS, WINOGRAD_OUTPUTS, WINOGRAD_PRODUCTS, WINOGRAD_WEIGHTS,
-    channel_blocks, whole,
+    activation, channel_blocks, whole,
 };
 use crate::error::Result;
 use crate::options::Winograd;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::Shape;
 
 /// A convolution computed by one of the Winograd algorithms.
@@ -42,10 +44,12 @@ impl Direction {
 const MIN_CHANNELS: usize = 16;
 
 impl WinogradConvolution {
-    /// The Winograd convolution of 3 × 3 taps with stride 1 and at most two zeros around the image; `None` for others.
+    /// The Winograd convolution of 3 × 3 taps with stride 1, without dilation and groups, and at most two zeros around the
+    /// image; `None` for others.
     pub fn of(convolution: Convolution, winograd: Winograd) -> Option<Self> {
-        let Convolution { kernel, stride, padding, .. } = convolution;
-        (kernel == [3, 3] && stride == 1 && padding <= 2).then_some(Self { convolution, winograd })
+        let Convolution { kernel, stride, padding, dilation, groups, .. } = convolution;
+        (kernel == [3, 3] && [stride, dilation, groups] == [1; 3] && padding <= 2)
+            .then_some(Self { convolution, winograd })
     }
 
     /// The same, where it may be faster than the direct convolution.
@@ -66,7 +70,7 @@ impl WinogradConvolution {
     /// Blocks of four filters: rows of a table of [`transform_weights`].
     fn filter_blocks(&self, is_backward: bool) -> usize {
         let Direction { from, to, .. } = self.direction(is_backward);
-        Convolution::depth(from.channels) * channel_blocks(to.channels)
+        Span::of(from.channels, to.channels, 1).depth() * channel_blocks(to.channels)
     }
 
     /// Elements of the transformed weights.
@@ -97,7 +101,7 @@ impl WinogradConvolution {
         [forward[0].max(backward[0]), forward[1].max(backward[1])]
     }
 
-    /// y = x ∗ w (+ b), then a ReLU if `relu` is true: as [`Convolution::forward`], with transformed weights and
+    /// y = x ∗ w (+ b), then the activation: as [`Convolution::forward`], with transformed weights and
     /// scratch buffers of [`scratch_len`](Self::scratch_len).
     ///
     /// # Errors
@@ -106,7 +110,7 @@ impl WinogradConvolution {
     pub fn forward(
         &self,
         dispatcher: &Dispatcher,
-        relu: bool,
+        activation: Option<Activation>,
         x: &wgpu::Buffer,
         weights: wgpu::BufferBinding,
         bias: Option<wgpu::BufferBinding>,
@@ -115,11 +119,12 @@ impl WinogradConvolution {
     ) -> Result<[Dispatch; 3]> {
         let epilogue = [
             ("BIAS", i64::from(bias.is_some())),
-            ("RELU", i64::from(relu)),
             ("ACCUMULATE", 0),
             ("F32_OUTPUT", i64::from(self.convolution.f32_output)),
         ];
-        self.dispatches(dispatcher, false, epilogue, [x, y], weights, bias, scratch)
+        let activation = activation::values(activation, self.convolution.output.channels);
+        let epilogue = [&epilogue[..], &activation].concat();
+        self.dispatches(dispatcher, false, &epilogue, [x, y], weights, bias, scratch)
     }
 
     /// dx = dy ∗ flipped w, added to the content of dx if `accumulate` is true: as [`Convolution::backward_data`].
@@ -135,8 +140,9 @@ impl WinogradConvolution {
         scratch: &[wgpu::Buffer; 2],
         dx: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        let epilogue = [("BIAS", 0), ("RELU", 0), ("ACCUMULATE", i64::from(accumulate)), ("F32_OUTPUT", 1)];
-        self.dispatches(dispatcher, true, epilogue, [dy, dx], weights, None, scratch)
+        let epilogue = [("BIAS", 0), ("ACCUMULATE", i64::from(accumulate)), ("F32_OUTPUT", 1)];
+        let epilogue = [&epilogue[..], &activation::values(None, 0)].concat();
+        self.dispatches(dispatcher, true, &epilogue, [dy, dx], weights, None, scratch)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a buffer of its own")]
@@ -144,7 +150,7 @@ impl WinogradConvolution {
         &self,
         dispatcher: &Dispatcher,
         is_backward: bool,
-        epilogue: [(&str, i64); 4],
+        epilogue: &[(&str, i64)],
         [x, y]: [&wgpu::Buffer; 2],
         weights: wgpu::BufferBinding,
         bias: Option<wgpu::BufferBinding>,
@@ -211,7 +217,7 @@ impl WinogradConvolution {
         buffers.extend(bias);
         let outputs = dispatcher.dispatch(
             &WINOGRAD_OUTPUTS,
-            &[&tiling[..], &values, &epilogue].concat(),
+            &[&tiling[..], &values, epilogue].concat(),
             &buffers,
             Grid::images(direction.tiles() * out_blocks, dispatcher.workgroup_size()),
         )?;

@@ -2,6 +2,7 @@
 // written. An invocation owns a channel block of a tile.
 
 #import prelude
+#import activation
 
 // Outputs of a tile along an edge, 2 or 4, and points.
 const OUTPUTS = 4;
@@ -13,7 +14,6 @@ const OUT_HEIGHT = 8;
 const OUT_WIDTH = 8;
 const OUT_BLOCKS = 2;
 const BIAS = true;
-const RELU = true;
 // Whether the output is stored as f32.
 const F32_OUTPUT = true;
 // Whether the results are added to the output.
@@ -82,8 +82,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                 if (BIAS) {
                     value += bias[model * PACKED + block];
                 }
-                if (RELU) {
-                    value = select(value, vec4f(), value < vec4f());
+                if (ACTIVATION > 0) {
+                    value = activate(value, block);
                 }
                 if (ACCUMULATE) {
                     value += y_f32[to];

@@ -22,11 +22,14 @@ use valleys_core::engine::Mix;
 /// Rows of pass parameters, at least. A call that needs more is divided.
 const MIN_ROWS: usize = 1024;
 
-/// A control point and its momentum, of all models.
+/// A control point and its moments, of all models, and the optimiser steps on them.
 #[derive(Debug)]
 struct SlotBuffers {
     point: wgpu::Buffer,
     momentum: wgpu::Buffer,
+    step: Dispatch,
+    /// Adam's second moment and step: where an engine has asked for them.
+    second: Option<(wgpu::Buffer, Dispatch)>,
 }
 
 /// Models of one kind on one device.
@@ -51,8 +54,8 @@ pub(crate) struct ModelBatch {
     /// Lists for mixes and for tangent removal, by the slots that they name.
     mixes: HashMap<Vec<u32>, Vec<Dispatch>>,
     tangents: HashMap<Vec<u32>, Vec<Dispatch>>,
-    /// The optimiser step of each slot.
-    steps: Vec<Dispatch>,
+    /// The limit of a gradient's length; made when it is first needed.
+    clip: Vec<Dispatch>,
     pub submitter: Submitter,
 }
 
@@ -102,7 +105,7 @@ impl ModelBatch {
             slots: Vec::new(),
             mixes: HashMap::new(),
             tangents: HashMap::new(),
-            steps: Vec::new(),
+            clip: Vec::new(),
             dataset,
             submitter: Submitter::default(),
         })
@@ -121,16 +124,25 @@ impl ModelBatch {
         model * self.pass.layout.theta_len()
     }
 
-    /// Makes room for so many slots of each model.
-    pub fn reserve(&mut self, slots: usize) -> Result<()> {
+    /// Makes room for so many slots of each model, with second moments where they are wanted. New ones are 0.
+    ///
+    /// # Errors
+    /// As [`Device::buffer`].
+    pub fn reserve(&mut self, slots: usize, second_moments: bool) -> Result<()> {
         let len = self.models() * self.pass.layout.theta_len();
         while self.slots.len() < slots {
             let point = self.device().floats("control point", len)?;
             let momentum = self.device().floats("momentum", len)?;
             let buffers = [&self.pass.gradient, &self.pass.theta, &point, &momentum];
             let step = parameters::step(&self.dispatcher(), self.pass.layout.dim, buffers)?;
-            self.steps.push(step);
-            self.slots.push(SlotBuffers { point, momentum });
+            self.slots.push(SlotBuffers { point, momentum, step, second: None });
+        }
+        for slot in 0..if second_moments { slots } else { 0 } {
+            let SlotBuffers { point, momentum, second: None, .. } = &self.slots[slot] else { continue };
+            let second = self.device().floats("second moment", len)?;
+            let buffers = [&self.pass.gradient, &self.pass.theta, point, momentum, &second];
+            let step = parameters::adam(&self.dispatcher(), self.pass.layout.dim, buffers)?;
+            self.slots[slot].second = Some((second, step));
         }
         Ok(())
     }
@@ -145,24 +157,36 @@ impl ModelBatch {
     }
 
     /// Sets the slots of a model from slot `first` on.
-    pub fn write_slots(&mut self, model: usize, first: usize, states: &[SlotState]) {
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    pub fn write_slots(&mut self, model: usize, first: usize, states: &[SlotState]) -> Result<()> {
         let at = self.first_parameter(model);
+        self.reserve(first + states.len(), states.iter().any(|state| state.second.is_some()))?;
         for (slot, state) in self.slots[first..].iter().zip(states) {
             self.device().write_at(&slot.point, at, &state.point);
             self.device().write_at(&slot.momentum, at, &state.momentum);
+            if let (Some((buffer, _)), Some(second)) = (&slot.second, &state.second) {
+                self.device().write_at(buffer, at, &second[..self.pass.layout.dim]);
+            }
         }
+        Ok(())
     }
 
-    /// Reads the slots of a model from slot `first` on.
+    /// Reads the slots of a model from slot `first` on. The numbers of steps stay as they are.
     ///
     /// # Errors
-    /// The device was lost.
-    pub fn read_slots(&self, model: usize, first: usize, states: &mut [SlotState]) -> Result<()> {
-        let at = self.first_parameter(model);
-        let mut parts = Vec::with_capacity(2 * states.len());
+    /// The device was lost; as [`reserve`](Self::reserve).
+    pub fn read_slots(&mut self, model: usize, first: usize, states: &mut [SlotState]) -> Result<()> {
+        let (at, dim) = (self.first_parameter(model), self.pass.layout.dim);
+        self.reserve(first + states.len(), states.iter().any(|state| state.second.is_some()))?;
+        let mut parts = Vec::with_capacity(3 * states.len());
         for (slot, state) in self.slots[first..].iter().zip(states) {
             parts.push((&slot.point, at, &mut state.point[..]));
             parts.push((&slot.momentum, at, &mut state.momentum[..]));
+            if let (Some((buffer, _)), Some(second)) = (&slot.second, &mut state.second) {
+                parts.push((buffer, at, &mut second[..dim]));
+            }
         }
         self.device().read(&mut parts)
     }

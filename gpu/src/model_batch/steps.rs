@@ -1,14 +1,14 @@
 //! Steps of the models of a batch.
 
-use super::ModelBatch;
+use super::{ModelBatch, SlotBuffers};
 use crate::counts::Counts;
 use crate::error::Result;
-use crate::kernels::PassParams;
+use crate::kernels::{PassParams, parameters};
 use crate::pass::Pass;
 use crate::request::StepRequest;
 use crate::submitter::{BatchCommands, DispatchRun, PassParamsTable};
 use std::ops::Range;
-use valleys_core::engine::Optimizer;
+use valleys_core::engine::{MAX_COUNT, Optimizer, bias_corrections, dropout_key};
 
 impl ModelBatch {
     /// Takes the steps of compatible requests of different models. Returns the losses of each.
@@ -16,9 +16,14 @@ impl ModelBatch {
     /// # Errors
     /// As [`Device::check`](crate::device::Device::check); a device out of memory.
     pub fn advance(&mut self, requests: &[StepRequest]) -> Result<Vec<Vec<f32>>> {
-        self.reserve(requests.iter().map(|request| request.slots).max().unwrap_or(0))?;
-        // A row for the batch, for each group of slots, for the step of each trainable slot.
-        let rows = 1 + self.models() + requests[0].trainable().len();
+        let is_adam = requests[0].params.optimizer.needs_second_moments();
+        self.reserve(requests.iter().map(|request| request.slots).max().unwrap_or(0), is_adam)?;
+        if requests[0].clips() && self.clip.is_empty() {
+            let buffers = [&self.pass.theta, &self.pass.gradient, &self.pass.partial];
+            self.clip = parameters::clip(&self.dispatcher(), self.pass.layout.dim, buffers)?.to_vec();
+        }
+        // A row for the batch, for each group of slots, for the limit of the gradient, for the step of each trainable slot.
+        let rows = 2 + self.models() + requests[0].trainable().len();
         let at_once = (self.rows / rows).min(self.entries / self.key.batch).max(1);
         let steps = requests.iter().map(|request| request.steps.len()).max().unwrap_or(0);
         let mut losses = vec![Vec::new(); requests.len()];
@@ -29,8 +34,8 @@ impl ModelBatch {
             self.device().read(&mut [(&self.sums, 0, &mut sums)])?;
             for (request, losses) in requests.iter().zip(&mut losses) {
                 let own = sums.chunks(2).skip(request.model).step_by(self.models());
-                let batches = request.entries.iter().skip(from);
-                losses.extend(own.zip(batches).map(|(sum, batch)| sum[0] / batch.len() as f32));
+                let batches = request.batches.iter().skip(from);
+                losses.extend(own.zip(batches).map(|(sum, batch)| sum[0] / batch.weight as f32));
             }
         }
         self.submitter.count(Counts { batched: u64::from(requests.len() > 1), ..Counts::default() });
@@ -40,6 +45,7 @@ impl ModelBatch {
     /// Takes the steps of a range, for which there are rows and entries enough.
     fn take_steps(&mut self, requests: &[StepRequest], range: Range<usize>) -> Result<()> {
         let (trainable, removes_tangent) = (requests[0].trainable(), requests[0].removes_tangent());
+        let (clips, is_adam) = (requests[0].clips(), requests[0].params.optimizer.needs_second_moments());
         let at = |i: usize| requests.iter().filter(move |request| i < request.steps.len());
         let mut groups = Vec::new();
         for i in range.clone() {
@@ -53,25 +59,9 @@ impl ModelBatch {
             let row = table.len();
             let all = table.push_idle();
             for request in at(i) {
-                let (step, params, entries) = (&request.steps[i], &request.params, &request.entries[i]);
-                let to = &mut all[request.model];
-                let Optimizer::Sgd { momentum, nesterov } = params.optimizer else {
-                    unreachable!("other optimisers are refused by the engine");
-                };
-                *to = PassParams {
-                    count: entries.len() as u32,
-                    first: order.len() as u32,
-                    loss_index: ((i - range.start) * models + request.model) as u32,
-                    learning_rate: step.rate,
-                    momentum,
-                    weight_decay: params.weight_decay,
-                    tangent_removal: params.tangent_removal,
-                    nesterov: nesterov.into(),
-                    slot_model: request.model as u32,
-                    ..PassParams::default()
-                };
-                to.mix.iter_mut().zip(&step.mix).for_each(|(to, &(_, weight))| *to = weight);
-                order.extend_from_slice(entries);
+                let loss_index = (i - range.start) * models + request.model;
+                all[request.model] = pass_params(request, i, order.len(), loss_index);
+                order.extend_from_slice(&request.batches[i].samples);
             }
             let group_rows = Self::rows_of(&mut table, row, groups);
             let groups = || groups.iter().zip(&group_rows);
@@ -84,18 +74,28 @@ impl ModelBatch {
                     Some(DispatchRun { list: self.tangents.get(&group.slots)?, row })
                 }));
             }
-            for slot in trainable.clone() {
+            let request_of = |model: usize| at(i).find(move |request| request.model == model);
+            let has_decayed =
+                |request: &StepRequest| removes_tangent && self.has_normals(request.steps[i].mix.len());
+            if clips {
                 let row = table.push_copy(row, |model, params| {
-                    let Some(request) = at(i).find(|request| request.model == model) else { return };
-                    let mix = &request.steps[i].mix;
-                    let own = mix.iter().find(|(s, _)| *s as usize == slot);
-                    params.slot_weight = own.map_or(0.0, |(_, weight)| *weight);
-                    if removes_tangent && self.has_normals(mix.len()) {
-                        // Tangent removal has added it already.
+                    if request_of(model).is_some_and(has_decayed) {
                         params.weight_decay = 0.0;
                     }
                 });
-                runs.push(DispatchRun { list: std::slice::from_ref(&self.steps[slot]), row });
+                runs.push(DispatchRun { list: &self.clip, row });
+            }
+            for slot in trainable.clone() {
+                let row = table.push_copy(row, |model, params| {
+                    let Some(request) = request_of(model) else { return };
+                    prepare_slot(params, request, i, slot);
+                    if clips || has_decayed(request) {
+                        params.weight_decay = 0.0;
+                    }
+                });
+                let SlotBuffers { step, second, .. } = &self.slots[slot];
+                let step = second.as_ref().filter(|_| is_adam).map_or(step, |(_, step)| step);
+                runs.push(DispatchRun { list: std::slice::from_ref(step), row });
             }
             batches.push(BatchCommands { clears_statistics: false, runs });
         }
@@ -103,5 +103,51 @@ impl ModelBatch {
         // Forward and backward are three times forward.
         let flops = 3.0 * (self.key.graph.flops() * self.key.batch * requests.len()) as f64;
         self.submit(&table, &batches, flops)
+    }
+}
+
+/// The pass parameters of a model in step `i` of a request, whose samples are in the order from `first` on.
+fn pass_params(request: &StepRequest, i: usize, first: usize, loss_index: usize) -> PassParams {
+    let (step, params, batch) = (&request.steps[i], &request.params, &request.batches[i]);
+    let mut to = PassParams {
+        count: batch.samples.len() as u32,
+        first: first as u32,
+        loss_index: loss_index as u32,
+        learning_rate: step.rate,
+        weight_decay: params.weight_decay,
+        tangent_removal: params.tangent_removal,
+        max_gradient_norm: params.max_gradient_norm,
+        loss_scale: (1.0 / batch.weight) as f32,
+        dropout_key: dropout_key(params.key, params.epoch, step.batch),
+        slot_model: request.model as u32,
+        ..PassParams::default()
+    };
+    match params.optimizer {
+        Optimizer::Sgd { momentum, nesterov } => {
+            (to.momentum, to.nesterov) = (momentum, nesterov.into());
+        }
+        Optimizer::Adam { beta1, beta2, epsilon, decoupled } => {
+            (to.momentum, to.beta2, to.epsilon) = (beta1, beta2, epsilon);
+            if decoupled {
+                // Of the control points, not of the gradient.
+                to.weight_decay = 0.0;
+            }
+        }
+    }
+    to.mix.iter_mut().zip(&step.mix).for_each(|(to, &(_, weight))| *to = weight);
+    to
+}
+
+/// What the step of a slot needs beside them.
+fn prepare_slot(to: &mut PassParams, request: &StepRequest, i: usize, slot: usize) {
+    let (step, params) = (&request.steps[i], &request.params);
+    let own = step.mix.iter().find(|(s, _)| *s as usize == slot);
+    to.slot_weight = own.map_or(0.0, |(_, weight)| *weight);
+    if let Optimizer::Adam { beta1, beta2, decoupled, .. } = params.optimizer {
+        let count = (request.counts[slot] + i as f32 + 1.0).min(MAX_COUNT);
+        [to.learning_rate, to.root] = bias_corrections(beta1, beta2, step.rate, count as u32);
+        if decoupled {
+            to.decoupled_decay = step.rate * params.weight_decay * to.slot_weight;
+        }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::OpKernels;
 use super::builder::{OpBuffers, PassBuilder};
+use super::forward::Statistics;
 use super::gradients::Gradients;
 use crate::error::Result;
 use crate::kernels::batch_norm::{BackwardBuffers, Normalisation};
 use crate::kernels::convolution::Convolution;
-use crate::kernels::{BatchLayout, Dispatch, pool, tensor_len};
+use crate::kernels::{BatchLayout, Dispatch, activation, pool, tensor_len};
 use valleys_core::network::graph::Op;
 
 /// The operation at hand: itself, its own buffers, its input and output, the gradient of its output.
@@ -29,12 +30,12 @@ impl PassBuilder<'_> {
         let bytes = values.map(|value| 4 * (tensor_len(self.graph.shape(value)) * images) as u64);
         let mut gradients = Gradients::new(self.dispatcher.device, bytes);
         let (dz, _) = gradients.acquire(self.values.len() - 1)?;
-        let mut list = self.loss_dispatches(sums, Some(&dz))?;
+        let mut list = self.loss_dispatches(Statistics::OfBatch, sums, Some(&dz))?;
         for (i, (op, own)) in self.graph.ops().iter().zip(&self.own).enumerate().rev() {
             // A value without readers has no gradient.
             let Some(dz) = gradients.finish(i + 1) else { continue };
             let [x, z] = [op.input, i + 1].map(|value| &self.values[value]);
-            let at = Backward { op, own, x, z, dz: &dz };
+            let (at, dispatcher) = (Backward { op, own, x, z, dz: &dz }, &self.dispatcher);
             match own.kernels {
                 OpKernels::Convolution(convolution) => {
                     self.convolution_backward(&at, convolution, &mut gradients, &mut list)?;
@@ -42,22 +43,39 @@ impl PassBuilder<'_> {
                 OpKernels::Normalisation(normalisation) => {
                     self.normalisation_backward(&at, normalisation, &mut gradients, &mut list)?;
                 }
-                OpKernels::MaxPool(window) if op.input > 0 => {
+                OpKernels::LayerNorm(layer_norm) => {
+                    let (buffers, batch) = (self.layer_norm_buffers(own), self.batch);
+                    let (partial, gradient) = (&self.partial, &self.gradient);
+                    list.extend(layer_norm.backward_parameters(
+                        dispatcher,
+                        batch,
+                        buffers,
+                        [x, &dz],
+                        partial,
+                        gradient,
+                    )?);
+                    if op.input > 0 {
+                        let (dx, accumulate) = gradients.acquire(op.input)?;
+                        list.push(layer_norm.backward(dispatcher, buffers, accumulate, [x, &dz, &dx])?);
+                    }
+                }
+                // The images have no gradient.
+                OpKernels::Dropout(_) | OpKernels::Pool(..) | OpKernels::GlobalAveragePool
+                    if op.input == 0 => {}
+                OpKernels::Dropout(dropout) => {
+                    let (dx, accumulate) = gradients.acquire(op.input)?;
+                    list.push(dropout.backward(dispatcher, accumulate, &dz, &dx)?);
+                }
+                OpKernels::Pool(pool, window) => {
                     let (dx, accumulate) = gradients.acquire(op.input)?;
                     let (channels, buffers) = (op.input_shape.channels, [x, &dz, &dx]);
-                    list.push(pool::max_backward(&self.dispatcher, &window, channels, accumulate, buffers)?);
+                    list.push(pool.backward(dispatcher, &window, channels, accumulate, buffers)?);
                 }
-                OpKernels::GlobalAveragePool if op.input > 0 => {
+                OpKernels::GlobalAveragePool => {
                     let (dx, accumulate) = gradients.acquire(op.input)?;
-                    list.push(pool::average_backward(
-                        &self.dispatcher,
-                        op.input_shape,
-                        accumulate,
-                        &dz,
-                        &dx,
-                    )?);
+                    let shape = op.input_shape;
+                    list.push(pool::global_average_backward(dispatcher, shape, accumulate, &dz, &dx)?);
                 }
-                OpKernels::MaxPool(_) | OpKernels::GlobalAveragePool => {}
             }
             gradients.release(dz);
         }
@@ -74,12 +92,13 @@ impl PassBuilder<'_> {
         let (dispatcher, batch, partial, gradient) =
             (&self.dispatcher, self.batch, &self.partial, &self.gradient);
         let &Backward { op, own, x, z, dz } = at;
-        if op.activation.is_some() {
-            list.push(pool::relu_backward(dispatcher, convolution.output, z, dz)?);
+        if let Some(function) = op.activation {
+            list.push(activation::backward(dispatcher, function, convolution.output, z, dz)?);
         }
         list.extend(convolution.backward_weights(dispatcher, batch, x, dz, partial, &own.place, gradient)?);
         if convolution.bias {
-            let sums = Normalisation { shape: convolution.output, norm: false, residual: false, relu: false };
+            let (shape, activation) = (convolution.output, None);
+            let sums = Normalisation { shape, norm: false, residual: false, activation };
             let buffers = at.buffers(x, x);
             let place = &own.bias_place;
             list.extend(sums.backward_sums(dispatcher, batch, &buffers, partial, place, gradient)?);

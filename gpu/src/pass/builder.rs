@@ -1,13 +1,16 @@
 //! The buffers of a pass, while its lists are built.
 
+use super::forward::Statistics;
 use super::packing::PackedRanges;
 use super::winograd_layers::{self, WinogradLayer};
 use super::{BatchInputs, OpKernels};
-use crate::device_dataset::{DeviceChunk, DeviceSplit};
+use crate::device_dataset::{DeviceChunk, DeviceSplit, DeviceTargets};
 use crate::error::{Error, Result};
-use crate::kernels::{BatchLayout, Dispatch, Dispatcher, loss, samples, tensor_len};
+use crate::kernels::loss::{self, LossBuffers};
+use crate::kernels::{BatchLayout, Dispatch, Dispatcher, samples, tensor_len};
 use std::ops::Range;
-use valleys_core::network::graph::{Graph, Op};
+use valleys_core::network::Criterion;
+use valleys_core::network::graph::{Graph, Op, OpKind};
 
 /// Buffers of a batch norm.
 pub(super) struct NormState {
@@ -24,6 +27,8 @@ pub(super) struct OpBuffers {
     pub place: wgpu::Buffer,
     pub bias_place: wgpu::Buffer,
     pub norm: Option<NormState>,
+    /// Of a layer norm: moments of the images.
+    pub moments: Option<wgpu::Buffer>,
     /// How a convolution is computed on the Winograd path.
     pub winograd: Option<WinogradLayer>,
 }
@@ -43,13 +48,18 @@ pub(super) struct PassBuilder<'a> {
     pub partial: wgpu::Buffer,
     /// Losses and errors of the images of a batch.
     pub scores: wgpu::Buffer,
-    pub labels: wgpu::Buffer,
+    /// Labels, or targets, of a batch.
+    pub targets: wgpu::Buffer,
+    pub criterion: Criterion<'a>,
+    /// Those of `cross_entropy.wgsl`.
+    pub factors: Option<wgpu::Buffer>,
 }
 
 impl<'a> PassBuilder<'a> {
     pub fn new(
         dispatcher: Dispatcher<'a>,
         graph: &'a Graph<Vec<Op>>,
+        criterion: Criterion<'a>,
         kernels: Vec<OpKernels>,
         batch: usize,
         ranges: Vec<PackedRanges>,
@@ -79,9 +89,23 @@ impl<'a> PassBuilder<'a> {
                 }
                 _ => None,
             };
+            let moments = match kernels {
+                OpKernels::LayerNorm(_) => Some(floats("moments of a layer norm", 2 * layout.images)?),
+                _ => None,
+            };
             let (place, bias_place) = (place(op.parameters().start)?, place(op.bias().start)?);
-            Ok(OpBuffers { kernels, packed, place, bias_place, norm, winograd: None })
+            Ok(OpBuffers { kernels, packed, place, bias_place, norm, moments, winograd: None })
         });
+        let targets_len = match criterion {
+            Criterion::CrossEntropy(_) => 1,
+            Criterion::Regression(_) => tensor_len(graph.shape(logits)),
+        };
+        let factors = match criterion {
+            Criterion::CrossEntropy(options) => loss::factors(&options, graph.outputs()),
+            Criterion::Regression(_) => None,
+        };
+        let factors =
+            factors.map(|factors| device.buffer_with("factors of classes", &factors)).transpose()?;
         Ok(Self {
             own: own.collect::<Result<_>>()?,
             values: values.collect::<Result<_>>()?,
@@ -90,7 +114,9 @@ impl<'a> PassBuilder<'a> {
             packed: floats("packed weights", layout.packed)?,
             partial: floats("partial sums", layout.partial)?,
             scores: floats("losses", 2 * layout.images)?,
-            labels: floats("labels", layout.images)?,
+            targets: floats("targets", layout.images * targets_len)?,
+            criterion,
+            factors,
             dispatcher,
             graph,
             batch,
@@ -122,30 +148,58 @@ impl<'a> PassBuilder<'a> {
 
     /// Gathers a batch of a split: one dispatch for each chunk of its samples.
     pub fn gather(&self, split: &DeviceSplit, inputs: &BatchInputs) -> Result<Vec<Dispatch>> {
+        let labels = match &split.targets {
+            DeviceTargets::Labels(labels) => Some([labels, &self.targets]),
+            DeviceTargets::Values(_) => None,
+        };
         let gather = |chunk: &DeviceChunk| {
             let palette = split.palette.as_ref().map(|(palette, plane)| (palette, *plane));
-            let chunk =
-                samples::Chunk { samples: &chunk.samples, palette, first: chunk.first, count: chunk.count };
-            let buffers = [&split.labels, inputs.order, &self.values[0], &self.labels];
-            samples::gather(&self.dispatcher, self.graph.shape(0), chunk, inputs.border, buffers)
+            let buffers = [inputs.order, &self.values[0]];
+            let (shape, chunk) = (self.graph.shape(0), chunk.with_palette(palette));
+            samples::gather(&self.dispatcher, shape, chunk, inputs.border, labels, buffers)
         };
-        split.chunks.iter().map(gather).collect()
+        // Targets have the layout of outputs, which are f32 on all paths.
+        let dispatcher = Dispatcher { f16: false, ..self.dispatcher };
+        let gather_targets = |chunk: &DeviceChunk| {
+            let (shape, buffers) =
+                (self.graph.shape(self.graph.values_len() - 1), [inputs.order, &self.targets]);
+            samples::gather(&dispatcher, shape, chunk.with_palette(None), None, None, buffers)
+        };
+        let targets = match &split.targets {
+            DeviceTargets::Labels(_) => &[][..],
+            DeviceTargets::Values(chunks) => chunks,
+        };
+        split.chunks.iter().map(gather).chain(targets.iter().map(gather_targets)).collect()
     }
 
-    /// Losses of a batch, with the gradient of the logits if it is given, and their sums.
+    /// The buffer of a value in a pass with these statistics. Dropout is left out of all but steps: there its output is its
+    /// input.
+    pub fn value(&self, statistics: Statistics, value: usize) -> &wgpu::Buffer {
+        match value.checked_sub(1).map(|op| &self.graph.ops()[op]) {
+            Some(op) if matches!(op.kind, OpKind::Dropout { .. }) && statistics != Statistics::OfBatch => {
+                self.value(statistics, op.input)
+            }
+            _ => &self.values[value],
+        }
+    }
+
+    /// Losses of a batch after a pass with these statistics, with the gradient of the outputs if it is given, and their sums.
     pub fn loss_dispatches(
         &self,
+        statistics: Statistics,
         sums: &wgpu::Buffer,
         gradient: Option<&wgpu::Buffer>,
     ) -> Result<Vec<Dispatch>> {
-        let logits = &self.values[self.values.len() - 1];
-        let (dispatcher, classes) = (&self.dispatcher, self.graph.outputs());
-        let losses = loss::cross_entropy(dispatcher, classes, logits, &self.labels, &self.scores, gradient)?;
+        let (dispatcher, last) = (&self.dispatcher, self.values.len() - 1);
+        let shape = self.graph.shape(last);
+        let outputs = self.value(statistics, last);
+        let buffers = LossBuffers { outputs, targets: &self.targets, scores: &self.scores, gradient };
+        let losses = match self.criterion {
+            Criterion::CrossEntropy(_) => {
+                loss::cross_entropy(dispatcher, shape, self.factors.as_ref(), &buffers)?
+            }
+            Criterion::Regression(deviation) => loss::regression(dispatcher, shape, deviation, &buffers)?,
+        };
         Ok(vec![losses, loss::sums(dispatcher, &self.scores, sums)?])
-    }
-
-    /// Losses of a batch that is only evaluated.
-    pub fn losses(&self, sums: &wgpu::Buffer) -> Result<Vec<Dispatch>> {
-        self.loss_dispatches(sums, None)
     }
 }

@@ -1,16 +1,17 @@
 //! The forward pass.
 
 use super::OpKernels;
-use super::builder::PassBuilder;
+use super::builder::{OpBuffers, PassBuilder};
 use crate::error::Result;
 use crate::kernels::batch_norm::{MomentParts, NormBuffers};
 use crate::kernels::convolution::{Epilogue, feeds_norm};
+use crate::kernels::layer_norm::LayerNormBuffers;
 use crate::kernels::{Dispatch, pool};
 
-/// Which statistics batch norms use.
+/// Which statistics batch norms use. Steps, and they alone, drop elements; all but steps leave dropout out.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Statistics {
-    /// Those of the batch.
+    /// Those of the batch, in a step.
     OfBatch,
     /// Those of the batch, which are added to those of the network.
     Accumulated,
@@ -26,17 +27,17 @@ impl PassBuilder<'_> {
         // The partial moments that the operation before has left.
         let mut moments = None;
         for (i, (op, own)) in self.graph.ops().iter().zip(&self.own).enumerate() {
-            let [x, z] = [op.input, i + 1].map(|value| &self.values[value]);
+            let (x, z) = (self.value(statistics, op.input), &self.values[i + 1]);
             match own.kernels {
                 OpKernels::Convolution(convolution) => {
                     let weights = self.weights(&own.packed.forward);
                     let bias = convolution.bias.then(|| self.weights(&own.packed.bias));
                     if let Some(winograd) = &own.winograd {
-                        list.extend(winograd.forward(dispatcher, op.activation.is_some(), x, bias, z)?);
+                        list.extend(winograd.forward(dispatcher, op.activation, x, bias, z)?);
                         continue;
                     }
-                    let epilogue = if op.activation.is_some() {
-                        Epilogue::Relu
+                    let epilogue = if let Some(activation) = op.activation {
+                        Epilogue::Activation(activation)
                     } else if feeds_norm(self.graph, i) && statistics != Statistics::OfNetwork {
                         moments = Some(MomentParts::Runs(convolution.run_len(dispatcher)));
                         Epilogue::Moments(partial)
@@ -67,19 +68,33 @@ impl PassBuilder<'_> {
                             }
                         }
                     }
-                    let residual = op.residual.map(|value| &self.values[value]);
+                    let residual = op.residual.map(|value| self.value(statistics, value));
                     let norm = own.norm.as_ref().map_or(x, |state| &state.norm);
                     list.push(normalisation.forward(dispatcher, x, norm, residual, z)?);
                 }
-                OpKernels::MaxPool(window) => {
-                    list.push(pool::max_forward(dispatcher, &window, op.input_shape.channels, x, z)?);
+                OpKernels::LayerNorm(layer_norm) => {
+                    list.push(layer_norm.forward(dispatcher, self.layer_norm_buffers(own), x, z)?);
+                }
+                OpKernels::Dropout(dropout) => {
+                    if statistics == Statistics::OfBatch {
+                        list.push(dropout.forward(dispatcher, x, z)?);
+                    }
+                }
+                OpKernels::Pool(pool, window) => {
+                    list.push(pool.forward(dispatcher, &window, op.input_shape.channels, x, z)?);
                 }
                 OpKernels::GlobalAveragePool => {
-                    list.push(pool::average_forward(dispatcher, op.input_shape, x, z)?);
+                    list.push(pool::global_average_forward(dispatcher, op.input_shape, x, z)?);
                 }
             }
         }
         Ok(list)
+    }
+
+    /// What the kernels of a layer norm read.
+    pub(super) fn layer_norm_buffers<'b>(&'b self, own: &'b OpBuffers) -> LayerNormBuffers<'b> {
+        let moments = own.moments.as_ref().expect("a layer norm has moments");
+        LayerNormBuffers { place: &own.place, theta: &self.theta, moments }
     }
 
     /// The coefficients of all batch norms from the statistics of the network.

@@ -11,12 +11,14 @@ use crate::device_dataset::DeviceDataset;
 use crate::error::Result;
 use crate::kernels::batch_norm::{self, Normalisation};
 use crate::kernels::convolution::{Convolution, feeds_norm};
+use crate::kernels::dropout::Dropout;
+use crate::kernels::layer_norm::LayerNorm;
+use crate::kernels::pool::Pool;
 use crate::kernels::{BatchLayout, Dispatch, Dispatcher, parameters, tangent_removal};
 use crate::memory::evaluation_batch;
 use builder::PassBuilder;
 use forward::Statistics;
 use valleys_core::kernels::Window;
-use valleys_core::kernels::activation::Activation;
 use valleys_core::network::graph::{Graph, Op, OpKind};
 
 /// The lists of dispatches of a network, and buffers that other modules need.
@@ -56,50 +58,30 @@ pub(crate) struct BatchInputs<'a> {
     pub border: Option<(&'a wgpu::Buffer, usize)>,
 }
 
-/// Checks that there are kernels for all operations of a graph.
-///
-/// # Errors
-/// [`Error::Unsupported`](valleys_core::error::Error::Unsupported), with what there is none for.
-pub(crate) fn check(graph: &Graph<Vec<Op>>) -> Result<()> {
-    let unsupported = |what| Err(valleys_core::error::Error::Unsupported { what }.into());
-    for op in graph.ops() {
-        match op.kind {
-            OpKind::Convolution { window, groups } if groups > 1 || window.dilation > 1 => {
-                return unsupported("a convolution in groups or with dilation");
-            }
-            OpKind::MaxPool(window) if window.padding > 0 => return unsupported("max pooling with padding"),
-            OpKind::AveragePool(_) | OpKind::LayerNorm | OpKind::Dropout { .. } => {
-                return unsupported("average pooling in windows, layer norm or dropout");
-            }
-            _ => {}
-        }
-        if op.activation.is_some_and(|activation| activation != Activation::Relu) {
-            return unsupported("an activation other than ReLU");
-        }
-    }
-    Ok(())
-}
-
 /// Which kernels an operation needs.
 #[derive(Clone, Copy)]
 enum OpKernels {
     Convolution(Convolution),
     Normalisation(Normalisation),
-    MaxPool(Window),
+    LayerNorm(LayerNorm),
+    Dropout(Dropout),
+    Pool(Pool, Window),
     GlobalAveragePool,
 }
 
 impl OpKernels {
     fn of(op: &Op, is_last: bool) -> Self {
         match op.kind {
-            OpKind::MaxPool(window) => Self::MaxPool(window),
+            OpKind::MaxPool(window) => Self::Pool(Pool::Max, window),
+            OpKind::AveragePool(window) => Self::Pool(Pool::Average, window),
             OpKind::GlobalAveragePool => Self::GlobalAveragePool,
             OpKind::BatchNorm | OpKind::Elementwise => Self::Normalisation(Normalisation::of(op)),
             OpKind::Linear | OpKind::Convolution { .. } => {
                 Self::Convolution(Convolution::of(op, is_last).expect("it is one"))
             }
-            OpKind::AveragePool(_) | OpKind::LayerNorm | OpKind::Dropout { .. } => {
-                unreachable!("refused by `check`")
+            OpKind::LayerNorm => Self::LayerNorm(LayerNorm(op.input_shape)),
+            OpKind::Dropout { probability } => {
+                Self::Dropout(Dropout { shape: op.input_shape, row: op.rows[0], probability })
             }
         }
     }
@@ -133,7 +115,8 @@ impl Pass {
             ..dispatcher.layout
         };
         let dispatcher = Dispatcher { layout, ..dispatcher };
-        let mut builder = PassBuilder::new(dispatcher, graph, kernels, batch, ranges)?;
+        let criterion = inputs.dataset.criterion.get();
+        let mut builder = PassBuilder::new(dispatcher, graph, criterion, kernels, batch, ranges)?;
         let table_buffer = dispatcher.device.buffer_with("table of the packed weights", &table)?;
         let mut pack =
             vec![parameters::pack(&dispatcher, table.len(), &table_buffer, &builder.theta, &builder.packed)?];
@@ -151,7 +134,11 @@ impl Pass {
             train: [builder.forward(Statistics::OfBatch)?, builder.backward(inputs.sums)?].concat(),
             accumulate,
             apply_statistics: builder.apply_statistics()?,
-            evaluate: [builder.forward(Statistics::OfNetwork)?, builder.losses(inputs.sums)?].concat(),
+            evaluate: [
+                builder.forward(Statistics::OfNetwork)?,
+                builder.loss_dispatches(Statistics::OfNetwork, inputs.sums, None)?,
+            ]
+            .concat(),
             layout,
             evaluation_batch,
             statistics: builder.statistics(),
@@ -182,7 +169,9 @@ fn partial_len(
         OpKernels::Normalisation(normalisation) => {
             batch_norm::partial_len(dispatcher, normalisation.shape, batch)
         }
-        OpKernels::MaxPool(_) | OpKernels::GlobalAveragePool => 0,
+        OpKernels::LayerNorm(layer_norm) => layer_norm.partial_len(dispatcher, batch),
+        OpKernels::Dropout(_) | OpKernels::Pool(..) | OpKernels::GlobalAveragePool => 0,
     };
-    kernels.iter().enumerate().map(of_op).fold(tangent_removal::PARTIAL_LEN, usize::max)
+    let of_steps = tangent_removal::PARTIAL_LEN.max(parameters::CLIP_PARTIAL_LEN);
+    kernels.iter().enumerate().map(of_op).fold(of_steps, usize::max)
 }

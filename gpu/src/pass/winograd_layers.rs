@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::kernels::winograd::{WinogradConvolution, transform_weights};
 use crate::kernels::{Dispatch, Dispatcher};
 use std::ops::Range;
+use valleys_core::kernels::activation::Activation;
 use valleys_core::network::graph::Op;
 
 /// A convolution with its part of the transformed weights, and the scratch buffers that all of them share.
@@ -95,12 +96,12 @@ impl WinogradLayer {
     pub fn forward(
         &self,
         dispatcher: &Dispatcher,
-        relu: bool,
+        activation: Option<Activation>,
         x: &wgpu::Buffer,
         bias: Option<wgpu::BufferBinding>,
         y: &wgpu::Buffer,
     ) -> Result<[Dispatch; 3]> {
-        self.convolution.forward(dispatcher, relu, x, self.weights(false), bias, &self.scratch, y)
+        self.convolution.forward(dispatcher, activation, x, self.weights(false), bias, &self.scratch, y)
     }
 
     /// As [`WinogradConvolution::backward_data`].

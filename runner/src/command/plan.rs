@@ -208,11 +208,12 @@ fn table(estimate: &Estimate) -> String {
     }
     text += &total_time(estimate.jobs, totals(estimate).1, estimate.seconds, estimate.threads);
     let free = estimate.disk_free.map_or("unknown".to_owned(), gigabytes);
+    let data = estimate.data.as_ref().map_or(String::new(), |data| format!("data: {data}\n"));
     let traffic = estimate.gpu_step_bytes.map_or(String::new(), |bytes| {
         format!("memory traffic of a step on a GPU, without caches: {}\n", gigabytes(bytes))
     });
     text + &format!(
-        "memory: {} needed, {} available\ndisk: {} needed, {free} free\n{traffic}times: {}\nrun directory: {}\n",
+        "{data}memory: {} needed, {} available\ndisk: {} needed, {free} free\n{traffic}times: {}\nrun directory: {}\n",
         gigabytes(estimate.memory_bytes),
         gigabytes(estimate.memory_available),
         gigabytes(estimate.disk_bytes),

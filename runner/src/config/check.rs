@@ -32,6 +32,7 @@ impl Config {
             let message = "curves.paths is \"any\", but no fit has peak sampling and depth 2 or more; set second_fit.depth";
             return Err(CliError::new(ErrorKind::Configuration, message.to_owned()));
         }
+        self.data.check()?;
         self.check_integers()?;
         self.check_numbers()
     }
@@ -119,13 +120,9 @@ impl Config {
             let message = "train.max_gradient_norm is not available with backend = \"gpu\"".to_owned();
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
-        let means = self.data.mean.iter().flatten().map(|&x| ("data.mean", x, true, "that is finite"));
-        let deviations = self.data.std.iter().flatten().map(|&x| ("data.std", x, x > 0.0, "above 0"));
         let weights = if let ClassWeights::List(weights) = &loss.class_weights { &weights[..] } else { &[] };
         let weights = weights.iter().map(|&x| ("loss.class_weights", x, x >= 0.0, "0 or above"));
-        for (key, value, is_in_range, range) in
-            single.into_iter().chain(means).chain(deviations).chain(weights)
-        {
+        for (key, value, is_in_range, range) in single.into_iter().chain(weights) {
             if !(is_in_range && value.is_finite()) {
                 let message = format!("{key} is {value}, but must be a number {range}");
                 return Err(CliError::new(ErrorKind::Configuration, message));

@@ -27,8 +27,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "dataset",
-        "Data set of the network: digits or breast-cancer (embedded), mnist, fashion-mnist or cifar-10 (official files in \
-         data.dir). Not for a function.",
+        "Data set of the network: digits or breast-cancer (embedded), mnist, fashion-mnist, cifar-10 or cifar-100 (official \
+         files in data.dir), or a path of data of one's own: a table (CSV), arrays (.npy, .npz, IDX), a folder of images \
+         by class. Not for a function.",
     ),
     (
         "backend",
@@ -52,9 +53,58 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "data.dir",
-        "Directory of the files of mnist, fashion-mnist or cifar-10, compressed with gzip or not, or the directory above, \
-         such as the root of torchvision. run --data overrides it.",
+        "Directory of the files of mnist, fashion-mnist, cifar-10 or cifar-100, compressed with gzip or not, or the \
+         directory above, such as the root of torchvision. run --data overrides it.",
     ),
+    (
+        "data.label",
+        "The target: the column of a table by its name, or by its number from 0 (-1 is the last), a list for a regression \
+         of several targets; the array of an .npz; \"fine\" or \"coarse\" of cifar-100.",
+    ),
+    ("data.labels", "File of the target (.npy or IDX), where the samples are in a file of their own."),
+    (
+        "data.task",
+        "What the target is: \"classification\" or \"regression\"; by default texts and at most 20 different whole numbers \
+         are classes, and it is told.",
+    ),
+    (
+        "data.missing",
+        "What is done with missing values: \"error\", \"drop\" (leave out the row), or \"mean\" (that of the training \
+         part, or its most frequent category); by default \"error\".",
+    ),
+    ("data.ignore", "Columns that are left out, such as identifiers: a name or a number from 0, or a list."),
+    (
+        "data.categories",
+        "Columns of numbers that are categories, as texts are: a name or a number from 0, or a list.",
+    ),
+    (
+        "data.size",
+        "[height, width] to which images of a folder are resized (bilinear with antialiasing, as Pillow does).",
+    ),
+    (
+        "data.normalise",
+        "Normalisation of data of one's own by the training part: \"z-score\", \"min-max\" (0 to 1), or \"none\"; columns \
+         of a table each for itself, images by channel; by default \"z-score\".",
+    ),
+    (
+        "data.normalise_target",
+        "Normalisation of the target of a regression by the training part: \"z-score\" or \"none\"; by default \"z-score\".",
+    ),
+    (
+        "data.split",
+        "The test part of data of one's own: a fraction (of every class the same), a column with the values train and test, \
+         or the file of the test part; by default 0.2, or as the files say.",
+    ),
+    ("data.split_seed", "Seed of the split by a fraction; by default 0."),
+    (
+        "data.header",
+        "Whether the first line of a table names the columns: true or false; by default detected.",
+    ),
+    (
+        "data.delimiter",
+        "What separates the columns of a table: \"comma\", \"semicolon\", \"tab\", \"pipe\" or \"space\"; by default detected.",
+    ),
+    ("data.decimal", "The decimal mark of a table: \".\" or \",\"; by default detected."),
     ("data.limit", "Number of training samples; 0 for all."),
     (
         "data.take",
@@ -63,7 +113,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "data.mean",
-        "Mean of the normalisation, a list of one number or of one for each channel; by default that of the data set.",
+        "Mean of the normalisation, a list of one number or of one for each channel; by default that of the data set. Of a table: of one for each feature, or of one \
+         for all that are no categories.",
     ),
     (
         "data.std",
@@ -104,14 +155,6 @@ pub const KEYS: &[(&str, &str)] = &[
         "Which control points a triangle trains: \"fixed\", only the interior ones; \"trainable\", also private copies \
          of those of its edges.",
     ),
-    ("train.batch", "Samples of a step, 1 to 1048576."),
-    ("train.learning_rate", "Base learning rate, above 0."),
-    (
-        "train.schedule",
-        "How the learning rate changes over the epochs: \"linear\" (constant for half of them, then decreasing linearly to a \
-         hundredth), \"step\" (a tenth after 1/2, 3/4 and 11/12 of them), \"cosine\" (half a period, to 0) or \"constant\". \
-         A study of weights always has a constant rate.",
-    ),
     (
         "loss.kind",
         "Loss of a network: \"cross-entropy\" of classes, \"mse\" (mean squared error) or \"huber\" of numbers; \"default\" for \
@@ -126,6 +169,14 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "loss.delta",
         "Deviation from which on Huber's loss grows linearly, above 0, in units of the normalised target.",
+    ),
+    ("train.batch", "Samples of a step, 1 to 1048576."),
+    ("train.learning_rate", "Base learning rate, above 0."),
+    (
+        "train.schedule",
+        "How the learning rate changes over the epochs: \"linear\" (constant for half of them, then decreasing linearly to a \
+         hundredth), \"step\" (a tenth after 1/2, 3/4 and 11/12 of them), \"cosine\" (half a period, to 0) or \"constant\". \
+         A study of weights always has a constant rate.",
     ),
     (
         "train.optimizer",

@@ -7,15 +7,17 @@
 //! - [`Config`] and its sections, a field for each key.
 //! - `keys`: the help text of each key, overrides, names of the previous version, "did you mean".
 //! - `check`: the range of each value.
+//! - `data`: the values of the keys of data of one's own.
 //! - [`preset`]: the defaults and the presets.
 
 mod check;
+mod data;
 mod keys;
 pub mod preset;
 mod scale;
 mod sections;
 
-use crate::data;
+use crate::data::train_len;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::NetworkSpec;
 use crate::toml_file;
@@ -23,6 +25,7 @@ use crate::wording::without_rust_types;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+pub use data::{Column, Columns, Missing, Normalise, NormaliseTarget, Split, Task};
 pub use keys::{KEYS, current_path_name};
 pub use scale::Scale;
 pub use sections::{
@@ -175,7 +178,7 @@ impl Config {
         let mut complete = preset::defaults();
         keys::merge(&mut complete, preset);
         let text = |key| table.get(key).or(complete.get(key)).and_then(toml::Value::as_str);
-        let samples = text("dataset").and_then(data::train_len);
+        let samples = text("dataset").and_then(train_len);
         // An unknown scale is refused below, with its name.
         let scale = text("scale").and_then(|name| Scale::deserialize(toml::Value::from(name)).ok());
         scale.unwrap_or(Scale::Full).apply(&mut complete, samples);

@@ -1,6 +1,8 @@
 //! The sections of a configuration file. Each structure is a section, each field a key.
 
+use super::data::{Columns, Missing, Normalise, NormaliseTarget, Split, Task};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::formats::{Decimal, Delimiter};
 use serde::{Deserialize, Serialize};
 use valleys_core::engine;
 use valleys_core::fit::{self, OptimizerOptions};
@@ -49,6 +51,48 @@ pub struct Data {
     /// Directory of the data files; none for embedded data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+    /// The target: a column of a table or several, an array of an archive, `fine` or `coarse` of cifar-100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Columns>,
+    /// File of the target, where the samples are in a file of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// What the target is; by default found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// What is done with missing values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// Columns that are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<Columns>,
+    /// Columns of numbers that are categories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub categories: Option<Columns>,
+    /// Height and width to which images are resized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[u32; 2]>,
+    /// How features are normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<Normalise>,
+    /// How the target of a regression is normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise_target: Option<NormaliseTarget>,
+    /// How the test part is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// Seed of the split by a fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_seed: Option<u64>,
+    /// Whether the first line of a table names the columns; by default found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// What separates the columns of a table; by default found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
+    /// The decimal mark of a table; by default found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<Decimal>,
     /// Number of training samples; 0 for all.
     pub limit: usize,
     /// Which samples a limit selects.

@@ -30,7 +30,7 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     all.targets = Targets::Labels(labels);
     let data = stratified(&all, CLASSES, 0.2);
     let (mean, std) = (0..FEATURES).map(|feature| moments(&data.train, feature)).unzip();
-    let source = Source { files: Vec::new(), notes: Vec::new(), scale: 1.0, mean, std };
+    let source = Source::of_constants(1.0, mean, std).with_classes(&["malignant", "benign"]);
     Ok(Raw { data: data.picked(options, CLASSES), shape: Shape::flat(FEATURES), classes: CLASSES, source })
 }
 

@@ -10,6 +10,10 @@ use valleys_core::network::zoo::RESNET_INPUT;
 /// Classes.
 pub const CLASSES: usize = 10;
 
+/// Their names.
+const NAMES: [&str; CLASSES] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
 /// Bytes of a record.
 const RECORD: usize = 1 + RESNET_INPUT.len();
 
@@ -69,7 +73,7 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     let data = Dataset { train: select(&train, options.train), test: select(&test, options.test) };
     let of = |values: [f64; 3]| values.map(|x| x / 255.0).to_vec();
     let (mean, std) = (of([125.3, 123.0, 113.9]), of([63.0, 62.1, 66.7]));
-    let source = Source { files, notes, scale: 255.0, mean, std };
+    let source = Source { files, notes, ..Source::of_constants(255.0, mean, std).with_classes(&NAMES) };
     Ok(Raw { data, shape: RESNET_INPUT, classes: CLASSES, source })
 }
 

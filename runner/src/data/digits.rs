@@ -27,7 +27,6 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     }
     all.targets = Targets::Labels(labels);
     let data = stratified(&all, CLASSES, 0.2).picked(options, CLASSES);
-    let source =
-        Source { files: Vec::new(), notes: Vec::new(), scale: 16.0, mean: vec![0.0], std: vec![1.0] };
+    let source = Source::of_constants(16.0, vec![0.0], vec![1.0]).with_classes(&super::DIGITS);
     Ok(Raw { data, shape: SHAPE, classes: CLASSES, source })
 }

@@ -6,6 +6,18 @@ use super::idx::IdxSet;
 pub(super) const SET: IdxSet = IdxSet {
     name: "fashion-mnist",
     folders: &["FashionMNIST/raw", "FashionMNIST", "raw"],
+    classes: &[
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ],
     mean: 0.2860,
     std: 0.3530,
     first_labels: [[9, 0, 0, 3, 0, 2, 7, 2, 5, 5], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]],

@@ -4,6 +4,7 @@
 use super::file::Folder;
 use super::{Dataset, LoadOptions, Raw, Samples, Source, Subset, Targets};
 use crate::error::{CliError, ErrorKind, Result};
+use crate::formats::Numbers;
 use std::path::Path;
 use valleys_core::network::zoo::LENET5_INPUT;
 
@@ -19,6 +20,8 @@ pub(super) struct IdxSet {
     pub name: &'static str,
     /// Folders that other programs unpack it to.
     pub folders: &'static [&'static str],
+    /// Names of the classes.
+    pub classes: &'static [&'static str; CLASSES],
     /// Mean of x / 255.
     pub mean: f64,
     /// Standard deviation of x / 255.
@@ -74,7 +77,7 @@ impl IdxSet {
         };
         let data = Dataset { train: part("train", options.train)?, test: part("t10k", options.test)? };
         let (mean, std) = (vec![self.mean], vec![self.std]);
-        let source = Source { files, notes: Vec::new(), scale: 255.0, mean, std };
+        let source = Source { files, ..Source::of_constants(255.0, mean, std).with_classes(self.classes) };
         Ok(Raw { data, shape: LENET5_INPUT, classes: CLASSES, source })
     }
 
@@ -120,6 +123,60 @@ pub fn labels<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a [u8]> {
         Some(i) => Err(wrong(path, 8 + i, &format!("label 0 to 9 expected, found {}", labels[i]))),
         None => Ok(labels),
     }
+}
+
+/// Whether a file begins as all files of the format do: two zeros, a known type, one to eight axes.
+pub fn is_idx(bytes: &[u8]) -> bool {
+    matches!(bytes, [0, 0, kind, 1..=8, ..] if size_of(*kind).is_some())
+}
+
+/// Bytes of a number of a type.
+fn size_of(kind: u8) -> Option<usize> {
+    match kind {
+        8 | 9 => Some(1),
+        11 => Some(2),
+        12 | 13 => Some(4),
+        14 => Some(8),
+        _ => None,
+    }
+}
+
+/// Shape and numbers of any file of the format, the last axis contiguous.
+///
+/// # Errors
+/// What is not as expected, with its offset.
+pub fn array(path: &Path, bytes: &[u8]) -> Result<(Vec<usize>, Numbers)> {
+    let magic = word(path, bytes, 0, "magic number")?;
+    let [0, 0, kind, axes] = magic.to_be_bytes() else {
+        return Err(wrong(path, 0, &format!("two zero bytes of an IDX file expected, found {magic:08x}")));
+    };
+    let Some(size) = size_of(kind) else {
+        return Err(wrong(path, 2, &format!("type 8, 9, 11, 12, 13 or 14 expected, found {kind}")));
+    };
+    if !(1..=8).contains(&axes) {
+        return Err(wrong(path, 3, &format!("1 to 8 axes expected, found {axes}")));
+    }
+    let mut shape = Vec::new();
+    for axis in 0..usize::from(axes) {
+        shape.push(word(path, bytes, 4 + 4 * axis, "the length of an axis")? as usize);
+    }
+    let start = 4 + 4 * shape.len();
+    let count = shape.iter().try_fold(size, |product, &axis| product.checked_mul(axis)).unwrap_or(usize::MAX);
+    let body = rest(path, bytes, start, count, "numbers")?;
+    macro_rules! of {
+        ($type:ty, $variant:ident) => {
+            Numbers::$variant(body.as_chunks().0.iter().map(|&x| <$type>::from_be_bytes(x).into()).collect())
+        };
+    }
+    let numbers = match kind {
+        8 => Numbers::F32(body.iter().map(|&x| x.into()).collect()),
+        9 => of!(i8, F32),
+        11 => of!(i16, F32),
+        12 => of!(i32, F64),
+        13 => of!(f32, F32),
+        _ => of!(f64, F64),
+    };
+    Ok((shape, numbers))
 }
 
 /// A word that can have but one value.

@@ -6,6 +6,7 @@ use super::idx::IdxSet;
 pub(super) const SET: IdxSet = IdxSet {
     name: "mnist",
     folders: &["MNIST/raw", "MNIST", "raw"],
+    classes: &super::DIGITS,
     mean: 0.1307,
     std: 0.3081,
     first_labels: [[5, 0, 4, 1, 9, 2, 1, 3, 1, 4], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]],

@@ -2,128 +2,28 @@
 
 mod breast_cancer;
 pub mod cifar10;
+pub mod cifar100;
 mod digits;
 mod fashion_mnist;
 mod file;
 pub mod idx;
 mod mnist;
+mod own;
+mod samples;
 mod subset;
 
+use crate::config::Data;
 use crate::error::{CliError, ErrorKind, Result};
+use crate::stderr;
 use crate::wording::nearest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use valleys_core::network::Shape;
 
 pub use file::bounded;
+pub use own::{FileHash, Own, Picture, Pixels, SplitKind, load_bytes};
+pub use samples::{Dataset, Samples, Targets};
 pub use subset::{Subset, stratified};
-
-/// Samples with their targets.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Samples {
-    /// (N, features).
-    pub inputs: Vec<f32>,
-    /// What they are to be mapped to.
-    pub targets: Targets,
-}
-
-/// What samples are to be mapped to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets {
-    /// Classes: (N).
-    Labels(Vec<u8>),
-    /// Numbers.
-    Values {
-        /// Numbers of a sample.
-        width: usize,
-        /// (N, width).
-        values: Vec<f32>,
-        /// What 1 is in the unit in which errors are reported.
-        unit: f64,
-    },
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        Self::Labels(Vec::new())
-    }
-}
-
-impl Targets {
-    /// The same as engines see it.
-    pub fn borrowed(&self) -> valleys_core::network::Targets<'_, f32> {
-        match self {
-            Self::Labels(labels) => valleys_core::network::Targets::Labels(labels),
-            Self::Values { width, values, unit } => {
-                valleys_core::network::Targets::Values { width: *width, values, unit: *unit }
-            }
-        }
-    }
-
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.borrowed().len()
-    }
-
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The classes; none of numbers.
-    pub fn labels(&self) -> Option<&[u8]> {
-        if let Self::Labels(labels) = self { Some(labels) } else { None }
-    }
-
-    /// Copies the targets of these numbers.
-    pub fn pick(&self, numbers: &[usize]) -> Self {
-        match self {
-            Self::Labels(labels) => Self::Labels(numbers.iter().map(|&i| labels[i]).collect()),
-            &Self::Values { width, ref values, unit } => {
-                let of = |&i: &usize| &values[i * width..][..width];
-                Self::Values { width, values: numbers.iter().flat_map(of).copied().collect(), unit }
-            }
-        }
-    }
-
-    /// Swaps the targets of two samples.
-    pub fn swap(&mut self, a: usize, b: usize) {
-        match self {
-            Self::Labels(labels) => labels.swap(a, b),
-            Self::Values { width, values, .. } => {
-                (0..*width).for_each(|k| values.swap(a * *width + k, b * *width + k))
-            }
-        }
-    }
-
-    /// Keeps the first so many.
-    pub fn truncate(&mut self, count: usize) {
-        match self {
-            Self::Labels(labels) => labels.truncate(count),
-            Self::Values { width, values, .. } => values.truncate(count * *width),
-        }
-    }
-
-    fn hash(&self, hasher: &mut blake3::Hasher) {
-        hasher.update(&(self.len() as u64).to_le_bytes());
-        match self {
-            Self::Labels(labels) => hasher.update(labels),
-            Self::Values { width, values, unit } => {
-                let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-                hasher.update(&(*width as u64).to_le_bytes()).update(&unit.to_le_bytes()).update(&bytes)
-            }
-        };
-    }
-}
-
-/// A training and a test part.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dataset {
-    /// What networks are trained on.
-    pub train: Samples,
-    /// What they have not seen.
-    pub test: Samples,
-}
 
 /// Where a data set came from, and what was done to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -140,6 +40,21 @@ pub struct Source {
     pub mean: Vec<f64>,
     /// One for each channel.
     pub std: Vec<f64>,
+    /// Shape of a sample: (features), or channels, height and width.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<usize>,
+    /// Names of the classes in the order of their labels; none of a regression.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
+    /// Names of the features of a table, after the encoding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feature_names: Vec<String>,
+    /// Names of what is to be learnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_names: Vec<String>,
+    /// How data of one's own became samples; none of data sets that are known by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<Own>>,
 }
 
 /// A data set as in its files, before the normalisation.
@@ -177,6 +92,16 @@ pub struct LoadOptions<'a> {
     pub mean: Option<&'a [f64]>,
     /// Standard deviations in the place of the usual ones.
     pub std: Option<&'a [f64]>,
+    /// The keys of data of one's own; none are the defaults.
+    pub keys: Option<&'a Data>,
+}
+
+impl<'a> LoadOptions<'a> {
+    /// What the section `[data]` says, but for its limit.
+    pub fn of_keys(keys: &'a Data, train: Subset, test: Subset) -> Self {
+        let dir = keys.dir.as_deref().map(Path::new);
+        Self { dir, train, test, mean: keys.mean.as_deref(), std: keys.std.as_deref(), keys: Some(keys) }
+    }
 }
 
 /// A data set that is known by name.
@@ -187,13 +112,17 @@ struct Set {
     train_len: usize,
 }
 
+/// Names of the classes of digits.
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
 /// The data sets by name.
-const SETS: [Set; 5] = [
+const SETS: [Set; 6] = [
     Set { name: "digits", load: digits::load, train_len: 1437 },
     Set { name: "breast-cancer", load: breast_cancer::load, train_len: 455 },
     Set { name: "fashion-mnist", load: |options| fashion_mnist::SET.load(options), train_len: 60_000 },
     Set { name: "mnist", load: |options| mnist::SET.load(options), train_len: 60_000 },
     Set { name: "cifar-10", load: cifar10::load, train_len: 50_000 },
+    Set { name: "cifar-100", load: cifar100::load, train_len: 50_000 },
 ];
 
 /// Number of training samples of a data set, if all its files are there. `None` if it is unknown.
@@ -201,20 +130,24 @@ pub fn train_len(name: &str) -> Option<usize> {
     SETS.iter().find(|set| set.name == name).map(|set| set.train_len)
 }
 
-/// Loads a data set.
+/// Loads a data set: one that is known by name, or data of one's own from a path.
 ///
 /// # Errors
-/// Unknown name, with the nearest known one; files missing or malformed; means or deviations for another number of
-/// channels.
+/// Neither a known name, with the nearest one, nor a file or a folder; files missing or malformed; means or deviations for
+/// another number of channels; keys that do not act on the data set.
 pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     let Some(set) = SETS.iter().find(|set| set.name == name) else {
-        let names = || SETS.iter().map(|set| set.name);
-        let mut hint = nearest(&name.to_lowercase(), names());
-        if hint.is_empty() {
-            hint = format!("; there are {}", names().collect::<Vec<_>>().join(", "));
-        }
-        return Err(CliError::new(ErrorKind::Configuration, format!("unknown dataset {name:?}{hint}")));
+        return if own::exists(Path::new(name)) {
+            own::load(Path::new(name), options)
+        } else {
+            Err(unknown(name))
+        };
     };
+    let acts = |key: &str| key == "data.label" && set.name == cifar100::SET;
+    if let Some(key) = options.keys.and_then(|keys| keys.own_keys().into_iter().find(|key| !acts(key))) {
+        let message = format!("{key} acts on data of one's own (a path), not on the dataset {name}");
+        return Err(CliError::new(ErrorKind::Configuration, message));
+    }
     let Raw { mut data, shape, classes, mut source } = (set.load)(options)?;
     let channels = shape.channels;
     for (key, given, place) in
@@ -236,10 +169,64 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Loaded> {
     for samples in [&mut data.train, &mut data.test] {
         source.normalise(shape, &mut samples.inputs);
     }
+    source.shape = source_shape(shape);
     Ok(Loaded { data, shape, outputs: classes, source })
 }
 
+/// A shape as it is recorded.
+fn source_shape(shape: Shape) -> Vec<usize> {
+    match shape {
+        Shape { channels, height: 1, width: 1 } => vec![channels],
+        Shape { channels, height, width } => vec![channels, height, width],
+    }
+}
+
+/// What is wrong with a name that is neither that of a data set nor of a file.
+fn unknown(name: &str) -> CliError {
+    let names = || SETS.iter().map(|set| set.name);
+    let all = names().collect::<Vec<_>>().join(", ");
+    if name.contains(['/', '\\', '.', '~']) {
+        let home = if name.starts_with('~') { " (a shell replaces ~, this program does not)" } else { "" };
+        let message =
+            format!("no file or folder {name:?}{home}; the data sets that are known by name are {all}");
+        return CliError::new(ErrorKind::Data, message);
+    }
+    let mut hint = nearest(&name.to_lowercase(), names());
+    if hint.is_empty() {
+        hint = format!("; there are {all}, and paths of files and folders");
+    }
+    CliError::new(ErrorKind::Configuration, format!("unknown dataset {name:?}{hint}"))
+}
+
 impl Source {
+    /// A source that is known by its normalisation alone.
+    pub fn of_constants(scale: f64, mean: Vec<f64>, std: Vec<f64>) -> Self {
+        Self {
+            files: Vec::new(),
+            notes: Vec::new(),
+            scale,
+            mean,
+            std,
+            shape: Vec::new(),
+            class_names: Vec::new(),
+            feature_names: Vec::new(),
+            target_names: Vec::new(),
+            own: None,
+        }
+    }
+
+    /// Prints what was found in the files and what a user should look at.
+    pub fn print(&self) {
+        let found = self.own.iter().flat_map(|own| &own.found);
+        found.for_each(stderr::print_line);
+        self.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
+    }
+
+    /// The same with the names of classes.
+    fn with_classes(self, names: &[&str]) -> Self {
+        Self { class_names: names.iter().map(|&name| name.to_owned()).collect(), ..self }
+    }
+
     /// (x / scale − mean) / std, step by step in f32, as torchvision's `ToTensor` and `Normalize` do.
     pub fn normalise(&self, shape: Shape, inputs: &mut [f32]) {
         for (plane, x) in inputs.chunks_exact_mut(shape.height * shape.width).enumerate() {
@@ -251,7 +238,11 @@ impl Source {
 
     /// For each column of a target of numbers, what 1 and what 0 of the stored numbers are in the unit of the file.
     pub fn target_columns(&self, width: usize) -> Vec<[f64; 2]> {
-        vec![[1.0, 0.0]; width]
+        let of = |column: usize| {
+            let own = self.own.as_ref()?;
+            Some([*own.target_std.get(column)?, *own.target_mean.get(column)?])
+        };
+        (0..width).map(|column| of(column).unwrap_or([1.0, 0.0])).collect()
     }
 
     /// What 0 of a file became, in each channel.
@@ -260,73 +251,5 @@ impl Source {
         let mut black = vec![0.0; shape.channels];
         self.normalise(one, &mut black);
         black
-    }
-}
-
-impl Samples {
-    /// Samples of classes: inputs (N, features), labels (N).
-    pub const fn labelled(inputs: Vec<f32>, labels: Vec<u8>) -> Self {
-        Self { inputs, targets: Targets::Labels(labels) }
-    }
-
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.targets.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.targets.is_empty()
-    }
-
-    /// Copies the samples of these numbers.
-    pub(crate) fn pick(&self, numbers: &[usize]) -> Self {
-        let features = self.inputs.len() / self.len().max(1);
-        Self {
-            inputs: numbers.iter().flat_map(|&i| &self.inputs[i * features..][..features]).copied().collect(),
-            targets: self.targets.pick(numbers),
-        }
-    }
-
-    /// The same as engines see it.
-    pub fn borrowed(&self) -> valleys_core::network::Samples<'_, f32> {
-        valleys_core::network::Samples { inputs: &self.inputs, targets: self.targets.borrowed() }
-    }
-}
-
-impl Dataset {
-    /// A hash of every number, so that a run knows the data it was made from.
-    pub fn hash(&self) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        for samples in [&self.train, &self.test] {
-            samples.targets.hash(&mut hasher);
-            // Many at a time: one by one they take a second for a data set of images.
-            let mut bytes = Vec::new();
-            for inputs in samples.inputs.chunks(1 << 14) {
-                bytes.clear();
-                bytes.extend(inputs.iter().flat_map(|x| x.to_le_bytes()));
-                hasher.update(&bytes);
-            }
-        }
-        hasher.finalize()
-    }
-
-    /// The subsets that the options select.
-    fn picked(self, options: &LoadOptions, classes: usize) -> Self {
-        let of = |samples: Samples, subset: Subset| match subset {
-            Subset::All => samples,
-            subset => samples.pick(&subset.numbers(&samples.targets, classes)),
-        };
-        Self { train: of(self.train, options.train), test: of(self.test, options.test) }
-    }
-}
-
-impl valleys_core::network::LabelledData for Dataset {
-    fn train(&self) -> valleys_core::network::Samples<'_, f32> {
-        self.train.borrowed()
-    }
-
-    fn test(&self) -> valleys_core::network::Samples<'_, f32> {
-        self.test.borrowed()
     }
 }

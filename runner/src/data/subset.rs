@@ -31,7 +31,7 @@ impl Subset {
             Self::Nothing => Vec::new(),
             Self::First(count) => (0..len.min(count)).collect(),
             Self::Stratified { count, seed } => {
-                let drawn = draw(targets, classes, count.min(len), seed, 1);
+                let drawn = draw(targets, classes, count.min(len), seed, (1, 0));
                 (0..len).filter(|&i| drawn[i]).collect()
             }
         }
@@ -41,15 +41,28 @@ impl Subset {
 /// Splits off a share for testing, the same share of every class (largest remainders), drawn at random with a
 /// seed that never changes; both parts keep the order of the file.
 pub fn stratified(all: &Samples, classes: usize, test_share: f64) -> Dataset {
-    let total = (all.len() as f64 * test_share).ceil() as usize;
-    let for_test = draw(&all.targets, classes, total, 0, 0);
-    let (test, train): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| for_test[i]);
+    let [train, test] = split(&all.targets, classes, test_share, 0);
     Dataset { train: all.pick(&train), test: all.pick(&test) }
 }
 
+/// Numbers of the samples for training and for testing, increasing: the same share of every class (largest remainders), but
+/// one sample of each class at least for training.
+pub fn split(targets: &Targets, classes: usize, test_share: f64, seed: u64) -> [Vec<usize>; 2] {
+    let total = (targets.len() as f64 * test_share).ceil() as usize;
+    let for_test = draw(targets, classes, total, seed, (0, 1));
+    let (test, train) = (0..targets.len()).partition(|&i| for_test[i]);
+    [train, test]
+}
+
 /// Whether each sample is among `total` drawn ones: the same share of every class, by largest remainders, the lower class
-/// first where they are equal. Targets that are numbers are of one class.
-fn draw(targets: &Targets, classes: usize, total: usize, seed: u64, place: u32) -> Vec<bool> {
+/// first where they are equal; of each class `left` are never drawn. Targets that are numbers are of one class.
+fn draw(
+    targets: &Targets,
+    classes: usize,
+    total: usize,
+    seed: u64,
+    (place, left): (u32, usize),
+) -> Vec<bool> {
     let len = targets.len();
     let by_class = match targets.labels() {
         None => vec![(0..len).collect()],
@@ -71,7 +84,9 @@ fn draw(targets: &Targets, classes: usize, total: usize, seed: u64, place: u32) 
     let mut drawn = vec![false; len];
     for (class, members) in by_class.iter_mut().enumerate() {
         Stream::new(Key::new(seed, class as u64), Purpose::Split, place, 0).shuffle(members);
-        members[..counts[class]].iter().for_each(|&i| drawn[i] = true);
+        members[..counts[class].min(members.len().saturating_sub(left))]
+            .iter()
+            .for_each(|&i| drawn[i] = true);
     }
     drawn
 }

@@ -6,7 +6,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::{gzip, memory};
 use std::borrow::Cow;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file that was read, or standard input.
 #[derive(Clone, Debug)]
@@ -58,13 +58,22 @@ impl Input {
         }
     }
 
+    /// The file of a path that may name a part of it: `x.npz` of `x.npz:NAME`.
+    pub(crate) fn file_of(path: &Path) -> PathBuf {
+        let name = path.display().to_string();
+        match member(&name).filter(|_| !path.exists()) {
+            Some((file, _)) => PathBuf::from(file),
+            None => path.to_owned(),
+        }
+    }
+
     /// The name alone: the bytes are freed.
     pub fn into_name(self) -> String {
         self.name
     }
 
     /// Whether it is an array of NumPy, alone or in an archive.
-    pub(super) fn is_array(&self) -> bool {
+    pub(crate) fn is_array(&self) -> bool {
         self.bytes.starts_with(b"\x93NUMPY") || self.bytes.starts_with(b"PK")
     }
 
@@ -82,7 +91,7 @@ impl Input {
     ///
     /// # Errors
     /// UTF-16 with half a character.
-    pub(super) fn text(&self, format: &'static str) -> Result<(Cow<'_, [u8]>, ReadInfo)> {
+    pub(crate) fn text(&self, format: &'static str) -> Result<(Cow<'_, [u8]>, ReadInfo)> {
         let mut info = self.info(format);
         let bytes = text::utf8(&self.bytes, &self.name, &mut info)?;
         Ok((bytes, info))

@@ -21,7 +21,7 @@ pub(crate) mod foreign;
 mod input;
 mod lattice;
 mod npy;
-mod npz;
+pub(crate) mod npz;
 mod points;
 mod read_info;
 pub(crate) mod table;

@@ -126,19 +126,54 @@ impl Npy {
     /// A header that is not understood; another type than numbers; more or fewer bytes than the header promises.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         let (header, body) = split(name, bytes)?;
-        let Header { dtype, fortran, shape } = Header::parse(name, header)?;
-        let size = dtype.size;
-        let count = shape.iter().try_fold(1usize, |product, &axis| product.checked_mul(axis));
-        if count.and_then(|count| count.checked_mul(size)) != Some(body.len()) {
-            let what = format!(
-                "the header promises {shape:?} numbers of {size} bytes, {} bytes are there",
-                body.len()
-            );
-            return Err(data_error(name, what));
-        }
+        let Header { descr, fortran, shape } = Header::parse(name, header)?;
+        let dtype = Dtype::named(descr).ok_or_else(|| kind(name, descr))?;
+        check_len(name, &shape, "numbers", dtype.size, body)?;
         let order = if fortran && shape.len() > 1 { Some(&shape[..]) } else { None };
         let numbers = dtype.decode(body, order);
         Ok(Self { shape, numbers, dtype })
+    }
+
+    /// Shape and texts of an array of texts (`<U8`, `|S8`); none of an array of anything else.
+    ///
+    /// # Errors
+    /// A header that is not understood; a text that is none; more or fewer bytes than the header promises.
+    pub(crate) fn parse_texts(name: &str, bytes: &[u8]) -> Result<Option<(Vec<usize>, Vec<String>)>> {
+        let (header, body) = split(name, bytes)?;
+        let Header { descr, fortran, shape } = Header::parse(name, header)?;
+        let (order, letter) = descr.split_at_checked(1).unwrap_or(("", descr));
+        let unit = match letter.chars().next() {
+            Some('U') => 4,
+            Some('S') => 1,
+            _ => return Ok(None),
+        };
+        let size = letter[1..]
+            .parse::<usize>()
+            .ok()
+            .and_then(|chars| chars.checked_mul(unit))
+            .filter(|&size| size > 0);
+        let Some(size) = size.filter(|_| shape.len() == 1 || !fortran) else { return Err(kind(name, descr)) };
+        check_len(name, &shape, "texts", size, body)?;
+        let word = if order == ">" { u32::from_be_bytes } else { u32::from_le_bytes };
+        let text = |bytes: &[u8]| match unit {
+            4 => bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&unit| char::from_u32(word(unit)))
+                .collect::<Option<String>>(),
+            _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        };
+        let mut texts = Vec::new();
+        for (i, bytes) in body.chunks_exact(size).enumerate() {
+            let Some(mut text) = text(bytes) else {
+                return Err(data_error(name, format_args!("element {:?} is not a text", place(i, &shape))));
+            };
+            // Zeros fill what a text leaves over.
+            text.truncate(text.trim_end_matches('\0').len());
+            texts.push(text);
+        }
+        Ok(Some((shape, texts)))
     }
 
     /// Checks that all numbers are finite, or also +∞.
@@ -158,6 +193,17 @@ impl Npy {
             None => Ok(()),
         }
     }
+}
+
+/// Checks that the body has what the header promises.
+fn check_len(name: &str, shape: &[usize], what: &str, size: usize, body: &[u8]) -> Result<()> {
+    let count = shape.iter().try_fold(1usize, |product, &axis| product.checked_mul(axis));
+    if count.and_then(|count| count.checked_mul(size)) == Some(body.len()) {
+        return Ok(());
+    }
+    let what =
+        format!("the header promises {shape:?} {what} of {size} bytes, {} bytes are there", body.len());
+    Err(data_error(name, what))
 }
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -183,15 +229,15 @@ fn split<'a>(name: &str, bytes: &'a [u8]) -> Result<(&'a str, &'a [u8])> {
     Ok((header, body))
 }
 
-struct Header {
-    dtype: Dtype,
+struct Header<'a> {
+    descr: &'a str,
     fortran: bool,
     shape: Vec<usize>,
 }
 
-impl Header {
+impl<'a> Header<'a> {
     /// `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`, keys in any order.
-    fn parse(name: &str, text: &str) -> Result<Self> {
+    fn parse(name: &str, text: &'a str) -> Result<Self> {
         let wrong =
             || data_error(name, format_args!("the header `{}` is not understood", shown(text.trim())));
         let inner = text.trim().strip_prefix('{').and_then(|t| t.strip_suffix('}')).ok_or_else(wrong)?;
@@ -223,8 +269,7 @@ impl Header {
             rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
         }
         let (Some(descr), Some(fortran), Some(shape)) = (descr, fortran, shape) else { return Err(wrong()) };
-        let dtype = Dtype::named(descr).ok_or_else(|| kind(name, descr))?;
-        Ok(Self { dtype, fortran, shape })
+        Ok(Self { descr, fortran, shape })
     }
 }
 

@@ -7,7 +7,7 @@ use rawzip::{CompressionMethod, ZipArchive};
 use std::io::Read;
 
 /// Whether a file is a zip archive.
-pub(super) fn is_archive(bytes: &[u8]) -> bool {
+pub(crate) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
@@ -15,7 +15,7 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// It is damaged, or another kind of archive.
-pub(super) fn members(name: &str, bytes: &[u8]) -> Result<Vec<String>> {
+pub(crate) fn members(name: &str, bytes: &[u8]) -> Result<Vec<String>> {
     let damaged = |e: rawzip::Error| data_error(name, format_args!("the zip archive is damaged: {e}"));
     let archive = ZipArchive::from_slice(bytes).map_err(damaged)?;
     let mut names = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn member(name: &str, bytes: &[u8], wanted: Option<&str>) -> Result<(
 }
 
 /// The contents of a member.
-pub(super) fn read(name: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>> {
+pub(crate) fn read(name: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>> {
     let damaged =
         |e: rawzip::Error| data_error(name, format_args!("array `{}` is damaged: {e}", shown(member)));
     let archive = ZipArchive::from_slice(bytes).map_err(damaged)?;

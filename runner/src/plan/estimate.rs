@@ -4,7 +4,7 @@ use super::calibration::{UnitSeconds, calibrate};
 use super::cost::{CostModel, JobCost, MemoryModel};
 use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
-use crate::problem::Problem;
+use crate::problem::{Problem, Provenance};
 use crate::run::{Job, JobKind, Level};
 use serde::Serialize;
 use std::path::Path;
@@ -33,11 +33,57 @@ pub struct KindEstimate {
     pub measuring_seconds: f64,
 }
 
+/// Sizes of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DataSizes {
+    /// Training samples.
+    pub train_samples: usize,
+    /// Test samples.
+    pub test_samples: usize,
+    /// Numbers of a sample.
+    pub features: usize,
+    /// Classes; none of a regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
+    /// Targets of a regression; none of classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<usize>,
+}
+
+impl DataSizes {
+    fn of(problem: &dyn Problem) -> Option<Self> {
+        let Provenance { train_samples, test_samples, source, .. } = problem.provenance();
+        let source = source?;
+        let named = |names: &[String]| Some(names.len()).filter(|&count| count > 0);
+        let classes = named(&source.class_names);
+        Some(Self {
+            train_samples: train_samples?,
+            test_samples: test_samples?,
+            features: source.shape.iter().product(),
+            classes,
+            targets: if classes.is_none() { named(&source.target_names) } else { None },
+        })
+    }
+}
+
+impl std::fmt::Display for DataSizes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { train_samples, test_samples, features, classes, targets } = self;
+        write!(f, "{train_samples} training and {test_samples} test samples of {features} features")?;
+        classes.map_or(Ok(()), |count| write!(f, ", {count} classes"))?;
+        targets
+            .map_or(Ok(()), |count| write!(f, ", {count} {}", if count == 1 { "target" } else { "targets" }))
+    }
+}
+
 /// The estimate of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     /// The run directory.
     pub directory: String,
+    /// The samples of a network; none of a function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataSizes>,
     /// Number of jobs.
     pub jobs: usize,
     /// The jobs by kind.
@@ -161,6 +207,7 @@ pub fn estimate(
     }
     Ok(Estimate {
         directory: directory.display().to_string(),
+        data: DataSizes::of(problem),
         jobs: kinds.iter().map(|of_kind| of_kind.jobs).sum(),
         kinds,
         threads,

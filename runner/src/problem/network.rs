@@ -9,7 +9,6 @@ use crate::metrics::{self, Metric};
 use crate::model::{Io, Model, NetworkSpec, State};
 use crate::reference;
 use crate::schema::ErrorMeasure;
-use std::path::Path;
 use std::sync::Arc;
 use valleys_core::certify::NetworkBounds;
 use valleys_core::engine::{Optimizer, Split, StepParams, epoch_order};
@@ -72,13 +71,7 @@ impl NetworkProblem {
             (count, Take::First) => Subset::First(count),
             (count, Take::Stratified) => Subset::Stratified { count, seed: config.seed },
         };
-        let options = LoadOptions {
-            dir: config.data.dir.as_deref().map(Path::new),
-            train,
-            test: Subset::All,
-            mean: config.data.mean.as_deref(),
-            std: config.data.std.as_deref(),
-        };
+        let options = LoadOptions::of_keys(&config.data, train, Subset::All);
         let loaded = data::load(dataset, &options)?;
         let model = fitting_model(&config.network, dataset, &loaded)?;
         let Loaded { data, shape, source, outputs, .. } = loaded;
@@ -132,7 +125,8 @@ impl NetworkProblem {
         slots: usize,
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> std::result::Result<CpuEngine, Error> {
-        CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)
+        let engine = CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)?;
+        engine.with_criterion(self.criterion.borrowed())
     }
 }
 
@@ -153,7 +147,9 @@ impl Problem for NetworkProblem {
 
     fn engine(&self, slots: usize) -> std::result::Result<AnyEngine<'_>, EngineError> {
         let (network, augment, batch) = (self.model.network(), self.augmentation(), self.batch);
+        let has_second = self.optimizer.needs_second_moments();
         Ok(match &self.backend {
+            NetworkBackend::Cpu if has_second => boxed(self.cpu(slots, augment)?.with_second_moments()),
             NetworkBackend::Cpu => boxed(self.cpu(slots, augment)?),
             NetworkBackend::Reference => boxed(reference::engine(
                 network,
@@ -164,7 +160,8 @@ impl Problem for NetworkProblem {
                 self.criterion.borrowed(),
             )?),
             NetworkBackend::Gpu(_, shared) => {
-                boxed(GpuEngine::new(&network, shared.clone(), batch, slots, augment)?)
+                let engine = GpuEngine::new(&network, shared.clone(), batch, slots, augment)?;
+                if has_second { boxed(engine.with_second_moments()) } else { boxed(engine) }
             }
         })
     }
@@ -206,15 +203,9 @@ impl Problem for NetworkProblem {
         if test.is_empty() {
             return Ok(Vec::new());
         }
-        let network = self.model.network();
         let statistics = self.statistics(&[theta])?.swap_remove(0);
-        let outputs = self.outputs(theta, &statistics)?;
-        Ok(match &test.targets {
-            Targets::Labels(labels) => metrics::of_classes(&outputs, labels, network.outputs()),
-            Targets::Values { values, .. } => {
-                metrics::of_numbers(&outputs, values, &self.source.target_columns(network.outputs()))
-            }
-        })
+        let outputs = self.test_outputs(theta, &statistics)?;
+        Ok(metrics::of(&outputs, &test.targets, &self.source).collect())
     }
 
     fn provenance(&self) -> Provenance {
@@ -327,8 +318,11 @@ impl Problem for NetworkProblem {
 
 impl NetworkProblem {
     /// The outputs on the test samples, (N, outputs); batch norms normalise with these statistics.
-    fn outputs(&self, theta: &[f32], statistics: &[f32]) -> std::result::Result<Vec<f32>, Error> {
-        reference::outputs(&self.model.network(), theta, statistics, &self.data.test)
+    fn test_outputs(&self, theta: &[f32], statistics: &[f32]) -> std::result::Result<Vec<f32>, Error> {
+        if let NetworkBackend::Reference = self.backend {
+            return reference::outputs(&self.model.network(), theta, statistics, &self.data.test);
+        }
+        self.cpu(0, None)?.outputs(Split::Test, theta, statistics)
     }
 
     /// The same problem with these training samples.
@@ -343,6 +337,8 @@ impl NetworkProblem {
 
     fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> NetworkBackend {
         let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
+        let shared =
+            shared.with_criterion(self.criterion.borrowed()).expect("it fits the targets of the problem");
         NetworkBackend::Gpu(provider, Arc::new(shared.with_models(models)))
     }
 }

@@ -56,7 +56,12 @@ fn hasher(config_toml: &str) -> blake3::Hasher {
 }
 
 fn directory(name: &str, config: &Config, hasher: &blake3::Hasher) -> PathBuf {
-    let dataset = config.dataset.as_ref().map_or(String::new(), |dataset| format!("-{dataset}"));
+    // Of a path the last part is enough.
+    let last = |dataset: &String| {
+        let name = Path::new(dataset).file_name().map_or(dataset.into(), |name| name.to_string_lossy());
+        name.chars().take(64).collect::<String>()
+    };
+    let dataset = config.dataset.as_ref().map_or(String::new(), |dataset| format!("-{}", last(dataset)));
     let name = file_name(&format!("{name}{dataset}"));
     Path::new("runs").join(format!("{name}-{}", &hasher.finalize().to_hex()[..12]))
 }

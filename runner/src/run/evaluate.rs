@@ -101,8 +101,7 @@ impl Run {
             match self.problem.test_metrics(&points[0]) {
                 Ok(metrics) if metrics.is_empty() => {}
                 Ok(metrics) => {
-                    let named = metrics.into_iter().map(|(name, value)| (name.to_owned(), value));
-                    let csv = TestMetrics(named.collect()).to_csv();
+                    let csv = TestMetrics(metrics.into_iter().collect()).to_csv();
                     self.store.write(&metrics_file(simplex), csv.as_bytes())?;
                 }
                 Err(error) => return self.divergence("evaluation", job, error.into()).map(Some),

@@ -287,11 +287,14 @@ fn print_data(problem: &dyn Problem) {
     let provenance = problem.provenance();
     if let Some(source) = provenance.source.filter(|source| !source.files.is_empty()) {
         stderr::print_line(format_args!(
-            "read {} training and {} test samples from {} files",
+            "read {} training and {} test samples from {}",
             provenance.train_samples.unwrap_or(0),
             provenance.test_samples.unwrap_or(0),
-            source.files.len()
+            match source.files.len() {
+                1 => "1 file".to_owned(),
+                files => format!("{files} files"),
+            }
         ));
-        source.notes.iter().for_each(|note| stderr::print_line(format_args!("warning: {note}")));
+        source.print();
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Columns {
     Alike,
     /// They are picked by name, or by their place where they have none.
     Named,
+    /// Each has its own kind: numbers or texts.
+    Mixed,
 }
 
 /// How a table is written.
@@ -55,7 +57,7 @@ impl Dialect {
         options: &TableOptions,
         info: &mut ReadInfo,
     ) -> Result<Self> {
-        let (lines, comment) = first_lines(bytes, SAMPLE);
+        let (lines, comment) = first_lines(bytes, SAMPLE, columns == Columns::Mixed);
         let lines: Vec<_> = lines.into_iter().map(String::from_utf8_lossy).collect();
         // A decimal comma and no delimiter: one column, which any delimiter but the comma reads.
         let one_column =
@@ -104,9 +106,20 @@ impl Dialect {
                 }
                 first
             }
-            // Which has no other fault, then most numbers; the usual one among equals.
+            // Which has no other fault, then most numbers; the usual one among equals. Texts may hold any delimiter: the one
+            // that splits all lines alike is right.
             None => {
-                let rank = |r: &Reading| (r.error.is_none(), r.count(|c| matches!(c, Cell::Number(_))));
+                let rank = |r: &Reading| {
+                    let numbers = r.count(|c| matches!(c, Cell::Number(_)));
+                    let width = if columns == Columns::Mixed { r.width() } else { None };
+                    let blanks = r.dialect.delimiter == Delimiter::Space;
+                    (
+                        r.error.is_none(),
+                        width.is_some_and(|width| width > 1),
+                        numbers,
+                        width.map(|w| (!blanks, w)),
+                    )
+                };
                 let most = readings.iter().map(rank).max();
                 match readings.iter().find(|r| Some(rank(r)) == most) {
                     Some(reading) => reading,
@@ -156,6 +169,13 @@ fn same(a: &[Vec<Cell>], b: &[Vec<Cell>]) -> bool {
 }
 
 impl Reading {
+    /// The number of fields of all lines, if it is the same.
+    fn width(&self) -> Option<usize> {
+        let width = self.body.first()?.len();
+        let named = self.dialect.names.as_ref().is_none_or(|names| names.len() == width);
+        (named && self.body.iter().all(|row| row.len() == width)).then_some(width)
+    }
+
     /// Says what was found.
     fn tell(&self, columns: Columns, options: &TableOptions, info: &mut ReadInfo) {
         let Dialect { delimiter, decimal, trailing, is_first_names, names, taken, .. } = &self.dialect;

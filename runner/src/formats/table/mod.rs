@@ -39,12 +39,15 @@ impl<'a> Table<'a> {
         options: &TableOptions,
         info: &mut ReadInfo,
     ) -> Result<Self> {
-        if matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]) && columns == Columns::Alike {
+        if matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]) && columns != Columns::Named {
             let what = "a JSON file, but numbers are read from tables and arrays; in Python: pandas.DataFrame(json.load(open(FILE))).to_csv(\"table.csv\")";
             return Err(super::data_error(name, what));
         }
         let dialect = Dialect::find(name, bytes, columns, options, info)?;
-        let records = Records::new(name, bytes, dialect.delimiter);
+        let mut records = Records::new(name, bytes, dialect.delimiter);
+        if columns == Columns::Mixed {
+            records = records.with_texts();
+        }
         let names_ahead = dialect.is_first_names;
         Ok(Self { records, dialect, names_ahead })
     }

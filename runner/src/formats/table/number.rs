@@ -14,7 +14,7 @@ pub(crate) enum Cell {
 }
 
 /// What stands for no value.
-const MISSING: [&str; 6] = ["", "NA", "N/A", "null", "None", "<NA>"];
+const MISSING: [&str; 10] = ["", "NA", "N/A", "null", "None", "<NA>", "NULL", "n/a", "#N/A", "#NA"];
 
 /// Reads a field.
 pub(crate) fn cell(text: &str, decimal: Decimal) -> Cell {

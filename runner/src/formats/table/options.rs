@@ -3,9 +3,11 @@
 use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::Input;
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// What separates columns.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Delimiter {
     /// `,`
     #[value(alias = ",")]
@@ -52,13 +54,15 @@ impl Delimiter {
 }
 
 /// The mark between the whole part and the fraction of a number.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Decimal {
     /// `0.5`
     #[value(name = ".", alias = "point")]
+    #[serde(rename = ".", alias = "point")]
     Point,
     /// `0,5`
     #[value(name = ",", alias = "comma")]
+    #[serde(rename = ",", alias = "comma")]
     Comma,
 }
 

@@ -77,9 +77,12 @@ impl<'a> FirstLine<'a> {
     fn names_columns(&self, sample: Sample<'_>) -> bool {
         let Self { fields, below, first_column, .. } = self;
         // Names of nothing are more likely a mistake, but for a diagram without bars.
-        let has_rows = !below.is_empty() || sample.columns == Columns::Named;
+        let has_rows = !below.is_empty() || sample.columns != Columns::Alike;
         let words = fields.iter().any(|text| text.contains(char::is_alphabetic));
         let texts = self.texts > 0 && self.numbers == 0 && words && has_rows;
+        if texts && sample.columns == Columns::Mixed && self.is_like_below() {
+            return false;
+        }
         // pandas names columns 0, 1, 2, ... where they have no names.
         let counted = self.has_corner() && counts(&fields[1..]) && counts(first_column);
         // The names of the columns are those of the rows: a matrix with labels.
@@ -89,6 +92,36 @@ impl<'a> FirstLine<'a> {
             fields.len() > 1 && below.len() > 1 && below.iter().all(|row| row.len() == fields.len() + 1);
         let quoted = sample.quotes_names && self.numbers > 0 && self.texts == 0;
         texts || counted || framed || one_short || quoted
+    }
+
+    /// Whether it is a line of texts among others: no column has numbers, and one of its fields is below it too, or it has
+    /// one twice.
+    fn is_like_below(&self) -> bool {
+        let Self { fields, below, .. } = self;
+        let number = |text: &String| matches!(cell(text, self.decimal), Cell::Number(_));
+        let mut named = (0..).zip(*fields);
+        let twice = named.clone().any(|(i, name)| fields[..i].contains(name));
+        let recurs = |(i, name): (usize, &String)| below.iter().any(|row| row.get(i) == Some(name));
+        !below.iter().flatten().any(number) && (twice || named.any(recurs))
+    }
+
+    /// Why it cannot be told whether it names the columns, where some of its fields are texts above numbers, and others
+    /// numbers.
+    fn doubt_of_mixed(&self) -> Option<String> {
+        let Self { fields, below, decimal, .. } = self;
+        let is_number = |text: &String| matches!(cell(text, *decimal), Cell::Number(_));
+        let column = (0..fields.len()).find(|&i| {
+            let mut column =
+                below.iter().filter_map(|row| row.get(i)).filter(|text| !text.is_empty()).peekable();
+            cell(&fields[i], *decimal) == Cell::Text && column.peek().is_some() && column.all(is_number)
+        })?;
+        let number = fields.iter().find(|text| is_number(text))?;
+        Some(format!(
+            "line 1 has the text `{}` where numbers are below, and the number `{}`: does it name the columns (--header yes) \
+             or not (--header no)?",
+            shown(&fields[column]),
+            shown(number)
+        ))
     }
 
     /// Why it cannot be told whether it names the columns, where it does not seem to.
@@ -171,6 +204,9 @@ pub(super) fn read(
         dialect.hint = first.hint();
         counting = first.counting();
     }
+    if options.header.is_none() && !dialect.is_first_names && columns == Columns::Mixed {
+        error = first.doubt_of_mixed().map(|what| data_error(name, what));
+    }
     let mut rows = lines.to_vec();
     let mut names = dialect.is_first_names.then(|| rows.remove(0));
     dialect.trailing = drop_trailing(&mut rows, &mut names);
@@ -208,7 +244,8 @@ pub(super) fn read(
         error = Some(data_error(name, what));
     }
     if names.is_none() {
-        names = comment.and_then(|comment| names_in(comment, delimiter)).filter(|names| names.len() == width);
+        let found = comment.and_then(|comment| names_in(comment, delimiter, columns));
+        names = found.filter(|names| names.len() == width);
     }
     if !options.columns.is_empty() {
         match pick(name, &options.columns, names.as_deref(), width) {
@@ -276,9 +313,11 @@ fn index_reason(
         (Some(Answer::No), _) => None,
         (Some(Answer::Yes), _) => Some("--index-column yes"),
         (None, Some(names)) if width > 1 && names.len() + 1 == width && first.is_above_row_names() => {
-            Some("it has no name")
+            // A line that is too long names no rows.
+            let all = sample.columns != Columns::Mixed || rows.iter().all(|row| row.len() == width);
+            all.then_some("it has no name")
         }
-        (None, _) if sample.columns == Columns::Named || width < 2 => None,
+        (None, _) if sample.columns != Columns::Alike || width < 2 => None,
         (None, Some(names)) if names[0].is_empty() => Some("it has no name"),
         (None, Some(names))
             if ["index", "id", "unnamed: 0"].contains(&names[0].to_lowercase().as_str())
@@ -316,11 +355,12 @@ fn is_label(text: &str) -> bool {
     !truth && text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Names in the comment before the data: `# x y`.
-fn names_in(comment: &[u8], delimiter: Delimiter) -> Option<Vec<String>> {
+/// Names in the comment before the data: `# x y`. The first of a table with texts may be `#` itself.
+fn names_in(comment: &[u8], delimiter: Delimiter, columns: Columns) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(comment);
     let names = split(text.trim_start_matches(['#', '%', ' ', '\t']).trim_end(), delimiter);
-    names.iter().all(|name| cell(name, Decimal::Point) == Cell::Text).then_some(names)
+    let from = usize::from(columns == Columns::Mixed && names.first().is_some_and(String::is_empty));
+    names[from..].iter().all(|name| cell(name, Decimal::Point) == Cell::Text).then_some(names)
 }
 
 /// A hint where some columns hold numbers and others texts.

@@ -4,7 +4,8 @@ use super::options::Delimiter;
 use crate::error::{CliError, Result};
 use crate::formats::{data_error, line_error};
 
-/// The lines of a file, split into fields. Empty lines are left out, and comments, which begin with `#` or `%`.
+/// The lines of a file, split into fields. Empty lines are left out, and comments, which begin with `#` or `%`. In a table
+/// with texts only comments before the data are left out, and a field in quotes may go on over several lines.
 pub(crate) struct Records<'a> {
     name: &'a str,
     bytes: &'a [u8],
@@ -15,6 +16,8 @@ pub(crate) struct Records<'a> {
     pub(crate) line: u64,
     /// Bytes whose line breaks are counted in `line`.
     counted: usize,
+    /// Whether fields may be texts.
+    has_texts: bool,
 }
 
 enum Source<'a> {
@@ -33,7 +36,12 @@ impl<'a> Records<'a> {
             None => Source::Blanks(start),
             Some(byte) => Source::Delimited(csv_builder(byte).from_reader(&bytes[start..]), start),
         };
-        Self { name, bytes, source, record: csv::StringRecord::new(), line: 1, counted: 0 }
+        Self { name, bytes, source, record: csv::StringRecord::new(), line: 1, counted: 0, has_texts: false }
+    }
+
+    /// The same of a table whose fields may be texts.
+    pub(crate) fn with_texts(self) -> Self {
+        Self { has_texts: true, ..self }
     }
 
     /// Goes on to the next line that is neither empty nor a comment; false at the end.
@@ -58,12 +66,18 @@ impl<'a> Records<'a> {
                     // A field in quotes may go on over many lines, but in no table of numbers. What was looked at need
                     // not be counted again.
                     let body = self.bytes[start..end.max(start)].trim_ascii_end();
-                    if breaks(body) > 0 && more {
+                    if breaks(body) == 0 {
+                        self.counted = start + body.len();
+                    } else if more && !self.has_texts {
                         return Err(
                             self.fault("a quotation mark that opens a field here is not closed on this line")
                         );
                     }
-                    self.counted = start + body.len();
+                    // The reader takes the end of the file for the end of the field.
+                    let at_end = end >= self.bytes.len();
+                    if self.has_texts && more && at_end && quotes(body) % 2 == 1 && breaks(body) > 0 {
+                        return Err(self.fault("a quotation mark that opens a field here is never closed"));
+                    }
                     more
                 }
                 Source::Blanks(next) => {
@@ -77,7 +91,8 @@ impl<'a> Records<'a> {
             };
             // Blanks alone are an empty line too.
             let empty = self.record.is_empty() || (self.record.len() == 1 && self.record[0].is_empty());
-            if !more || !(empty || is_comment(&self.bytes[start..])) {
+            let comment = !self.has_texts && is_comment(&self.bytes[start..]);
+            if !more || !(empty || comment) {
                 return Ok(more);
             }
         }
@@ -93,6 +108,10 @@ const NOT_UTF8: &str = "not a text in UTF-8; `iconv -f latin1 -t utf-8 FILE` con
 
 fn breaks(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&b| b == b'\n').count() as u64
+}
+
+fn quotes(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&b| b == b'"').count()
 }
 
 /// Whether a line is a comment, from its beginning.
@@ -139,11 +158,17 @@ pub(super) fn split_blanks(line: &str, record: &mut csv::StringRecord) {
     }
 }
 
-/// The first lines of a text that are neither empty nor comments, at most so many, and the comment before them.
-pub(super) fn first_lines(bytes: &[u8], lines: usize) -> (Vec<&[u8]>, Option<&[u8]>) {
+/// The first lines of a text that are neither empty nor comments, at most so many, and the comment before them. In a table
+/// with texts, a line ends where no quotation mark is open, and only comments before the data are left out.
+pub(super) fn first_lines(bytes: &[u8], lines: usize, has_texts: bool) -> (Vec<&[u8]>, Option<&[u8]>) {
     let start = after_comments(bytes);
     let comment = bytes[..start].split(|&b| b == b'\n').rfind(|line| is_comment(line));
-    let breaks = |b: &u8| [b'\n', b'\r'].contains(b);
-    let data = bytes[start..].split(breaks).filter(|line| !line.trim_ascii().is_empty() && !is_comment(line));
-    (data.take(lines).collect(), comment)
+    let data = &bytes[start..];
+    let mut open = false;
+    let breaks = |b: &u8| {
+        open ^= has_texts && *b == b'"';
+        !open && [b'\n', b'\r'].contains(b)
+    };
+    let is_data = |line: &&[u8]| !line.trim_ascii().is_empty() && (has_texts || !is_comment(line));
+    (data.split(breaks).filter(is_data).take(lines).collect(), comment)
 }

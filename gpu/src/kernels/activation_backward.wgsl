@@ -1,6 +1,7 @@
-// dz = 0 where z is not above 0, in place: backward through the ReLU of a convolution or linear layer.
+// dz ← dz · f'(z), in place: backward through the activation of a convolution or linear layer, from its output.
 
 #import prelude
+#import activation
 
 const AREA = 9;
 const BLOCKS = 2;
@@ -15,6 +16,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let thread = thread_of(group, local);
     if (thread < params.count * (AREA * BLOCKS)) {
         let i = model * (IMAGES * AREA * BLOCKS) + thread;
-        dz[i] = select(vec4f(), dz[i], load(z[i]) > vec4f());
+        dz[i] = activate_backward(dz[i], load(z[i]));
     }
 }

@@ -1,0 +1,628 @@
+//! Data of one's own through the command line: a run, a plan, an evaluation, and files that are refused.
+
+use crate::binary::{json_in, refused, run, said};
+use crate::npy::{le, npy};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Exit code, words of the one sentence on stderr, files, the dataset, overrides of keys.
+type Wrong<'a> = (i32, &'a [&'a str], &'a [(&'a str, &'a str)], &'a str, &'a [&'a str]);
+
+const Y: &[&str] = &["data.label=y"];
+const XY: &str = "x,y\n1,a\n2,b\n3,a\n4,b\n";
+
+const WRONG: &[Wrong<'_>] = &[
+    // The path.
+    (4, &["no file or folder \"none.csv\"", "digits, breast-cancer", "cifar-100"], &[], "none.csv", Y),
+    (4, &["no file or folder \"~/t.csv\"", "a shell replaces ~"], &[], "~/t.csv", Y),
+    (3, &["unknown dataset \"digit\"; did you mean \"digits\"?"], &[], "digit", Y),
+    (3, &["data.label acts on data of one's own (a path), not on the dataset digits"], &[], "digits", Y),
+    (
+        3,
+        &["data.dir (--data)", "\"t.csv\" is a path"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.dir=."],
+    ),
+    // Tables.
+    (4, &["t.csv: the file is empty"], &[("t.csv", "")], "t.csv", Y),
+    (4, &["t.csv: the file is empty"], &[("t.csv", "\n\n")], "t.csv", Y),
+    (4, &["t.csv: no rows, only a line that names columns"], &[("t.csv", "x,y\n")], "t.csv", Y),
+    (
+        4,
+        &["t.csv: 1 sample; a training and a test part need 2 or more"],
+        &[("t.csv", "x,y\n1,a\n")],
+        "t.csv",
+        Y,
+    ),
+    (4, &["no column is left for the features, of 1 columns"], &[("t.csv", "y\na\nb\na\nb\n")], "t.csv", Y),
+    (4, &["t.csv, line 3: 1 field where line 2 has 2"], &[("t.csv", "x,y\n1,a\n2\n")], "t.csv", Y),
+    (4, &["t.csv, line 3: 3 fields where line 2 has 2"], &[("t.csv", "x,y\n1,a\n2,b,c\n")], "t.csv", Y),
+    (
+        4,
+        &["columns 0 and 1, counted from 0, have the same name `x`"],
+        &[("t.csv", "x,x,y\n1,2,a\n2,3,b\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["t.csv, line 3: column `x`: `inf` is not finite"],
+        &[("t.csv", "x,y\n1,a\ninf,b\n2,a\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["t.csv, line 2: a quotation mark that opens a field here is never closed"],
+        &[("t.csv", "x,y\n1,\"a\n2,b\n3,c\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["line 1 has the text `x`", "the number `1990`", "data.header = true", "data.header = false"],
+        &[("t.csv", "x,1990,y\n1,2,3\n2,3,4\n")],
+        "t.csv",
+        Y,
+    ),
+    (4, &["t.csv: a JSON file"], &[("t.csv", "[{\"a\": 1}]")], "t.csv", Y),
+    (4, &["t.parquet: a Parquet file", "to_csv"], &[("t.parquet", "PAR1 and more")], "t.parquet", Y),
+    (
+        4,
+        &["t.csv: a Git LFS pointer"],
+        &[("t.csv", "version https://git-lfs.github.com/spec/v1\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["t.csv.gz: content offset 0: gzip data expected"],
+        &[("t.csv.gz", "\u{1f}")],
+        "t.csv.gz",
+        &["data.label=99"],
+    ),
+    (
+        4,
+        &["1e300 is too large"],
+        &[("t.csv", "x,y\n1,a\n1e300,b\n2,a\n3,b\n")],
+        "t.csv",
+        &["data.label=y", "data.normalise=none"],
+    ),
+    (
+        4,
+        &["the numbers of column `x` are too large"],
+        &[("t.csv", "x,y\n-1e300,a\n1e300,b\n2,a\n3,b\n")],
+        "t.csv",
+        Y,
+    ),
+    // Columns.
+    (3, &["data.label names the column of the target of t.csv: x, y"], &[("t.csv", XY)], "t.csv", &[]),
+    (
+        3,
+        &["data.label: no column `yy` in t.csv; did you mean \"y\"?; the columns are x, y"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=yy"],
+    ),
+    (3, &["data.label: no column 7 in t.csv"], &[("t.csv", XY)], "t.csv", &["data.label=7"]),
+    (
+        3,
+        &["data.label: the name or the number of a column expected"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=1.5"],
+    ),
+    (3, &["data.ignore: no column `z`"], &[("t.csv", XY)], "t.csv", &["data.label=y", "data.ignore=z"]),
+    (
+        3,
+        &["data.ignore names the column `y`, which another key names too"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.ignore=y"],
+    ),
+    (
+        3,
+        &["data.ignore: column `x` is named twice"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.ignore=[\"x\", \"x\"]"],
+    ),
+    (4, &["every column of features is constant"], &[("t.csv", "x,y\n1,a\n1,b\n1,a\n1,b\n")], "t.csv", Y),
+    (
+        4,
+        &["column `x` has 4 different texts in 4 rows", "data.ignore"],
+        &[("t.csv", "x,y\np,a\nq,b\nr,a\ns,b\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["t.csv, line 5: column `x` has the text `?` beside numbers", "data.missing"],
+        &[("t.csv", "x,y\n1,a\n2,b\n3,a\n?,b\n")],
+        "t.csv",
+        Y,
+    ),
+    // Missing values.
+    (
+        4,
+        &["t.csv, line 3: column `x` has no value (1 of 4 rows lack one)", "data.missing = \"drop\""],
+        &[("t.csv", "x,y\n1,a\n,b\n3,a\n4,b\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["t.csv, line 3: the target `y` has no value"],
+        &[("t.csv", "x,y\n1,a\n2,NA\n3,a\n4,b\n")],
+        "t.csv",
+        &["data.label=y", "data.missing=mean"],
+    ),
+    (
+        4,
+        &["every row lacks a value: column `z` has no value at all"],
+        &[("t.csv", "x,z,y\n1,,a\n2,,b\n")],
+        "t.csv",
+        &["data.label=y", "data.missing=drop"],
+    ),
+    (
+        4,
+        &["column `z` has no value in the training part"],
+        &[("t.csv", "x,z,y\n1,,a\n2,,b\n3,,a\n4,,b\n")],
+        "t.csv",
+        &["data.label=y", "data.missing=mean"],
+    ),
+    (
+        3,
+        &["data.missing: unknown variant `fill`"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.missing=fill"],
+    ),
+    // The target.
+    (4, &["the target `y` is always `a`"], &[("t.csv", "x,y\n1,a\n2,a\n")], "t.csv", Y),
+    (4, &["class `c` of the target `y` has 1 sample"], &[("t.csv", "x,y\n1,a\n2,a\n3,c\n")], "t.csv", Y),
+    (
+        4,
+        &["the target `y` holds texts"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.task=regression"],
+    ),
+    (
+        4,
+        &["the target `y` is constant in the training part"],
+        &[("t.csv", "x,y\n1,5\n2,5\n3,5\n")],
+        "t.csv",
+        &["data.label=y", "data.task=regression"],
+    ),
+    (
+        3,
+        &["data.task is classification, but there are 2 targets"],
+        &[("t.csv", "x,y,z\n1,2,3\n2,3,5\n")],
+        "t.csv",
+        &["data.label=[\"y\", \"z\"]", "data.task=classification"],
+    ),
+    // The parts.
+    (
+        3,
+        &["data.split is 1.5, but must be between 0 and 1"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.split=1.5"],
+    ),
+    (
+        3,
+        &["data.split: a fraction between 0 and 1 expected"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.split=[1]"],
+    ),
+    (
+        3,
+        &["data.split = \"part\": no column of t.csv and no file; the columns are x, y"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.split=part"],
+    ),
+    (
+        4,
+        &["t.csv, line 3: column `p` of data.split has `maybe`"],
+        &[("t.csv", "x,p,y\n1,train,a\n2,maybe,b\n")],
+        "t.csv",
+        &["data.label=y", "data.split=p"],
+    ),
+    (
+        4,
+        &["t.csv: no sample is in the test part"],
+        &[("t.csv", "x,p,y\n1,train,a\n2,train,b\n")],
+        "t.csv",
+        &["data.label=y", "data.split=p"],
+    ),
+    (
+        4,
+        &["class `c` of the target `y` is in the test part only"],
+        &[("t.csv", "x,p,y\n1,train,a\n2,train,b\n3,test,c\n")],
+        "t.csv",
+        &["data.label=y", "data.split=p"],
+    ),
+    (
+        4,
+        &["column `x` of t.csv is not in s.csv"],
+        &[("t.csv", XY), ("s.csv", "z,y\n1,a\n")],
+        "t.csv",
+        &["data.label=y", "data.split=s.csv"],
+    ),
+    (
+        4,
+        &["column `w` of s.csv is not in t.csv"],
+        &[("t.csv", XY), ("s.csv", "w,x,y\n1,1,a\n")],
+        "t.csv",
+        &["data.label=y", "data.split=s.csv"],
+    ),
+    (
+        4,
+        &["column `x` holds numbers in t.csv and texts in s.csv"],
+        &[("t.csv", XY), ("s.csv", "x,y\np,a\n")],
+        "t.csv",
+        &["data.label=y", "data.split=s.csv"],
+    ),
+    (
+        4,
+        &["t.csv names its columns and s.csv does not"],
+        &[("t.csv", XY), ("s.csv", "1,a\n2,b\n3,a\n")],
+        "t.csv",
+        &["data.label=y", "data.split=s.csv"],
+    ),
+    (
+        4,
+        &["y.csv: 3 targets, but t.csv has 4 samples"],
+        &[("t.csv", "x\n1\n2\n3\n4\n"), ("y.csv", "y\na\nb\na\n")],
+        "t.csv",
+        &["data.labels=y.csv"],
+    ),
+    // Folders.
+    (4, &["f: a folder without folders", "CLASS/*.png"], &[("f/readme.txt", "x")], "f", &[]),
+    (4, &["f/a: no PNG or JPEG image"], &[("f/a/x.txt", "x"), ("f/b/x.txt", "x")], "f", &[]),
+    (4, &["f/a/x.png: neither a PNG nor a JPEG image"], &[("f/a/x.png", "x"), ("f/b/x.png", "x")], "f", &[]),
+    (4, &["f/a/x.png: the file is empty"], &[("f/a/x.png", ""), ("f/b/x.png", "x")], "f", &[]),
+    (
+        4,
+        &["f/a/x.png: a Git LFS pointer"],
+        &[("f/a/x.png", "version https://git-lfs.github.com/spec/v1\n")],
+        "f",
+        &[],
+    ),
+    (4, &["f/a/x.jpg: a damaged JPEG image"], &[("f/a/x.jpg", "\u{ff}")], "f", &["data.split_seed=99"]),
+    (
+        4,
+        &["f/a/x.gif: an image that is neither PNG nor JPEG", "mogrify"],
+        &[("f/a/x.gif", "GIF89a")],
+        "f",
+        &[],
+    ),
+    (
+        4,
+        &["f/x.png: an image beside the folders of the classes"],
+        &[("f/x.png", "x"), ("f/a/y.png", "x")],
+        "f",
+        &[],
+    ),
+    (4, &["x.png: an image; images are read from a folder"], &[("x.png", "x")], "x.png", &[]),
+    (3, &["data.label does not act on a folder of images"], &[("f/a/x.png", "x")], "f", Y),
+    (
+        3,
+        &["data.size does not act on a file"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.size=[2, 2]"],
+    ),
+    (
+        3,
+        &["data.size is [0, 2], but each must be 1 to 4096"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "data.size=[0, 2]"],
+    ),
+    // IDX files without labels beside them.
+    (
+        4,
+        &["s-images-idx3-ubyte: no file of labels beside it; data.labels"],
+        &[("f/s-images-idx3-ubyte", "\0\0\u{8}\u{1}")],
+        "f",
+        &[],
+    ),
+    (
+        4,
+        &["2 files of training images", "a-train-images-idx3-ubyte"],
+        &[("f/a-train-images-idx3-ubyte", "x"), ("f/b-train-images-idx3-ubyte", "x")],
+        "f",
+        &[],
+    ),
+];
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The arguments of a plan for a data set and overrides.
+fn plan<'a>(dataset: &'a str, keys: &'a [&'a str]) -> Vec<String> {
+    let mut arguments: Vec<String> = ["plan", "--set", "network=mlp:2-2"].map(str::to_owned).into();
+    for key in [format!("dataset={dataset:?}")].into_iter().chain(keys.iter().map(|&key| key.to_owned())) {
+        arguments.extend(["--set".to_owned(), key]);
+    }
+    arguments
+}
+
+fn refuses(folder: &Path, code: i32, words: &[&str], dataset: &str, keys: &[&str]) {
+    let arguments = plan(dataset, keys);
+    refused(folder, code, words, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn wrong_tables_and_folders_get_one_sentence_and_an_exit_code() {
+    assert!(WRONG.len() >= 60);
+    for (code, words, files, dataset, keys) in WRONG {
+        let folder = TempDir::new().unwrap();
+        for (name, text) in *files {
+            // Bytes that are no text.
+            let bytes = match *text {
+                "\u{1f}" => b"\x1f\x8b\x08\0\0\0\0\0\0\0garbage".to_vec(),
+                "\u{ff}" => b"\xff\xd8\xff\xe0garbage".to_vec(),
+                text => text.as_bytes().to_vec(),
+            };
+            write(folder.path(), name, &bytes);
+        }
+        refuses(folder.path(), *code, words, dataset, keys);
+    }
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "t.csv", b"x,y\n1,\xe9\n2,b\n");
+    refuses(folder.path(), 4, &["t.csv, line 2: not a text in UTF-8", "iconv"], "t.csv", Y);
+    // More classes than a label holds, and a column of that many categories.
+    let many: String = (0..300).map(|i| format!("{0}.5,c{0}\n{0}.25,c{0}\n", i)).collect();
+    write(folder.path(), "t.csv", format!("x,y\n{many}").as_bytes());
+    refuses(folder.path(), 4, &["300 different values, more than 256 classes"], "t.csv", Y);
+}
+
+/// Archives that NumPy wrote without compression: names and arrays.
+fn npz(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, bytes) in members {
+        let name = format!("{name}.npy");
+        let crc = crc32(bytes).to_le_bytes();
+        let size = (bytes.len() as u32).to_le_bytes();
+        let name_len = (name.len() as u16).to_le_bytes();
+        let common = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &crc, &size, &size, &name_len, &[0, 0]].concat();
+        let offset = (file.len() as u32).to_le_bytes();
+        file.extend([b"PK\x03\x04", &common[..], name.as_bytes(), bytes].concat());
+        let entry = [b"PK\x01\x02\x14\0", &common[..], &[0; 10], &offset, name.as_bytes()].concat();
+        directory.extend(entry);
+    }
+    let count = (members.len() as u16).to_le_bytes();
+    let (size, start) = ((directory.len() as u32).to_le_bytes(), (file.len() as u32).to_le_bytes());
+    [&file[..], &directory, b"PK\x05\x06\0\0\0\0", &count, &count, &size, &start, &[0, 0]].concat()
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ (crc & 1).wrapping_neg() & 0xedb8_8320)
+    })
+}
+
+/// An array of doubles of some shape, all different.
+fn array(shape: &str, count: usize) -> Vec<u8> {
+    npy("<f8", false, shape, &le(&(0..count).map(|i| (i * i % 97) as f64 + 0.5).collect::<Vec<_>>()))
+}
+
+#[test]
+fn wrong_arrays_get_one_sentence_and_an_exit_code() {
+    let labels = || npy("|u1", false, "(4,)", &[0, 1, 0, 1]);
+    let nan = npy("<f8", false, "(4, 1)", &le(&[1.0, f64::NAN, 2.0, 3.0]));
+    let infinite = npy("<f8", false, "(4, 1)", &le(&[1.0, 2.0, f64::INFINITY, 3.0]));
+    let objects = npy("|O", false, "(4,)", &[0; 32]);
+    let x = || array("(4, 2)", 8);
+    for (code, words, members, keys) in [
+        (4, &["without arrays of NumPy"][..], &[][..], &[][..]),
+        (
+            4,
+            &["no array is called X, data or images", "there are: a, b, c"],
+            &[("a", x()), ("b", x()), ("c", x())],
+            &[],
+        ),
+        (4, &["no array is called y, target or labels"], &[("X", x())], &[]),
+        (
+            3,
+            &["data.label: no array `z` in d.npz; there are: X, y"],
+            &[("X", x()), ("y", labels())],
+            &["data.label=z"],
+        ),
+        (4, &["d.npz:X: 4 samples, but 3 targets"], &[("X", x()), ("y", array("(3,)", 3))], &[]),
+        (4, &["d.npz:X, row 1: column `0` has no value"], &[("X", nan), ("y", labels())], &[]),
+        (4, &["d.npz:X: element [2, 0] is not finite"], &[("X", infinite), ("y", labels())], &[]),
+        (4, &["d.npz:y: an array of the type `|O`"], &[("X", x()), ("y", objects)], &[]),
+        (
+            4,
+            &["d.npz:X: an array of shape [4, 1, 1, 1, 1]"],
+            &[("X", array("(4, 1, 1, 1, 1)", 4)), ("y", labels())],
+            &[],
+        ),
+        (
+            4,
+            &["d.npz:y: an array of shape [2, 2, 1], but targets are"],
+            &[("X", x()), ("y", array("(2, 2, 1)", 4))],
+            &[],
+        ),
+        (4, &["d.npz:X: no samples"], &[("X", array("(0, 2)", 0)), ("y", array("(0,)", 0))], &[]),
+        (
+            4,
+            &["x_train and d.npz:x_test differ in the shape"],
+            &[("x_train", x()), ("y_train", labels()), ("x_test", array("(4, 3)", 12)), ("y_test", labels())],
+            &[],
+        ),
+        (
+            4,
+            &["the samples `x_test` have no array of targets"],
+            &[("x_train", x()), ("y_train", labels()), ("x_test", x())],
+            &[],
+        ),
+        (
+            3,
+            &["data.split: d.npz has arrays of both parts"],
+            &[("x_train", x()), ("y_train", labels()), ("x_test", x()), ("y_test", labels())],
+            &["data.split=0.5"],
+        ),
+        (
+            3,
+            &["data.header does not act on a NumPy array"],
+            &[("X", x()), ("y", labels())],
+            &["data.header=true"],
+        ),
+        (
+            3,
+            &["data.split = \"part\": arrays have no columns"],
+            &[("X", x()), ("y", labels())],
+            &["data.split=part"],
+        ),
+    ] {
+        let folder = TempDir::new().unwrap();
+        write(folder.path(), "d.npz", &npz(members));
+        refuses(folder.path(), code, words, "d.npz", keys);
+    }
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let whole = npz(&[("X", x()), ("y", labels())]);
+    write(folder, "d.npz", &whole[..whole.len() - 30]);
+    refuses(folder, 4, &["d.npz: the zip archive is damaged"], "d.npz", &[]);
+    write(folder, "d.npz", &whole);
+    refuses(folder, 4, &["d.npz: no array `Z`; there are: X, y"], "d.npz:Z", &[]);
+    // The archive itself is right: only the network is not.
+    refuses(
+        folder,
+        3,
+        &["has 2 inputs and 2 outputs, but dataset \"d.npz\" has 1 features"],
+        "d.npz",
+        &["data.ignore=0"],
+    );
+    write(folder, "x.npy", &array("(4, 3, 3)", 36));
+    refuses(folder, 3, &["x.npy: an array of shape [4, 3, 3]; data.labels names the file"], "x.npy", &[]);
+    refuses(folder, 4, &["cannot read y.npy"], "x.npy", &["data.labels=y.npy"]);
+    write(folder, "y.npy", &array("(5,)", 5));
+    refuses(folder, 4, &["y.npy: 5 targets, but x.npy has 4 samples"], "x.npy", &["data.labels=y.npy"]);
+    write(folder, "x.npy", &x()[..x().len() - 3]);
+    refuses(folder, 4, &["x.npy: the header promises [4, 2]", "bytes are there"], "x.npy", Y);
+    write(folder, "i-images-idx3-ubyte", &[0, 0, 8, 2, 0, 0, 0, 4, 0, 0, 0, 2, 1, 2, 3]);
+    write(folder, "i-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 4, 0, 1, 0, 1]);
+    refuses(folder, 4, &["offset 12: 8 bytes of numbers expected, found 3"], "i-images-idx3-ubyte", &[]);
+    write(folder, "i-images-idx3-ubyte", &[0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255, 1]);
+    refuses(folder, 4, &["offset 12", "bytes of numbers expected, found 1"], "i-images-idx3-ubyte", &[]);
+    write(folder, "i-images-idx3-ubyte", &[0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 1, 1, 2, 3]);
+    refuses(
+        folder,
+        4,
+        &["i-labels-idx1-ubyte: 4 targets, but i-images-idx3-ubyte has 3 samples"],
+        "i-images-idx3-ubyte",
+        &[],
+    );
+}
+
+/// 60 patients of two classes that a line separates.
+fn patients() -> String {
+    let row = |i: usize| {
+        let (age, ill) = (20 + (i * 37) % 60, (i * 37) % 60 > 30);
+        let city = ["Oslo", "Bergen", "Rome"][i % 3];
+        format!("{i},{age},{city},{}\n", if ill { "ill" } else { "well" })
+    };
+    (0..60).map(row).fold("id,age,city,state\n".to_owned(), |text, row| text + &row)
+}
+
+#[test]
+fn a_run_a_plan_and_an_evaluation_of_a_table() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "data of mine/patients.csv", patients().as_bytes());
+    let keys = [
+        "dataset=data of mine/patients.csv",
+        "data.label=state",
+        "network=mlp:4-3-2",
+        "minima.count=2",
+        "index=0",
+        "minima.epochs=3",
+        "curves.epochs=1",
+        "second_fit.depth=0",
+    ];
+    let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
+    let arguments = [&["run", "--out", "r"], &sets[..]].concat();
+    let output = run(folder.path(), &arguments, b"");
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    for word in [
+        "read 48 training and 12 test samples from 1 file\n",
+        "`id` numbers the rows",
+        "2 classes: ill, well",
+        "one-hot columns: city",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("r/summary.json")).unwrap()).unwrap();
+    let source = &summary["provenance"]["source"];
+    assert_eq!(source["class_names"], serde_json::json!(["ill", "well"]));
+    assert_eq!(source["feature_names"], serde_json::json!(["age", "city_Bergen", "city_Oslo", "city_Rome"]));
+    assert_eq!(source["own"]["split"], serde_json::json!({"kind": "fraction", "fraction": 0.2, "seed": 0}));
+    // The same samples and constants again: the losses of the run.
+    for (split, key) in [("train", "train_loss"), ("test", "test_loss")] {
+        let answer = json_in(
+            folder.path(),
+            &[
+                "evaluate",
+                "--network",
+                "mlp:4-3-2",
+                "--weights",
+                "r/minima/0/0.safetensors",
+                "--dataset",
+                "data of mine/patients.csv",
+                "--set",
+                "data.label=state",
+                "--split",
+                split,
+                "--json",
+            ],
+        );
+        let [found, expected] = [&answer["loss"], &summary["minima"][0][key]].map(|x| x.as_f64().unwrap());
+        assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{split}: {found} {expected}");
+        assert_eq!(answer["source"]["mean"], source["mean"]);
+    }
+    let plan = json_in(folder.path(), &[&["plan", "--format", "json"], &sets[..]].concat());
+    let sizes = serde_json::json!({"train_samples": 48, "test_samples": 12, "features": 4, "classes": 2});
+    assert_eq!(plan["data"], sizes);
+    // Another file under the same name is not the data of that run.
+    write(folder.path(), "data of mine/patients.csv", patients().replace("0,20,", "0,21,").as_bytes());
+    let output = run(folder.path(), &arguments, b"");
+    assert!(
+        output.status.code() == Some(3) && said(&output).contains("a run of other data"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn keys_of_an_evaluation() {
+    let folder = TempDir::new().unwrap();
+    let base = ["evaluate", "--network", "mlp:64-2-10", "--weights", "w", "--dataset", "digits"];
+    for (code, words, keys) in [
+        (
+            3,
+            &["unknown key \"data.lable\"; did you mean \"data.label\"?"][..],
+            &["--set", "data.lable=x"][..],
+        ),
+        (3, &["--set network: only keys of the section data"], &["--set", "network=x"]),
+        (2, &["--set x: key=value expected"], &["--set", "x"]),
+        (3, &["data.limit and data.take are for the training of a run; --limit"], &["--set", "data.limit=3"]),
+        (3, &["data.std is 0, but must be a number above 0"], &["--set", "data.std=[0.0]"]),
+        (3, &["data.mean has 2 numbers"], &["--set", "data.mean=[0.0, 1.0]"]),
+        (3, &["data.task acts on data of one's own"], &["--set", "data.task=regression"]),
+    ] {
+        refused(folder.path(), code, words, &[&base[..], keys].concat());
+    }
+}
