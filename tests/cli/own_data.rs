@@ -454,7 +454,12 @@ fn wrong_arrays_get_one_sentence_and_an_exit_code() {
             &[("X", x()), ("y", array("(2, 2, 1)", 4))],
             &[],
         ),
-        (4, &["d.npz:X: no samples"], &[("X", array("(0, 2)", 0)), ("y", array("(0,)", 0))], &[]),
+        (
+            4,
+            &["d.npz:X: an array of shape [0, 2] holds nothing"],
+            &[("X", array("(0, 2)", 0)), ("y", array("(0,)", 0))],
+            &[],
+        ),
         (
             4,
             &["x_train and d.npz:x_test differ in the shape"],
