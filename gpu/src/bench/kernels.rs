@@ -1,9 +1,9 @@
-//! Kernels at the layer shapes of known networks, matrix products, streams.
+//! Convolutions at the layer shapes of known networks, matrix products, streams.
 
-use super::{Case, Measurement, Work};
+use super::{Case, Measurement, Work, layers};
 use crate::device::Device;
-use crate::error::Result;
-use crate::kernels::batch_norm::{self, BackwardBuffers, NormBuffers, Normalisation};
+use crate::error::{Error, Result};
+use crate::kernels::batch_norm::Normalisation;
 use crate::kernels::convolution::{Convolution, Epilogue};
 use crate::kernels::fma_throughput::{self, fma_throughput};
 use crate::kernels::gemm::Gemm;
@@ -14,22 +14,25 @@ use valleys_core::kernels::activation::Activation;
 use valleys_core::network::{Layer, Shape};
 use valleys_core::rng::{Key, Purpose, Stream};
 
-/// Convolutions of networks: input and output channels, size of the image, kernel, stride, padding.
-const LAYERS: [(&str, [usize; 6]); 14] = [
-    ("lenet5 conv1", [1, 6, 28, 5, 1, 2]),
-    ("lenet5 conv2", [6, 16, 14, 5, 1, 0]),
-    ("resnet conv1", [3, 16, 32, 3, 1, 1]),
-    ("resnet layer1", [16, 16, 32, 3, 1, 1]),
-    ("resnet layer2.0", [16, 32, 32, 3, 2, 1]),
-    ("resnet layer2", [32, 32, 16, 3, 1, 1]),
-    ("resnet layer2 shortcut", [16, 32, 32, 1, 2, 0]),
-    ("resnet layer3.0", [32, 64, 16, 3, 2, 1]),
-    ("resnet layer3", [64, 64, 8, 3, 1, 1]),
-    ("wrn-2 layer1", [32, 32, 32, 3, 1, 1]),
-    ("wrn-2 layer2", [64, 64, 16, 3, 1, 1]),
-    ("wrn-2 layer3", [128, 128, 8, 3, 1, 1]),
-    ("lenet5 fc1", [400, 120, 1, 1, 1, 0]),
-    ("64 to 64", [64, 64, 32, 3, 1, 1]),
+/// Convolutions of networks: input and output channels, size of the image, kernel, stride, padding; groups and dilation.
+const LAYERS: [(&str, [usize; 6], [usize; 2]); 17] = [
+    ("lenet5 conv1", [1, 6, 28, 5, 1, 2], [1, 1]),
+    ("lenet5 conv2", [6, 16, 14, 5, 1, 0], [1, 1]),
+    ("resnet conv1", [3, 16, 32, 3, 1, 1], [1, 1]),
+    ("resnet layer1", [16, 16, 32, 3, 1, 1], [1, 1]),
+    ("resnet layer2.0", [16, 32, 32, 3, 2, 1], [1, 1]),
+    ("resnet layer2", [32, 32, 16, 3, 1, 1], [1, 1]),
+    ("resnet layer2 shortcut", [16, 32, 32, 1, 2, 0], [1, 1]),
+    ("resnet layer3.0", [32, 64, 16, 3, 2, 1], [1, 1]),
+    ("resnet layer3", [64, 64, 8, 3, 1, 1], [1, 1]),
+    ("wrn-2 layer1", [32, 32, 32, 3, 1, 1], [1, 1]),
+    ("wrn-2 layer2", [64, 64, 16, 3, 1, 1], [1, 1]),
+    ("wrn-2 layer3", [128, 128, 8, 3, 1, 1], [1, 1]),
+    ("lenet5 fc1", [400, 120, 1, 1, 1, 0], [1, 1]),
+    ("64 to 64", [64, 64, 32, 3, 1, 1], [1, 1]),
+    ("resnext layer2 8 groups", [64, 64, 16, 3, 1, 1], [8, 1]),
+    ("mobilenet layer2 depthwise", [64, 64, 16, 3, 1, 1], [64, 1]),
+    ("resnet layer2 dilated", [32, 32, 16, 3, 1, 2], [1, 2]),
 ];
 
 /// What is measured of a layer, and with which Winograd convolution.
@@ -48,7 +51,7 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
     // A software adapter is some thousand times slower.
     let (batch, large) = if is_hardware { (128, 1 << 24) } else { (16, 1 << 22) };
     let mut all: Vec<Case> = vec![("fma_throughput".into(), Box::new(arithmetic))];
-    for kernel in ["copy", "relu", "mix", "step"] {
+    for kernel in ["copy", "relu", "tanh", "gelu", "mix", "step", "adam", "clip"] {
         all.push((
             format!("{kernel} {large}"),
             Box::new(move |dispatcher| stream(dispatcher, kernel, large)),
@@ -57,13 +60,13 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
     for n in [256, 512, 1024, 2048, 4096].into_iter().filter(|&n| is_hardware || n <= 1024) {
         all.push((format!("gemm {n}"), Box::new(move |dispatcher| product(dispatcher, n))));
     }
-    for (layer, sizes) in LAYERS {
+    for (layer, sizes, groups_and_dilation) in LAYERS {
         let batch = match layer {
             "64 to 64" => 32,
-            layer if layer.contains("lenet") => 128,
+            layer if layer.starts_with("lenet") => 128,
             _ => batch,
         };
-        let conv = convolution(sizes);
+        let conv = convolution(sizes, groups_and_dilation);
         for (kernel, winograd) in DIRECTIONS {
             let winograd_conv = winograd.and_then(|winograd| WinogradConvolution::worthwhile(conv, winograd));
             if winograd_conv.is_some() || winograd.is_none() {
@@ -76,17 +79,12 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
             }
         }
     }
-    for kernel in ["batch_norm_forward", "batch_norm_backward"] {
-        for sizes in [[16, 32], [32, 16], [64, 8]] {
-            let name = format!("{kernel} {sizes:?} b{batch}");
-            all.push((name, Box::new(move |dispatcher| normalise(dispatcher, kernel, sizes, batch))));
-        }
-    }
+    all.extend(layers::cases(batch));
     all
 }
 
 /// A buffer of normal random numbers, 4,096 different ones.
-fn random(dispatcher: &Dispatcher, len: usize) -> Result<wgpu::Buffer> {
+pub(super) fn random(dispatcher: &Dispatcher, len: usize) -> Result<wgpu::Buffer> {
     let mut stream = Stream::new(Key::new(1, 0), Purpose::Perturbation, 0, 0);
     let some: Vec<f32> = (0..4096).map(|_| stream.normal() as f32).collect();
     dispatcher.device.buffer_with("elements", &(0..len).map(|i| some[i % some.len()]).collect::<Vec<_>>())
@@ -108,11 +106,24 @@ fn stream(dispatcher: &Dispatcher, kernel: &'static str, len: usize) -> Result<M
     let [a, b, c, d] = [(); 4].map(|()| random(dispatcher, len));
     let [a, b, c, d] = [a?, b?, c?, d?];
     let shape = Shape::flat(4);
-    let relu = Normalisation { shape, norm: false, residual: false, activation: Some(Activation::Relu) };
-    let copy = Normalisation { activation: None, ..relu };
+    let elementwise = |activation| {
+        let op = Normalisation { shape, norm: false, residual: false, activation };
+        Ok::<_, Error>((vec![op.forward(dispatcher, &a, &a, None, &b)?], 2))
+    };
     let (list, buffers) = match kernel {
-        "copy" => (vec![copy.forward(dispatcher, &a, &a, None, &b)?], 2),
-        "relu" => (vec![relu.forward(dispatcher, &a, &a, None, &b)?], 2),
+        "copy" => elementwise(None)?,
+        "relu" => elementwise(Some(Activation::Relu))?,
+        "tanh" => elementwise(Some(Activation::Tanh))?,
+        "gelu" => elementwise(Some(Activation::Gelu))?,
+        "adam" => {
+            let second = dispatcher.device.floats("second moment", len)?;
+            (vec![parameters::adam(dispatcher, len, [&a, &b, &c, &d, &second])?], 8)
+        }
+        // The limit is 0: all is scaled.
+        "clip" => {
+            let partial = dispatcher.device.floats("partial sums", parameters::CLIP_PARTIAL_LEN)?;
+            (parameters::clip(dispatcher, len, [&a, &b, &partial])?.to_vec(), 5)
+        }
         "mix" => (parameters::mix(dispatcher, len, &a, &[&b, &c, &d])?, 4),
         _ => (vec![parameters::step(dispatcher, len, [&a, &b, &c, &d])?], 6),
     };
@@ -133,18 +144,21 @@ fn product(dispatcher: &Dispatcher, n: usize) -> Result<Measurement> {
     Ok(Measurement { kernel: "gemm", shape: format!("{n}"), flops, bytes, work: Work::List(list, 1) })
 }
 
-fn convolution([channels, outputs, size, kernel, stride, padding]: [usize; 6]) -> Convolution {
+fn convolution(
+    [channels, outputs, size, kernel, stride, padding]: [usize; 6],
+    [groups, dilation]: [usize; 2],
+) -> Convolution {
     let input = Shape { channels, height: size, width: size };
-    let output = Layer::Convolution { outputs, kernel, stride, padding, bias: false, groups: 1, dilation: 1 }
-        .output(input);
+    let output =
+        Layer::Convolution { outputs, kernel, stride, padding, bias: false, groups, dilation }.output(input);
     Convolution {
         input,
         output,
         kernel: [kernel; 2],
         stride,
         padding,
-        dilation: 1,
-        groups: 1,
+        dilation,
+        groups,
         bias: false,
         f32_output: false,
     }
@@ -159,7 +173,7 @@ fn convolve(
     batch: usize,
 ) -> Result<Measurement> {
     let Convolution { input, output, .. } = conv;
-    let parameters = input.channels * output.channels * conv.taps();
+    let parameters = input.channels / conv.groups * output.channels * conv.taps();
     let [x, y] =
         [random(dispatcher, tensor_len(input) * batch)?, random(dispatcher, tensor_len(output) * batch)?];
     let weights = random(dispatcher, conv.forward_table().len().max(conv.backward_table().len()))?;
@@ -198,48 +212,4 @@ fn convolve_winograd(
         true => winograd.backward_data(dispatcher, false, y, weights, &scratch, x)?,
     };
     Ok(list.to_vec())
-}
-
-fn normalise(
-    dispatcher: &Dispatcher,
-    kernel: &'static str,
-    [channels, size]: [usize; 2],
-    batch: usize,
-) -> Result<Measurement> {
-    let shape = Shape { channels, height: size, width: size };
-    let op = Normalisation { shape, norm: true, residual: false, activation: Some(Activation::Relu) };
-    let len = tensor_len(shape) * batch;
-    let [x, z, dz, dx] = [
-        random(dispatcher, len)?,
-        random(dispatcher, len)?,
-        random(dispatcher, len)?,
-        random(dispatcher, len)?,
-    ];
-    let [norm, means] = [random(dispatcher, op.norm_len())?, random(dispatcher, op.norm_len())?];
-    let partial =
-        dispatcher.device.floats("partial sums", batch_norm::partial_len(dispatcher, shape, batch))?;
-    let [theta, gradient] = [random(dispatcher, 2 * channels)?, random(dispatcher, 2 * channels)?];
-    let place = dispatcher.device.uniform("place", 16)?;
-    // Tensors that are read or written.
-    let (mut list, tensors) = (Vec::new(), if kernel == "batch_norm_forward" { 3 } else { 7 });
-    if kernel == "batch_norm_forward" {
-        let buffers = NormBuffers { place: &place, theta: &theta, norm: &norm, statistics: None };
-        list.extend(op.moments(dispatcher, batch, &x, &partial, &buffers)?);
-        list.push(op.forward(dispatcher, &x, &norm, None, &z)?);
-    } else {
-        let buffers = BackwardBuffers {
-            dz: &dz,
-            x: &x,
-            norm: &norm,
-            means: &means,
-            z: &z,
-            dx: (&dx, false),
-            dresidual: None,
-        };
-        list.extend(op.backward_sums(dispatcher, batch, &buffers, &partial, &place, &gradient)?);
-        list.push(op.backward(dispatcher, &buffers)?);
-    }
-    let bytes = (4 * tensors * shape.len() * batch) as f64;
-    let work = Work::List(list, batch as u32);
-    Ok(Measurement { kernel, shape: format!("{shape} b{batch}"), flops: 0.0, bytes, work })
 }

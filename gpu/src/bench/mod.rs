@@ -2,6 +2,7 @@
 //! what the device copies and computes at most.
 
 mod kernels;
+mod layers;
 mod steps;
 
 use crate::device::Device;

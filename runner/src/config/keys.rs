@@ -155,14 +155,6 @@ pub const KEYS: &[(&str, &str)] = &[
         "Which control points a triangle trains: \"fixed\", only the interior ones; \"trainable\", also private copies \
          of those of its edges.",
     ),
-    ("train.batch", "Samples of a step, 1 to 1048576."),
-    ("train.learning_rate", "Base learning rate, above 0."),
-    (
-        "train.schedule",
-        "How the learning rate changes over the epochs: \"linear\" (constant for half of them, then decreasing linearly to a \
-         hundredth), \"step\" (a tenth after 1/2, 3/4 and 11/12 of them), \"cosine\" (half a period, to 0) or \"constant\". \
-         A study of weights always has a constant rate.",
-    ),
     (
         "loss.kind",
         "Loss of a network: \"cross-entropy\" of classes, \"mse\" (mean squared error) or \"huber\" of numbers; \"default\" for \
@@ -177,6 +169,14 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "loss.delta",
         "Deviation from which on Huber's loss grows linearly, above 0, in units of the normalised target.",
+    ),
+    ("train.batch", "Samples of a step, 1 to 1048576."),
+    ("train.learning_rate", "Base learning rate, above 0."),
+    (
+        "train.schedule",
+        "How the learning rate changes over the epochs: \"linear\" (constant for half of them, then decreasing linearly to a \
+         hundredth), \"step\" (a tenth after 1/2, 3/4 and 11/12 of them), \"cosine\" (half a period, to 0) or \"constant\". \
+         A study of weights always has a constant rate.",
     ),
     (
         "train.optimizer",

@@ -206,6 +206,35 @@ study = { sizes = [1000, 3000, 10000], seeds = 3 }
 "#,
     ),
     preset(
+        "weights-mnist",
+        "the second paper's study of MNIST, with its files in --data DIR: four hidden layers of 512 with dropout, Adam, hours",
+        r#"
+network = { name = "mlp:784-512-512-512-512-10 with dropout", layers = [
+    { type = "linear", outputs = 512, name = "fc1" }, { type = "relu" }, { type = "dropout", probability = 0.2 },
+    { type = "linear", outputs = 512, name = "fc2" }, { type = "relu" }, { type = "dropout", probability = 0.2 },
+    { type = "linear", outputs = 512, name = "fc3" }, { type = "relu" }, { type = "dropout", probability = 0.2 },
+    { type = "linear", outputs = 512, name = "fc4" }, { type = "relu" }, { type = "dropout", probability = 0.2 },
+    { type = "linear", name = "fc5" },
+] }
+dataset = "mnist"
+minima = { epochs = 50 }
+train = { optimizer = "adam", learning_rate = 1e-5, batch = 4, weight_decay = 0.0 }
+study = { sizes = [1000, 2000, 3000, 4000, 5000, 10000, 20000, 30000, 40000, 50000, 60000] }
+"#,
+    ),
+    preset(
+        "weights-bike",
+        "the second paper's study of a regression: hour.csv of the UCI bike sharing data in the current directory, Adam",
+        r#"
+network = "mlp:*-400-400-400-*"
+dataset = "hour.csv"
+data = { label = "cnt", task = "regression", ignore = ["instant", "dteday", "casual", "registered"], normalise = "min-max" }
+minima = { epochs = 30 }
+train = { optimizer = "adam", learning_rate = 1e-5, batch = 64, weight_decay = 0.0 }
+study = { sizes = [1000, 2000, 3000, 4000, 5000, 10000, 13903] }
+"#,
+    ),
+    preset(
         "lenet5",
         "Figure 1 of the first paper: a triangle with edge control points fixed and trainable, after 10 and 50 epochs",
         r#"

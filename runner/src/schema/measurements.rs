@@ -143,13 +143,14 @@ impl Measurement {
         }
     }
 
-    /// The value of a statistic of a layer, or its mean over all layers if `layer` is their number.
+    /// The value of a statistic of a layer, or its mean over all layers that have one if `layer` is their number.
     pub fn statistic(&self, layer: usize, statistic: usize) -> Option<f64> {
         if let Some(values) = self.layers.get(layer) {
             return values[statistic];
         }
-        let all: Option<Vec<f64>> = self.layers.iter().map(|values| values[statistic]).collect();
-        all.filter(|all| !all.is_empty()).map(|all| all.iter().sum::<f64>() / all.len() as f64)
+        // A layer of one neuron, as the last one of a regression, has no lifetimes.
+        let all: Vec<f64> = self.layers.iter().filter_map(|values| values[statistic]).collect();
+        (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
     }
 }
 
