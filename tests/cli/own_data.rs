@@ -598,6 +598,9 @@ fn a_run_a_plan_and_an_evaluation_of_a_table() {
         assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{split}: {found} {expected}");
         assert_eq!(answer["source"]["mean"], source["mean"]);
     }
+    // The configuration in the run directory has all keys.
+    let output = run(folder.path(), &["run", "--out", "r"], b"");
+    assert!(output.status.success(), "{}", said(&output));
     let plan = json_in(folder.path(), &[&["plan", "--format", "json"], &sets[..]].concat());
     let sizes = serde_json::json!({"train_samples": 48, "test_samples": 12, "features": 4, "classes": 2});
     assert_eq!(plan["data"], sizes);
