@@ -21,7 +21,8 @@ use valleys_core::network::{Criterion, CropFlip, LabelledData, Layer, Network, S
 /// The mean loss of a network over samples, trained and measured on the CPU.
 ///
 /// Every network that [`Network::check`] accepts is supported, with every [`Criterion`] and
-/// [`Optimizer`](valleys_core::engine::Optimizer). Two kinds of kernels:
+/// [`Optimizer`](valleys_core::engine::Optimizer), but for networks whose last layer is a [`Layer::Branch`]. Two kinds of
+/// kernels:
 /// - of multilayer perceptrons: linear layers, each with an activation and dropout behind it, where these are the whole
 ///   network, or the end of one;
 /// - of images: all other layers. Convolutions of 3 × 3 taps, stride 1 and padding 1 between at least 8 channels use
@@ -70,6 +71,10 @@ enum Plan {
 impl Plan {
     fn new(network: &Network) -> Result<Self, Error> {
         let graph = Graph::of(network)?;
+        // The graph has no operation for it, and may fuse away the value that it goes back to.
+        if let Some(Layer::Branch { .. }) = network.layers.last() {
+            return Err(Error::Unsupported { what: "a network whose last layer is a branch" });
+        }
         let (head, split) = MlpPlan::of_end(&graph);
         Ok(match split {
             0 => Self::Mlp(head),
@@ -84,7 +89,7 @@ impl CpuEngine {
     /// targets.
     ///
     /// # Errors
-    /// Layers that do not fit together; an empty batch; no training samples; inputs or an augmentation of another length
+    /// Layers that do not fit together; [`Error::Unsupported`] for a last layer that is a branch; an empty batch; no training samples; inputs or an augmentation of another length
     /// than the input of the network; targets that do not fit the network, such as a label that is no class.
     ///
     /// # Cost
@@ -154,7 +159,7 @@ impl CpuEngine {
     /// Checks that the engine supports a network, without the memory of an engine.
     ///
     /// # Errors
-    /// Layers that do not fit together.
+    /// Layers that do not fit together; [`Error::Unsupported`] for a last layer that is a branch.
     pub fn supports(network: &Network) -> Result<(), Error> {
         Plan::new(network).map(drop)
     }
