@@ -322,7 +322,7 @@ impl List {
             let name = format!("{prefix}{}", spec.name().map_or(number.to_string(), str::to_owned));
             let of_layer = |what: String| format!("{place} ({}): {what}", spec.kind());
             // Linear layers behind which there is another one have their own number of outputs.
-            let is_last_linear = is_last && !specs[number + 1..].iter().any(|other| has_linear(other));
+            let is_last_linear = is_last && !specs[number + 1..].iter().any(has_linear);
             self.push(spec, &place, name, depth, is_last_linear).map_err(|what| {
                 // A layer inside of a block names itself.
                 if what.starts_with("layers[") { what } else { of_layer(what) }
