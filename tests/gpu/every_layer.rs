@@ -4,9 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use valleys::data::{Dataset, Samples, Targets};
 use valleys::reference::{self, ReferenceEngine};
-use valleys_core::engine::{
-    Direct, Engine, NetworkLoss, Optimizer, Split, Step, StepParams, Subset, Value, dropout_key,
-};
+use valleys_core::engine::{Engine, Optimizer, Split, Step, StepParams, Subset, Value, dropout_key};
 use valleys_core::error::Error as Wrong;
 use valleys_core::kernels::activation::Activation;
 use valleys_core::kernels::cross_entropy::Options;
