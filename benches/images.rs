@@ -1,7 +1,7 @@
 //! Training steps and losses of convolutional networks, batch 128.
 //!
 //! `VALLEYS_PYTHON` names a Python with PyTorch: then its rounds alternate with ours. `VALLEYS_NETWORKS` names networks
-//! (`lenet5,resnet20`), `VALLEYS_ROUNDS` a number of rounds. Other programs disturb medians; least times tell more.
+//! (`lenet5,vgg11-bn`), `VALLEYS_ROUNDS` a number of rounds. Other programs disturb medians; least times tell more.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const SPAN: Duration = Duration::from_millis(1500);
 const POINTS: usize = 2;
 
 fn main() -> Result<(), CliError> {
-    let names = std::env::var("VALLEYS_NETWORKS").unwrap_or_else(|_| "lenet5,resnet20".to_owned());
+    let names = std::env::var("VALLEYS_NETWORKS").unwrap_or_else(|_| "lenet5,resnet20,vgg11-bn".to_owned());
     let rounds: usize = std::env::var("VALLEYS_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
     let mut peer = Peer::start("images_torch.py")?;
     println!("{:<28} {:>9} {:>9} {:>9}", "", "min", "median", "GFLOP/s");

@@ -1,4 +1,4 @@
-"""Times training steps and evaluation of lenet5 and residual networks, batch 128, in PyTorch: the peer of images.rs.
+"""Times training steps and evaluation of lenet5, VGG and residual networks, batch 128, in PyTorch: the peer of images.rs.
 
 A step is forward pass, cross-entropy, zero_grad, backward pass, fused SGD (momentum 0.9, weight decay 1e-3); model and
 batches, ready in memory, are channels_last; the faster of one and two threads counts. For every line on standard input, `step NETWORK` or `values
@@ -53,7 +53,22 @@ def lenet5():
     )
 
 
+def vgg11_bn():
+    layers, inputs = [], 3
+    for outputs in (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0):
+        if outputs == 0:
+            layers.append(nn.MaxPool2d(2))
+            continue
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        inputs = outputs
+    for _ in range(2):
+        layers += [nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.5)]
+    layers.insert(len(layers) - 6, nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(512, 10))
+
+
 NETWORKS = {
+    "vgg11-bn": (vgg11_bn, (3, 32, 32)),
     "lenet5": (lenet5, (1, 28, 28)),
     "resnet20": (lambda: resnet(3, 1), (3, 32, 32)),
     "resnet56": (lambda: resnet(9, 1), (3, 32, 32)),

@@ -66,14 +66,18 @@ fn reference_kernels_behind_the_adapter() {
 fn the_fast_engine_of_the_processor() {
     let case = small_mlp();
     let make = |slots: u32| {
-        CpuEngine::new(&case.network(), case.data.clone(), case.batch, slots as usize, None).unwrap()
+        CpuEngine::new(&case.network(), case.data.clone(), case.batch, slots as usize, None)
+            .unwrap()
+            .with_second_moments()
     };
     let samples = Some(SIZES[1] as u32);
     Subject { name: "cpu, mlp", make: &make, points: points(&case), samples, tolerance: 1e-4 }.check();
     for (number, network) in networks().into_iter().take(5).enumerate() {
         let case = Case::new(network, SIZES);
         let make = |slots: u32| {
-            CpuEngine::new(&case.network(), case.data.clone(), case.batch, slots as usize, None).unwrap()
+            CpuEngine::new(&case.network(), case.data.clone(), case.batch, slots as usize, None)
+                .unwrap()
+                .with_second_moments()
         };
         let name = format!("cpu, network {number}");
         Subject { name: &name, make: &make, points: points(&case), samples, tolerance: 1e-3 }.check();
