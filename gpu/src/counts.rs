@@ -9,7 +9,7 @@ pub struct Counts {
     pub submissions: u64,
     /// Calls for steps that shared their dispatches with those of other engines.
     pub batched: u64,
-    /// Reads of the control points and momenta from which a lost device is replaced.
+    /// Reads of the control points and moments from which a lost device is replaced.
     pub read_backs: u64,
     /// Devices that replaced a lost one.
     pub recoveries: u64,

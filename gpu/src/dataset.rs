@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::key::EngineKey;
 use crate::scheduler::{BatchScheduler, ModelHandle};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use valleys_core::network::{Criterion, LabelledData};
+use valleys_core::engine::Split;
+use valleys_core::network::{Criterion, LabelledData, Targets};
 
 /// Samples with their targets, and a criterion, that engines train on and measure on. They are uploaded once for all engines.
 #[derive(Debug)]
@@ -49,6 +50,27 @@ impl GpuDataset {
     /// The criterion of its engines.
     pub(crate) fn criterion(&self) -> Criterion<'_> {
         self.criterion.get()
+    }
+
+    /// The targets of a split.
+    pub(crate) fn targets(&self, split: Split) -> Targets<'_, f32> {
+        match split {
+            Split::Train => self.data.train().targets,
+            Split::Test => self.data.test().targets,
+        }
+    }
+
+    /// The sum of the weights of some samples of a split, by which a mean divides.
+    pub(crate) fn weight(&self, split: Split, samples: &[u32]) -> f64 {
+        match (self.criterion(), self.targets(split)) {
+            (Criterion::CrossEntropy(options), Targets::Labels(labels))
+                if !options.class_weights.is_empty() =>
+            {
+                let weight = |&sample: &u32| f64::from(options.weight(labels[sample as usize].into()));
+                samples.iter().map(weight).sum()
+            }
+            _ => samples.len() as f64,
+        }
     }
 
     /// The same data, with up to `models` engines of one kind sharing their dispatches, where several threads ask for

@@ -16,7 +16,7 @@ use valleys_core::engine::{
 };
 use valleys_core::error::Error as Wrong;
 use valleys_core::network::graph::Graph;
-use valleys_core::network::{Criterion, CropFlip, Layer, Network, Scores, Targets};
+use valleys_core::network::{CropFlip, Layer, Network, Scores};
 use valleys_core::rng::Key;
 
 /// How often a call is repeated on another device because one was lost.
@@ -177,29 +177,9 @@ impl GpuEngine {
             let chosen = &order[first..order.len().min(first + self.key.batch)];
             let samples =
                 chosen.iter().map(|&sample| [sample, self.key.augment_code(params, sample)]).collect();
-            StepBatch { samples, weight: self.weight(Split::Train, chosen) }
+            StepBatch { samples, weight: self.dataset.weight(Split::Train, chosen) }
         };
         steps.iter().map(batch).collect()
-    }
-
-    /// The sum of the weights of some samples of a split, by which a mean divides.
-    fn weight(&self, split: Split, samples: &[u32]) -> f64 {
-        match (self.dataset.criterion(), self.targets(split)) {
-            (Criterion::CrossEntropy(options), Targets::Labels(labels))
-                if !options.class_weights.is_empty() =>
-            {
-                let weight = |&sample: &u32| f64::from(options.weight(labels[sample as usize].into()));
-                samples.iter().map(weight).sum()
-            }
-            _ => samples.len() as f64,
-        }
-    }
-
-    fn targets(&self, split: Split) -> Targets<'_, f32> {
-        match split {
-            Split::Train => self.dataset.data().train().targets,
-            Split::Test => self.dataset.data().test().targets,
-        }
     }
 
     /// A request for steps, before which slots have taken so many steps of Adam.
@@ -351,7 +331,7 @@ impl Engine for GpuEngine {
             handle.exclusive(|batch| batch.values(&request))
         })?;
         let measured = splits.iter().zip(&parts).map(|(&split, part)| {
-            (self.targets(split), self.weight(split, &part.samples), part.samples.len())
+            (self.dataset.targets(split), self.dataset.weight(split, &part.samples), part.samples.len())
         });
         let measured: Vec<_> = measured.collect();
         for ((value, [loss, error]), &(targets, weight, samples)) in

@@ -1,7 +1,7 @@
 //! Networks of valleys, trained and measured on any GPU that wgpu reaches: Vulkan, Metal, DX12.
 //!
 //! For whoever drives [`valleys_core::fit`] or [`valleys_core::evaluation`] and has a GPU: [`GpuEngine`] implements
-//! their trait [`Engine`](valleys_core::engine::Engine) for a network on labelled samples. Many steps, or many points, go
+//! their trait [`Engine`](valleys_core::engine::Engine) for a network on samples of classes or of numbers. Many steps, or many points, go
 //! to the device in one submission; several engines can share their dispatches; nothing but losses is read back.
 //! Reductions are trees of a fixed order, without atomics, so a run repeats bit for bit on one device.
 //!

@@ -62,19 +62,19 @@ pub fn step_bytes(network: &Network, batch: usize, paths: Paths) -> Result<u64> 
     let of_op = |(i, op): (usize, &Op)| {
         let [input, output] = [op.input_shape, op.output_shape].map(|shape| shape.len() as u64);
         let [x, z, dx, dz] = [input * element, output * element, input * 4, output * 4];
-        let (has_dx, relu) = (u64::from(op.input > 0), u64::from(op.activation.is_some()));
+        let (has_dx, activation) = (u64::from(op.input > 0), u64::from(op.activation.is_some()));
         match op.kind {
-            // Forward; ReLU backward; backward to the weights; backward to the inputs.
+            // Forward; activation backward; backward to the weights; backward to the inputs.
             OpKind::Linear | OpKind::Convolution { .. } => {
-                (x + z) + relu * (z + 2 * dz) + (x + dz) + has_dx * (dz + dx)
+                (x + z) + activation * (z + 2 * dz) + (x + dz) + has_dx * (dz + dx)
             }
             OpKind::BatchNorm | OpKind::Elementwise => {
                 let norm = u64::from(op.kind == OpKind::BatchNorm);
                 let residual = u64::from(op.residual.is_some());
                 let moments = norm * u64::from(i == 0 || !leaves_moments(i - 1)) * x;
                 let forward = moments + x + residual * z + z;
-                let sums = norm * (dz + x + relu * z);
-                forward + sums + (dz + relu * z + norm * x + dx + residual * dz)
+                let sums = norm * (dz + x + activation * z);
+                forward + sums + (dz + activation * z + norm * x + dx + residual * dz)
             }
             OpKind::MaxPool(_) => (x + z) + has_dx * (x + dz + dx),
             OpKind::LayerNorm => (x + z) + (x + dz) + has_dx * (x + dz + dx),

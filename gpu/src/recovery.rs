@@ -1,6 +1,6 @@
 //! What an engine keeps on the host to replace a lost device: slots as they were once, and the steps taken since.
 //!
-//! Reading the slots back after every call would stall the device and move all control points and momenta each time. So
+//! Reading the slots back after every call would stall the device and move all control points and moments each time. So
 //! the host reads them back now and then, and keeps the steps in between. Steps are deterministic: repeated from the
 //! same slots on another device of the same kind, they give the same bits.
 

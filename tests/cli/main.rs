@@ -12,6 +12,7 @@ mod grid;
 mod jobs;
 mod networks;
 mod own_data;
+mod own_networks;
 mod run;
 mod run_directory;
 mod weights;

@@ -454,7 +454,12 @@ fn wrong_arrays_get_one_sentence_and_an_exit_code() {
             &[("X", x()), ("y", array("(2, 2, 1)", 4))],
             &[],
         ),
-        (4, &["d.npz:X: no samples"], &[("X", array("(0, 2)", 0)), ("y", array("(0,)", 0))], &[]),
+        (
+            4,
+            &["d.npz:X: an array of shape [0, 2] holds nothing"],
+            &[("X", array("(0, 2)", 0)), ("y", array("(0,)", 0))],
+            &[],
+        ),
         (
             4,
             &["x_train and d.npz:x_test differ in the shape"],
@@ -593,6 +598,9 @@ fn a_run_a_plan_and_an_evaluation_of_a_table() {
         assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{split}: {found} {expected}");
         assert_eq!(answer["source"]["mean"], source["mean"]);
     }
+    // The configuration in the run directory has all keys.
+    let output = run(folder.path(), &["run", "--out", "r"], b"");
+    assert!(output.status.success(), "{}", said(&output));
     let plan = json_in(folder.path(), &[&["plan", "--format", "json"], &sets[..]].concat());
     let sizes = serde_json::json!({"train_samples": 48, "test_samples": 12, "features": 4, "classes": 2});
     assert_eq!(plan["data"], sizes);

@@ -47,7 +47,7 @@ const WRONG: &[(i32, &[&str], &[&str])] = &[
     ),
     (3, &["network \"resnet21\"", "a depth of 6n + 2"], &["--set", "network=resnet21"]),
     (3, &["wrn56-65", "a width of 1 to 64"], &["--set", "network=wrn56-65"]),
-    (3, &["lenet5", "1x28x28 inputs", "1x8x8 features"], &["--set", "network=lenet5"]),
+    (3, &["network \"lenet5\": it needs a window", "but 6x4x4 arrives"], &["--set", "network=lenet5"]),
     (
         3,
         &["dataset cifar-10 needs its directory", "--data DIR"],

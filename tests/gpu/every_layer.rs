@@ -3,10 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use valleys::data::{Dataset, Samples, Targets};
-use valleys::reference;
-use valleys_core::engine::{
-    Direct, Engine, NetworkLoss, Optimizer, Split, Step, StepParams, Subset, Value, dropout_key,
-};
+use valleys::reference::{self, ReferenceEngine};
+use valleys_core::engine::{Engine, Optimizer, Split, Step, StepParams, Subset, Value, dropout_key};
 use valleys_core::error::Error as Wrong;
 use valleys_core::kernels::activation::Activation;
 use valleys_core::kernels::cross_entropy::Options;
@@ -209,7 +207,7 @@ impl Case {
         self.engine(Arc::new(self.dataset(provider)), slots)
     }
 
-    fn reference(&self, slots: u32) -> Direct<NetworkLoss<'_, Vec<f32>, Vec<u32>, Vec<u8>>, Vec<f32>> {
+    fn reference(&self, slots: u32) -> ReferenceEngine<'_> {
         let (network, batch) = (self.network(), self.batch);
         let mut engine =
             reference::engine(network, &self.data, batch, slots as usize, None, self.criterion).unwrap();
@@ -277,7 +275,8 @@ fn train<E: Engine<Error: std::fmt::Debug>>(engine: &mut E, courses: &[StepParam
         for epoch in 0..2 {
             let step = |batch: u32| {
                 let t = 0.1 + 0.8 * batch as f32 / engine.batches() as f32;
-                let terms = if batch % 2 == 0 { [(0, 1.0 - t), (2, t)] } else { [(1, t), (2, 1.0 - t)] };
+                let terms =
+                    if batch.is_multiple_of(2) { [(0, 1.0 - t), (2, t)] } else { [(1, t), (2, 1.0 - t)] };
                 Step { mix: mix(&terms), rate: 0.03125, batch }
             };
             let steps: Vec<Step> = (0..engine.batches()).map(step).collect();

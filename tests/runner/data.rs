@@ -112,7 +112,7 @@ fn subsets() {
     let all = of(Subset::All);
     let first = of(Subset::First(7));
     assert_eq!(
-        (&first.targets.labels().unwrap()[..], &first.inputs[..]),
+        (first.targets.labels().unwrap(), &first.inputs[..]),
         (&all.targets.labels().unwrap()[..7], &all.inputs[..7 * 784])
     );
     assert_eq!(of(Subset::First(100)), all);

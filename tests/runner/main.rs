@@ -15,6 +15,7 @@ mod invariance;
 mod known_answers;
 mod made_run;
 mod measure;
+mod metrics;
 mod models;
 mod own_data;
 mod own_data_files;

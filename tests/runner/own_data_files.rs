@@ -1,6 +1,7 @@
 //! Files of data of one's own that are changed at random, formats that are told apart, and keys that act on each.
 
-use valleys::config::Data;
+use std::path::Path;
+use valleys::config::{Column, Columns, Config, Data};
 use valleys::data::{LoadOptions, Loaded, Picture, Pixels, Subset, load_bytes};
 use valleys::error::{ErrorKind, Result};
 use valleys_core::rng::{Key, Purpose, Stream};
@@ -133,6 +134,35 @@ fn thousands_of_changed_files_and_no_panic() {
         file[place] = stream.below(256) as u8;
         let _ = Picture::decode(&file);
     }
+}
+
+/// The section that a run writes has every key, and is read back the same.
+#[test]
+fn keys_are_written_and_read_the_same() {
+    let keys = [
+        "data.label=[\"a\", -1]",
+        "data.labels=y.npy",
+        "data.task=regression",
+        "data.missing=drop",
+        "data.ignore=id",
+        "data.categories=[3]",
+        "data.size=[4, 5]",
+        "data.normalise=min-max",
+        "data.normalise_target=none",
+        "data.split=0.25",
+        "data.split_seed=7",
+        "data.header=true",
+        "data.delimiter=tab",
+        "data.decimal=,",
+        "data.mean=[0.5]",
+    ];
+    let overrides: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+    let config = Config::load(None, None, &overrides).unwrap();
+    assert_eq!(Config::parse(Path::new("x"), &config.to_toml()).unwrap(), config);
+    assert_eq!(config.data, Data { limit: config.data.limit, ..Data::from_overrides(&overrides).unwrap() });
+    // A name that looks like a number is a name in quotes.
+    let name = Data::from_overrides(&["data.label=\"7\"".to_owned()]).unwrap().label;
+    assert_eq!(name, Some(Columns::One(Column::Name("7".to_owned()))));
 }
 
 /// What a line of names is, and what it is not.

@@ -30,7 +30,9 @@ impl Network<'_> {
             _ if layer.needs_feature() && !ALL_LAYERS => Some("the feature `all-layers`"),
             Layer::Linear { outputs: 0 } | Layer::Convolution { outputs: 0, .. } => Some("outputs"),
             Layer::Convolution { outputs, groups, .. }
-                if groups == 0 || outputs % groups != 0 || input.channels % groups != 0 =>
+                if groups == 0
+                    || !outputs.is_multiple_of(groups)
+                    || !input.channels.is_multiple_of(groups) =>
             {
                 Some("channels that are a multiple of its groups")
             }

@@ -4,6 +4,7 @@
 //! matrix product that reads its left operand from the tensor itself.
 
 use super::span::{Span, greatest_common_divisor, inverse};
+use super::tile::{Tile, shares, tile_width};
 use super::{
     CONV_BACKWARD_WEIGHTS, CONV_BACKWARD_WEIGHTS_REDUCE, CONVOLUTION, Dispatch, Dispatcher, Grid, activation,
     channel_blocks, whole,
@@ -49,18 +50,6 @@ pub(crate) enum Epilogue<'a> {
     Moments(&'a wgpu::Buffer),
 }
 
-/// What an invocation computes: output positions × channel blocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tile {
-    pub positions: usize,
-    pub width: usize,
-}
-
-/// The largest divisor of a number of channel blocks that is at most `limit`.
-pub(super) fn tile_width(blocks: usize, limit: usize) -> usize {
-    (1..=limit).rev().find(|width| blocks.is_multiple_of(*width)).unwrap_or(1)
-}
-
 /// Whether operation `i` is a convolution or linear layer whose output only the batch norm behind it reads.
 pub(crate) fn feeds_norm(graph: &Graph<Vec<Op>>, i: usize) -> bool {
     let (op, value) = (&graph.ops()[i], i + 1);
@@ -69,14 +58,6 @@ pub(crate) fn feeds_norm(graph: &Graph<Vec<Op>>, i: usize) -> bool {
     let reads =
         |next: &Op| next.kind == OpKind::BatchNorm && next.input == value && next.residual != Some(value);
     is_convolution && graph.ops().get(i + 1).is_some_and(reads) && graph.readers(value).count() == 1
-}
-
-/// vec4s of weights that an invocation loads for its subgroup: `SHARES` of `multiply_add.wgsl`.
-pub(super) fn shares(dispatcher: &Dispatcher, depth: usize, width: usize) -> i64 {
-    match dispatcher.device.subgroup_size() as usize {
-        0 => 1,
-        size => (depth * width).div_ceil(size) as i64,
-    }
 }
 
 impl Convolution {

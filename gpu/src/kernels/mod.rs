@@ -20,6 +20,7 @@ pub(crate) mod pool;
 pub(crate) mod samples;
 mod span;
 pub(crate) mod tangent_removal;
+mod tile;
 pub(crate) mod winograd;
 
 use crate::preprocess::expand;

@@ -5,8 +5,9 @@
 //! Networks, 2016, equation 12). Points along an edge are 0, ±1, ∞ for two outputs; 0, ±√½, ±√2, ∞ for four, which halves
 //! the rounding error of the usual 0, ±1, ±2, ∞.
 
-use super::convolution::{Convolution, Tile, shares, tile_width};
+use super::convolution::Convolution;
 use super::span::Span;
+use super::tile::{Tile, shares, tile_width};
 use super::{
     Dispatch, Dispatcher, Grid, WINOGRAD_INPUTS, WINOGRAD_OUTPUTS, WINOGRAD_PRODUCTS, WINOGRAD_WEIGHTS,
     activation, channel_blocks, whole,

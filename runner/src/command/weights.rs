@@ -2,10 +2,14 @@
 
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result, io_error};
+use crate::formats::ReadInfo;
+use crate::schema::{Coefficient, LAYER_STATISTICS};
+use crate::study::models::{self, ModelCorrelation};
 use crate::tensors::model_files::{Series, SkippedFile, series};
 use crate::weights::layer_filter::LayerFilter;
 use crate::weights::neuron_axis::AxisOptions;
 use crate::weights::notes::list;
+use crate::weights::results_table::Results;
 use crate::weights::statistics::{Baseline, Metric, Statistics};
 use crate::weights::{self, WeightsOptions};
 use crate::{report, stderr};
@@ -58,6 +62,10 @@ pub struct Weights {
     /// Seed of the baselines.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Correlate with the columns of a table, such as accuracies: the first column of texts names the models by path, file
+    /// name with or without extension, or folder; with --csv the columns are joined instead.
+    #[arg(long, value_name = "TABLE")]
+    pub metrics: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
@@ -81,6 +89,10 @@ struct One<'a> {
 #[derive(Serialize)]
 struct Several<'a> {
     files: &'a [weights::Weights],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlations: Option<&'a [ModelCorrelation]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<&'a ReadInfo>,
     skipped_files: &'a [SkippedFile],
     notes: &'a [String],
 }
@@ -135,6 +147,14 @@ pub fn run(args: &Weights) -> Result<()> {
         });
         return Err(CliError::new(ErrorKind::Data, format!("{}: no layer is left: {reason}", file.file)));
     }
+    let results = match &args.metrics {
+        Some(_) if read.len() < 3 => {
+            let message = format!("--metrics needs three models or more, found {}", read.len());
+            return Err(CliError::new(ErrorKind::Data, message));
+        }
+        Some(path) => Some(Results::read(path, &read)?),
+        None => None,
+    };
     if let Some(page) = &args.html {
         let text = report::weights::page(&read, args.metric == Metric::Cosine);
         let text = text.map_err(|e| CliError::new(ErrorKind::Data, format!("{e:#}")))?;
@@ -148,6 +168,13 @@ pub fn run(args: &Weights) -> Result<()> {
         stderr::print_line(format_args!("skipped {}: {reason}", list(&files, NAMES)));
     }
     notes.iter().for_each(stderr::print_line);
+    if let Some(results) = &results {
+        results.info.sentence().iter().for_each(stderr::print_line);
+        if !results.unused.is_empty() {
+            let unused: Vec<&str> = results.unused.iter().map(String::as_str).collect();
+            stderr::print_line(format_args!("no model is named {}", list(&unused, NAMES)));
+        }
+    }
     let mut said = HashSet::new();
     for note in read.iter().flat_map(|file| &file.notes) {
         // The files of a series mostly say the same.
@@ -158,10 +185,21 @@ pub fn run(args: &Weights) -> Result<()> {
     if let [one] = &mut read[..] {
         one.notes.splice(0..0, notes.drain(..));
     }
+    let found = match &results {
+        Some(results) if !args.csv => models::correlations(&read, results, args.seed),
+        _ => Vec::new(),
+    };
     print(&match read.as_slice() {
         [one] if args.json => json(&One { weights: one, skipped_files: &skipped }),
-        all if args.json => json(&Several { files: all, skipped_files: &skipped, notes: &notes }),
-        all if args.csv => csv(all),
+        all if args.json => json(&Several {
+            files: all,
+            correlations: results.as_ref().map(|_| &found[..]),
+            metrics: results.as_ref().map(|results| &results.info),
+            skipped_files: &skipped,
+            notes: &notes,
+        }),
+        all if args.csv => csv(all, results.as_ref()),
+        _ if results.is_some() => correlation_table(&found),
         all => all.iter().map(table).collect::<Vec<_>>().join("\n"),
     })?;
     incomplete(&read, &skipped)
@@ -211,12 +249,52 @@ fn lines(layer: &weights::Layer) -> impl Iterator<Item = (&'static str, Option<S
     own.chain(layer.baselines.iter().map(|b| (b.kind.name(), b.statistics)))
 }
 
-fn csv(files: &[weights::Weights]) -> String {
+/// The correlations of the second paper's two statistics, those of all layers first; --json has all.
+fn correlation_table(correlations: &[ModelCorrelation]) -> String {
+    let of_paper = || {
+        let is_of_paper = |c: &&ModelCorrelation| LAYER_STATISTICS[..2].iter().any(|s| s.name == c.metric);
+        correlations.iter().filter(is_of_paper)
+    };
+    let longest =
+        |of: fn(&ModelCorrelation) -> &str| of_paper().map(|c| of(c).chars().count()).max().unwrap_or(0);
+    let (layer, result) = (longest(|c| &c.layer).max(5), longest(|c| &c.result).max(6));
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{:<20} {:<layer$} {:<result$} {:>6} {:>22} {:>9} {:>22} {:>9}",
+        "statistic", "layer", "result", "models", "Pearson [95 %]", "p (Holm)", "Spearman [95 %]", "p (Holm)"
+    );
+    let coefficient = |c: &Coefficient| {
+        let interval = c.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
+        let value = c.value.map_or("-".to_owned(), |x| format!("{x:.3}"));
+        (value + &interval, c.p_holm.map_or("-".to_owned(), |p| crate::table::rounded(p, 2)))
+    };
+    for c in of_paper() {
+        let ((pearson, p), (spearman, q)) = (coefficient(&c.pearson), coefficient(&c.spearman));
+        let _ = writeln!(
+            out,
+            "{:<20} {:<layer$} {:<result$} {:>6} {pearson:>22} {p:>9} {spearman:>22} {q:>9}",
+            c.metric, c.layer, c.result, c.models
+        );
+    }
+    let count = correlations.iter().flat_map(|c| [&c.pearson, &c.spearman]).filter(|c| c.p.is_some()).count();
+    let _ = writeln!(
+        out,
+        "\np-values by permutations of the models, corrected for {count} comparisons (Holm); --json has all statistics"
+    );
+    out
+}
+
+fn csv(files: &[weights::Weights], results: Option<&Results>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let fixed = ["file", "layer", "matrix", "neurons", "inputs"];
-    let header = fixed.into_iter().chain(COLUMNS.iter().map(|c| c.0));
+    let names = results.iter().flat_map(|results| results.names.iter().map(String::as_str));
+    let header = fixed.into_iter().chain(COLUMNS.iter().map(|c| c.0)).chain(names);
     let mut written = writer.write_record(header);
-    for file in files {
+    for (number, file) in files.iter().enumerate() {
+        let results =
+            results.iter().flat_map(|results| results.columns.iter().map(move |column| column[number]));
+        let results: Vec<String> = results.map(|x| x.map_or(String::new(), |x| x.to_string())).collect();
         for layer in &file.layers {
             for (matrix, statistics) in lines(layer) {
                 let fixed = [&file.file, &layer.name, matrix].map(str::to_owned);
@@ -225,7 +303,8 @@ fn csv(files: &[weights::Weights]) -> String {
                     statistics.as_ref().and_then(of).map_or(String::new(), |x| x.to_string())
                 };
                 written = written.and_then(|()| {
-                    writer.write_record(fixed.into_iter().chain(sizes).chain(COLUMNS.iter().map(number)))
+                    let numbers = COLUMNS.iter().map(number).chain(results.iter().cloned());
+                    writer.write_record(fixed.into_iter().chain(sizes).chain(numbers))
                 });
             }
         }

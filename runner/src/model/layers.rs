@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::{Io, Model};
+use crate::wording::nearest;
 use serde::{Deserialize, Serialize};
 use valleys_core::kernels::activation::Activation;
 use valleys_core::network::Layer;
@@ -12,7 +13,7 @@ const MOST_NESTED: usize = 16;
 /// Layers of a network, at most.
 const MOST_LAYERS: usize = 10_000;
 
-/// A layer of a list. Field names and defaults are those of PyTorch, but for a convolution's `outputs` and `kernel`.
+/// A layer of a list. Layers without fields are structures, so that a field is refused. Field names and defaults are those of PyTorch, but for a convolution's `outputs` and `kernel`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LayerSpec {
@@ -26,7 +27,6 @@ pub enum LayerSpec {
         name: Option<String>,
     },
     /// A convolution with a square kernel.
-    #[serde(alias = "conv", alias = "conv2d")]
     Convolution {
         /// Output channels.
         outputs: usize,
@@ -52,36 +52,33 @@ pub enum LayerSpec {
         name: Option<String>,
     },
     /// Batch norm, per channel.
-    #[serde(alias = "batch_norm", alias = "batchnorm")]
     BatchNorm {
         /// Name of the module in a checkpoint.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
     /// Layer norm over all elements of a sample.
-    #[serde(alias = "layer_norm", alias = "layernorm")]
     LayerNorm {
         /// Name of the module in a checkpoint.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
     /// max(x, 0).
-    Relu,
+    Relu {},
     /// x where x > 0, else slope · x.
-    #[serde(alias = "leaky_relu")]
     LeakyRelu {
         /// 0 or above.
         #[serde(default = "leaky_slope")]
         slope: f64,
     },
     /// tanh x.
-    Tanh,
+    Tanh {},
     /// 1 / (1 + e⁻ˣ).
-    Sigmoid,
+    Sigmoid {},
     /// x / (1 + e⁻ˣ).
-    Silu,
+    Silu {},
     /// x Φ(x).
-    Gelu,
+    Gelu {},
     /// Elements are dropped with this probability while training.
     Dropout {
         /// From 0 to below 1.
@@ -89,7 +86,6 @@ pub enum LayerSpec {
         probability: f64,
     },
     /// The largest element of each window.
-    #[serde(alias = "max_pool")]
     MaxPool {
         /// Rows, and columns, of the window.
         kernel: usize,
@@ -101,7 +97,6 @@ pub enum LayerSpec {
         padding: usize,
     },
     /// The mean of each window.
-    #[serde(alias = "average_pool", alias = "avg-pool", alias = "avg_pool")]
     AveragePool {
         /// Rows, and columns, of the window.
         kernel: usize,
@@ -113,10 +108,9 @@ pub enum LayerSpec {
         padding: usize,
     },
     /// The mean of each channel.
-    #[serde(alias = "global_average_pool", alias = "global-pool", alias = "global_pool")]
-    GlobalAveragePool,
+    GlobalAveragePool {},
     /// The sample as one vector. A linear layer does this by itself.
-    Flatten,
+    Flatten {},
     /// The sum of two branches: `layers`, and `shortcut` or else the input.
     Residual {
         /// The main branch.
@@ -128,6 +122,32 @@ pub enum LayerSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
+}
+
+/// Checks the types of layers in a table, before it is read.
+///
+/// # Errors
+/// An unknown one, with the place of the layer and the nearest known type.
+pub fn check_types(layers: &toml::Value, place: &str) -> Result<(), String> {
+    let Some(layers) = layers.as_array() else { return Ok(()) };
+    for (number, layer) in layers.iter().enumerate() {
+        let place = format!("{place}[{number}]");
+        if let Some(name) = layer.get("type").and_then(toml::Value::as_str)
+            && !LayerSpec::TYPES.contains(&name)
+        {
+            let hint = match nearest(&name.to_lowercase().replace('_', "-"), LayerSpec::TYPES.into_iter()) {
+                hint if hint.is_empty() => format!("; there are {}", LayerSpec::TYPES.join(", ")),
+                hint => hint,
+            };
+            return Err(format!("{place}: unknown type {name:?}{hint}"));
+        }
+        for branch in ["layers", "shortcut"] {
+            if let Some(layers) = layer.get(branch) {
+                check_types(layers, &format!("{place}.{branch}"))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn one() -> usize {
@@ -155,26 +175,46 @@ fn is_zero(x: &usize) -> bool {
 }
 
 impl LayerSpec {
+    /// The types of layers in a file, in the order of the variants.
+    pub const TYPES: [&str; 16] = [
+        "linear",
+        "convolution",
+        "batch-norm",
+        "layer-norm",
+        "relu",
+        "leaky-relu",
+        "tanh",
+        "sigmoid",
+        "silu",
+        "gelu",
+        "dropout",
+        "max-pool",
+        "average-pool",
+        "global-average-pool",
+        "flatten",
+        "residual",
+    ];
+
     /// Its type in a file.
     fn kind(&self) -> &'static str {
-        match self {
-            Self::Linear { .. } => "linear",
-            Self::Convolution { .. } => "convolution",
-            Self::BatchNorm { .. } => "batch-norm",
-            Self::LayerNorm { .. } => "layer-norm",
-            Self::Relu => "relu",
-            Self::LeakyRelu { .. } => "leaky-relu",
-            Self::Tanh => "tanh",
-            Self::Sigmoid => "sigmoid",
-            Self::Silu => "silu",
-            Self::Gelu => "gelu",
-            Self::Dropout { .. } => "dropout",
-            Self::MaxPool { .. } => "max-pool",
-            Self::AveragePool { .. } => "average-pool",
-            Self::GlobalAveragePool => "global-average-pool",
-            Self::Flatten => "flatten",
-            Self::Residual { .. } => "residual",
-        }
+        Self::TYPES[match self {
+            Self::Linear { .. } => 0,
+            Self::Convolution { .. } => 1,
+            Self::BatchNorm { .. } => 2,
+            Self::LayerNorm { .. } => 3,
+            Self::Relu {} => 4,
+            Self::LeakyRelu { .. } => 5,
+            Self::Tanh {} => 6,
+            Self::Sigmoid {} => 7,
+            Self::Silu {} => 8,
+            Self::Gelu {} => 9,
+            Self::Dropout { .. } => 10,
+            Self::MaxPool { .. } => 11,
+            Self::AveragePool { .. } => 12,
+            Self::GlobalAveragePool {} => 13,
+            Self::Flatten {} => 14,
+            Self::Residual { .. } => 15,
+        }]
     }
 
     /// The layer of the core; none for what is not one layer.
@@ -186,12 +226,12 @@ impl LayerSpec {
             }
             Self::BatchNorm { .. } => Layer::BatchNorm,
             Self::LayerNorm { .. } => Layer::LayerNorm,
-            Self::Relu => Layer::RELU,
+            Self::Relu {} => Layer::RELU,
             Self::LeakyRelu { slope } => Layer::Activation(Activation::LeakyRelu { slope: slope as f32 }),
-            Self::Tanh => Layer::Activation(Activation::Tanh),
-            Self::Sigmoid => Layer::Activation(Activation::Sigmoid),
-            Self::Silu => Layer::Activation(Activation::Silu),
-            Self::Gelu => Layer::Activation(Activation::Gelu),
+            Self::Tanh {} => Layer::Activation(Activation::Tanh),
+            Self::Sigmoid {} => Layer::Activation(Activation::Sigmoid),
+            Self::Silu {} => Layer::Activation(Activation::Silu),
+            Self::Gelu {} => Layer::Activation(Activation::Gelu),
             Self::Dropout { probability } => Layer::Dropout { probability: probability as f32 },
             Self::MaxPool { kernel, stride, padding } => {
                 Layer::MaxPool { kernel, stride: stride.unwrap_or(kernel), padding }
@@ -199,8 +239,8 @@ impl LayerSpec {
             Self::AveragePool { kernel, stride, padding } => {
                 Layer::AveragePool { kernel, stride: stride.unwrap_or(kernel), padding }
             }
-            Self::GlobalAveragePool => Layer::GlobalAveragePool,
-            Self::Flatten | Self::Residual { .. } => return None,
+            Self::GlobalAveragePool {} => Layer::GlobalAveragePool,
+            Self::Flatten {} | Self::Residual { .. } => return None,
         })
     }
 
@@ -282,7 +322,7 @@ impl List {
             let name = format!("{prefix}{}", spec.name().map_or(number.to_string(), str::to_owned));
             let of_layer = |what: String| format!("{place} ({}): {what}", spec.kind());
             // Linear layers behind which there is another one have their own number of outputs.
-            let is_last_linear = is_last && !specs[number + 1..].iter().any(|other| has_linear(other));
+            let is_last_linear = is_last && !specs[number + 1..].iter().any(has_linear);
             self.push(spec, &place, name, depth, is_last_linear).map_err(|what| {
                 // A layer inside of a block names itself.
                 if what.starts_with("layers[") { what } else { of_layer(what) }
@@ -312,7 +352,7 @@ impl List {
             self.names.push(name.clone());
         }
         match spec {
-            LayerSpec::Flatten => {
+            LayerSpec::Flatten {} => {
                 self.is_flat = true;
                 return Ok(());
             }
@@ -333,7 +373,7 @@ impl List {
                 | LayerSpec::LayerNorm { .. }
                 | LayerSpec::MaxPool { .. }
                 | LayerSpec::AveragePool { .. }
-                | LayerSpec::GlobalAveragePool
+                | LayerSpec::GlobalAveragePool {}
         );
         if self.is_flat && looks_at_positions && shape.height * shape.width > 1 {
             return Err(format!("behind `flatten` a linear layer is expected, but {shape} arrives"));

@@ -57,6 +57,10 @@ impl NetworkSpec {
             let hint = nearest(key, ["name", "layers"].into_iter());
             return wrong(format!("unknown key {key:?}{hint}"));
         }
+        if let Some(list) = table.get("layers") {
+            layers::check_types(list, "layers")
+                .map_err(|what| CliError::new(ErrorKind::Configuration, format!("network.{what}")))?;
+        }
         let table: Table =
             serde_path_to_error::deserialize(toml::Value::Table(table.clone())).map_err(|e| {
                 let message = without_rust_types(e.inner().message());

@@ -19,6 +19,13 @@ pub struct LayerStatistic {
     of: fn(&Statistics) -> Option<f64>,
 }
 
+impl LayerStatistic {
+    /// Its value for a layer; none if it is undefined or was not computed.
+    pub fn value(&self, statistics: &Statistics) -> Option<f64> {
+        (self.of)(statistics)
+    }
+}
+
 /// What is measured of every layer. The first two are the statistics of the paper (Vavilov and Tomilov). The last two are
 /// measured before and after training only, because they take longer than all others.
 pub const LAYER_STATISTICS: [LayerStatistic; 8] = [

@@ -37,7 +37,9 @@ pub fn analyse(layers: Vec<String>, runs: &[NetworkRun], seed: u64) -> StudySumm
             correlate(comparison, layer, &trained, runs, seed)
         })
         .collect();
-    let comparisons = correct_p_values(&mut correlations);
+    let coefficients =
+        correlations.iter_mut().flat_map(|c| [&mut c.pearson, &mut c.spearman, &mut c.within_sizes]);
+    let comparisons = correct_p_values(coefficients);
     StudySummary {
         networks: trained.iter().map(|&(network, last)| network_result(network, last)).collect(),
         changes: training_changes(&layers, runs),
@@ -112,12 +114,8 @@ fn correlate(
 }
 
 /// Fills in the corrected p-values. Returns the number of comparisons.
-fn correct_p_values(correlations: &mut [Correlation]) -> usize {
-    let mut all: Vec<&mut Coefficient> = correlations
-        .iter_mut()
-        .flat_map(|c| [&mut c.pearson, &mut c.spearman, &mut c.within_sizes])
-        .filter(|c| c.p.is_some())
-        .collect();
+pub(super) fn correct_p_values<'a>(coefficients: impl Iterator<Item = &'a mut Coefficient>) -> usize {
+    let mut all: Vec<&mut Coefficient> = coefficients.filter(|c| c.p.is_some()).collect();
     let corrected = holm(&all.iter().filter_map(|c| c.p).collect::<Vec<_>>());
     all.iter_mut().zip(corrected).for_each(|(c, p)| c.p_holm = Some(p));
     all.len()

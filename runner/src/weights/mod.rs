@@ -2,13 +2,14 @@
 //!
 //! The tour: [`tensor_name`] (what a name says), [`layer_filter`] (which tensors are layers), [`neuron_axis`] (along
 //! which axis their neurons are), [`statistics`] (what is computed of one matrix), `moments`, `spectral_norm` (its
-//! largest singular value). [`read`] does all of it for a model that [`crate::tensors`] opened, with the memory of its
+//! largest singular value), [`results_table`] (accuracies of models, joined by name). [`read`] does all of it for a model that [`crate::tensors`] opened, with the memory of its
 //! largest layer.
 
 pub mod layer_filter;
 mod moments;
 pub mod neuron_axis;
 pub mod notes;
+pub mod results_table;
 mod spectral_norm;
 pub mod statistics;
 pub mod tensor_name;

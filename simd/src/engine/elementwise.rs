@@ -75,7 +75,7 @@ fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let large = (one - e) / (one + e);
     let large = x.simd_lt(zero).select(zero - large, large);
     let z = x * x;
-    let p = splat(-5.704_988_7e-3).mul_add(z, splat(2.063_908_9e-2));
+    let p = splat(-5.704_988_7e-3).mul_add(z, splat(0.020_639_09));
     let p = p.mul_add(z, splat(-5.373_971_6e-2));
     let p = p.mul_add(z, splat(0.133_314_42));
     let p = p.mul_add(z, splat(-0.333_332_8));

@@ -10,7 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
     let bit = |place: u8| choice >> place & 1 == 1;
     let keys = Data {
         label: Some(Columns::One(Column::Number(if bit(0) { -1 } else { 0 }))),
-        missing: Some([Missing::Error, Missing::Drop, Missing::Mean, Missing::Mean][usize::from(choice >> 1 & 3)]),
+        missing: Some(
+            [Missing::Error, Missing::Drop, Missing::Mean, Missing::Mean][usize::from(choice >> 1 & 3)],
+        ),
         task: bit(3).then_some(if bit(4) { Task::Regression } else { Task::Classification }),
         header: bit(5).then_some(bit(4)),
         normalise: bit(6).then_some(Normalise::MinMax),

@@ -42,6 +42,7 @@ use crate::formats::Input;
 use encode::Encoded;
 use frame::{Gathered, data_error, key_error};
 use provenance::Steps;
+use rayon::prelude::*;
 use read::Told;
 use std::collections::HashSet;
 use std::path::Path;
@@ -147,9 +148,8 @@ fn pipeline(mut gathered: Gathered, keys: &Data, mut told: Told, options: &LoadO
 
 /// The number of test samples that the training part has too, with the same target.
 fn duplicates(data: &Dataset) -> usize {
-    let hash = |samples: &Samples, i: usize| {
+    let hash = |samples: &Samples, i: usize| -> [u8; 32] {
         let len = samples.inputs.len() / samples.len().max(1);
-        let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::with_capacity(4 * len);
         bytes.extend(samples.inputs[i * len..][..len].iter().flat_map(|x| x.to_le_bytes()));
         match &samples.targets {
@@ -158,14 +158,11 @@ fn duplicates(data: &Dataset) -> usize {
                 bytes.extend(values[i * width..][..*width].iter().flat_map(|x| x.to_le_bytes()));
             }
         }
-        *hasher.update(&bytes).finalize().as_bytes()
+        blake3::hash(&bytes).into()
     };
-    // The smaller part is kept in memory.
-    let test: HashSet<[u8; 32]> = (0..data.test.len()).map(|i| hash(&data.test, i)).collect();
-    let both: HashSet<[u8; 32]> =
-        (0..data.train.len()).map(|i| hash(&data.train, i)).filter(|hash| test.contains(hash)).collect();
-    match both.is_empty() {
-        true => 0,
-        false => (0..data.test.len()).filter(|&i| both.contains(&hash(&data.test, i))).count(),
-    }
+    let test: Vec<[u8; 32]> = (0..data.test.len()).into_par_iter().map(|i| hash(&data.test, i)).collect();
+    let known: HashSet<&[u8; 32]> = test.iter().collect();
+    let train = (0..data.train.len()).into_par_iter().map(|i| hash(&data.train, i));
+    let both: HashSet<[u8; 32]> = train.filter(|hash| known.contains(hash)).collect();
+    test.iter().filter(|hash| both.contains(*hash)).count()
 }

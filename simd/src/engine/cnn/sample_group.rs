@@ -360,7 +360,7 @@ impl SampleGroup {
                     pool::max_backward(level, window.kernel, x, y, dy, dx);
                 }
                 SimpleKind::MaxPool(window) => {
-                    window_pool::max_backward(level, &window, add, (x, y), dy, dx);
+                    window_pool::max_backward(level, &window, add, [x, y], dy, dx);
                 }
                 SimpleKind::AveragePool(window) => {
                     window_pool::average_backward(level, &window, add, dy, dx);

@@ -26,7 +26,7 @@ pub fn max_backward(
     level: Level,
     window: &Window,
     add: bool,
-    (x, y): ((&[Pixel], &Planes), (&[Pixel], &Planes)),
+    [x, y]: [(&[Pixel], &Planes); 2],
     dy: (&[Pixel], &Planes),
     dx: (&mut [Pixel], &Planes),
 ) {

@@ -1,0 +1,131 @@
+//! A table of results of models, such as accuracies, joined with their checkpoints by name.
+
+use super::Weights;
+use crate::error::{CliError, ErrorKind, Result};
+use crate::formats::table::{Cell, Columns, Table, TableOptions};
+use crate::formats::{Input, ReadInfo};
+use crate::wording::nearest;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Columns of numbers, one number for each model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Results {
+    /// Name of each column.
+    pub names: Vec<String>,
+    /// (columns, models); none where a field is empty.
+    pub columns: Vec<Vec<Option<f64>>>,
+    /// Rows that no model has.
+    pub unused: Vec<String>,
+    /// What was found out about the file.
+    pub info: ReadInfo,
+}
+
+/// The rows of a table by the model that they name.
+struct Rows {
+    /// Name and numbers of each row.
+    rows: Vec<(String, Vec<Option<f64>>)>,
+    names: Vec<String>,
+}
+
+impl Results {
+    /// Reads a table with names of columns. The first column whose fields are no numbers names the models: by path, file
+    /// name, file name without its extension, or folder. Columns of numbers are results, others are left out.
+    ///
+    /// # Errors
+    /// The file cannot be read; it has no column of names, or none of numbers; two rows are of one model; a model has no
+    /// row, with the nearest name.
+    pub fn read(path: &Path, models: &[Weights]) -> Result<Self> {
+        let input = Input::read(path)?;
+        let (bytes, mut info) = input.text("CSV")?;
+        let name = path.display().to_string();
+        let Rows { rows, names } = read_rows(&name, &bytes, &mut info)?;
+        let wrong = |what: String| CliError::new(ErrorKind::Data, format!("{name}: {what}"));
+        let mut by_name: HashMap<&str, usize> = HashMap::new();
+        for (number, (model, _)) in rows.iter().enumerate() {
+            if by_name.insert(model, number).is_some() {
+                return Err(wrong(format!("two rows are of {model}")));
+            }
+        }
+        let mut used = vec![false; rows.len()];
+        let mut columns = vec![Vec::new(); names.len()];
+        for model in models {
+            let spellings = spellings(&model.file);
+            let found = spellings.iter().find_map(|spelling| by_name.get(spelling.as_str()));
+            let Some(&row) = found else {
+                let all = rows.iter().map(|(name, _)| name.as_str());
+                let hint = nearest(spellings.get(2).map_or("", String::as_str), all);
+                return Err(wrong(format!(
+                    "no row is of {}: the first column of texts names the models by path, file name with or without \
+                     extension, or folder{hint}",
+                    model.file
+                )));
+            };
+            if std::mem::replace(&mut used[row], true) {
+                return Err(wrong(format!("two models are named {}", rows[row].0)));
+            }
+            columns.iter_mut().zip(&rows[row].1).for_each(|(column, &value)| column.push(value));
+        }
+        let unused =
+            rows.iter().zip(used).filter(|(_, used)| !used).map(|((name, _), _)| name.clone()).collect();
+        Ok(Self { names, columns, unused, info })
+    }
+}
+
+/// What may stand for a model in a table: its path, its file name, that without extension, and the folder of it.
+fn spellings(file: &str) -> Vec<String> {
+    let path = Path::new(file);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let of = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let of_folder = [folder.map(Path::as_os_str), folder.and_then(Path::file_name)].map(of);
+    let of_file = [Some(path.as_os_str()), path.file_name(), path.file_stem()].map(of);
+    of_file.into_iter().chain(of_folder).flatten().collect()
+}
+
+fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
+    let wrong = |what: &str| CliError::new(ErrorKind::Data, format!("{name}: {what}"));
+    let mut table = Table::open(name, bytes, Columns::Mixed, &TableOptions::default(), info)?;
+    let Some(names) = table.names().map(<[String]>::to_vec) else {
+        return Err(wrong("the first line must name the columns"));
+    };
+    let mut texts: Vec<Vec<String>> = Vec::new();
+    let mut cells: Vec<Vec<Option<f64>>> = Vec::new();
+    // Whether a column has a field that is no number.
+    let mut is_text = vec![false; names.len()];
+    while table.advance()? {
+        if table.len() != names.len() {
+            return Err(table.fault(format_args!(
+                "{} fields where {} columns are named",
+                table.len(),
+                names.len()
+            )));
+        }
+        let mut row = Vec::new();
+        for (column, is_text) in is_text.iter_mut().enumerate() {
+            row.push(match table.cell(column) {
+                Cell::Number(x) if x.is_finite() => Some(x),
+                Cell::Number(_) | Cell::Missing => None,
+                Cell::Text => {
+                    *is_text = true;
+                    None
+                }
+            });
+        }
+        texts.push((0..names.len()).map(|column| table.text(column).trim().to_owned()).collect());
+        cells.push(row);
+    }
+    if texts.is_empty() {
+        return Err(wrong("there is no row below the names of the columns"));
+    }
+    let Some(key) = is_text.iter().position(|&is_text| is_text) else {
+        return Err(wrong("no column names the models: all columns are numbers"));
+    };
+    let numbers: Vec<usize> = (0..names.len()).filter(|&column| !is_text[column]).collect();
+    if numbers.is_empty() {
+        return Err(wrong("no column is of numbers"));
+    }
+    let rows = texts.into_iter().zip(cells).map(|(mut texts, cells)| {
+        (std::mem::take(&mut texts[key]), numbers.iter().map(|&column| cells[column]).collect())
+    });
+    Ok(Rows { rows: rows.collect(), names: numbers.iter().map(|&column| names[column].clone()).collect() })
+}
