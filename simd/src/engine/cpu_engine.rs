@@ -26,7 +26,8 @@ use valleys_core::network::{Criterion, CropFlip, LabelledData, Layer, Network, S
 /// - of multilayer perceptrons: linear layers, each with an activation and dropout behind it, where these are the whole
 ///   network, or the end of one;
 /// - of images: all other layers. Convolutions of 3 × 3 taps, stride 1 and padding 1 between at least 8 channels use
-///   Winograd's algorithm; those in groups, with dilation, or with more padding than taps are multiplied weight by weight,
+///   Winograd's algorithm, those between very many channels (32768 pairs or more) for all samples of a batch at once; those
+///   in groups, with dilation, or with more padding than taps are multiplied weight by weight,
 ///   which takes two to three times as long for a product.
 ///
 /// In gradients, batch norms normalise with the statistics of the batch. In measurements they normalise with statistics
@@ -93,8 +94,10 @@ impl CpuEngine {
     /// than the input of the network; targets that do not fit the network, such as a label that is no class.
     ///
     /// # Cost
-    /// Memory, in floats: 2 · `slots` · parameters; and for each 32 samples of a batch the parameters once more and twice
-    /// the activations of the graph.
+    /// Memory, in floats: 2 · `slots` · parameters; for each 32 samples of a batch the parameters once more, but for the
+    /// weights of convolutions between many channels, and twice the activations of the graph; four to eight times the
+    /// weights of convolutions of 3 × 3 taps, which are transformed, and four times those of the largest between many
+    /// channels.
     pub fn new(
         network: &Network,
         data: Arc<dyn LabelledData>,
