@@ -237,7 +237,7 @@ impl Draft {
             activation: op.activation,
             kernels,
         };
-        self.packed_len += op.packings().into_iter().map(Packing::len).sum::<usize>();
+        self.packed_len += op.packings().map(Packing::len).sum::<usize>();
         Operation::Convolution(op)
     }
 

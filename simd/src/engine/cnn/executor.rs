@@ -12,7 +12,6 @@ use super::stages::{Instruction, Stage};
 use crate::engine::mlp::Pass;
 use crate::engine::moves::{stride, vectors, vectors_mut};
 use crate::engine::samples::SampleReader;
-use crate::engine::threads::for_each;
 use crate::floats::{AlignedFloats, LINE_LEN};
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
@@ -128,17 +127,22 @@ impl CnnExecutor {
 
     /// Packs the weights of all convolutions.
     pub fn pack(&mut self, level: Level, theta: &[f32]) {
-        let is_parallel = self.plan.packed_len >= PARALLEL_LEN;
         let mut rest = self.packed.get_mut();
-        let mut tasks = Vec::new();
-        for op in self.plan.convolutions() {
-            for packing in op.packings() {
-                let (packed, behind) = std::mem::take(&mut rest).split_at_mut(packing.len());
-                rest = behind;
-                tasks.push((packing, &theta[op.weight.clone()], packed));
-            }
+        let each = self.plan.convolutions().flat_map(|op| {
+            let weight = &theta[op.weight.clone()];
+            op.packings().map(move |packing| (packing, weight))
+        });
+        let tasks = each.map(|(packing, weight)| {
+            let (packed, behind) = std::mem::take(&mut rest).split_at_mut(packing.len());
+            rest = behind;
+            (packing, weight, packed)
+        });
+        if self.plan.packed_len < PARALLEL_LEN {
+            tasks.for_each(|(packing, weight, packed)| packing.pack(level, weight, packed));
+        } else {
+            let tasks: Vec<_> = tasks.collect();
+            tasks.into_par_iter().for_each(|(packing, weight, packed)| packing.pack(level, weight, packed));
         }
-        for_each(&mut tasks, is_parallel, |_, (packing, weight, packed)| packing.pack(level, weight, packed));
     }
 
     /// The statistics of all batch norms at θ, averaged over the batches of these samples. The weights are

@@ -89,13 +89,13 @@ impl Packing<'_> {
 
 impl ConvolutionOp {
     /// All its convolutions, in the order of the packed weights.
-    pub fn packings(&self) -> Vec<Packing<'_>> {
-        match &self.kernels {
-            Kernels::OfGroup { forward, backward } => {
-                [forward].into_iter().chain(backward).map(Packing::OfGroup).collect()
-            }
-            Kernels::OfBatch(pair) => pair.each().map(Packing::OfBatch).collect(),
-        }
+    pub fn packings(&self) -> impl Iterator<Item = Packing<'_>> {
+        let (alone, parts, pair) = match &self.kernels {
+            Kernels::OfGroup { forward, backward } => (Some(forward), &backward[..], None),
+            Kernels::OfBatch(pair) => (None, &[][..], Some(pair)),
+        };
+        let of_group = alone.into_iter().chain(parts).map(Packing::OfGroup);
+        of_group.chain(pair.into_iter().flat_map(BatchedPair::each).map(Packing::OfBatch))
     }
 
     /// The convolutions of all groups of a batch together.
