@@ -324,6 +324,28 @@ fn every_layer_is_the_reference_s() {
     }
 }
 
+/// Convolutions between so many channels that all samples of a batch share the products, on planes of one and of several
+/// tiles, of the samples and behind others, with a residual and twice in a row.
+#[test]
+fn many_channels() {
+    let (wide, plain) = (convolution(192, 3, 1, 1), grouped(192, 1, 3, 1, 1));
+    for (i, size) in [[2, 2], [1, 2], [1, 1], [3, 4], [5, 6], [9, 2]].into_iter().enumerate() {
+        let batch = [[33, 40], [5, 7]][i % 2];
+        let ends = [Layer::GlobalAveragePool, linear(3)];
+        let residual =
+            [convolution(192, 1, 1, 0), plain, Layer::BatchNorm, Layer::Add { back: 3 }, Layer::RELU];
+        let layers: Vec<Layer> = match i % 3 {
+            0 => residual.into_iter().chain(ends).collect(),
+            1 => [wide, Layer::RELU].into_iter().chain(ends).collect(),
+            _ => [wide, Layer::Activation(Activation::Tanh), plain, Layer::Add { back: 2 }]
+                .into_iter()
+                .chain(ends)
+                .collect(),
+        };
+        Case::new(shape(192, size[0], size[1]), layers, batch, PLAIN).check();
+    }
+}
+
 /// Multilayer perceptrons with everything behind a linear layer, also behind the last.
 #[test]
 fn perceptrons_have_every_activation_and_dropout() {
@@ -528,8 +550,9 @@ fn random_networks_are_the_reference_s() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for seed in 0..40 {
-        let (input, layers) = random_network(seed);
+    let wide = vec![convolution(192, 3, 1, 1), Layer::BatchNorm, Layer::RELU, linear(3)];
+    let wide = [[2, 2], [5, 3]].map(|[height, width]| (shape(192, height, width), wide.clone()));
+    for (input, layers) in (0..40).map(random_network).chain(wide) {
         let case = Case::new(input, layers, [70, 100], PLAIN);
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

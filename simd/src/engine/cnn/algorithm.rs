@@ -78,7 +78,7 @@ impl Algorithm {
         }
     }
 
-    /// Writes the weights, (O, I, K, K), in the order in which [`run`](Self::run) reads them.
+    /// Writes the weights, (O, I, K, K), in the order in which [`run`](Self::run) reads them. `packed` has their length.
     pub fn pack(&self, level: Level, weight: &[f32], packed: &mut [f32]) {
         match self {
             Self::Direct(convolution) => convolution.pack(weight, packed),

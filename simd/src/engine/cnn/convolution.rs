@@ -149,7 +149,7 @@ impl Convolution {
     /// # Layout
     /// `weight` (O, I, K, K); `packed` (tiles of outputs; rows, inputs, columns; outputs of the tile).
     pub fn pack(&self, weight: &[f32], packed: &mut [f32]) {
-        let mut to = packed[self.packed..][..self.packed_len()].iter_mut();
+        let mut to = packed.iter_mut();
         let mut output = 0;
         while output < self.outputs {
             let height = height(output, self.outputs);

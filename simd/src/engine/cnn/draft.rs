@@ -1,7 +1,10 @@
 //! The part of a plan that is built operation by operation: buffers of values and of their gradients.
 
 use super::algorithm::Algorithm;
-use super::plan::{BatchNormOp, ConvolutionOp, LinearOp, Operation, SimpleKind, SimpleOp, Sink};
+use super::batched::BatchedPair;
+use super::plan::{
+    BatchNormOp, ConvolutionOp, Kernels, LinearOp, Operation, Packing, SimpleKind, SimpleOp, Sink,
+};
 use super::planes::Planes;
 use std::ops::Range;
 use valleys_core::kernels::Window;
@@ -200,16 +203,30 @@ impl Draft {
         dx: Option<Sink>,
     ) -> Operation {
         let (inputs, outputs) = (op.input_shape.channels, op.output_shape.channels);
-        let forward = Algorithm::forward(&window, groups, inputs, outputs, self.packed_len);
-        self.packed_len += forward.packed_len();
-        self.widen(x.buffer, &forward);
-        let mut backward = Vec::new();
-        if dx.is_some() {
-            backward = Algorithm::backward(&window, groups, inputs, outputs, self.packed_len);
-            self.packed_len += backward.iter().map(Algorithm::packed_len).sum::<usize>();
-            backward.iter().for_each(|algorithm| self.widen(y.gradient, algorithm));
-        }
-        Operation::Convolution(ConvolutionOp {
+        let channels = [inputs, outputs];
+        let kernels = match BatchedPair::new(&window, groups, channels, dx.is_some(), self.packed_len) {
+            Some(pair) => {
+                self.widen(x.buffer, pair.forward.halo());
+                if let Some(backward) = &pair.backward {
+                    self.widen(y.gradient, backward.halo());
+                }
+                Kernels::OfBatch(pair)
+            }
+            None => {
+                let forward = Algorithm::forward(&window, groups, inputs, outputs, self.packed_len);
+                self.widen(x.buffer, forward.halo(op.input_shape.width));
+                let mut backward = Vec::new();
+                if dx.is_some() {
+                    let end = self.packed_len + forward.packed_len();
+                    backward = Algorithm::backward(&window, groups, inputs, outputs, end);
+                    for algorithm in &backward {
+                        self.widen(y.gradient, algorithm.halo(op.output_shape.width));
+                    }
+                }
+                Kernels::OfGroup { forward, backward }
+            }
+        };
+        let op = ConvolutionOp {
             x: x.buffer,
             y: y.buffer,
             dx,
@@ -218,15 +235,16 @@ impl Draft {
             bias: op.bias(),
             weight: op.weight(),
             activation: op.activation,
-            forward,
-            backward,
-        })
+            kernels,
+        };
+        self.packed_len += op.packings().into_iter().map(Packing::len).sum::<usize>();
+        Operation::Convolution(op)
     }
 
     /// Widens the halo of a buffer that a convolution reads.
-    fn widen(&mut self, buffer: usize, algorithm: &Algorithm) {
+    fn widen(&mut self, buffer: usize, halo: usize) {
         let planes = &mut self.buffers[buffer];
-        planes.halo = planes.halo.max(algorithm.halo(planes.width));
+        planes.halo = planes.halo.max(halo);
     }
 
     /// Decides which gradients add to what is there, and which overwrite it. Returns which operations the output, a value,

@@ -3,19 +3,25 @@
 //! Sums of the sample tiles are joined in the order of the tiles, so no result depends on the number of threads.
 
 use super::batch_norm::{Channel, Moments};
-use super::plan::{CnnPlan, Operation};
+use super::batched::{BatchedConvolution, Transformed, data_products, weight_products};
+use super::plan::{CnnPlan, ConvolutionOp, Operation};
+use super::planes::GROUP_LEN;
 use super::sample_group::{PassInput, SampleGroup};
 use super::sample_tile::SampleTile;
 use super::stages::{Instruction, Stage};
 use crate::engine::mlp::Pass;
 use crate::engine::moves::{stride, vectors, vectors_mut};
 use crate::engine::samples::SampleReader;
+use crate::engine::threads::for_each;
 use crate::floats::{AlignedFloats, LINE_LEN};
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::network::Scores;
+
+/// Packed weights from which on threads share their packing.
+const PARALLEL_LEN: usize = 1 << 20;
 
 /// A plan, and the memory to execute it.
 #[derive(Debug)]
@@ -25,6 +31,10 @@ pub struct CnnExecutor {
     packed: AlignedFloats,
     /// How the channels of all batch norms are normalised.
     channels: Vec<Channel>,
+    /// Products of the convolution of a batch at hand.
+    products: AlignedFloats,
+    /// Sums of products of its weights.
+    sums: AlignedFloats,
     /// As many as a batch needs.
     tiles: Vec<SampleTile>,
 }
@@ -38,6 +48,10 @@ impl CnnExecutor {
         let tile = |_| SampleTile::new(&plan, stride(dim), values);
         Self {
             packed: AlignedFloats::new(plan.packed_len),
+            products: AlignedFloats::new(
+                plan.transformed_len[0].max(plan.transformed_len[1]) * batch.next_multiple_of(GROUP_LEN),
+            ),
+            sums: AlignedFloats::new(plan.products_len),
             channels: vec![Channel::default(); plan.channels],
             tiles: (0..batch.div_ceil(LINE_LEN)).map(tile).collect(),
             plan: Arc::new(plan),
@@ -62,15 +76,49 @@ impl CnnExecutor {
             match stage.last() {
                 Some(&Instruction::Moments(op)) => self.normalise_by_batch(op, theta),
                 Some(&Instruction::Sums(op)) => self.prepare_backward(op, chosen.len(), gradient),
+                Some(&Instruction::Transform(op)) => self.multiply(level, op, chosen.len()),
+                Some(&Instruction::TransformBackward(op)) => {
+                    self.multiply_backward(level, op, chosen.len(), gradient);
+                }
                 _ => {}
             }
         }
         let mut loss = 0.0;
         for tile in &self.tiles[..chosen.len().div_ceil(LINE_LEN)] {
             loss += tile.scores.loss;
-            dispatch!(level, simd => add(simd, tile.gradient.get(), gradient));
+            for range in &plan.of_tiles {
+                let (part, sum) = (&tile.gradient.get()[range.clone()], &mut gradient[range.clone()]);
+                dispatch!(level, simd => add(simd, part, sum));
+            }
         }
         loss
+    }
+
+    /// The products of a convolution of a batch, forward.
+    fn multiply(&mut self, level: Level, op: usize, count: usize) {
+        let Some(pair) = self.plan.ops[op].convolution().and_then(ConvolutionOp::batched) else { return };
+        let forward = &pair.forward;
+        let x = transformed(&self.tiles, count, 0, forward, forward.inputs());
+        let len = forward.places() * forward.outputs() * x.count();
+        let y = &mut self.products.get_mut().as_chunks_mut().0[..len];
+        data_products(level, forward, forward.weights(self.packed.get()), &x, y);
+    }
+
+    /// The products of a convolution of a batch that give the gradients of its weights and of its inputs.
+    fn multiply_backward(&mut self, level: Level, op: usize, count: usize, gradient: &mut [f32]) {
+        let Some(op) = self.plan.ops[op].convolution() else { return };
+        let Some(pair) = op.batched() else { return };
+        let forward = &pair.forward;
+        let x = transformed(&self.tiles, count, 0, forward, forward.inputs());
+        let dy = transformed(&self.tiles, count, 1, forward, forward.outputs());
+        let sums = self.sums.get_mut().as_chunks_mut().0;
+        weight_products(level, forward, (&x, &dy), sums, &mut gradient[op.weight.clone()]);
+        if let Some(backward) = &pair.backward {
+            let dy = transformed(&self.tiles, count, 2, backward, backward.inputs());
+            let len = backward.places() * backward.outputs() * dy.count();
+            let dx = &mut self.products.get_mut().as_chunks_mut().0[..len];
+            data_products(level, backward, backward.weights(self.packed.get()), &dy, dx);
+        }
     }
 
     /// The channels of each batch norm among those of all.
@@ -80,11 +128,17 @@ impl CnnExecutor {
 
     /// Packs the weights of all convolutions.
     pub fn pack(&mut self, level: Level, theta: &[f32]) {
-        let packed = self.packed.get_mut();
+        let is_parallel = self.plan.packed_len >= PARALLEL_LEN;
+        let mut rest = self.packed.get_mut();
+        let mut tasks = Vec::new();
         for op in self.plan.convolutions() {
-            let weight = &theta[op.weight.clone()];
-            op.algorithms().for_each(|algorithm| algorithm.pack(level, weight, packed));
+            for packing in op.packings() {
+                let (packed, behind) = std::mem::take(&mut rest).split_at_mut(packing.len());
+                rest = behind;
+                tasks.push((packing, &theta[op.weight.clone()], packed));
+            }
         }
+        for_each(&mut tasks, is_parallel, |_, (packing, weight, packed)| packing.pack(level, weight, packed));
     }
 
     /// The statistics of all batch norms at θ, averaged over the batches of these samples. The weights are
@@ -105,8 +159,10 @@ impl CnnExecutor {
             self.choose(chosen);
             for stage in &plan.statistics {
                 self.execute(pass, false, reader, chosen.len(), stage);
-                if let Some(&Instruction::Moments(op)) = stage.last() {
-                    self.normalise_by_batch(op, pass.theta);
+                match stage.last() {
+                    Some(&Instruction::Moments(op)) => self.normalise_by_batch(op, pass.theta),
+                    Some(&Instruction::Transform(op)) => self.multiply(pass.level, op, chosen.len()),
+                    _ => {}
                 }
             }
             let share = chosen.len() as f64 / all.len() as f64;
@@ -127,6 +183,16 @@ impl CnnExecutor {
         statistics: &[Statistics],
     ) -> Scores {
         self.normalise_by(statistics, pass.theta);
+        let plan = self.plan.clone();
+        let [stage] = &plan.scores[..] else {
+            let parts = chosen.chunks(LINE_LEN * self.tiles.len());
+            return parts
+                .map(|chosen| {
+                    self.forward(pass, reader, chosen);
+                    self.tiles.iter().map(|tile| tile.scores).sum()
+                })
+                .sum();
+        };
         let input = PassInput {
             pass: *pass,
             drops: false,
@@ -134,6 +200,8 @@ impl CnnExecutor {
             reader: *reader,
             packed: self.packed.get(),
             channels: &self.channels,
+            products: &[],
+            groups: 0,
         };
         // Each tile takes many parts of the samples, so that threads wait for each other only once.
         let count = self.tiles.len();
@@ -141,12 +209,24 @@ impl CnnExecutor {
             let mut sum = Scores::default();
             for chosen in chosen.chunks(LINE_LEN).skip(i).step_by(count) {
                 tile.choose(chosen, 0);
-                tile.execute(&input, &input.plan.scores);
+                tile.execute(&input, stage);
                 sum += tile.scores;
             }
             tile.scores = sum;
         });
         self.tiles.iter().map(|tile| tile.scores).sum()
+    }
+
+    /// The forward pass of a part of the samples, at most as many as the tiles hold.
+    fn forward(&mut self, pass: &Pass, reader: &SampleReader, chosen: &[u32]) {
+        let plan = self.plan.clone();
+        self.choose(chosen);
+        for stage in &plan.scores {
+            self.execute(pass, false, reader, chosen.len(), stage);
+            if let Some(&Instruction::Transform(op)) = stage.last() {
+                self.multiply(pass.level, op, chosen.len());
+            }
+        }
     }
 
     /// Writes the outputs at θ, (samples, outputs); see [`scores`](Self::scores).
@@ -159,22 +239,11 @@ impl CnnExecutor {
         outputs: &mut [f32],
     ) {
         self.normalise_by(statistics, pass.theta);
-        let input = PassInput {
-            pass: *pass,
-            drops: false,
-            plan: &self.plan,
-            reader: *reader,
-            packed: self.packed.get(),
-            channels: &self.channels,
-        };
-        let (width, most) = (input.plan.head.outputs, LINE_LEN * self.tiles.len());
+        let (width, most) = (self.plan.head.outputs, LINE_LEN * self.tiles.len());
         for (chosen, outputs) in chosen.chunks(most).zip(outputs.chunks_mut(most * width)) {
-            let parts = chosen.par_chunks(LINE_LEN).zip(outputs.par_chunks_mut(LINE_LEN * width));
-            self.tiles.par_iter_mut().zip(parts).for_each(|(tile, (chosen, outputs))| {
-                tile.choose(chosen, 0);
-                tile.execute(&input, &input.plan.scores);
-                tile.write_outputs(outputs);
-            });
+            self.forward(pass, reader, chosen);
+            let parts = self.tiles.iter().zip(outputs.chunks_mut(LINE_LEN * width));
+            parts.for_each(|(tile, outputs)| tile.write_outputs(outputs));
         }
     }
 
@@ -205,6 +274,8 @@ impl CnnExecutor {
             reader: *reader,
             packed: self.packed.get(),
             channels: &self.channels,
+            products: self.products.get().as_chunks().0,
+            groups: count.div_ceil(GROUP_LEN),
         };
         let used = &mut self.tiles[..count.div_ceil(LINE_LEN)];
         used.par_iter_mut().for_each(|tile| tile.execute(&input, stage));
@@ -243,9 +314,28 @@ impl CnnExecutor {
     }
 }
 
+/// What the groups of a batch of `count` samples transformed for a convolution of so many channels.
+fn transformed<'a>(
+    tiles: &'a [SampleTile],
+    count: usize,
+    number: usize,
+    convolution: &BatchedConvolution,
+    channels: usize,
+) -> Transformed<'a> {
+    let groups = tiles.iter().flat_map(SampleTile::groups).take(count.div_ceil(GROUP_LEN));
+    Transformed {
+        groups: groups.map(|group| group.transformed(number)).collect(),
+        channels,
+        tiles: convolution.tiles(),
+        pitch: convolution.pitch(channels),
+    }
+}
+
 /// sum += part.
 #[inline(always)]
 fn add<S: Simd>(simd: S, part: &[f32], sum: &mut [f32]) {
+    let whole = part.len() / S::f32s::LEN * S::f32s::LEN;
+    part[whole..].iter().zip(&mut sum[whole..]).for_each(|(part, sum)| *sum += part);
     for (part, sum) in vectors::<S>(part).zip(vectors_mut::<S>(sum)) {
         (S::f32s::from_slice(simd, part) + S::f32s::from_slice(simd, sum)).store_slice(sum);
     }

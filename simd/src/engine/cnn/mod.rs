@@ -5,13 +5,14 @@
 //! one more serves the gradients of its weights.
 //!
 //! In order of use: [`planes`] (layout of images), [`register_tiles`] → [`convolution`], [`weight_gradient`],
-//! [`winograd`], [`plain`], [`algorithm`] (their choice), [`batch_norm`], [`layer_norm`], [`pool`], [`window_pool`],
+//! [`winograd`], [`plain`], [`algorithm`] (their choice), [`batched`] (of all samples of a batch), [`batch_norm`], [`layer_norm`], [`pool`], [`window_pool`],
 //! [`elementwise`] → [`stages`], [`plan`] (operations, and their order), [`draft`] (their buffers) → [`sample_group`],
 //! [`linear`], [`sample_tile`] (samples through a stage) → [`executor`] (a batch). The multilayer perceptron at the end is
 //! that of [`mlp`](crate::engine::mlp).
 
 mod algorithm;
 mod batch_norm;
+mod batched;
 mod convolution;
 mod draft;
 mod elementwise;

@@ -53,7 +53,7 @@ impl Plain {
 
     /// Copies the weights.
     pub fn pack(&self, weight: &[f32], packed: &mut [f32]) {
-        packed[self.packed..][..self.packed_len()].copy_from_slice(weight);
+        packed.copy_from_slice(weight);
     }
 
     /// Computes y, or dx.

@@ -1,11 +1,13 @@
 //! From the graph of a network to the buffers of its kernels.
 
 use super::algorithm::Algorithm;
+use super::batched::{BatchedConvolution, BatchedPair};
 use super::draft::Draft;
 use super::planes::Planes;
-use super::stages::{Instruction, Kind, Stage, stages};
+use super::stages::{Kind, Stage, stages};
 use crate::engine::mlp::MlpPlan;
 use crate::floats::padded;
+use fearless_simd::Level;
 use std::ops::Range;
 use std::sync::Arc;
 use valleys_core::kernels::Window;
@@ -40,16 +42,74 @@ pub struct ConvolutionOp {
     pub bias: Range<usize>,
     /// The activation that follows.
     pub activation: Option<Activation>,
-    /// The forward convolution.
-    pub forward: Algorithm,
-    /// The convolutions that give dx.
-    pub backward: Vec<Algorithm>,
+    /// How it is computed.
+    pub kernels: Kernels,
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Debug)]
+pub enum Kernels {
+    /// By each sample group.
+    OfGroup {
+        /// The forward convolution.
+        forward: Algorithm,
+        /// The convolutions that give dx.
+        backward: Vec<Algorithm>,
+    },
+    /// By all groups of a batch together.
+    OfBatch(BatchedPair),
+}
+
+/// Convolutions whose weights are packed, in the order of the packed weights.
+#[derive(Clone, Copy, Debug)]
+pub enum Packing<'a> {
+    /// One of a sample group.
+    OfGroup(&'a Algorithm),
+    /// One of a batch.
+    OfBatch(&'a BatchedConvolution),
+}
+
+impl Packing<'_> {
+    /// Number of its packed weights.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::OfGroup(algorithm) => algorithm.packed_len(),
+            Self::OfBatch(convolution) => convolution.packed_len(),
+        }
+    }
+
+    /// Packs the weights.
+    pub fn pack(self, level: Level, weight: &[f32], packed: &mut [f32]) {
+        match self {
+            Self::OfGroup(algorithm) => algorithm.pack(level, weight, packed),
+            Self::OfBatch(convolution) => convolution.pack(level, weight, packed),
+        }
+    }
 }
 
 impl ConvolutionOp {
-    /// All its convolutions.
-    pub fn algorithms(&self) -> impl Iterator<Item = &Algorithm> {
-        self.backward.iter().chain([&self.forward])
+    /// All its convolutions, in the order of the packed weights.
+    pub fn packings(&self) -> Vec<Packing<'_>> {
+        match &self.kernels {
+            Kernels::OfGroup { forward, backward } => {
+                [forward].into_iter().chain(backward).map(Packing::OfGroup).collect()
+            }
+            Kernels::OfBatch(pair) => pair.each().map(Packing::OfBatch).collect(),
+        }
+    }
+
+    /// The convolutions of all groups of a batch together.
+    pub const fn batched(&self) -> Option<&BatchedPair> {
+        if let Kernels::OfBatch(pair) = &self.kernels { Some(pair) } else { None }
+    }
+
+    fn scratch_len(&self) -> usize {
+        match &self.kernels {
+            Kernels::OfGroup { forward, backward } => {
+                [forward].into_iter().chain(backward).map(Algorithm::scratch_len).max().unwrap_or(0)
+            }
+            Kernels::OfBatch(_) => 0,
+        }
     }
 }
 
@@ -196,8 +256,14 @@ pub struct CnnPlan {
     pub training: Vec<Stage>,
     /// Stages up to the last batch norm: its statistics.
     pub statistics: Vec<Stage>,
-    /// The forward pass with given statistics.
-    pub scores: Stage,
+    /// The forward pass with given statistics: one stage, unless convolutions are of a batch.
+    pub scores: Vec<Stage>,
+    /// Pixels of transformed inputs, and of transformed outputs, of a group.
+    pub transformed_len: [usize; 2],
+    /// Elements of the sums of products of the weights of a convolution of a batch.
+    pub products_len: usize,
+    /// The parameters whose gradient is summed over tiles: all but the weights of convolutions of a batch.
+    pub of_tiles: Vec<Range<usize>>,
 }
 
 impl CnnPlan {
@@ -210,10 +276,14 @@ impl CnnPlan {
         let (input, output) = (draft.values[0], draft.values[output]);
         let Draft { buffers, ops, packed_len, .. } = draft;
         let kinds: Vec<Kind> = ops.iter().zip(live).map(|(op, is_live)| op.kind(is_live)).collect();
-        let [training, statistics] = stages(&kinds);
-        let forward = kinds.iter().enumerate().map(|(i, kind)| kind.forward(i));
-        let convolutions = ops.iter().filter_map(Operation::convolution);
-        let scratch_len = convolutions.flat_map(ConvolutionOp::algorithms).map(Algorithm::scratch_len).max();
+        let [training, statistics, scores] = stages(&kinds);
+        let convolutions = || ops.iter().filter_map(Operation::convolution);
+        let batched = || convolutions().filter_map(ConvolutionOp::batched);
+        let transformed = |of: fn(&BatchedConvolution) -> usize| {
+            batched().map(|pair| of(&pair.forward) * pair.forward.places()).max().unwrap_or(0)
+        };
+        let of_batch: Vec<_> =
+            convolutions().filter(|op| op.batched().is_some()).map(|op| op.weight.clone()).collect();
         let linear = |of: fn(&LinearOp) -> usize| {
             ops.iter().filter_map(Operation::linear).map(of).max().map_or(0, padded)
         };
@@ -223,12 +293,18 @@ impl CnnPlan {
             output_gradient: output.gradient,
             head: Arc::new(head),
             packed_len,
-            scratch_len: scratch_len.unwrap_or(0),
+            scratch_len: convolutions().map(ConvolutionOp::scratch_len).max().unwrap_or(0),
+            transformed_len: [
+                transformed(|convolution| convolution.pitch(convolution.inputs())),
+                transformed(|convolution| convolution.pitch(convolution.outputs())),
+            ],
+            products_len: batched().map(|pair| pair.forward.packed_len()).max().unwrap_or(0),
+            of_tiles: gaps(graph.parameter_len(), &of_batch),
             linear_len: [linear(|op| op.inputs), linear(|op| op.outputs)],
             channels: ops.iter().filter_map(Operation::batch_norm).map(|op| op.channels.len()).sum(),
             training,
             statistics,
-            scores: [Instruction::Read].into_iter().chain(forward).chain([Instruction::Scores]).collect(),
+            scores,
             buffers,
             ops,
         }
@@ -245,12 +321,25 @@ impl CnnPlan {
     }
 }
 
+/// What is left of `0..len` without some ranges, which are in order.
+fn gaps(len: usize, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
+    let starts = std::iter::once(0).chain(ranges.iter().map(|range| range.end));
+    let ends = ranges.iter().map(|range| range.start).chain([len]);
+    starts.zip(ends).map(|(start, end)| start..end).filter(|range| !range.is_empty()).collect()
+}
+
 impl Operation {
     fn kind(&self, is_live: bool) -> Kind {
-        Kind { is_batch_norm: self.batch_norm().is_some(), is_linear: self.linear().is_some(), is_live }
+        Kind {
+            is_batch_norm: self.batch_norm().is_some(),
+            is_linear: self.linear().is_some(),
+            is_batched: self.convolution().is_some_and(|op| op.batched().is_some()),
+            is_live,
+        }
     }
 
-    fn convolution(&self) -> Option<&ConvolutionOp> {
+    /// The convolution.
+    pub fn convolution(&self) -> Option<&ConvolutionOp> {
         if let Self::Convolution(op) = self { Some(op) } else { None }
     }
 

@@ -2,7 +2,7 @@
 
 use super::batch_norm::{self, Channel, Moments};
 use super::convolution::Epilogue;
-use super::plan::{CnnPlan, Operation, SimpleKind, SimpleOp};
+use super::plan::{CnnPlan, Kernels, Operation, SimpleKind, SimpleOp};
 use super::planes::{GROUP_LEN, ImageBuffer, Pixel};
 use super::stages::Instruction;
 use super::weight_gradient::add_bias_gradient;
@@ -10,7 +10,7 @@ use super::{elementwise, layer_norm, pool, window_pool};
 use crate::engine::elementwise::Dropper;
 use crate::engine::mlp::Pass;
 use crate::engine::samples::SampleReader;
-use crate::floats::Line;
+use crate::floats::{AlignedFloats, Line};
 use valleys_core::kernels::Window;
 use valleys_core::kernels::activation::Activation;
 use valleys_core::kernels::dropout::Mask;
@@ -30,6 +30,10 @@ pub struct PassInput<'a> {
     pub packed: &'a [f32],
     /// How the channels of all batch norms are normalised.
     pub channels: &'a [Channel],
+    /// The products of the convolution of a batch at hand, (places, outputs, groups, tiles).
+    pub products: &'a [Pixel],
+    /// Groups of the batch.
+    pub groups: usize,
 }
 
 /// The buffers of up to [`GROUP_LEN`] samples.
@@ -43,6 +47,9 @@ pub struct SampleGroup {
     first: usize,
     /// 1 for each sample, then 0.
     used: Pixel,
+    /// Inputs of the convolution of a batch at hand, transformed; gradients of its outputs, transformed for the gradient of
+    /// the weights, and for that of the inputs.
+    transformed: [AlignedFloats; 3],
     /// Moments of the inputs of all batch norms.
     pub moments: Vec<Moments>,
     /// Sums of the gradients of all batch norms; see [`batch_norm::sums`].
@@ -57,6 +64,7 @@ impl SampleGroup {
             count: 0,
             first: 0,
             used: [0.0; GROUP_LEN],
+            transformed: [0, 1, 1].map(|i| AlignedFloats::new(plan.transformed_len[i] * GROUP_LEN)),
             moments: vec![Moments::default(); plan.channels],
             sums: vec![[0.0; 2]; plan.channels],
         }
@@ -150,19 +158,67 @@ impl SampleGroup {
                 let y = op.relu().then_some(y.view());
                 batch_norm::sums(level, channels, z.view(), y, dy.view_mut(), sums);
             }
+            Instruction::Transform(i) => {
+                let Operation::Convolution(op) = &plan.ops[i] else { return };
+                let Some(pair) = op.batched() else { return };
+                let to = self.transformed[0].get_mut().as_chunks_mut().0;
+                pair.forward.transform(level, self.buffers[op.x].view(), to);
+            }
+            Instruction::Inverse(i) => {
+                let Operation::Convolution(op) = &plan.ops[i] else { return };
+                let Some(pair) = op.batched() else { return };
+                let relu = op.activation == Some(Activation::Relu);
+                let bias = &input.pass.theta[op.bias.clone()];
+                let epilogue = Epilogue { bias, relu, add: false };
+                let of = (self.first / GROUP_LEN, input.groups);
+                let y = self.buffers[op.y].view_mut();
+                pair.forward.inverse(level, input.products, of, y, &epilogue);
+                if !relu {
+                    self.activate(input, op.activation, op.y);
+                }
+            }
+            Instruction::TransformBackward(i) => {
+                let Operation::Convolution(op) = &plan.ops[i] else { return };
+                let Some(pair) = op.batched() else { return };
+                self.differentiate(input, op.activation, op.y, op.dy);
+                let (x, dy) = (self.buffers[op.x].view(), self.buffers[op.dy].view());
+                add_bias_gradient(level, dy, &mut gradient[op.bias.clone()]);
+                let [of_x, of_dy, of_inputs] =
+                    self.transformed.each_mut().map(|to| to.get_mut().as_chunks_mut().0);
+                pair.forward.transform(level, x, of_x);
+                pair.forward.transform_gradient(level, dy, of_dy);
+                if let Some(backward) = &pair.backward {
+                    backward.transform(level, dy, of_inputs);
+                }
+            }
+            Instruction::InverseBackward(i) => {
+                let Operation::Convolution(op) = &plan.ops[i] else { return };
+                let Some(backward) = op.batched().and_then(|pair| pair.backward.as_ref()) else { return };
+                let Some(to) = op.dx else { return };
+                let epilogue = Epilogue { bias: &[], relu: false, add: to.add };
+                let of = (self.first / GROUP_LEN, input.groups);
+                let dx = self.buffers[to.buffer].view_mut();
+                backward.inverse(level, input.products, of, dx, &epilogue);
+            }
             // Those of a tile.
             _ => {}
         }
+    }
+
+    /// What the last instruction transformed; see [`SampleGroup::transformed`].
+    pub fn transformed(&self, number: usize) -> &[Pixel] {
+        self.transformed[number].get().as_chunks().0
     }
 
     fn forward(&mut self, input: &PassInput, op: &Operation, scratch: &mut [Pixel]) {
         let PassInput { pass: Pass { level, theta, .. }, packed, channels, .. } = *input;
         match op {
             Operation::Convolution(op) => {
+                let Kernels::OfGroup { forward, .. } = &op.kernels else { return };
                 let [x, y] = several(&mut self.buffers, [op.x, op.y]);
                 let relu = op.activation == Some(Activation::Relu);
                 let epilogue = Epilogue { bias: &theta[op.bias.clone()], relu, add: false };
-                op.forward.run(level, packed, x.view(), y.view_mut(), epilogue, scratch);
+                forward.run(level, packed, x.view(), y.view_mut(), epilogue, scratch);
                 if !relu {
                     self.activate(input, op.activation, op.y);
                 }
@@ -230,14 +286,15 @@ impl SampleGroup {
         let PassInput { pass: Pass { level, .. }, packed, channels, .. } = *input;
         match op {
             Operation::Convolution(op) => {
+                let Kernels::OfGroup { forward, backward } = &op.kernels else { return };
                 self.differentiate(input, op.activation, op.y, op.dy);
                 let (x, dy) = (self.buffers[op.x].view(), self.buffers[op.dy].view());
                 let weights = &mut gradient[op.weight.clone()];
-                op.forward.add_gradient(level, &op.window, x, dy, weights, scratch);
+                forward.add_gradient(level, &op.window, x, dy, weights, scratch);
                 add_bias_gradient(level, dy, &mut gradient[op.bias.clone()]);
                 if let Some(to) = op.dx {
                     let [dy, dx] = several(&mut self.buffers, [op.dy, to.buffer]);
-                    for part in &op.backward {
+                    for part in backward {
                         let epilogue = Epilogue { bias: &[], relu: false, add: to.add };
                         part.run(level, packed, dy.view(), dx.view_mut(), epilogue, scratch);
                     }

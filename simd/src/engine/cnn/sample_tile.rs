@@ -100,7 +100,9 @@ impl SampleTile {
 
     fn read(&mut self, input: &PassInput, i: usize) {
         if i == 0 {
-            self.gradient.get_mut().fill(0.0);
+            // The others stay 0.
+            let gradient = self.gradient.get_mut();
+            input.plan.of_tiles.iter().for_each(|range| gradient[range.clone()].fill(0.0));
         }
         let chosen = self.chosen.chunks(GROUP_LEN).nth(i).unwrap_or(&[]);
         self.groups[i].read(input, chosen, &mut self.augmented);

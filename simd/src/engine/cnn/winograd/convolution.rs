@@ -1,6 +1,6 @@
 //! Winograd convolution, forward and backward to the inputs.
 
-use super::strip::Strip;
+use super::strip::{PlaceLayout, Strip};
 use super::transform::{OUTPUTS, PLACES, filter};
 use crate::engine::cnn::convolution::{Epilogue, Taps};
 use crate::engine::cnn::planes::{GROUP_LEN, Pixel, Planes};
@@ -15,16 +15,22 @@ const MIN_CHANNELS: usize = 8;
 /// the second-level cache.
 const STRIP_LEN: usize = 128;
 
+/// Channels from which on a strip has four tiles, whatever the cache holds.
+const MANY_CHANNELS: usize = 256;
+
 /// A Winograd convolution of planes of one size.
 #[derive(Clone, Debug)]
 pub struct Winograd {
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
     height: usize,
     width: usize,
-    taps: Taps,
+    /// Where its weights are in θ.
+    pub taps: Taps,
     /// Offset of its weights among the packed ones.
-    packed: usize,
+    pub packed: usize,
 }
 
 impl Winograd {
@@ -55,6 +61,11 @@ impl Winograd {
         self.width.next_multiple_of(OUTPUTS) - self.width + 1
     }
 
+    /// Rows and columns of tiles of a plane.
+    pub const fn tiles(&self) -> [usize; 2] {
+        [self.height.div_ceil(OUTPUTS), self.width.div_ceil(OUTPUTS)]
+    }
+
     /// The strips of a plane, from top to bottom.
     pub(super) fn strips(&self) -> impl Iterator<Item = Strip> + use<> {
         let (tiles, most) = (self.width.div_ceil(OUTPUTS), self.strip_len());
@@ -65,7 +76,10 @@ impl Winograd {
 
     /// Tiles of a strip.
     pub(super) fn strip_len(&self) -> usize {
-        (STRIP_LEN / self.inputs.max(self.outputs)).clamp(1, self.width.div_ceil(OUTPUTS))
+        let channels = self.inputs.max(self.outputs);
+        // Of very many channels the cache holds no strip. Then weights should be read for several tiles at least.
+        let least = if channels >= MANY_CHANNELS { 4 } else { 1 };
+        (STRIP_LEN / channels).max(least).min(self.width.div_ceil(OUTPUTS))
     }
 
     /// Pixels from one place of a strip to the next. One more than there are, so that the places of a tile are in different
@@ -89,7 +103,6 @@ impl Winograd {
 
     #[inline(always)]
     fn pack_with<S: Simd>(&self, simd: S, weight: &[f32], packed: &mut [f32]) {
-        let packed = &mut packed[self.packed..][..self.packed_len()];
         let mut output = 0;
         while output < self.outputs {
             let height = height(output, self.outputs);
@@ -152,25 +165,31 @@ impl Winograd {
         let pitch = [self.pitch(self.inputs), self.pitch(self.outputs)];
         let (before, after) = scratch[..self.scratch_len()].split_at_mut(PLACES * pitch[0]);
         for strip in self.strips() {
-            strip.read(simd, x, before, pitch[0]);
+            let layout = pitch.map(|pitch| PlaceLayout { pitch, stride: strip.count, first: 0 });
+            strip.read(simd, x, before, layout[0]);
             let weights = packed.chunks_exact(self.inputs * self.outputs);
             let places = before.chunks_exact(pitch[0]).zip(after.chunks_exact_mut(pitch[1]));
             for (weights, (x, y)) in weights.zip(places) {
                 let mut product = Product { weights, x, y, inputs: self.inputs, count: strip.count };
                 cover(simd, self.outputs, strip.count, &mut product);
             }
-            strip.write(simd, after, pitch[1], (&mut *y.0, y.1), &epilogue);
+            strip.write(simd, after, layout[1], (&mut *y.0, y.1), &epilogue);
         }
     }
 }
 
 /// The products at one place, summed over input channels. The rows of a tile are output channels, its columns are tiles.
-struct Product<'a> {
-    weights: &'a [f32],
-    x: &'a [Pixel],
-    y: &'a mut [Pixel],
-    inputs: usize,
-    count: usize,
+pub struct Product<'a> {
+    /// Of the place, (tiles of outputs; inputs; outputs of the tile).
+    pub weights: &'a [f32],
+    /// (inputs, count).
+    pub x: &'a [Pixel],
+    /// (outputs, count).
+    pub y: &'a mut [Pixel],
+    /// Input channels.
+    pub inputs: usize,
+    /// Tiles.
+    pub count: usize,
 }
 
 impl<S: Simd> Tiled<S> for Product<'_> {

@@ -4,6 +4,7 @@
 //! holds 16 channels of one sample, and is multiplied with one element of the transformed dy at a time.
 
 use super::convolution::Winograd;
+use super::strip::PlaceLayout;
 use super::transform::{INPUTS, PLACES, filter_gradient};
 use crate::engine::cnn::planes::{GROUP_LEN, Pixel, Planes};
 use crate::engine::cnn::register_tiles::{Tiled, cover, unroll};
@@ -51,16 +52,17 @@ impl Winograd {
         let sums = &mut scratch[..PLACES * self.outputs * blocks];
         sums.as_flattened_mut().fill(0.0);
         for strip in self.strips() {
-            strip.read(simd, x, before, pitch[0]);
-            strip.read_outputs(simd, dy, after, pitch[1]);
+            let layout = pitch.map(|pitch| PlaceLayout { pitch, stride: strip.count, first: 0 });
+            strip.read(simd, x, before, layout[0]);
+            strip.read_outputs(simd, dy, after, layout[1]);
             let places = before.chunks_exact(pitch[0]).zip(after.chunks_exact(pitch[1]));
             for (sums, (x, dy)) in sums.chunks_exact_mut(self.outputs * blocks).zip(places) {
                 transpose_all(simd, x, strip.count, blocks, transposed);
-                let mut product = Product { x: transposed, dy, sums, blocks, count: strip.count };
+                let mut product = GradientProduct { x: transposed, dy, sums, blocks, count: strip.count };
                 cover(simd, self.outputs, blocks, &mut product);
             }
         }
-        transform_sums(simd, sums, self.outputs, blocks, gradient);
+        transform_sums(simd, sums, 0, gradient);
     }
 }
 
@@ -69,7 +71,7 @@ impl Winograd {
 /// # Layout
 /// `from` (channels, tiles; 16 samples), `to` (tiles, samples, blocks; 16 channels).
 #[inline(never)]
-fn transpose_all<S: Simd>(simd: S, from: &[Pixel], tiles: usize, blocks: usize, to: &mut [Pixel]) {
+pub fn transpose_all<S: Simd>(simd: S, from: &[Pixel], tiles: usize, blocks: usize, to: &mut [Pixel]) {
     simd.vectorize(
         #[inline(always)]
         || {
@@ -90,15 +92,20 @@ fn transpose_all<S: Simd>(simd: S, from: &[Pixel], tiles: usize, blocks: usize, 
 }
 
 /// The products at one place. The rows of a tile are output channels, its columns are blocks of 16 input channels.
-struct Product<'a> {
-    x: &'a [Pixel],
-    dy: &'a [Pixel],
-    sums: &'a mut [Pixel],
-    blocks: usize,
-    count: usize,
+pub struct GradientProduct<'a> {
+    /// (tiles, samples, blocks; 16 channels).
+    pub x: &'a [Pixel],
+    /// (outputs, tiles).
+    pub dy: &'a [Pixel],
+    /// (outputs, blocks), to which the products are added.
+    pub sums: &'a mut [Pixel],
+    /// Blocks of 16 input channels.
+    pub blocks: usize,
+    /// Tiles.
+    pub count: usize,
 }
 
-impl<S: Simd> Tiled<S> for Product<'_> {
+impl<S: Simd> Tiled<S> for GradientProduct<'_> {
     #[inline(always)]
     fn tile<const R: usize, const P: usize>(&mut self, simd: S, output: usize, block: usize) {
         let Self { blocks, count, .. } = *self;
@@ -133,21 +140,24 @@ impl<S: Simd> Tiled<S> for Product<'_> {
     }
 }
 
-/// Adds Gᵀ m G of all sums to the gradient.
+/// Adds Gᵀ m G of the sums from number `first` of 16 filters on to a part of the gradient.
+///
+/// # Layout
+/// `sums` (places, outputs, blocks of 16 inputs).
 #[inline(never)]
-fn transform_sums<S: Simd>(simd: S, sums: &[Pixel], outputs: usize, blocks: usize, gradient: &mut [f32]) {
+pub fn transform_sums<S: Simd>(simd: S, sums: &[Pixel], first: usize, gradient: &mut [f32]) {
+    let pitch = sums.len() / PLACES;
     simd.vectorize(
         #[inline(always)]
         || {
             let gradient = gradient.as_chunks_mut::<9>().0.as_chunks_mut::<GROUP_LEN>().0;
-            for (at, filters) in gradient.iter_mut().enumerate() {
+            for (at, filters) in (first..).zip(gradient) {
                 let zero = f32x16::splat(simd, 0.0);
                 let mut half = [[zero; INPUTS]; 3];
                 for c in 0..INPUTS {
                     let mut column = [zero; INPUTS];
                     for (r, m) in column.iter_mut().enumerate() {
-                        let place = (r * INPUTS + c) * outputs * blocks;
-                        *m = f32x16::from_slice(simd, &sums[place + at]);
+                        *m = f32x16::from_slice(simd, &sums[(r * INPUTS + c) * pitch + at]);
                     }
                     for (row, x) in half.iter_mut().zip(filter_gradient(simd, column)) {
                         row[c] = x;

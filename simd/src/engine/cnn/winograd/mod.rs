@@ -13,7 +13,10 @@ mod gradient;
 mod strip;
 mod transform;
 
-pub use convolution::Winograd;
+pub use convolution::{Product, Winograd};
+pub use gradient::{GradientProduct, transform_sums, transpose_all};
+pub use strip::{PlaceLayout, Strip};
+pub use transform::{OUTPUTS, PLACES};
 
 #[cfg(test)]
 mod tests;

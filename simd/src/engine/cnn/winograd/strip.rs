@@ -6,6 +6,17 @@ use crate::engine::cnn::planes::{GROUP_LEN, Pixel, Planes};
 use crate::engine::cnn::register_tiles::unroll;
 use fearless_simd::prelude::*;
 
+/// Where transformed pixels are: (places, channels, tiles).
+#[derive(Clone, Copy)]
+pub struct PlaceLayout {
+    /// Pixels from one place to the next.
+    pub pitch: usize,
+    /// Pixels from one channel to the next.
+    pub stride: usize,
+    /// The first tile of a channel.
+    pub first: usize,
+}
+
 /// Adjacent tiles of one row of tiles.
 #[derive(Clone, Copy)]
 pub struct Strip {
@@ -21,9 +32,9 @@ impl Strip {
     /// Writes Bᵀ d B of the inputs of all channels.
     ///
     /// # Layout
-    /// `to` (places, channels, tiles), with `pitch` pixels from one place to the next.
+    /// `to` as `layout` says.
     #[inline(never)]
-    pub fn read<S: Simd>(self, simd: S, x: (&[Pixel], &Planes), to: &mut [Pixel], pitch: usize) {
+    pub fn read<S: Simd>(self, simd: S, x: (&[Pixel], &Planes), to: &mut [Pixel], layout: PlaceLayout) {
         simd.vectorize(
             #[inline(always)]
             || {
@@ -38,7 +49,7 @@ impl Strip {
                                 *row = &x.0[planes.start(channel, r - 1) + left..][..INPUTS];
                             }
                         }
-                        let at = channel * self.count + tile;
+                        let at = channel * layout.stride + layout.first + tile;
                         for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                             let mut half = [[zero; INPUTS]; INPUTS];
                             unroll!(6, c => {
@@ -52,7 +63,7 @@ impl Strip {
                             unroll!(6, r => {
                                 let row = inputs(simd, half[r]);
                                 unroll!(6, c => {
-                                    let to = &mut to[(r * INPUTS + c) * pitch + at];
+                                    let to = &mut to[(r * INPUTS + c) * layout.pitch + at];
                                     row[c].store_slice(&mut to[lane..][..S::f32s::LEN]);
                                 });
                             });
@@ -69,7 +80,7 @@ impl Strip {
         self,
         simd: S,
         from: &[Pixel],
-        pitch: usize,
+        layout: PlaceLayout,
         y: (&mut [Pixel], &Planes),
         epilogue: &Epilogue,
     ) {
@@ -81,7 +92,7 @@ impl Strip {
                 for channel in 0..planes.channels {
                     let bias = S::f32s::splat(simd, epilogue.bias.get(channel).copied().unwrap_or(0.0));
                     for tile in 0..self.count {
-                        let at = channel * self.count + tile;
+                        let at = channel * layout.stride + layout.first + tile;
                         let left = (self.first + tile) * OUTPUTS;
                         let wide = OUTPUTS.min(planes.width - left);
                         for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
@@ -89,7 +100,7 @@ impl Strip {
                             unroll!(6, c => {
                                 let mut column = [zero; INPUTS];
                                 unroll!(6, r => {
-                                    let from = &from[(r * INPUTS + c) * pitch + at];
+                                    let from = &from[(r * INPUTS + c) * layout.pitch + at];
                                     column[r] = S::f32s::from_slice(simd, &from[lane..][..S::f32s::LEN]);
                                 });
                                 let column = outputs(simd, column);
@@ -120,7 +131,13 @@ impl Strip {
 
     /// Writes A dy Aᵀ of the gradients of the outputs of all channels, with the layout of [`read`](Self::read).
     #[inline(never)]
-    pub fn read_outputs<S: Simd>(self, simd: S, dy: (&[Pixel], &Planes), to: &mut [Pixel], pitch: usize) {
+    pub fn read_outputs<S: Simd>(
+        self,
+        simd: S,
+        dy: (&[Pixel], &Planes),
+        to: &mut [Pixel],
+        layout: PlaceLayout,
+    ) {
         simd.vectorize(
             #[inline(always)]
             || {
@@ -134,7 +151,7 @@ impl Strip {
                         for (row, r) in rows.iter_mut().zip(self.row..planes.height) {
                             *row = &dy.0[planes.row(channel, r).start + left..][..wide];
                         }
-                        let at = channel * self.count + tile;
+                        let at = channel * layout.stride + layout.first + tile;
                         for lane in (0..GROUP_LEN).step_by(S::f32s::LEN) {
                             let mut half = [[zero; OUTPUTS]; INPUTS];
                             unroll!(4, c => {
@@ -148,7 +165,7 @@ impl Strip {
                             unroll!(6, r => {
                                 let row = output_gradient(simd, half[r]);
                                 unroll!(6, c => {
-                                    let to = &mut to[(r * INPUTS + c) * pitch + at];
+                                    let to = &mut to[(r * INPUTS + c) * layout.pitch + at];
                                     row[c].store_slice(&mut to[lane..][..S::f32s::LEN]);
                                 });
                             });
