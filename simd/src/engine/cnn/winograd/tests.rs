@@ -115,8 +115,9 @@ fn outputs_and_gradients_are_those_of_direct_convolution() {
         let mut packed = vec![0.0; forward.packed_len() + backward.packed_len()];
         for level in levels() {
             packed.fill(f32::NAN);
-            forward.pack(level, &weight, &mut packed);
-            backward.pack(level, &weight, &mut packed);
+            let (first, second) = packed.split_at_mut(forward.packed_len());
+            forward.pack(level, &weight, first);
+            backward.pack(level, &weight, second);
             let mut scratch =
                 vec![[f32::NAN; GROUP_LEN]; forward.gradient_scratch_len().max(backward.scratch_len())];
             let mut to = Images::new(outputs, height, width, halo, &mut stream);
