@@ -57,7 +57,7 @@ impl Builder {
     fn check(&self, layer: &Layer) -> Result<(), String> {
         // A window or a layer whose numbers overflow is not looked at closer.
         let window = self.shape_numbers(layer);
-        if window.iter().any(|&number| number > MOST_NUMBERS) {
+        if window.iter().any(|&number| number > MOST_NUMBERS as f64) {
             return Err(format!("numbers up to {MOST_NUMBERS} are possible"));
         }
         match (Network { input: self.shape, layers: std::slice::from_ref(layer) }).check() {
@@ -68,24 +68,25 @@ impl Builder {
     }
 
     /// What is multiplied where the output and the parameters of a layer are computed.
-    fn shape_numbers(&self, layer: &Layer) -> Vec<u128> {
-        let wide = |x: usize| x as u128;
+    fn shape_numbers(&self, layer: &Layer) -> Vec<f64> {
+        // Products of what a user writes overflow every integer.
+        let wide = |x: usize| x as f64;
         let edge = |kernel: usize, padding: usize, dilation: usize| {
             let longest = self.shape.height.max(self.shape.width);
-            wide(longest) + 2 * wide(padding) + wide(kernel) * wide(dilation)
+            wide(longest) + 2.0 * wide(padding) + wide(kernel) * wide(dilation)
         };
         match *layer {
-            Layer::Linear { outputs } => vec![wide(outputs) * (len(self.shape) + 1)],
+            Layer::Linear { outputs } => vec![wide(outputs) * (len(self.shape) as f64 + 1.0)],
             Layer::Convolution { outputs, kernel, padding, dilation, stride, groups, .. } => {
                 let edge = edge(kernel, padding, dilation);
-                let weights = wide(outputs) * (wide(self.shape.channels) * wide(kernel) * wide(kernel) + 1);
+                let weights = wide(outputs) * (wide(self.shape.channels) * wide(kernel) * wide(kernel) + 1.0);
                 vec![edge * edge, weights, wide(stride), wide(groups), wide(outputs) * edge * edge]
             }
             Layer::MaxPool { kernel, stride, padding } | Layer::AveragePool { kernel, stride, padding } => {
                 let edge = edge(kernel, padding, 1);
                 vec![edge * edge, wide(stride), wide(self.shape.channels) * edge * edge]
             }
-            _ => vec![len(self.shape)],
+            _ => vec![len(self.shape) as f64],
         }
     }
 
