@@ -162,7 +162,7 @@ licences() {
 machines() {
     for target in riscv32imac-unknown-none-elf wasm32-unknown-unknown; do
         if cross $target; then
-            for feature in "" alloc images; do
+            for feature in "" alloc all-layers; do
                 CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=false \
                     bash tests/cross.sh $target build --locked -p valleys-core --features "$feature" 2>&1
             done
