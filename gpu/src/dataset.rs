@@ -1,6 +1,5 @@
 //! The data of engines, on whichever device is open.
 
-use crate::criterion::OwnedCriterion;
 use crate::device::DeviceProvider;
 use crate::device_dataset::DeviceDataset;
 use crate::error::Result;
@@ -8,7 +7,7 @@ use crate::key::EngineKey;
 use crate::scheduler::{BatchScheduler, ModelHandle};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use valleys_core::engine::Split;
-use valleys_core::network::{Criterion, LabelledData, Targets};
+use valleys_core::network::{Criterion, LabelledData, OwnedCriterion, Targets};
 
 /// Samples with their targets, and a criterion, that engines train on and measure on. They are uploaded once for all engines.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl GpuDataset {
     /// A sample consists of `planes` planes of equal length, as an image of its channels. If no plane has more than 256
     /// different elements over all samples, the device stores one byte for each element, and a palette for each plane.
     pub fn new(provider: Arc<DeviceProvider>, data: Arc<dyn LabelledData>, planes: usize) -> Self {
-        let criterion = OwnedCriterion::of(&Criterion::of(&data.train().targets));
+        let criterion = OwnedCriterion::new(Criterion::of(&data.train().targets));
         let (current, schedulers) = Default::default();
         Self { provider, data, planes, models: 1, criterion, current, schedulers }
     }
@@ -39,10 +38,18 @@ impl GpuDataset {
     /// # Errors
     /// A criterion that does not fit the targets, or a constant of it out of its range: as [`Criterion::check`].
     pub fn with_criterion(self, criterion: Criterion) -> Result<Self> {
-        let criterion = OwnedCriterion::of(&criterion);
         for samples in [self.data.train(), self.data.test()] {
-            criterion.check(&samples.targets)?;
+            // Before there is a network: for one with as many outputs as they need.
+            let outputs = match (criterion, samples.targets) {
+                (_, Targets::Values { width, .. }) => width,
+                (Criterion::CrossEntropy(options), _) if !options.class_weights.is_empty() => {
+                    options.class_weights.len()
+                }
+                _ => usize::from(u8::MAX) + 1,
+            };
+            criterion.check(outputs, &samples.targets)?;
         }
+        let criterion = OwnedCriterion::new(criterion);
         // What is on a device already belongs to engines with the criterion before.
         Ok(Self { criterion, current: Mutex::default(), schedulers: Mutex::default(), ..self })
     }
@@ -62,15 +69,7 @@ impl GpuDataset {
 
     /// The sum of the weights of some samples of a split, by which a mean divides.
     pub(crate) fn weight(&self, split: Split, samples: &[u32]) -> f64 {
-        match (self.criterion(), self.targets(split)) {
-            (Criterion::CrossEntropy(options), Targets::Labels(labels))
-                if !options.class_weights.is_empty() =>
-            {
-                let weight = |&sample: &u32| f64::from(options.weight(labels[sample as usize].into()));
-                samples.iter().map(weight).sum()
-            }
-            _ => samples.len() as f64,
-        }
+        self.criterion().weight_of(&self.targets(split), samples)
     }
 
     /// The same data, with up to `models` engines of one kind sharing their dispatches, where several threads ask for

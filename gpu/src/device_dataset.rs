@@ -1,13 +1,12 @@
 //! Samples on a device.
 
-use crate::criterion::OwnedCriterion;
 use crate::device::Device;
 use crate::error::{Result, length};
 use crate::kernels::samples::Chunk;
 use crate::palette::Palette;
 use bytemuck::Pod;
 use std::sync::Arc;
-use valleys_core::network::{LabelledData, Samples, Targets};
+use valleys_core::network::{LabelledData, OwnedCriterion, Samples, Targets};
 
 /// Consecutive samples of a split in one buffer.
 #[derive(Debug)]

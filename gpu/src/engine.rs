@@ -71,7 +71,7 @@ impl GpuEngine {
         Self::supports(network)?;
         for samples in [train, test] {
             length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
-            dataset.criterion().check(network, &samples.targets)?;
+            dataset.criterion().check(network.outputs(), &samples.targets)?;
         }
         if let Some(augment) = &augment {
             length("elements of an image", network.input.len(), augment.shape.len())?;

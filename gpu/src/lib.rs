@@ -61,7 +61,7 @@
 //!
 //! Inside, modules import only from modules above them in this list:
 //!
-//! 1. `error`, `counts`, `options`, `criterion` (the loss), `key` (which engines can share dispatches), `request` (steps and
+//! 1. `error`, `counts`, `options`, `key` (which engines can share dispatches), `request` (steps and
 //!    values to compute).
 //! 2. `preprocess` (shader text), `pipeline` (compiled shaders), `device`, `buffers`.
 //! 3. `kernels`: `name.wgsl` beside the code that dispatches it.
@@ -81,7 +81,6 @@ pub mod bench;
 mod buffers;
 pub mod check;
 mod counts;
-mod criterion;
 mod dataset;
 mod device;
 mod device_dataset;

@@ -54,7 +54,7 @@ impl<'a, M: DerefMut<Target = [f64]>> NetworkBounds<'a, M> {
         if network.layers.iter().any(|layer| !matches!(*layer, Layer::Linear { .. } | Layer::RELU)) {
             return Err(Error::Unsupported { what: "bounds of layers other than linear and ReLU" });
         }
-        Criterion::PLAIN.check(&network, &samples.targets)?;
+        Criterion::PLAIN.check(network.outputs(), &samples.targets)?;
         range("samples", 1, usize::MAX, samples.len())?;
         length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
         range("parameters", 1, usize::MAX, network.parameter_len())?;

@@ -94,7 +94,7 @@ where
         let criterion = Criterion::of(&train.targets);
         for samples in [train, test] {
             length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
-            criterion.check(&network, &samples.targets)?;
+            criterion.check(network.outputs(), &samples.targets)?;
         }
         enough("scratch floats", NetworkLoss::floats_len(&network, batch), floats.len())?;
         enough("order of the samples", train.len().max(test.len()), order.len())?;
@@ -108,7 +108,7 @@ where
     /// A criterion that does not fit the network or the targets.
     pub fn with_criterion(mut self, criterion: Criterion<'d>) -> Result<Self, Error> {
         for samples in [self.train, self.test] {
-            criterion.check(&self.network, &samples.targets)?;
+            criterion.check(self.network.outputs(), &samples.targets)?;
         }
         self.criterion = criterion;
         Ok(self)

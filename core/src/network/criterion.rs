@@ -1,10 +1,11 @@
 //! What a network is trained for: targets, losses, and what is counted beside the loss.
 
-use super::Network;
 use crate::error::{Error, length};
 use crate::kernels::cross_entropy::{self, Options};
 use crate::kernels::regression::{self, Deviation};
 use crate::math;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::iter::Sum;
 use core::ops::{AddAssign, Range};
 use nalgebra::RealField;
@@ -89,13 +90,12 @@ impl Criterion<'_> {
         }
     }
 
-    /// Checks that a network, targets and the criterion fit together.
+    /// Checks that targets, the criterion and a network with this number of outputs fit together.
     ///
     /// # Errors
     /// A criterion of classes for numbers, or the reverse; a label that is no class; a number of outputs or of class
     /// weights that does not fit; a constant out of its range.
-    pub fn check<T>(&self, network: &Network, targets: &Targets<T>) -> Result<(), Error> {
-        let outputs = network.outputs();
+    pub fn check<T>(&self, outputs: usize, targets: &Targets<T>) -> Result<(), Error> {
         match (self, targets) {
             (Self::CrossEntropy(options), Targets::Labels(labels)) => {
                 if !options.class_weights.is_empty() {
@@ -140,6 +140,20 @@ impl Criterion<'_> {
                 labels.iter().map(|&label| f64::from(options.weight(label.into()))).sum()
             }
             _ => targets.len() as f64,
+        }
+    }
+
+    /// The same of chosen samples.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    pub fn weight_of<T>(&self, targets: &Targets<T>, chosen: &[u32]) -> f64 {
+        match (self, targets) {
+            (Self::CrossEntropy(options), Targets::Labels(labels)) if !options.class_weights.is_empty() => {
+                let weight = |&sample: &u32| f64::from(options.weight(labels[sample as usize].into()));
+                chosen.iter().map(weight).sum()
+            }
+            _ => chosen.len() as f64,
         }
     }
 
@@ -202,6 +216,44 @@ impl Criterion<'_> {
             }
             // Refused by `check`.
             _ => {}
+        }
+    }
+}
+
+/// A [`Criterion`] with class weights of its own, for those who keep it.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum OwnedCriterion {
+    /// As [`Criterion::CrossEntropy`].
+    CrossEntropy {
+        /// (C), or empty.
+        class_weights: Vec<f32>,
+        /// From 0 to below 1.
+        label_smoothing: f32,
+    },
+    /// As [`Criterion::Regression`].
+    Regression(Deviation),
+}
+
+#[cfg(feature = "alloc")]
+impl OwnedCriterion {
+    /// A copy of a criterion.
+    pub fn new(criterion: Criterion) -> Self {
+        match criterion {
+            Criterion::CrossEntropy(Options { class_weights, label_smoothing }) => {
+                Self::CrossEntropy { class_weights: class_weights.to_vec(), label_smoothing }
+            }
+            Criterion::Regression(deviation) => Self::Regression(deviation),
+        }
+    }
+
+    /// The criterion.
+    pub fn get(&self) -> Criterion<'_> {
+        match self {
+            Self::CrossEntropy { class_weights, label_smoothing } => {
+                Criterion::CrossEntropy(Options { class_weights, label_smoothing: *label_smoothing })
+            }
+            Self::Regression(deviation) => Criterion::Regression(*deviation),
         }
     }
 }

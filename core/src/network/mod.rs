@@ -11,6 +11,8 @@ mod pass;
 pub mod zoo;
 
 pub use augment::{CropFlip, CropFlipDraw};
+#[cfg(feature = "alloc")]
+pub use criterion::OwnedCriterion;
 pub use criterion::{Criterion, Scores, Targets};
 pub use init::initialise;
 pub use layer::{Layer, Shape, Tensor};

@@ -68,7 +68,7 @@ pub fn scores<T: RealField + Copy>(
     scratch: &mut [T],
 ) -> Result<Scores, Error> {
     network.check()?;
-    criterion.check(network, &samples.targets)?;
+    criterion.check(network.outputs(), &samples.targets)?;
     if samples.is_empty() {
         return Ok(Scores::default());
     }
@@ -148,7 +148,7 @@ pub fn gradient<T: RealField + Copy>(
 ) -> Result<T, Error> {
     let batch = samples.len();
     check(network, theta, samples.inputs, batch)?;
-    criterion.check(network, &samples.targets)?;
+    criterion.check(network.outputs(), &samples.targets)?;
     length("scratch memory", scratch_len(network, batch), scratch.len())?;
     length("gradient", theta.len(), gradient.len())?;
     let (activations, differentials) = scratch.split_at_mut(network.activation_len() * batch);

@@ -25,7 +25,6 @@ use valleys_core::fit::PeakSampling;
 use valleys_core::network::graph::{Graph, Op};
 use valleys_gpu::DeviceProvider;
 
-pub use criterion::OwnedCriterion;
 pub use function::FunctionProblem;
 pub use loss::LossProblem;
 pub use network::{NetworkProblem, fitting_model};

@@ -1,6 +1,7 @@
 //! A network on data.
 
-use super::{AnyCertifiedLoss, Cost, OwnedCriterion, Problem, Provenance};
+use super::criterion::criterion;
+use super::{AnyCertifiedLoss, Cost, Problem, Provenance};
 use crate::config::{Augment, Backend, Config, Take};
 use crate::data::{self, Dataset, LoadOptions, Loaded, Source, Subset, Targets};
 use crate::engine_error::{AnyEngine, EngineError, boxed};
@@ -14,7 +15,7 @@ use valleys_core::certify::NetworkBounds;
 use valleys_core::engine::{Optimizer, Split, StepParams, epoch_order};
 use valleys_core::error::Error;
 use valleys_core::network::graph::{Graph, Op};
-use valleys_core::network::{CropFlip, Shape, accumulate, initialise};
+use valleys_core::network::{Criterion, CropFlip, OwnedCriterion, Shape, accumulate, initialise};
 use valleys_core::rng::{Key, Purpose, Stream};
 use valleys_gpu::{DeviceProvider, GpuDataset, GpuEngine, Paths};
 use valleys_simd::engine::CpuEngine;
@@ -75,7 +76,7 @@ impl NetworkProblem {
         let loaded = data::load(dataset, &options)?;
         let model = fitting_model(&config.network, dataset, &loaded)?;
         let Loaded { data, shape, source, outputs, .. } = loaded;
-        let criterion = OwnedCriterion::new(&config.loss, &data.train.targets, outputs)?;
+        let criterion = criterion(&config.loss, &data.train.targets, outputs)?;
         let problem = Self {
             model,
             data: Arc::new(data),
@@ -126,7 +127,7 @@ impl NetworkProblem {
         augment: Option<CropFlip<Vec<f32>>>,
     ) -> std::result::Result<CpuEngine, Error> {
         let engine = CpuEngine::new(&self.model.network(), self.data.clone(), self.batch, slots, augment)?;
-        engine.with_criterion(self.criterion.borrowed())
+        engine.with_criterion(self.criterion.get())
     }
 }
 
@@ -151,14 +152,9 @@ impl Problem for NetworkProblem {
         Ok(match &self.backend {
             NetworkBackend::Cpu if has_second => boxed(self.cpu(slots, augment)?.with_second_moments()),
             NetworkBackend::Cpu => boxed(self.cpu(slots, augment)?),
-            NetworkBackend::Reference => boxed(reference::engine(
-                network,
-                &self.data,
-                batch,
-                slots,
-                augment,
-                self.criterion.borrowed(),
-            )?),
+            NetworkBackend::Reference => {
+                boxed(reference::engine(network, &self.data, batch, slots, augment, self.criterion.get())?)
+            }
             NetworkBackend::Gpu(_, shared) => {
                 let engine = GpuEngine::new(&network, shared.clone(), batch, slots, augment)?;
                 if has_second { boxed(engine.with_second_moments()) } else { boxed(engine) }
@@ -278,7 +274,7 @@ impl Problem for NetworkProblem {
     }
 
     fn certified_loss(&self) -> std::result::Result<Box<dyn AnyCertifiedLoss + '_>, Error> {
-        if !self.criterion.is_plain() {
+        if self.criterion.get() != Criterion::PLAIN {
             return Err(Error::Unsupported {
                 what: "proved bounds of a loss other than plain cross-entropy",
             });
@@ -337,8 +333,7 @@ impl NetworkProblem {
 
     fn gpu(&self, provider: Arc<DeviceProvider>, models: usize) -> NetworkBackend {
         let shared = GpuDataset::new(provider.clone(), self.data.clone(), self.shape.channels);
-        let shared =
-            shared.with_criterion(self.criterion.borrowed()).expect("it fits the targets of the problem");
+        let shared = shared.with_criterion(self.criterion.get()).expect("it fits the targets of the problem");
         NetworkBackend::Gpu(provider, Arc::new(shared.with_models(models)))
     }
 }

@@ -2,7 +2,6 @@
 
 use super::cnn::{CnnExecutor, CnnPlan, Statistics};
 use super::gradient::{add_decay, limit_norm, remove_tangent};
-use super::loss::Loss;
 use super::mlp::{MlpExecutor, MlpPlan, Pass};
 use super::moves::stride;
 use super::samples::{Augmentation, SampleReader, check_augmentation, check_data, choose, samples_of};
@@ -16,7 +15,9 @@ use valleys_core::engine::{
 };
 use valleys_core::error::{Error, length};
 use valleys_core::network::graph::Graph;
-use valleys_core::network::{Criterion, CropFlip, LabelledData, Layer, Network, Scores, Shape, Targets};
+use valleys_core::network::{
+    Criterion, CropFlip, LabelledData, Layer, Network, OwnedCriterion, Scores, Targets,
+};
 
 /// The mean loss of a network over samples, trained and measured on the CPU.
 ///
@@ -46,7 +47,7 @@ pub struct CpuEngine {
     augment: Option<CropFlip<Vec<f32>>>,
     statistics_len: usize,
     outputs: usize,
-    loss: Loss,
+    criterion: OwnedCriterion,
     slots: Slots,
     /// Numbers of the samples of an epoch, in order.
     order: Vec<u32>,
@@ -122,7 +123,7 @@ impl CpuEngine {
         Ok(Self {
             level: Level::new(),
             order: vec![0; data.train().len()],
-            loss: Loss::new(&Criterion::of(&data.train().targets)),
+            criterion: OwnedCriterion::new(Criterion::of(&data.train().targets)),
             outputs: network.outputs(),
             data,
             batch,
@@ -140,13 +141,10 @@ impl CpuEngine {
     /// # Errors
     /// A criterion that does not fit the network or the targets, as [`Criterion::check`] says.
     pub fn with_criterion(mut self, criterion: Criterion) -> Result<Self, Error> {
-        // A criterion is checked against nothing of a network but the number of its outputs.
-        let layers = [Layer::Linear { outputs: self.outputs }];
-        let network = Network { input: Shape::flat(1), layers: &layers };
         for samples in [self.data.train(), self.data.test()] {
-            criterion.check(&network, &samples.targets)?;
+            criterion.check(self.outputs, &samples.targets)?;
         }
-        self.loss = Loss::new(&criterion);
+        self.criterion = OwnedCriterion::new(criterion);
         Ok(self)
     }
 
@@ -177,11 +175,15 @@ impl CpuEngine {
     /// A forward pass over the training samples.
     pub fn statistics(&mut self, theta: &[f32]) -> Result<Vec<f32>, Error> {
         self.slots.check_dim(theta.len())?;
-        let Executor::Cnn(cnn) = &mut self.executor else { return Ok(Vec::new()) };
+        let cnn = match &mut self.executor {
+            Executor::Cnn(cnn) if self.statistics_len > 0 => cnn,
+            _ => return Ok(Vec::new()),
+        };
         cnn.pack(self.level, theta);
         let train = SampleReader::plain(self.data.train());
         let all = choose(Split::Train, None, &*self.data)?;
-        let pass = Pass { level: self.level, loss: &self.loss, theta, share: 0.0, step: [0; 2] };
+        let pass =
+            Pass { level: self.level, criterion: self.criterion.get(), theta, share: 0.0, step: [0; 2] };
         let statistics = cnn.statistics(&pass, &train, &all, self.batch);
         let norms = cnn.batch_norms().map(|channels| &statistics[channels]);
         let rows = norms.flat_map(|norm| (0..2).map(move |i| norm.iter().map(move |x| x[i] as f32)));
@@ -199,7 +201,8 @@ impl CpuEngine {
     pub fn scores(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Scores, Error> {
         let (chosen, pairs) = self.measurement(split, theta, statistics)?;
         let reader = SampleReader::plain(samples_of(split, &*self.data));
-        let pass = Pass { level: self.level, loss: &self.loss, theta, share: 0.0, step: [0; 2] };
+        let pass =
+            Pass { level: self.level, criterion: self.criterion.get(), theta, share: 0.0, step: [0; 2] };
         Ok(match &mut self.executor {
             Executor::Mlp(mlp) => mlp.scores(&pass, &reader, &chosen),
             Executor::Cnn(cnn) => {
@@ -220,7 +223,8 @@ impl CpuEngine {
     pub fn outputs(&mut self, split: Split, theta: &[f32], statistics: &[f32]) -> Result<Vec<f32>, Error> {
         let (chosen, pairs) = self.measurement(split, theta, statistics)?;
         let reader = SampleReader::plain(samples_of(split, &*self.data));
-        let pass = Pass { level: self.level, loss: &self.loss, theta, share: 0.0, step: [0; 2] };
+        let pass =
+            Pass { level: self.level, criterion: self.criterion.get(), theta, share: 0.0, step: [0; 2] };
         let mut outputs = vec![0.0; chosen.len() * self.outputs];
         match &mut self.executor {
             Executor::Mlp(mlp) => mlp.outputs(&pass, &reader, &chosen, &mut outputs),
@@ -256,7 +260,8 @@ impl CpuEngine {
 
     /// Takes a step; returns the mean loss before it.
     fn step(&mut self, params: &StepParams, step: &Step) -> f64 {
-        let Self { level, data, batch, augment, loss, slots, order, theta, gradient, executor, .. } = self;
+        let Self { level, data, batch, augment, criterion, slots, order, theta, gradient, executor, .. } =
+            self;
         let (level, samples, mix) = (*level, data.train(), &step.mix);
         let chosen = &order[step.batch as usize * *batch..];
         let chosen = &chosen[..chosen.len().min(*batch)];
@@ -265,9 +270,10 @@ impl CpuEngine {
         let augmentation = augment.as_ref().map(|crop_flip| Augmentation { crop_flip, params });
         let reader = SampleReader { samples, augmentation };
         let (theta, gradient) = (theta.get(), gradient.get_mut());
-        let weight = loss.weight(&samples, chosen);
+        let criterion = criterion.get();
+        let weight = criterion.weight_of(&samples.targets, chosen);
         let key = dropout_key(params.key, params.epoch, step.batch);
-        let pass = Pass { level, loss, theta, share: 1.0 / weight as f32, step: key };
+        let pass = Pass { level, criterion, theta, share: 1.0 / weight as f32, step: key };
         let sum = match executor {
             Executor::Mlp(mlp) => mlp.gradient(&pass, &reader, chosen, gradient),
             Executor::Cnn(cnn) => cnn.gradient(&pass, &reader, chosen, gradient),
@@ -338,7 +344,8 @@ impl Engine for CpuEngine {
     ) -> Result<(), Error> {
         check_measurement(splits, points, values)?;
         points.iter().try_for_each(|point| self.slots.check_mix(point))?;
-        let Self { level, data, batch, loss, slots, theta, executor, .. } = self;
+        let Self { level, data, batch, criterion, slots, theta, executor, .. } = self;
+        let criterion = criterion.get();
         let level = *level;
         let of_split = |&split: &Split| {
             Ok((SampleReader::plain(samples_of(split, &**data)), choose(split, subset, &**data)?))
@@ -355,7 +362,7 @@ impl Engine for CpuEngine {
         slots.with_applied(level, mixed, |slots| match executor {
             Executor::Mlp(mlp) => {
                 for (number, (reader, chosen)) in parts.iter().enumerate() {
-                    mlp.scores_of_mixes((level, loss), reader, chosen, slots, points, |i, sum| {
+                    mlp.scores_of_mixes((level, criterion), reader, chosen, slots, points, |i, sum| {
                         values[i * parts.len() + number] = mean(sum, reader);
                     });
                 }
@@ -364,7 +371,7 @@ impl Engine for CpuEngine {
                 for (point, values) in points.iter().zip(values.chunks_mut(parts.len())) {
                     slots.mix(level, point, theta.get_mut());
                     let theta = theta.get();
-                    let pass = Pass { level, loss, theta, share: 0.0, step: [0; 2] };
+                    let pass = Pass { level, criterion, theta, share: 0.0, step: [0; 2] };
                     cnn.pack(level, theta);
                     let statistics = cnn.statistics(&pass, &train, &of_train, *batch);
                     for ((reader, chosen), value) in parts.iter().zip(values) {

@@ -59,7 +59,7 @@ pub fn check_data(data: &dyn LabelledData, network: &Network, batch: usize) -> R
     check_some("training samples", data.train().len())?;
     for samples in [data.train(), data.test()] {
         length("inputs of the samples", network.input.len() * samples.len(), samples.inputs.len())?;
-        Criterion::of(&data.train().targets).check(network, &samples.targets)?;
+        Criterion::of(&data.train().targets).check(network.outputs(), &samples.targets)?;
     }
     Ok(())
 }

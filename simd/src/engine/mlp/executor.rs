@@ -7,7 +7,6 @@
 
 use super::plan::MlpPlan;
 use super::sample_tile::{Pass, SampleTile, weight_gradient};
-use crate::engine::loss::Loss;
 use crate::engine::moves::stride;
 use crate::engine::samples::SampleReader;
 use crate::engine::slots::Slots;
@@ -17,7 +16,7 @@ use fearless_simd::Level;
 use rayon::prelude::*;
 use std::sync::Arc;
 use valleys_core::engine::Mix;
-use valleys_core::network::Scores;
+use valleys_core::network::{Criterion, Scores};
 
 /// Rows of a layer whose gradient is one task of a thread; a multiple of the heights of register tiles, 8 and 6.
 const ROWS: usize = 24;
@@ -140,7 +139,7 @@ impl MlpExecutor {
     /// Scores at many points, each summed over the same samples. The sums of a point do not depend on the other points.
     pub fn scores_of_mixes(
         &mut self,
-        (level, loss): (Level, &Loss),
+        (level, criterion): (Level, Criterion),
         reader: &SampleReader,
         chosen: &[u32],
         slots: &Slots,
@@ -162,7 +161,7 @@ impl MlpExecutor {
                 sums.scores.fill(Scores::default());
                 for chosen in chosen.chunks(LINE_LEN).skip(i).step_by(count) {
                     tile.gather(level, reader, chosen, 0);
-                    let pass = |theta| Pass { level, loss, theta, share: 0.0, step: [0; 2] };
+                    let pass = |theta| Pass { level, criterion, theta, share: 0.0, step: [0; 2] };
                     sums.add(tile, slots, points, thetas.chunks_exact(stride).map(pass));
                 }
             });

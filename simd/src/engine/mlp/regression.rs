@@ -1,7 +1,7 @@
 //! Losses of numbers of a sample tile: the mean over the outputs of a function of the deviation.
 
 use super::cross_entropy::{load, total};
-use crate::engine::loss::TileTargets;
+use crate::engine::targets::TileTargets;
 use crate::floats::{LINE_LEN, Line};
 use fearless_simd::prelude::*;
 use valleys_core::kernels::regression::Deviation;

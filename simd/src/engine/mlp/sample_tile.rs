@@ -4,8 +4,8 @@ use super::linear;
 use super::loss;
 use super::plan::{LinearLayer, MlpPlan};
 use crate::engine::elementwise::{Dropper, activate_with, differentiate_with};
-use crate::engine::loss::{Loss, TileTargets};
 use crate::engine::samples::SampleReader;
+use crate::engine::targets::TileTargets;
 use crate::floats::{AlignedFloats, LINE_LEN, Line, padded};
 use crate::register_tile::copy;
 use crate::transpose::transpose;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use valleys_core::engine::Mix;
 use valleys_core::kernels::activation::Activation;
 use valleys_core::kernels::dropout::Mask;
-use valleys_core::network::Scores;
+use valleys_core::network::{Criterion, Scores};
 
 /// What all sample tiles of a pass read.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub struct Pass<'a> {
     /// Instruction set.
     pub level: Level,
     /// The criterion.
-    pub loss: &'a Loss,
+    pub criterion: Criterion<'a>,
     /// The point.
     pub theta: &'a [f32],
     /// The share of the sum of the losses whose gradient is computed.
@@ -139,7 +139,7 @@ impl SampleTile {
                 activate(simd, activation, y);
             }
             forward(simd, &plan.layers[1..], pass.theta, x.lines_mut(), &mut []);
-            loss::scores(simd, pass.loss, &x.lines()[plan.y..][..plan.outputs], targets)
+            loss::scores(simd, pass.criterion, &x.lines()[plan.y..][..plan.outputs], targets)
         })
     }
 
@@ -148,7 +148,7 @@ impl SampleTile {
         let Self { plan, x, targets, .. } = self;
         dispatch!(pass.level, simd => {
             forward(simd, &plan.layers, pass.theta, x.lines_mut(), &mut []);
-            loss::scores(simd, pass.loss, &x.lines()[plan.y..][..plan.outputs], targets)
+            loss::scores(simd, pass.criterion, &x.lines()[plan.y..][..plan.outputs], targets)
         })
     }
 
@@ -188,7 +188,7 @@ impl SampleTile {
         let (x, rows, dy, z) = (x.lines(), rows.lines_mut(), dy.lines_mut(), z.lines());
         let last = plan.dy_len - plan.outputs;
         let y = &x[plan.y..][..plan.outputs];
-        self.scores = loss::backward(simd, pass.loss, y, targets, pass.share, &mut dy[last..]);
+        self.scores = loss::backward(simd, pass.criterion, y, targets, pass.share, &mut dy[last..]);
         if let Some(layer) = plan.layers.last()
             && (layer.activation.is_some() || layer.dropout.is_some())
         {

@@ -1,49 +1,8 @@
-//! The criterion of an engine, which it owns, and the targets of a sample tile.
+//! The targets of a sample tile.
 
 use super::samples::SampleReader;
 use crate::floats::{AlignedFloats, LINE_LEN, Line};
-use valleys_core::kernels::cross_entropy::Options;
-use valleys_core::kernels::regression::Deviation;
-use valleys_core::network::{Criterion, Samples, Targets};
-
-/// A [`Criterion`] with class weights of its own.
-#[derive(Clone, Debug)]
-pub enum Loss {
-    /// Cross-entropy of classes.
-    CrossEntropy {
-        /// (C), or empty.
-        class_weights: Vec<f32>,
-        /// From 0 to below 1.
-        label_smoothing: f32,
-    },
-    /// A function of the deviation, of numbers.
-    Regression(Deviation),
-}
-
-impl Loss {
-    /// The same criterion.
-    pub fn new(criterion: &Criterion) -> Self {
-        match *criterion {
-            Criterion::CrossEntropy(Options { class_weights, label_smoothing }) => {
-                Self::CrossEntropy { class_weights: class_weights.to_vec(), label_smoothing }
-            }
-            Criterion::Regression(deviation) => Self::Regression(deviation),
-        }
-    }
-
-    /// The sum of the weights of chosen samples, by which a mean divides.
-    pub fn weight(&self, samples: &Samples<f32>, chosen: &[u32]) -> f64 {
-        match (self, samples.targets) {
-            (Self::CrossEntropy { class_weights, .. }, Targets::Labels(labels))
-                if !class_weights.is_empty() =>
-            {
-                let weight = |&sample: &u32| f64::from(class_weights[labels[sample as usize] as usize]);
-                chosen.iter().map(weight).sum()
-            }
-            _ => chosen.len() as f64,
-        }
-    }
-}
+use valleys_core::network::Targets;
 
 /// The label of a column without a sample.
 pub const NO_SAMPLE: f32 = -1.0;
