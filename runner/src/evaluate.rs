@@ -6,16 +6,15 @@ use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::metrics;
 use crate::model::NetworkSpec;
+use crate::predictions;
 use crate::problem::fitting_model;
-use crate::reference;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use valleys_core::engine::{Function, Split};
 use valleys_core::error::Error;
-use valleys_core::network::{Criterion, Network};
-use valleys_simd::engine::CpuEngine;
+use valleys_core::network::Criterion;
 
 /// What is to be evaluated.
 #[derive(Clone, Debug)]
@@ -146,12 +145,9 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     };
     let (theta, batch) = (&read.theta, question.batch);
     let data = Arc::new(data);
-    let outputs = if question.reference {
-        reference_outputs(&network, theta, stored, &data, recompute, batch)
-    } else {
-        outputs(&network, theta, stored, data.clone(), recompute, batch)
-    };
-    let outputs = outputs.map_err(failed)?;
+    let split = if recompute { Split::Test } else { Split::Train };
+    let outputs = predictions::outputs(question.reference, &network, &data, split, theta, stored, batch)
+        .map_err(failed)?;
     let evaluated = if recompute { &data.test } else { &data.train };
     let targets = evaluated.targets.borrowed();
     let sum = Criterion::of(&targets).scores(&outputs, &targets);
@@ -174,33 +170,4 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         mapping: read.mapping,
         notes: read.notes,
     })
-}
-
-/// The outputs of the test part, or else of the training part, by the fast engine. Without statistics they are recomputed
-/// over the training part.
-fn outputs(
-    network: &Network,
-    theta: &[f32],
-    statistics: Option<Vec<f32>>,
-    data: Arc<Dataset>,
-    test: bool,
-    batch: usize,
-) -> std::result::Result<Vec<f32>, Error> {
-    let mut engine = CpuEngine::new(network, data, batch, 0, None)?;
-    let statistics = statistics.map_or_else(|| engine.statistics(theta), Ok)?;
-    engine.outputs(if test { Split::Test } else { Split::Train }, theta, &statistics)
-}
-
-/// The same by the reference kernels.
-fn reference_outputs(
-    network: &Network,
-    theta: &[f32],
-    statistics: Option<Vec<f32>>,
-    data: &Dataset,
-    test: bool,
-    batch: usize,
-) -> std::result::Result<Vec<f32>, Error> {
-    let recomputed = || reference::statistics(network, theta, &data.train, batch);
-    let statistics = statistics.map_or_else(recomputed, Ok)?;
-    reference::outputs(network, theta, &statistics, if test { &data.test } else { &data.train })
 }

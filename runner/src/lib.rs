@@ -57,6 +57,7 @@ mod memory;
 pub mod metrics;
 pub mod model;
 pub mod plan;
+mod predictions;
 pub mod problem;
 pub mod reference;
 pub mod report;

@@ -8,6 +8,7 @@ use crate::engine_error::{AnyEngine, EngineError, boxed};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::metrics::{self, Metric};
 use crate::model::{Io, Model, NetworkSpec, State};
+use crate::predictions;
 use crate::reference;
 use crate::schema::ErrorMeasure;
 use std::sync::Arc;
@@ -199,8 +200,10 @@ impl Problem for NetworkProblem {
         if test.is_empty() {
             return Ok(Vec::new());
         }
-        let statistics = self.statistics(&[theta])?.swap_remove(0);
-        let outputs = self.test_outputs(theta, &statistics)?;
+        let is_reference = matches!(self.backend, NetworkBackend::Reference);
+        let network = self.model.network();
+        let outputs =
+            predictions::outputs(is_reference, &network, &self.data, Split::Test, theta, None, self.batch)?;
         Ok(metrics::of(&outputs, &test.targets, &self.source).collect())
     }
 
@@ -313,14 +316,6 @@ impl Problem for NetworkProblem {
 }
 
 impl NetworkProblem {
-    /// The outputs on the test samples, (N, outputs); batch norms normalise with these statistics.
-    fn test_outputs(&self, theta: &[f32], statistics: &[f32]) -> std::result::Result<Vec<f32>, Error> {
-        if let NetworkBackend::Reference = self.backend {
-            return reference::outputs(&self.model.network(), theta, statistics, &self.data.test);
-        }
-        self.cpu(0, None)?.outputs(Split::Test, theta, statistics)
-    }
-
     /// The same problem with these training samples.
     fn with_train(&self, train: data::Samples) -> Self {
         let data = Dataset { train, test: self.data.test.clone() };
