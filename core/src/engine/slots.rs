@@ -88,10 +88,10 @@ impl<M: DerefMut<Target = [f32]>> Slots<M> {
     pub fn put(&mut self, slot: u32, theta: &[f32]) -> Result<(), Error> {
         range("slot", 0, self.slots - 1, slot as usize)?;
         length("parameters", self.dim, theta.len())?;
-        let (point, momentum) = self.pair(slot as usize);
+        let (point, momentum, second) = self.state_of(slot as usize);
         point.copy_from_slice(theta);
         momentum.fill(0.0);
-        if let Some(second) = self.second_of(slot as usize) {
+        if let Some(second) = second {
             second.fill(0.0);
         }
         Ok(())
@@ -155,7 +155,7 @@ impl<M: DerefMut<Target = [f32]>> Slots<M> {
             let weight = mix.iter().find(|(s, _)| *s as usize == slot).map_or(0.0, |(_, w)| *w);
             match params.optimizer {
                 Optimizer::Sgd { momentum: mu, nesterov } => {
-                    let (point, momentum) = self.pair(slot);
+                    let (point, momentum, _) = self.state_of(slot);
                     for ((point, momentum), &gradient) in point.iter_mut().zip(momentum).zip(&*gradient) {
                         *momentum = mu * *momentum + weight * gradient;
                         let ahead = if nesterov { weight * gradient + mu * *momentum } else { *momentum };
@@ -164,13 +164,12 @@ impl<M: DerefMut<Target = [f32]>> Slots<M> {
                 }
                 Optimizer::Adam { beta1, beta2, epsilon, decoupled } => {
                     let shrink = if decoupled { rate * params.weight_decay * weight } else { 0.0 };
-                    let (pair, second) = self.all_of(slot);
+                    let (point, first, second) = self.state_of(slot);
                     let Some((count, second)) = second.and_then(|second| second.split_last_mut()) else {
                         return;
                     };
                     *count = (*count + 1.0).min(MAX_COUNT);
                     let [step, root] = bias_corrections(beta1, beta2, rate, *count as u32);
-                    let (point, first) = pair.split_at_mut(theta.len());
                     let moments = first.iter_mut().zip(second);
                     for ((point, (first, second)), (&gradient, &theta)) in
                         point.iter_mut().zip(moments).zip(gradient.iter().zip(theta))
@@ -247,21 +246,13 @@ impl<M: DerefMut<Target = [f32]>> Slots<M> {
         &self.memory[2 * slot * self.dim..][..self.dim]
     }
 
-    /// Second moments and number of steps of a slot.
-    fn second_of(&mut self, slot: usize) -> Option<&mut [f32]> {
-        let len = self.dim + 1;
-        self.second.as_mut().map(|second| &mut second[slot * len..][..len])
-    }
-
     /// Control point and momentum of a slot, and its second moments with the number of steps.
-    fn all_of(&mut self, slot: usize) -> (&mut [f32], Option<&mut [f32]>) {
+    fn state_of(&mut self, slot: usize) -> (&mut [f32], &mut [f32], Option<&mut [f32]>) {
         let Self { memory, second, dim, .. } = self;
-        let second = second.as_mut().map(|second| &mut second[slot * (*dim + 1)..][..*dim + 1]);
-        (&mut memory[2 * slot * *dim..][..2 * *dim], second)
-    }
-
-    fn pair(&mut self, slot: usize) -> (&mut [f32], &mut [f32]) {
-        self.memory[2 * slot * self.dim..][..2 * self.dim].split_at_mut(self.dim)
+        let (point, momentum) = memory[2 * slot * *dim..][..2 * *dim].split_at_mut(*dim);
+        let second_len = *dim + 1;
+        let second = second.as_mut().map(|second| &mut second[slot * second_len..][..second_len]);
+        (point, momentum, second)
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Mask {
 impl Mask {
     /// The mask of the layer in row `row` of a network, for the seed of a step.
     pub fn new(step: [u32; 2], row: usize, probability: f32) -> Self {
-        let row = mix((row as u32).wrapping_add(0x9e37_79b9));
+        let row = row_key(row);
         Self {
             seed: [mix(step[0] ^ row), mix(step[1].wrapping_add(row))],
             threshold: (f64::from(probability) * 4_294_967_296.0) as u32,
@@ -35,6 +35,11 @@ impl Mask {
     pub const fn keeps(&self, element: u32) -> bool {
         mix(mix(element ^ self.seed[0]).wrapping_add(self.seed[1])) >= self.threshold
     }
+}
+
+/// The key of a row of a network, which makes the masks of its layers different.
+pub const fn row_key(row: usize) -> u32 {
+    mix((row as u32).wrapping_add(0x9e37_79b9))
 }
 
 /// A bijection of 32 bits in which every bit of the result depends on every bit of the argument: two rounds of xor-shift

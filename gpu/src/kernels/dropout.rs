@@ -3,7 +3,7 @@
 use super::activation::bits;
 use super::{DROPOUT, Dispatch, Dispatcher, Grid, channel_blocks, whole};
 use crate::error::Result;
-use valleys_core::kernels::dropout::{Mask, mix};
+use valleys_core::kernels::dropout::{Mask, row_key};
 use valleys_core::network::Shape;
 
 /// A layer of dropout.
@@ -50,7 +50,7 @@ impl Dropout {
         let (area, blocks) = (height * width, channel_blocks(channels));
         let Mask { threshold, scale, .. } = Mask::new([0; 2], self.row, self.probability);
         // The part of `Mask::new` that the seed of a step has no part in.
-        let row = mix((self.row as u32).wrapping_add(0x9e37_79b9));
+        let row = row_key(self.row);
         let values = [
             ("BACKWARD", accumulate.is_some().into()),
             ("ACCUMULATE", (accumulate == Some(true)).into()),

@@ -41,7 +41,7 @@ impl Builder {
         let input = self.shape;
         self.check(&layer).map_err(|what| format!("{what}, but {input} arrives"))?;
         self.shape = layer.output(input);
-        self.parameters += parameter_len(&layer, input);
+        self.parameters += layer.parameter_len(input) as u128;
         self.activations += len(self.shape);
         if self.parameters > MOST_NUMBERS || self.activations > MOST_NUMBERS {
             return Err(format!(
@@ -125,8 +125,4 @@ impl Builder {
 
 fn len(shape: Shape) -> u128 {
     shape.channels as u128 * shape.height as u128 * shape.width as u128
-}
-
-fn parameter_len(layer: &Layer, input: Shape) -> u128 {
-    layer.parameter_len(input) as u128
 }

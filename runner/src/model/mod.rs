@@ -96,11 +96,7 @@ impl Model {
     /// Another name, with the nearest known one; widths or a depth that make no network.
     pub fn by_name(name: &str) -> Result<Self> {
         let input = if name == "lenet5" { zoo::LENET5_INPUT } else { zoo::RESNET_INPUT };
-        let io = Io { input, outputs: 10 };
-        if name.starts_with("mlp:") && !name.contains('*') {
-            return Self::perceptron(name, None);
-        }
-        Self::for_data(name, io)
+        Self::for_data(name, Io { input, outputs: 10 })
     }
 
     /// A network by name, for these inputs and outputs. Widths that a name states stay: `mlp:64-32-10` has 64 inputs and 10
@@ -114,7 +110,7 @@ impl Model {
             model.map_err(|what| CliError::new(ErrorKind::Configuration, format!("network {name:?}: {what}")))
         };
         if name.starts_with("mlp:") {
-            return Self::perceptron(name, Some(io));
+            return Self::perceptron(name, io);
         }
         match name {
             "lenet5" => return fitting(named::lenet5(io)),
@@ -171,14 +167,14 @@ impl Model {
     }
 
     /// `mlp:…`; a first or last width of `*` is that of `io`.
-    fn perceptron(name: &str, io: Option<Io>) -> Result<Self> {
+    fn perceptron(name: &str, io: Io) -> Result<Self> {
         let wrong = |message: String| Err(CliError::new(ErrorKind::Configuration, message));
         let fields: Vec<&str> = name.trim_start_matches("mlp:").split('-').collect();
         let last = fields.len() - 1;
-        let width = |(i, field): (usize, &&str)| match (*field, io) {
-            ("*", Some(io)) if i == 0 => Some(io.input.len()),
-            ("*", Some(io)) if i == last => Some(io.outputs),
-            (field, _) => field.parse().ok(),
+        let width = |(i, field): (usize, &&str)| match *field {
+            "*" if i == 0 => Some(io.input.len()),
+            "*" if i == last => Some(io.outputs),
+            field => field.parse().ok(),
         };
         let widths: Option<Vec<usize>> = fields.iter().enumerate().map(width).collect();
         let Some(widths) = widths else {

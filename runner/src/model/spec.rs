@@ -26,7 +26,6 @@ pub enum NetworkSpec {
 
 /// The table of a network in a file.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Table {
     #[serde(default)]
     name: Option<String>,
