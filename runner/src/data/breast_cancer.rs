@@ -1,6 +1,7 @@
 //! Breast Cancer Wisconsin (Diagnostic), embedded: W. Wolberg, O. Mangasarian, N. Street, W. Street, UCI Machine
 //! Learning Repository, 1995, doi 10.24432/C5DW2B (CC BY 4.0). 569 patients, 30 real features, malignant (0) or benign.
 
+use super::own::moments;
 use super::{LoadOptions, Raw, Samples, Source, Targets, file, stratified};
 use crate::error::Result;
 use std::path::Path;
@@ -29,15 +30,8 @@ pub(super) fn load(options: &LoadOptions) -> Result<Raw> {
     }
     all.targets = Targets::Labels(labels);
     let data = stratified(&all, CLASSES, 0.2);
-    let (mean, std) = (0..FEATURES).map(|feature| moments(&data.train, feature)).unzip();
+    let of = |feature| data.train.inputs.iter().skip(feature).step_by(FEATURES).map(|&x| f64::from(x));
+    let (mean, std) = (0..FEATURES).map(|feature| moments(of(feature))).map(<(f64, f64)>::from).unzip();
     let source = Source::of_constants(1.0, mean, std).with_classes(&["malignant", "benign"]);
     Ok(Raw { data: data.picked(options, CLASSES), shape: Shape::flat(FEATURES), classes: CLASSES, source })
-}
-
-/// Mean and standard deviation of a feature.
-fn moments(samples: &Samples, feature: usize) -> (f64, f64) {
-    let values = samples.inputs.iter().skip(feature).step_by(FEATURES).map(|&x| f64::from(x));
-    let count = samples.len() as f64;
-    let mean = values.clone().sum::<f64>() / count;
-    (mean, (values.map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt())
 }

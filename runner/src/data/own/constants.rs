@@ -5,7 +5,7 @@ use crate::config::Normalise;
 use crate::error::Result;
 
 /// Mean and population standard deviation, in two passes.
-pub(super) fn moments(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
+pub(in crate::data) fn moments(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / count;
     [mean, (values.map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt()]

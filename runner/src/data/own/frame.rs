@@ -38,11 +38,9 @@ impl Values {
 
     /// Leaves only the rows that are to be kept.
     pub(super) fn retain(&mut self, keep: &[bool]) {
-        let mut kept = keep.iter();
-        let mut next = || *kept.next().expect("one for each row");
         match self {
-            Self::Numbers(numbers) => numbers.retain(|_| next()),
-            Self::Texts { codes, .. } => codes.retain(|_| next()),
+            Self::Numbers(numbers) => retain(numbers, keep),
+            Self::Texts { codes, .. } => retain(codes, keep),
         }
     }
 
@@ -168,8 +166,7 @@ impl Places {
             first = end;
         }
         if !self.lines.is_empty() {
-            let mut kept = keep.iter();
-            self.lines.retain(|_| *kept.next().expect("one for each row"));
+            retain(&mut self.lines, keep);
         }
     }
 
@@ -264,4 +261,10 @@ pub(super) fn data_error(message: impl Into<String>) -> CliError {
 /// What is wrong with the keys.
 pub(super) fn key_error(message: impl Into<String>) -> CliError {
     CliError::new(ErrorKind::Configuration, message)
+}
+
+/// Leaves only the elements of the rows that are to be kept.
+pub(super) fn retain<T>(elements: &mut Vec<T>, keep: &[bool]) {
+    let mut kept = keep.iter();
+    elements.retain(|_| *kept.next().expect("one for each row"));
 }

@@ -1,6 +1,6 @@
 //! Missing values.
 
-use super::frame::{Column, Gathered, Inputs, Parts, data_error};
+use super::frame::{Column, Gathered, Inputs, Parts, data_error, retain};
 use crate::config::{Data, Missing};
 use crate::error::Result;
 
@@ -78,8 +78,7 @@ impl Gathered {
         }
         self.targets.iter_mut().for_each(|target| target.values.retain(keep));
         if let Parts::Known { is_test, .. } = &mut self.parts {
-            let mut kept = keep.iter();
-            is_test.retain(|_| *kept.next().expect("one for each row"));
+            retain(is_test, keep);
         }
         self.places.retain(keep);
     }

@@ -31,6 +31,7 @@ mod split;
 mod table;
 mod target;
 
+pub(super) use constants::moments;
 pub use picture::{Picture, Pixels};
 pub use provenance::{FileHash, Own};
 pub use split::SplitKind;
@@ -132,7 +133,7 @@ fn pipeline(mut gathered: Gathered, keys: &Data, mut told: Told, options: &LoadO
     let own = Own::new(steps);
     let Encoded { shape, names, scale, mean, std, .. } = encoded;
     let (class_names, target_names) = target.names();
-    let classes = class_names.len().max(if class_names.is_empty() { target_names.len() } else { 0 });
+    let outputs = if class_names.is_empty() { target_names.len() } else { class_names.len() };
     let source = Source {
         files: told.files.into_iter().map(|(file, _)| file).collect(),
         notes: told.notes,
@@ -143,7 +144,7 @@ fn pipeline(mut gathered: Gathered, keys: &Data, mut told: Told, options: &LoadO
         own: Some(Box::new(own)),
         ..Source::of_constants(scale, mean, std)
     };
-    Ok(Loaded { data: data.picked(options, classes), shape, outputs: classes, source })
+    Ok(Loaded { data: data.picked(options, outputs), shape, outputs, source })
 }
 
 /// The number of test samples that the training part has too, with the same target.
