@@ -1,7 +1,7 @@
 //! The summary of a run as text for a terminal.
 
 use crate::schema::{
-    ErrorMeasure, Fit, IndexDistance, LAYER_STATISTICS, StudySummary, Summary, simplex_name,
+    Coefficient, ErrorMeasure, Fit, IndexDistance, LAYER_STATISTICS, StudySummary, Summary, simplex_name,
 };
 use std::fmt::Write;
 
@@ -57,16 +57,15 @@ fn write_study(out: &mut String, study: &StudySummary) {
     );
     let is_of_paper = |name: &str| LAYER_STATISTICS[..2].iter().any(|statistic| statistic.name == name);
     for c in study.correlations.iter().filter(|c| is_of_paper(&c.metric)) {
-        let three_decimals = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.3}"));
-        let interval = c.pearson.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
+        let (pearson, p_holm) = coefficient(&c.pearson);
         let _ = writeln!(
             out,
             "{:<22} {:<12} {:<20} {:>22} {:>9} {:>9} {:>13}",
             c.metric,
             c.layer,
             c.target.title(),
-            format!("{}{interval}", three_decimals(c.pearson.value)),
-            c.pearson.p_holm.map_or("-".to_owned(), |p| rounded(p, 2)),
+            pearson,
+            p_holm,
             three_decimals(c.spearman.value),
             three_decimals(c.within_sizes.value),
         );
@@ -78,6 +77,17 @@ fn write_study(out: &mut String, study: &StudySummary) {
         study.networks.len(),
         study.comparisons
     );
+}
+
+/// A coefficient with its interval, and its corrected p-value.
+pub fn coefficient(coefficient: &Coefficient) -> (String, String) {
+    let interval = coefficient.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
+    let p = coefficient.p_holm.map_or("-".to_owned(), |p| rounded(p, 2));
+    (three_decimals(coefficient.value) + &interval, p)
+}
+
+fn three_decimals(x: Option<f64>) -> String {
+    x.map_or("-".to_owned(), |x| format!("{x:.3}"))
 }
 
 fn write_fit(out: &mut String, fit: &Fit) {

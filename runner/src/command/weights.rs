@@ -3,8 +3,9 @@
 use super::{json, print};
 use crate::error::{CliError, ErrorKind, Result, io_error};
 use crate::formats::ReadInfo;
-use crate::schema::{Coefficient, LAYER_STATISTICS};
+use crate::schema::LAYER_STATISTICS;
 use crate::study::models::{self, ModelCorrelation};
+use crate::table::{coefficient, rounded};
 use crate::tensors::model_files::{Series, SkippedFile, series};
 use crate::weights::layer_filter::LayerFilter;
 use crate::weights::neuron_axis::AxisOptions;
@@ -264,11 +265,6 @@ fn correlation_table(correlations: &[ModelCorrelation]) -> String {
         "{:<20} {:<layer$} {:<result$} {:>6} {:>22} {:>9} {:>22} {:>9}",
         "statistic", "layer", "result", "models", "Pearson [95 %]", "p (Holm)", "Spearman [95 %]", "p (Holm)"
     );
-    let coefficient = |c: &Coefficient| {
-        let interval = c.interval.map_or(String::new(), |[a, b]| format!(" [{a:.2}, {b:.2}]"));
-        let value = c.value.map_or("-".to_owned(), |x| format!("{x:.3}"));
-        (value + &interval, c.p_holm.map_or("-".to_owned(), |p| crate::table::rounded(p, 2)))
-    };
     for c in of_paper() {
         let ((pearson, p), (spearman, q)) = (coefficient(&c.pearson), coefficient(&c.spearman));
         let _ = writeln!(
@@ -340,7 +336,7 @@ fn table(file: &weights::Weights) -> String {
             let size = if own { format!("{} x {}", layer.neurons, layer.inputs) } else { String::new() };
             let axis = if own { layer.neuron_axis.to_string() } else { String::new() };
             let of = |get: fn(&Statistics) -> Option<f64>, digits: usize| {
-                statistics.as_ref().and_then(get).map_or("-".to_owned(), |x| crate::table::rounded(x, digits))
+                statistics.as_ref().and_then(get).map_or("-".to_owned(), |x| rounded(x, digits))
             };
             let _ = writeln!(
                 out,

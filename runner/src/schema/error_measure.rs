@@ -1,5 +1,7 @@
 //! What is measured of predictions beside the loss.
 
+use super::csv_table::CsvTable;
+
 /// The error of predictions, by the task of the data: a share of wrong classes, or a root mean square deviation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorMeasure {
@@ -20,6 +22,11 @@ impl ErrorMeasure {
             Self::Share => "error",
             Self::Rmse => "rmse",
         }
+    }
+
+    /// The measure whose columns a table has.
+    pub fn of_columns(table: &CsvTable) -> Self {
+        if table.has_column(Self::Rmse.columns()[0]) { Self::Rmse } else { Self::Share }
     }
 
     /// Its name in tables and figures.

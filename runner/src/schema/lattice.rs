@@ -78,7 +78,7 @@ impl LatticeValues {
                 }
             }
         }
-        let measure = if table.has_column("train_rmse") { ErrorMeasure::Rmse } else { ErrorMeasure::Share };
+        let measure = ErrorMeasure::of_columns(&table);
         let split = |[loss, error]: [&str; 2]| -> Result<Vec<Value>> {
             let (losses, errors) = (table.column_or_empty(loss)?, table.column_or_empty(error)?);
             let error = |i: usize| errors.as_ref().map(|errors| errors[i]);

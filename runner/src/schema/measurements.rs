@@ -109,7 +109,7 @@ impl Measurement {
     /// The file cannot be read; a row is malformed, with its line.
     pub fn read(path: &Path) -> Result<Vec<Self>> {
         let table = CsvTable::parse(path, &super::read(path)?)?;
-        let measure = if table.has_column("train_rmse") { ErrorMeasure::Rmse } else { ErrorMeasure::Share };
+        let measure = ErrorMeasure::of_columns(&table);
         let [epochs, layers, train_loss, train_error, test_loss, test_error] =
             columns(measure).map(|name| table.column(name));
         let (epochs, layers) = (epochs?, layers?);
