@@ -270,10 +270,7 @@ impl Engine for GpuEngine {
 
     fn advance(&mut self, params: &StepParams, steps: &[Step], losses: &mut [f32]) -> Result<()> {
         length("losses of the steps", steps.len(), losses.len())?;
-        if params.optimizer.needs_second_moments() && !self.has_second_moments {
-            let what = "Adam in an engine without memory for second moments";
-            return Err(Wrong::Unsupported { what }.into());
-        }
+        params.optimizer.check_memory(self.has_second_moments)?;
         for step in steps {
             range("batch of the epoch", 0, u64::from(self.batches()) - 1, step.batch.into())?;
             self.check_mix(&step.mix)?;

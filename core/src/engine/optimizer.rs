@@ -1,5 +1,7 @@
 //! The rule by which a step moves control points.
 
+use crate::error::Error;
+
 /// An optimiser, with g_S = w_S · ∇L(θ(t)) the gradient for a control point S of weight w_S in the mix, λ the weight decay
 /// and η the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +33,17 @@ impl Optimizer {
     /// Whether its steps need second moments.
     pub const fn needs_second_moments(self) -> bool {
         matches!(self, Self::Adam { .. })
+    }
+
+    /// Checks that an engine has the memory that its steps need.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where they need second moments and there are none.
+    pub const fn check_memory(self, has_second_moments: bool) -> Result<(), Error> {
+        if self.needs_second_moments() && !has_second_moments {
+            return Err(Error::Unsupported { what: "Adam in an engine without memory for second moments" });
+        }
+        Ok(())
     }
 }
 

@@ -63,12 +63,7 @@ impl<M: DerefMut<Target = [f32]>> Slots<M> {
     /// # Errors
     /// [`Error::Unsupported`] for Adam without second moments.
     pub fn check_optimizer(&self, optimizer: Optimizer) -> Result<(), Error> {
-        match &self.second {
-            None if optimizer.needs_second_moments() => {
-                Err(Error::Unsupported { what: "Adam in an engine without memory for second moments" })
-            }
-            _ => Ok(()),
-        }
+        optimizer.check_memory(self.second.is_some())
     }
 
     /// Number of slots, at least 1.

@@ -1,17 +1,16 @@
 //! Control points with their momenta: mixing, and the step of the optimiser.
 //!
 //! A control point that a step does not mix moves as well: its momentum decays and carries it on. Such steps are *pending*:
-//! k of them are applied at once by v ← μᵏ v, θ ← θ − rate · (μ + … + μᵏ) · v (times μ with
-//! Nesterov's momentum) when the control point is needed. So a step
-//! touches only the few control points that it mixes, and a fit with 97 trainable ones (depth 3) costs hardly more than
-//! one with a single one.
+//! k of them are applied at once by v ← μᵏ v, θ ← θ − rate · (μ + … + μᵏ) · v (times μ with Nesterov's momentum) when the
+//! control point is needed. So a step touches only the few control points that it mixes, and a fit with 97 trainable ones
+//! (depth 3) costs hardly more than one with a single one.
 //!
 //! Adam has no such formula: its pending steps are applied one after the other, but each element stays in a register for
 //! all of them, so that memory is read once. They have the bits of steps of their own.
 //!
-//! Applying k steps of momentum at once rounds differently from applying them in two parts. So when they are applied depends on the
-//! steps alone: when a step mixes the control point, and when momentum or rate change. Reading a control point and
-//! measuring losses work on a copy.
+//! Applying k steps of momentum at once rounds differently from applying them in two parts. So when they are applied
+//! depends on the steps alone: when a step mixes the control point, and when momentum or rate change. Reading a control
+//! point and measuring losses work on a copy.
 
 use crate::engine::moves::{Adam, add_scaled, coast, scale, step_part, stride};
 use crate::floats::AlignedFloats;
@@ -75,12 +74,7 @@ impl Slots {
 
     /// Checks that the optimiser of a step has the memory that it needs.
     pub fn check_optimizer(&self, optimizer: Optimizer) -> Result<(), Error> {
-        match self.second {
-            None if optimizer.needs_second_moments() => {
-                Err(Error::Unsupported { what: "Adam in an engine without memory for second moments" })
-            }
-            _ => Ok(()),
-        }
+        optimizer.check_memory(self.second.is_some())
     }
 
     /// Length of every θ.
@@ -211,8 +205,8 @@ impl Slots {
     }
 
     /// Moves every trainable control point: with g = ∇L + λθ, v ← μ v + weight · g, θ ← θ − rate · v, or with Nesterov's
-    /// momentum θ ← θ − rate · (weight · g + μ v). The control points of
-    /// the mix have no pending steps; for the others this one becomes pending.
+    /// momentum θ ← θ − rate · (weight · g + μ v). The control points of the mix have no pending steps; for the others this
+    /// one becomes pending.
     pub fn step(
         &mut self,
         level: Level,
@@ -389,62 +383,4 @@ impl Slots {
 type PartOfAdam<'a> = (((&'a mut [f32], &'a mut [f32]), &'a mut [f32]), (&'a [f32], &'a [f32]));
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use valleys_core::rng::Key;
-
-    #[test]
-    fn momenta_decay_to_zero_and_never_to_denormals() {
-        let mut slots = Slots::new(1, 20);
-        slots.put(0, &[1.0; 20]).unwrap();
-        let params = StepParams {
-            key: Key::new(0, 0),
-            epoch: 0,
-            first_trainable: 0,
-            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
-            weight_decay: 0.0,
-            tangent_removal: 0.0,
-            max_gradient_norm: f32::INFINITY,
-        };
-        let (theta, nothing) = ([1.0; 32], Mix::new());
-        let mut push = |mix: &Mix| {
-            slots.step(Level::new(), &params, mix, 0.1, &theta, &theta);
-            slots.flush_all(Level::new());
-            slots.pair(0).1[0]
-        };
-        assert_eq!(push(&Mix::from_iter([(0, 1.0)])), 1.0);
-        let momenta: Vec<f32> = (0..1000).map(|_| push(&nothing)).collect();
-        assert!(momenta.iter().all(|v| *v == 0.0 || v.is_normal()));
-        assert!(momenta[100] > 0.0 && momenta[999] == 0.0);
-    }
-
-    /// Several pending steps are the same as steps one by one.
-    #[test]
-    fn pending_steps_are_many_steps() {
-        let params = StepParams {
-            key: Key::new(0, 0),
-            epoch: 0,
-            first_trainable: 0,
-            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
-            weight_decay: 0.0,
-            tangent_removal: 0.0,
-            max_gradient_norm: f32::INFINITY,
-        };
-        let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
-        let (mut once, mut singly) = (Slots::new(2, 20), Slots::new(2, 20));
-        let level = Level::new();
-        for slots in [&mut once, &mut singly] {
-            slots.step(level, &params, &Mix::from_iter([(1, 1.0)]), 0.1, &theta, &theta);
-        }
-        for _ in 0..25 {
-            singly.step(level, &params, &Mix::new(), 0.1, &theta, &theta);
-            singly.flush_all(level);
-            once.step(level, &params, &Mix::new(), 0.1, &theta, &theta);
-        }
-        once.flush(level, &Mix::from_iter([(1, 0.5)]));
-        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 25.0 * f32::EPSILON * b.abs();
-        let ((point, momentum), (point_singly, momentum_singly)) = (once.pair(1), singly.pair(1));
-        assert!(point.iter().zip(&*point_singly).all(near));
-        assert!(momentum.iter().zip(&*momentum_singly).all(near));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@
 
 use super::batch_norm::{Channel, Moments};
 use super::batched::{BatchedConvolution, Transformed, data_products, weight_products};
-use super::plan::{CnnPlan, ConvolutionOp, Operation};
+use super::plan::{CnnPlan, Operation};
 use super::planes::GROUP_LEN;
 use super::sample_group::{PassInput, SampleGroup};
 use super::sample_tile::SampleTile;
@@ -95,7 +95,7 @@ impl CnnExecutor {
 
     /// The products of a convolution of a batch, forward.
     fn multiply(&mut self, level: Level, op: usize, count: usize) {
-        let Some(pair) = self.plan.ops[op].convolution().and_then(ConvolutionOp::batched) else { return };
+        let Some((_, pair)) = self.plan.ops[op].batched() else { return };
         let forward = &pair.forward;
         let x = transformed(&self.tiles, count, 0, forward, forward.inputs());
         let len = forward.places() * forward.outputs() * x.count();
@@ -105,8 +105,7 @@ impl CnnExecutor {
 
     /// The products of a convolution of a batch that give the gradients of its weights and of its inputs.
     fn multiply_backward(&mut self, level: Level, op: usize, count: usize, gradient: &mut [f32]) {
-        let Some(op) = self.plan.ops[op].convolution() else { return };
-        let Some(pair) = op.batched() else { return };
+        let Some((op, pair)) = self.plan.ops[op].batched() else { return };
         let forward = &pair.forward;
         let x = transformed(&self.tiles, count, 0, forward, forward.inputs());
         let dy = transformed(&self.tiles, count, 1, forward, forward.outputs());
@@ -156,9 +155,6 @@ impl CnnExecutor {
     ) -> Vec<Statistics> {
         let plan = self.plan.clone();
         let mut sums = vec![[0.0; 2]; plan.channels];
-        if sums.is_empty() {
-            return sums;
-        }
         for chosen in all.chunks(batch) {
             self.choose(chosen);
             for stage in &plan.statistics {
@@ -255,7 +251,7 @@ impl CnnExecutor {
     fn normalise_by(&mut self, statistics: &[Statistics], theta: &[f32]) {
         for norm in self.plan.batch_norms() {
             for (i, channel) in norm.channels.clone().enumerate() {
-                let [gamma, beta] = [0, norm.channels.len()].map(|part| theta[norm.parameters + part + i]);
+                let [gamma, beta] = norm.parameters_of(theta, i);
                 self.channels[channel] = Channel::new(statistics[channel], gamma, beta);
             }
         }
@@ -298,7 +294,7 @@ impl CnnExecutor {
     fn normalise_by_batch(&mut self, op: usize, theta: &[f32]) {
         let Operation::BatchNorm(norm) = &self.plan.ops[op] else { return };
         for (i, channel) in norm.channels.clone().enumerate() {
-            let [gamma, beta] = [0, norm.channels.len()].map(|part| theta[norm.parameters + part + i]);
+            let [gamma, beta] = norm.parameters_of(theta, i);
             self.channels[channel] = Channel::new(self.moments(channel).biased(), gamma, beta);
         }
     }

@@ -98,11 +98,6 @@ impl ConvolutionOp {
         of_group.chain(pair.into_iter().flat_map(BatchedPair::each).map(Packing::OfBatch))
     }
 
-    /// The convolutions of all groups of a batch together.
-    pub const fn batched(&self) -> Option<&BatchedPair> {
-        if let Kernels::OfBatch(pair) = &self.kernels { Some(pair) } else { None }
-    }
-
     fn scratch_len(&self) -> usize {
         match &self.kernels {
             Kernels::OfGroup { forward, backward } => {
@@ -166,6 +161,11 @@ impl BatchNormOp {
     /// Whether its kernels include a ReLU.
     pub fn relu(&self) -> bool {
         self.activation == Some(Activation::Relu)
+    }
+
+    /// γ and β of its channel `i`.
+    pub fn parameters_of(&self, theta: &[f32], i: usize) -> [f32; 2] {
+        [theta[self.parameters + i], theta[self.parameters + self.channels.len() + i]]
     }
 }
 
@@ -278,12 +278,11 @@ impl CnnPlan {
         let kinds: Vec<Kind> = ops.iter().zip(live).map(|(op, is_live)| op.kind(is_live)).collect();
         let [training, statistics, scores] = stages(&kinds);
         let convolutions = || ops.iter().filter_map(Operation::convolution);
-        let batched = || convolutions().filter_map(ConvolutionOp::batched);
+        let batched = || ops.iter().filter_map(Operation::batched);
         let transformed = |of: fn(&BatchedConvolution) -> usize| {
-            batched().map(|pair| of(&pair.forward) * pair.forward.places()).max().unwrap_or(0)
+            batched().map(|(_, pair)| of(&pair.forward) * pair.forward.places()).max().unwrap_or(0)
         };
-        let of_batch: Vec<_> =
-            convolutions().filter(|op| op.batched().is_some()).map(|op| op.weight.clone()).collect();
+        let of_batch: Vec<_> = batched().map(|(op, _)| op.weight.clone()).collect();
         let linear = |of: fn(&LinearOp) -> usize| {
             ops.iter().filter_map(Operation::linear).map(of).max().map_or(0, padded)
         };
@@ -298,7 +297,7 @@ impl CnnPlan {
                 transformed(|convolution| convolution.pitch(convolution.inputs())),
                 transformed(|convolution| convolution.pitch(convolution.outputs())),
             ],
-            products_len: batched().map(|pair| pair.forward.packed_len()).max().unwrap_or(0),
+            products_len: batched().map(|(_, pair)| pair.forward.packed_len()).max().unwrap_or(0),
             of_tiles: gaps(graph.parameter_len(), &of_batch),
             linear_len: [linear(|op| op.inputs), linear(|op| op.outputs)],
             channels: ops.iter().filter_map(Operation::batch_norm).map(|op| op.channels.len()).sum(),
@@ -333,7 +332,7 @@ impl Operation {
         Kind {
             is_batch_norm: self.batch_norm().is_some(),
             is_linear: self.linear().is_some(),
-            is_batched: self.convolution().is_some_and(|op| op.batched().is_some()),
+            is_batched: self.batched().is_some(),
             is_live,
         }
     }
@@ -341,6 +340,17 @@ impl Operation {
     /// The convolution.
     pub fn convolution(&self) -> Option<&ConvolutionOp> {
         if let Self::Convolution(op) = self { Some(op) } else { None }
+    }
+
+    /// The convolution, if it is of all groups of a batch together, and how it is computed.
+    pub fn batched(&self) -> Option<(&ConvolutionOp, &BatchedPair)> {
+        match self {
+            Self::Convolution(op) => match &op.kernels {
+                Kernels::OfBatch(pair) => Some((op, pair)),
+                Kernels::OfGroup { .. } => None,
+            },
+            _ => None,
+        }
     }
 
     fn linear(&self) -> Option<&LinearOp> {

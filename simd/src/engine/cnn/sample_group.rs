@@ -159,14 +159,12 @@ impl SampleGroup {
                 batch_norm::sums(level, channels, z.view(), y, dy.view_mut(), sums);
             }
             Instruction::Transform(i) => {
-                let Operation::Convolution(op) = &plan.ops[i] else { return };
-                let Some(pair) = op.batched() else { return };
+                let Some((op, pair)) = plan.ops[i].batched() else { return };
                 let to = self.transformed[0].get_mut().as_chunks_mut().0;
                 pair.forward.transform(level, self.buffers[op.x].view(), to);
             }
             Instruction::Inverse(i) => {
-                let Operation::Convolution(op) = &plan.ops[i] else { return };
-                let Some(pair) = op.batched() else { return };
+                let Some((op, pair)) = plan.ops[i].batched() else { return };
                 let relu = op.activation == Some(Activation::Relu);
                 let bias = &input.pass.theta[op.bias.clone()];
                 let epilogue = Epilogue { bias, relu, add: false };
@@ -178,8 +176,7 @@ impl SampleGroup {
                 }
             }
             Instruction::TransformBackward(i) => {
-                let Operation::Convolution(op) = &plan.ops[i] else { return };
-                let Some(pair) = op.batched() else { return };
+                let Some((op, pair)) = plan.ops[i].batched() else { return };
                 self.differentiate(input, op.activation, op.y, op.dy);
                 let (x, dy) = (self.buffers[op.x].view(), self.buffers[op.dy].view());
                 add_bias_gradient(level, dy, &mut gradient[op.bias.clone()]);
@@ -192,9 +189,8 @@ impl SampleGroup {
                 }
             }
             Instruction::InverseBackward(i) => {
-                let Operation::Convolution(op) = &plan.ops[i] else { return };
-                let Some(backward) = op.batched().and_then(|pair| pair.backward.as_ref()) else { return };
-                let Some(to) = op.dx else { return };
+                let Some((op, pair)) = plan.ops[i].batched() else { return };
+                let (Some(backward), Some(to)) = (&pair.backward, op.dx) else { return };
                 let epilogue = Epilogue { bias: &[], relu: false, add: to.add };
                 let of = (self.first / GROUP_LEN, input.groups);
                 let dx = self.buffers[to.buffer].view_mut();

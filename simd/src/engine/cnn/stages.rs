@@ -1,8 +1,8 @@
 //! The order of the operations of a pass.
 //!
-//! A batch norm needs sums over the whole batch, and a convolution of a batch needs all its samples. So a pass is a list of *stages*: in a stage, every sample tile executes
-//! some instructions by itself; between two stages, what the tiles summed is joined, and
-//! products are computed.
+//! A batch norm needs sums over the whole batch, and a convolution of a batch needs all its samples. So a pass is a list of
+//! *stages*: in a stage, every sample tile executes some instructions by itself; between two stages, what the tiles summed
+//! is joined, and products are computed.
 
 /// What a sample tile does. Operations are given by their number.
 #[derive(Clone, Copy, Debug, PartialEq)]
