@@ -1,20 +1,19 @@
 //! Loss and error of one checkpoint.
 
 use crate::checkpoint::{self, Pair};
-use crate::config::Data;
+use crate::config::{ClassWeights, Data, Loss};
 use crate::data::{self, Dataset, LoadOptions, Source, Subset};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::metrics;
 use crate::model::NetworkSpec;
 use crate::predictions;
-use crate::problem::fitting_model;
+use crate::problem::{criterion, fitting_model};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use valleys_core::engine::{Function, Split};
 use valleys_core::error::Error;
-use valleys_core::network::Criterion;
 
 /// What is to be evaluated.
 #[derive(Clone, Debug)]
@@ -27,6 +26,8 @@ pub struct Question {
     pub dataset: String,
     /// The keys `[data]`. Those of the limit do not act.
     pub data: Data,
+    /// The keys `[loss]`.
+    pub loss: Loss,
     /// On the training part instead of the test part.
     pub train: bool,
     /// Only the first so many samples in the order of the files.
@@ -44,8 +45,8 @@ pub struct Question {
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
-    /// Mean cross-entropy (natural logarithm), or where numbers are predicted the mean squared error of the normalised
-    /// targets.
+    /// Mean loss: that of the keys `[loss]`, by default cross-entropy (natural logarithm), or where numbers are predicted
+    /// the squared error of the normalised targets.
     pub loss: f64,
     /// Share of wrong arg-max, ties to the lower class.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,9 +85,10 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
     let spec = NetworkSpec::from_text(&question.network)?;
     let has_norms = spec.check()?;
     let part = question.limit.map_or(Subset::All, Subset::First);
-    // Statistics are those of the whole training part, whatever the limit.
+    // Statistics and balanced weights are those of the whole training part, whatever the limit.
     let recompute = question.recompute && has_norms;
-    let train = match (recompute, question.train) {
+    let is_balanced = matches!(question.loss.class_weights, ClassWeights::Named(_));
+    let train = match (recompute || is_balanced, question.train) {
         (true, _) => Subset::All,
         (false, true) => part,
         (false, false) => Subset::Nothing,
@@ -118,6 +120,8 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         e => wrong(e.to_string()),
     };
     let Dataset { train, test } = loaded.data;
+    let known = if train.is_empty() { &test } else { &train };
+    let criterion = criterion(&question.loss, &known.targets, loaded.outputs)?;
     let (mut samples, others) = match (question.train, recompute) {
         (false, _) => (test, train),
         (true, false) => (train, test),
@@ -150,7 +154,7 @@ pub fn evaluate(question: &Question) -> Result<Answer> {
         .map_err(failed)?;
     let evaluated = if recompute { &data.test } else { &data.train };
     let targets = evaluated.targets.borrowed();
-    let sum = Criterion::of(&targets).scores(&outputs, &targets);
+    let sum = criterion.get().scores(&outputs, &targets);
     if !sum.loss.is_finite() {
         return Err(wrong("the loss is not finite".to_owned()));
     }

@@ -106,8 +106,8 @@ struct EvaluateArgs {
     /// Data set: digits, breast-cancer, mnist, fashion-mnist, cifar-10 or cifar-100, or a path of data of one's own.
     #[arg(long)]
     dataset: String,
-    /// Set a key of the section data, such as --set data.label=species, as in the run. May be repeated.
-    #[arg(long = "set", value_name = "data.KEY=VALUE")]
+    /// Set a key of the sections data and loss, such as --set data.label=species, as in the run. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Directory of the data files, as they are unpacked, or the one above, such as the root of torchvision.
     #[arg(long, value_name = "DIR")]
@@ -181,11 +181,13 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
     // A TOML string, whatever characters the name has.
     let dir = args.data.map(|dir| format!("data.dir={}", toml::Value::from(dir.display().to_string())));
     let overrides: Vec<String> = args.overrides.into_iter().chain(dir).collect();
+    let (data, loss) = Data::of_evaluation(&overrides)?;
     let answer = evaluate::evaluate(&evaluate::Question {
         network: args.network,
         weights: args.weights,
         dataset: args.dataset,
-        data: Data::of_evaluation(&overrides)?,
+        data,
+        loss,
         train: matches!(args.split, Split::Train),
         limit: args.limit,
         recompute: args.recompute_statistics,
@@ -212,7 +214,8 @@ fn evaluate_checkpoint(args: EvaluateArgs) -> Result<()> {
             format!(", {name} {}", value.map_or("undefined".to_owned(), |value| value.to_string()))
         };
         let metrics: String = answer.metrics.iter().map(metric).collect();
-        format!("loss {}, {name} {error}{metrics}, {} samples\n", answer.loss, answer.samples)
+        let part = if matches!(args.split, Split::Train) { "training" } else { "test" };
+        format!("loss {}, {name} {error}{metrics}, {} {part} samples\n", answer.loss, answer.samples)
     })
 }
 

@@ -121,7 +121,8 @@ pub fn of_numbers(
             squares += (p - t) * (p - t);
             variance += (t - mean) * (t - mean);
         }
-        let own = (variance > 0.0).then(|| 1.0 - squares / variance);
+        let is_constant = t.iter().all(|&x| x == t[0]);
+        let own = (!is_constant && variance > 0.0).then(|| 1.0 - squares / variance);
         r2 = r2.zip(own).map(|(sum, own)| sum + own);
     }
     let total = (count * width) as f64;

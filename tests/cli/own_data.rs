@@ -61,6 +61,84 @@ const WRONG: &[Wrong<'_>] = &[
     ),
     (
         4,
+        &["t.csv, line 4: `3,c` stands behind a quotation mark that closes a field (opened on line 2)"],
+        &[("t.csv", "x,y\n\"1,a\n2,b\n\"3,c\n4,a\n")],
+        "t.csv",
+        Y,
+    ),
+    (
+        4,
+        &["t.csv: line 1 counts in whole numbers", "data.header = true", "data.header = false"],
+        &[("t.csv", "0,1,2\n0.5,1.5,1\n0.25,2.5,0\n0.75,1.25,1\n")],
+        "t.csv",
+        &["data.label=2"],
+    ),
+    (
+        4,
+        &["t.csv: line 1 counts in whole numbers"],
+        &[("t.csv", "1990,1991,1992\n0.5,1.5,2.5\n0.25,2.5,3.5\n0.75,1.25,1.5\n")],
+        "t.csv",
+        &["data.label=-1"],
+    ),
+    (
+        4,
+        &["l.csv: 2 columns (id, label), but a table of targets has one"],
+        &[("t.csv", "a,b\n1,2\n2,1\n3,5\n4,1\n"), ("l.csv", "id,label\n0,1\n1,0\n2,1\n3,0\n")],
+        "t.csv",
+        &["data.labels=l.csv"],
+    ),
+    (
+        4,
+        &["t.csv, line 3: the target `y` is 9.007199254740992e15", "2^53"],
+        &[("t.csv", "x,y\n1,1\n2,9007199254740993\n3,1\n4,9007199254740992\n")],
+        "t.csv",
+        &["data.label=y", "data.task=classification"],
+    ),
+    (
+        4,
+        &["the numbers of the target `y` are too large for a loss in f32"],
+        &[("t.csv", "x,y\n1,1e200\n2,-1e200\n3,5e199\n4,2e200\n5,1e200\n")],
+        "t.csv",
+        &["data.label=y", "data.task=regression"],
+    ),
+    // Keys of training and loss.
+    (
+        3,
+        &["train.augment = \"crop-flip\" is for images, but dataset \"t.csv\" has 2 features"],
+        &[("t.csv", "x,z,y\n1,4,a\n2,3,b\n3,5,a\n4,1,b\n")],
+        "t.csv",
+        &["data.label=y", "train.augment=crop-flip"],
+    ),
+    (
+        3,
+        &["loss.label_smoothing is 0.999999999, but must be a number from 0 to below 1, in 32 bits"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "loss.label_smoothing=0.999999999"],
+    ),
+    (
+        3,
+        &["loss.class_weights is ", "must be a number 0 or above, in 32 bits"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "loss.class_weights=[1e-46, 1.0]"],
+    ),
+    (
+        3,
+        &["loss.class_weights: \"balanced\" expected, or a list with a number for each class"],
+        &[("t.csv", XY)],
+        "t.csv",
+        &["data.label=y", "loss.class_weights=equal"],
+    ),
+    (
+        3,
+        &["loss.delta is of Huber's loss"],
+        &[("t.csv", "x,z,y\n1,4,a\n2,3,b\n3,5,a\n4,1,b\n")],
+        "t.csv",
+        &["data.label=y", "loss.delta=0.5"],
+    ),
+    (
+        4,
         &["line 1 has the text `x`", "the number `1990`", "data.header = true", "data.header = false"],
         &[("t.csv", "x,1990,y\n1,2,3\n2,3,4\n")],
         "t.csv",
@@ -150,13 +228,6 @@ const WRONG: &[Wrong<'_>] = &[
         &[("t.csv", "x,y\n1,a\n,b\n3,a\n4,b\n")],
         "t.csv",
         Y,
-    ),
-    (
-        4,
-        &["t.csv, line 3: the target `y` has no value"],
-        &[("t.csv", "x,y\n1,a\n2,NA\n3,a\n4,b\n")],
-        "t.csv",
-        &["data.label=y", "data.missing=mean"],
     ),
     (
         4,
@@ -555,6 +626,8 @@ fn a_run_a_plan_and_an_evaluation_of_a_table() {
         "minima.epochs=3",
         "curves.epochs=1",
         "second_fit.depth=0",
+        "loss.class_weights=balanced",
+        "loss.label_smoothing=0.1",
     ];
     let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
     let arguments = [&["run", "--out", "r"], &sets[..]].concat();
@@ -589,6 +662,10 @@ fn a_run_a_plan_and_an_evaluation_of_a_table() {
                 "data of mine/patients.csv",
                 "--set",
                 "data.label=state",
+                "--set",
+                "loss.class_weights=balanced",
+                "--set",
+                "loss.label_smoothing=0.1",
                 "--split",
                 split,
                 "--json",
@@ -614,6 +691,92 @@ fn a_run_a_plan_and_an_evaluation_of_a_table() {
     );
 }
 
+/// What `plan` says of a table on stderr.
+fn told(folder: &Path, dataset: &str, keys: &[&str]) -> String {
+    let mut arguments = plan(dataset, keys);
+    arguments[2] = "network=mlp:*-2-*".to_owned();
+    let output = run(folder, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), b"");
+    assert!(output.status.success(), "{}", said(&output));
+    said(&output)
+}
+
+#[test]
+fn what_was_decided_is_told_before_anything_is_trained() {
+    let folder = TempDir::new().unwrap();
+    let rows = |from: usize, count: usize, first: fn(usize) -> usize| -> String {
+        let row = |i: usize| format!("{},{},{},{}\n", first(i), i * 7 % 13, i * 5 % 11, i * 3 % 7 % 2);
+        (from..from + count).map(row).fold("id,a,b,y\n".to_owned(), |text, row| text + &row)
+    };
+    // Numbers of rows from 0 in each of two files.
+    write(folder.path(), "train.csv", rows(0, 30, |i| i).as_bytes());
+    write(folder.path(), "test.csv", rows(0, 10, |i| i).as_bytes());
+    let text = told(folder.path(), "train.csv", &["data.label=y", "data.split=test.csv"]);
+    assert!(text.contains("column `id` numbers the rows and is left out"), "{text}");
+    // Identifiers in another order.
+    write(folder.path(), "shuffled.csv", rows(0, 31, |i| i * 12 % 31).as_bytes());
+    let text = told(folder.path(), "shuffled.csv", &["data.label=y"]);
+    assert!(text.contains("column `id` has another whole number in every row"), "{text}");
+    // Missing values, of a feature and of the target; comments; names of rows without a name beside a column 0.
+    let rows: String = (0..30)
+        .map(|i| {
+            let (a, y) = (if i == 4 { "" } else { "2.5" }, if i == 7 { "" } else { ["u", "v"][i % 2] });
+            format!("{i},{},{a},{y}\n", if i % 3 == 0 { 1.0 } else { 2.5 + i as f64 })
+        })
+        .collect();
+    write(
+        folder.path(),
+        "gaps.csv",
+        format!("# a comment\n,a,b,y\n{}", rows.replace(",2.5,u", ",0.5,u")).as_bytes(),
+    );
+    let text = told(folder.path(), "gaps.csv", &["data.label=y", "data.missing=mean"]);
+    for word in [
+        "gaps.csv: 1 line before the data begins with # or % and is no row",
+        "gaps.csv: column 0 has no name and is left out",
+        "1 of 30 rows are left out, as their target is missing, which no mean replaces; the first is gaps.csv, line 10",
+        "column `b`: 1 missing values are the mean of the training part, ",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    // pandas numbers columns without names; so the one of the names of rows is no column 0.
+    let rows: String =
+        (0..20).map(|i| format!("{i},{}.5,{}.25,{}.75\n", i * 7 % 13, i * 5 % 11, i * 3 % 7)).collect();
+    write(folder.path(), "frame.csv", format!(",0,1,2\n{rows}").as_bytes());
+    let output = run(
+        folder.path(),
+        &["plan", "--set", "network=mlp:*-2-*", "--set", "dataset=frame.csv", "--set", "data.label=\"2\""],
+        b"",
+    );
+    assert!(said(&output).contains("column 0 has no name and is left out"), "{}", said(&output));
+    assert!(said(&output).contains("the target `2` has many values"), "{}", said(&output));
+}
+
+/// A PNG image of a palette with this number of bytes.
+fn palette(bytes: usize) -> Vec<u8> {
+    let chunk = |kind: &[u8], data: &[u8]| {
+        let body = [kind, data].concat();
+        [&(data.len() as u32).to_be_bytes()[..], &body, &crc32(&body).to_be_bytes()].concat()
+    };
+    // 4 rows of 5 pixels of 2 bits, each after a byte for its filter, in one stored block; then the sum of Adler.
+    let image = [&[0x78, 1, 1, 12, 0, 0xf3, 0xff][..], &[0; 12], &[0, 12, 0, 1]].concat();
+    let header = chunk(b"IHDR", &[0, 0, 0, 5, 0, 0, 0, 4, 2, 3, 0, 0, 0]);
+    let colours = chunk(b"PLTE", &vec![9; bytes]);
+    [b"\x89PNG\r\n\x1a\n", &header[..], &colours, &chunk(b"IDAT", &image), &chunk(b"IEND", b"")].concat()
+}
+
+#[test]
+fn a_palette_has_whole_colours() {
+    let folder = TempDir::new().unwrap();
+    for class in ["a", "b"] {
+        for i in 0..3 {
+            write(folder.path(), &format!("photos/{class}/{i}.png"), &palette(12));
+        }
+    }
+    let output = run(folder.path(), &["plan", "--set", "network=mlp:*-2-*", "--set", "dataset=photos"], b"");
+    assert!(!said(&output).contains("palette"), "{}", said(&output));
+    write(folder.path(), "photos/b/1.png", &palette(14));
+    refuses(folder.path(), 4, &["1.png: a damaged PNG image: a palette of 14 bytes"], "photos", &[]);
+}
+
 #[test]
 fn keys_of_an_evaluation() {
     let folder = TempDir::new().unwrap();
@@ -624,7 +787,7 @@ fn keys_of_an_evaluation() {
             &["unknown key \"data.lable\"; did you mean \"data.label\"?"][..],
             &["--set", "data.lable=x"][..],
         ),
-        (3, &["--set network: only keys of the section data"], &["--set", "network=x"]),
+        (3, &["--set network: only keys of the sections data and loss"], &["--set", "network=x"]),
         (2, &["--set x: key=value expected"], &["--set", "x"]),
         (3, &["data.limit and data.take are for the training of a run; --limit"], &["--set", "data.limit=3"]),
         (3, &["data.std is 0, but must be a number above 0"], &["--set", "data.std=[0.0]"]),

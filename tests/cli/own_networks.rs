@@ -1,7 +1,7 @@
 //! Networks as lists of layers, other losses and optimisers, and checkpoints with a table of results, through the command
 //! line.
 
-use crate::binary::{json_in, run, said};
+use crate::binary::{json_in, refused, run, said};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -240,6 +240,50 @@ fn checkpoints_are_correlated_with_a_table() {
         with("a,b\n1,2\n3,4\n", &folders).contains("no column names the models: all columns are numbers")
     );
     assert!(with("a,b\nx,y\nz,w\n", &folders).contains("no column is of numbers"));
+    let typo = text.replace("60-1,0.55", "60-1,O.55");
+    assert!(with(&typo, &folders).contains("has the text `O.55` beside numbers"));
+    let infinite = text.replace("60-1,0.55", "60-1,inf");
+    assert!(with(&infinite, &folders).contains("is inf, but a result must be finite"));
+    assert!(with("a,b,b\nx,1,2\ny,3,4\n", &folders).contains("two columns are named `b`"));
     assert!(with("a,b\n", &folders).contains("no row below the names"));
     assert!(with("a,b\nx,1\ny\n", &folders).contains("line 3"));
+}
+
+/// A network whose names begin as those of wrappers do, and names that cannot be folders of a run.
+#[test]
+fn names_of_networks_and_layers() {
+    let dir = TempDir::new().unwrap();
+    let layers = r#"[{ type = "linear", outputs = 4, name = "model.a" }, { type = "relu" }, { type = "linear", name = "model.b" }]"#;
+    fs::write(dir.path().join("m.toml"), format!("layers = {layers}")).unwrap();
+    let set = ["--set", "network=m.toml", "--set", "dataset=digits", "--out", "r"];
+    let output = run(dir.path(), &[&["run"][..], &SHORT, &set].concat(), b"");
+    assert!(output.status.success(), "{}", said(&output));
+    let evaluate =
+        ["evaluate", "--network", "m.toml", "--dataset", "digits", "--weights", "r/minima/0", "--json"];
+    assert!(json_in(dir.path(), &evaluate)["loss"].as_f64().unwrap() > 0.0);
+
+    fs::create_dir(dir.path().join("other")).unwrap();
+    fs::write(dir.path().join("other/m.toml"), "layers = [{ type = \"linear\" }]").unwrap();
+    for (name, why) in [
+        ("m", "whose folder in the run directory is that of network \"m\""),
+        ("M", "whose folder in the run directory is that of network \"m\""),
+        ("..", "which cannot name its folder in the run directory"),
+        ("report.html", "which cannot name its folder in the run directory"),
+        ("lock", "which cannot name its folder in the run directory"),
+        (&"n".repeat(129), "which is longer than 128 characters"),
+    ] {
+        let text = format!("name = \"{name}\"\nlayers = [{{ type = \"linear\" }}]");
+        fs::write(dir.path().join("other/m.toml"), text).unwrap();
+        let arguments = [
+            "run",
+            "--set",
+            "network=[\"m.toml\", \"other/m.toml\"]",
+            "--set",
+            "dataset=digits",
+            "--out",
+            "list",
+        ];
+        refused(dir.path(), 3, &[&format!("called {name:?}"), why], &arguments);
+        assert!(!dir.path().join("list").exists());
+    }
 }

@@ -44,6 +44,9 @@ fn what_is_undefined_is_none() {
     assert_eq!((of(&nan, "auc"), of(&nan, "balanced_error"), of(&nan, "f1")), (None, Some(0.5), Some(0.0)));
     let constant = of_numbers(&[1.0, 2.0], &[3.0, 3.0], &[[1.0, 0.0]]);
     assert_eq!((of(&constant, "r2"), of(&constant, "mae")), (None, Some(1.5)));
+    // The mean of equal numbers may round.
+    let constant = of_numbers(&[1.0; 10], &[1.7; 10], &[[0.3, 0.1]]);
+    assert_eq!(of(&constant, "r2"), None);
     let zeros = of_numbers(&[0.0, 1.0], &[0.0, 1.0], &[[1.0, 0.0]]);
     assert_eq!((of(&zeros, "smape"), of(&zeros, "r2")), (Some(0.0), Some(1.0)));
     assert!(of_classes(&[], &[], 3).is_empty() && of_numbers(&[], &[], &[[1.0, 0.0]]).is_empty());

@@ -5,7 +5,7 @@ use crate::model::{NamedTensor, State};
 use crate::tensors::Tensor;
 use crate::tensors::numbers::is_float;
 use crate::wording::nearest;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Prefixes that wrappers of PyTorch put before all names.
 const PREFIXES: [&str; 3] = ["module.", "model.", "_orig_mod."];
@@ -35,9 +35,16 @@ pub fn pair<'n>(
     let counts = |name: &str| name.ends_with(TRACKED) || name == AVERAGED;
     let mut found: Vec<(&str, usize)> =
         (0..).zip(file).filter(|(_, t)| !counts(&t.name)).map(|(i, t)| (t.name.as_str(), i)).collect();
-    while let Some(more) = PREFIXES
-        .iter()
-        .find(|more| !found.is_empty() && found.iter().all(|(name, _)| name.starts_with(**more)))
+    // A network may have such names of its own.
+    let has_all = |found: &[(&str, usize)]| {
+        let names: HashSet<&str> = found.iter().map(|(name, _)| *name).collect();
+        state.parameters.iter().all(|tensor| names.contains(tensor.name.as_str()))
+    };
+    let is_common =
+        |more: &str, found: &[(&str, usize)]| found.iter().all(|(name, _)| name.starts_with(more));
+    while !found.is_empty()
+        && !has_all(&found)
+        && let Some(more) = PREFIXES.iter().find(|more| is_common(more, &found))
     {
         found.iter_mut().for_each(|(name, _)| *name = &name[more.len()..]);
     }

@@ -175,6 +175,11 @@ pub fn run(args: &Weights) -> Result<()> {
             let unused: Vec<&str> = results.unused.iter().map(String::as_str).collect();
             stderr::print_line(format_args!("no model is named {}", list(&unused, NAMES)));
         }
+        let left_out = models::left_out(&read);
+        if !left_out.is_empty() {
+            let names = list(&left_out, NAMES);
+            stderr::print_line(format_args!("not in every model, so in no correlation: {names}"));
+        }
     }
     let mut said = HashSet::new();
     for note in read.iter().flat_map(|file| &file.notes) {

@@ -1,6 +1,6 @@
 //! The ranges of the values of a configuration.
 
-use super::{Backend, ClassWeights, Config, CurvePaths, Sampling};
+use super::{Backend, ClassWeights, Config, CurvePaths, Loss, Sampling};
 use crate::error::{CliError, ErrorKind, Result};
 use std::ops::RangeInclusive;
 use valleys_core::simplex::{MAX_DEPTH, MAX_VERTICES};
@@ -33,6 +33,7 @@ impl Config {
             return Err(CliError::new(ErrorKind::Configuration, message.to_owned()));
         }
         self.data.check()?;
+        self.loss.check()?;
         self.check_integers()?;
         self.check_numbers()
     }
@@ -74,7 +75,7 @@ impl Config {
     }
 
     fn check_numbers(&self) -> Result<()> {
-        let (train, loss, fit) = (&self.train, &self.loss, &self.fit);
+        let (train, fit) = (&self.train, &self.fit);
         // Key, value, whether the value is in its range, the range in words.
         let single = [
             ("train.learning_rate", train.learning_rate, train.learning_rate > 0.0, "above 0"),
@@ -82,13 +83,6 @@ impl Config {
             ("train.beta1", train.beta1, (0.0..1.0).contains(&train.beta1), "from 0 to below 1"),
             ("train.beta2", train.beta2, (0.0..1.0).contains(&train.beta2), "from 0 to below 1"),
             ("train.epsilon", train.epsilon, train.epsilon > 0.0, "above 0"),
-            (
-                "loss.label_smoothing",
-                loss.label_smoothing,
-                (0.0..1.0).contains(&loss.label_smoothing),
-                "from 0 to below 1",
-            ),
-            ("loss.delta", loss.delta, loss.delta > 0.0, "above 0"),
             ("train.weight_decay", train.weight_decay, train.weight_decay >= 0.0, "0 or above"),
             (
                 "curves.learning_rate",
@@ -120,14 +114,38 @@ impl Config {
             let message = "train.max_gradient_norm is not available with backend = \"gpu\"".to_owned();
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
-        let weights = if let ClassWeights::List(weights) = &loss.class_weights { &weights[..] } else { &[] };
-        let weights = weights.iter().map(|&x| ("loss.class_weights", x, x >= 0.0, "0 or above"));
-        for (key, value, is_in_range, range) in single.into_iter().chain(weights) {
-            if !(is_in_range && value.is_finite()) {
-                let message = format!("{key} is {value}, but must be a number {range}");
-                return Err(CliError::new(ErrorKind::Configuration, message));
-            }
-        }
-        Ok(())
+        in_ranges(single)
     }
+}
+
+impl Loss {
+    /// Checks that every value is in its range, also as a number of 32 bits.
+    ///
+    /// # Errors
+    /// A value is not, with key, value and range.
+    pub(super) fn check(&self) -> Result<()> {
+        let is_single = |x: f64| x > 0.0 && (x as f32).is_normal();
+        let smoothing = self.label_smoothing;
+        let is_share = (0.0..1.0).contains(&(smoothing as f32));
+        let weights = if let ClassWeights::List(weights) = &self.class_weights { &weights[..] } else { &[] };
+        let weights = weights
+            .iter()
+            .map(|&x| ("loss.class_weights", x, x == 0.0 || is_single(x), "0 or above, in 32 bits"));
+        let single = [
+            ("loss.label_smoothing", smoothing, is_share, "from 0 to below 1, in 32 bits"),
+            ("loss.delta", self.delta, is_single(self.delta), "above 0, in 32 bits"),
+        ];
+        in_ranges(single.into_iter().chain(weights))
+    }
+}
+
+/// Refuses the first number that is out of its range: key, value, whether it is in its range, the range in words.
+fn in_ranges<'a>(numbers: impl IntoIterator<Item = (&'a str, f64, bool, &'a str)>) -> Result<()> {
+    for (key, value, is_in_range, range) in numbers {
+        if !(is_in_range && value.is_finite()) {
+            let message = format!("{key} is {value}, but must be a number {range}");
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        }
+    }
+    Ok(())
 }

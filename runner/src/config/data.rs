@@ -1,7 +1,8 @@
 //! Values of the keys of `[data]` that are about data of one's own.
 
-use super::{Data, Take, keys};
+use super::{Data, Loss, Take, keys};
 use crate::error::{CliError, ErrorKind, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -86,7 +87,7 @@ pub enum Normalise {
     ZScore,
     /// From 0 to 1 over the training part.
     MinMax,
-    /// As in the file; bytes are divided by 255.
+    /// As in the file; images of bytes are divided by 255.
     None,
 }
 
@@ -131,39 +132,29 @@ impl Data {
     /// # Errors
     /// A key of another section; unknown keys, values of another type or out of their range.
     pub fn from_overrides(overrides: &[String]) -> Result<Self> {
-        let mut table = toml::Table::new();
-        for text in overrides {
-            keys::set_override(&mut table, text)?;
-        }
-        let wrong = |message: String| CliError::new(ErrorKind::Configuration, message);
-        let section = table.remove("data");
-        if let Some(other) = table.keys().next() {
-            return Err(wrong(format!("--set {other}: only keys of the section data act here")));
-        }
-        let mut complete = super::preset::defaults().remove("data").expect("the defaults have all sections");
-        if let (Some(toml::Value::Table(section)), toml::Value::Table(complete)) = (section, &mut complete) {
-            keys::merge(complete, section);
-        }
-        let data: Self = serde_path_to_error::deserialize(complete).map_err(|e| {
-            let message = crate::wording::without_rust_types(e.inner().message());
-            wrong(format!("data.{}: {message}", e.path()))
-        })?;
+        let mut table = overridden(overrides)?;
+        let data: Self = section(&mut table, "data")?;
+        only(&table, "the section data act")?;
         data.check()?;
         Ok(data)
     }
 
-    /// The same for the evaluation of a checkpoint, whose limit is a flag of its own.
+    /// The same for the evaluation of a checkpoint, whose limit is a flag of its own, with the keys of `[loss]`.
     ///
     /// # Errors
     /// Those of [`from_overrides`](Self::from_overrides); a key that does not act on an evaluation.
-    pub fn of_evaluation(overrides: &[String]) -> Result<Self> {
-        let data = Self::from_overrides(overrides)?;
+    pub fn of_evaluation(overrides: &[String]) -> Result<(Self, Loss)> {
+        let mut table = overridden(overrides)?;
+        let (data, loss): (Self, Loss) = (section(&mut table, "data")?, section(&mut table, "loss")?);
+        only(&table, "the sections data and loss act")?;
+        data.check()?;
+        loss.check()?;
         if (data.limit, data.take) != (0, Take::Stratified) {
             let message =
                 "data.limit and data.take are for the training of a run; --limit takes the first samples";
             return Err(CliError::new(ErrorKind::Configuration, message));
         }
-        Ok(data)
+        Ok((data, loss))
     }
 
     /// Checks that every value is in its range.
@@ -233,6 +224,38 @@ impl Data {
             ("data.decimal", decimal.is_some()),
         ];
         set.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
+    }
+}
+
+/// The table of overrides `KEY=VALUE`.
+fn overridden(overrides: &[String]) -> Result<toml::Table> {
+    let mut table = toml::Table::new();
+    overrides.iter().try_for_each(|text| keys::set_override(&mut table, text))?;
+    Ok(table)
+}
+
+/// Takes a section out of a table, completed by its defaults.
+fn section<S: DeserializeOwned>(table: &mut toml::Table, name: &str) -> Result<S> {
+    let mut complete = super::preset::defaults().remove(name).expect("the defaults have all sections");
+    if let (Some(toml::Value::Table(given)), toml::Value::Table(complete)) =
+        (table.remove(name), &mut complete)
+    {
+        keys::merge(complete, given);
+    }
+    serde_path_to_error::deserialize(complete).map_err(|e| {
+        let message = crate::wording::without_rust_types(e.inner().message());
+        CliError::new(ErrorKind::Configuration, format!("{name}.{}: {message}", e.path()))
+    })
+}
+
+/// Refuses what is left of a table.
+fn only(table: &toml::Table, sections: &str) -> Result<()> {
+    match table.keys().next() {
+        None => Ok(()),
+        Some(other) => {
+            let message = format!("--set {other}: only keys of {sections} here");
+            Err(CliError::new(ErrorKind::Configuration, message))
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod sections;
 use crate::data::train_len;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::model::NetworkSpec;
+use crate::store::file_name;
 use crate::toml_file;
 use crate::wording::without_rust_types;
 use serde::{Deserialize, Serialize};
@@ -130,7 +131,9 @@ impl Config {
             table.insert("network".to_owned(), network.clone());
             Self::from_table(preset.clone(), table)
         };
-        networks.iter().enumerate().map(of_network).collect()
+        let configs = networks.iter().enumerate().map(of_network).collect::<Result<Vec<_>>>()?;
+        check_folders(&configs)?;
+        Ok(configs)
     }
 
     /// Configurations that differ in `network` alone, as one file for [`load_all`](Self::load_all).
@@ -199,4 +202,32 @@ impl Config {
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is a table of numbers and strings")
     }
+}
+
+/// Longest name of a folder of a network.
+const LONGEST_FOLDER: usize = 128;
+
+/// Checks that each network of a list can have a folder of its own in the run directory, beside the files there.
+fn check_folders(configs: &[Config]) -> Result<()> {
+    let folder = |config: &Config| file_name(config.network.name()).to_lowercase();
+    for (number, config) in configs.iter().enumerate() {
+        let (name, own) = (config.network.name(), folder(config));
+        let is_file =
+            own == "lock" || [".toml", ".json", ".html", ".csv"].iter().any(|end| own.ends_with(end));
+        let twin = configs[..number].iter().find(|other| folder(other) == own);
+        let why = if own.is_empty() || own.starts_with('.') || is_file {
+            "which cannot name its folder in the run directory".to_owned()
+        } else if own.len() > LONGEST_FOLDER {
+            format!("which is longer than {LONGEST_FOLDER} characters")
+        } else if let Some(twin) = twin {
+            format!("whose folder in the run directory is that of network {:?}", twin.network.name())
+        } else {
+            continue;
+        };
+        let message = format!(
+            "network: a network of the list is called {name:?}, {why}; the key name of its layers gives it another"
+        );
+        return Err(CliError::new(ErrorKind::Configuration, message));
+    }
+    Ok(())
 }

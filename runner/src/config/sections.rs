@@ -284,7 +284,7 @@ pub enum LossKind {
 
 /// `loss.class_weights`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "\"balanced\" expected, or a list with a number for each class")]
 pub enum ClassWeights {
     /// One for each class, in the order of the classes; none for 1.
     List(Vec<f64>),

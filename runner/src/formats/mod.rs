@@ -48,7 +48,7 @@ fn data_error(name: &str, what: impl std::fmt::Display) -> CliError {
 }
 
 /// The same about one of its lines, numbered from 1.
-fn line_error(name: &str, line: u64, what: impl std::fmt::Display) -> CliError {
+pub(crate) fn line_error(name: &str, line: u64, what: impl std::fmt::Display) -> CliError {
     CliError::new(ErrorKind::Data, format!("{name}, line {line}: {what}"))
 }
 

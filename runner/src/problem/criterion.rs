@@ -7,6 +7,9 @@ use crate::error::{CliError, ErrorKind, Result};
 use valleys_core::kernels::regression::Deviation;
 use valleys_core::network::OwnedCriterion;
 
+/// `loss.delta` where no key sets it.
+const DEFAULT_DELTA: f64 = 1.0;
+
 /// The loss that a configuration names, for training targets with this number of classes.
 ///
 /// # Errors
@@ -14,6 +17,9 @@ use valleys_core::network::OwnedCriterion;
 /// training sample has, where the weights are to balance the classes.
 pub fn criterion(loss: &config::Loss, targets: &Targets, classes: usize) -> Result<OwnedCriterion> {
     let wrong = |message: String| Err(CliError::new(ErrorKind::Configuration, message));
+    if loss.kind != LossKind::Huber && loss.delta != DEFAULT_DELTA {
+        return wrong("loss.delta is of Huber's loss: loss.kind = \"huber\"".to_owned());
+    }
     let labels = match (loss.kind, targets.labels()) {
         (LossKind::Default | LossKind::CrossEntropy, Some(labels)) => labels,
         (LossKind::CrossEntropy, None) => {

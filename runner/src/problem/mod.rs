@@ -25,6 +25,7 @@ use valleys_core::fit::PeakSampling;
 use valleys_core::network::graph::{Graph, Op};
 use valleys_gpu::DeviceProvider;
 
+pub use criterion::criterion;
 pub use function::FunctionProblem;
 pub use loss::LossProblem;
 pub use network::{NetworkProblem, fitting_model};

@@ -77,6 +77,12 @@ impl NetworkProblem {
         let loaded = data::load(dataset, &options)?;
         let model = fitting_model(&config.network, dataset, &loaded)?;
         let Loaded { data, shape, source, outputs, .. } = loaded;
+        if config.train.augment == Augment::CropFlip && shape.height * shape.width == 1 {
+            let message = format!(
+                "train.augment = \"crop-flip\" is for images, but dataset {dataset:?} has {shape} features"
+            );
+            return Err(CliError::new(ErrorKind::Configuration, message));
+        }
         let criterion = criterion(&config.loss, &data.train.targets, outputs)?;
         let problem = Self {
             model,

@@ -11,6 +11,7 @@ use crate::model::State;
 use crate::problem::Problem;
 use crate::stderr;
 use crate::store::IdentityFile;
+use crate::store::file_name;
 use std::path::{Path, PathBuf};
 
 /// The file with every key of the configuration.
@@ -64,12 +65,6 @@ fn directory(name: &str, config: &Config, hasher: &blake3::Hasher) -> PathBuf {
     let dataset = config.dataset.as_ref().map_or(String::new(), |dataset| format!("-{}", last(dataset)));
     let name = file_name(&format!("{name}{dataset}"));
     Path::new("runs").join(format!("{name}-{}", &hasher.finalize().to_hex()[..12]))
-}
-
-/// A name with only the characters that every file system accepts.
-pub fn file_name(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
 }
 
 /// The text of `origin.json`.

@@ -47,6 +47,10 @@ impl Run {
             let is_open = |job: &Job| self.records.verified(root, *job).is_none();
             let mut open: Vec<Job> = level.jobs.par_iter().copied().filter(is_open).collect();
             open.retain(|job| self.records.diverged_dependency(root, *job).is_none());
+            if !errors.is_empty() {
+                // What needs a job that failed is left out: its error says why.
+                open.retain(|job| self.records.inputs(root, *job).is_some());
+            }
             if open.is_empty() {
                 continue;
             }

@@ -4,11 +4,11 @@
 //! a report that compares them. Names of jobs have the folder in front: `resnet20/minima/0`, `resnet20/report`.
 
 use super::directory::{
-    CONFIG, config_path, file_name, identity_files, load_minima, run_directory, run_directory_of_several,
+    CONFIG, config_path, identity_files, load_minima, run_directory, run_directory_of_several,
 };
 use super::results::{combine_errors, report_one};
 use super::status::{JobCounts, Status, status_one};
-use super::{Options, REPORT, exec_one, on_backend, run};
+use super::{Options, REPORT, exec_one, on_backend, print_data, run};
 use crate::compare::Comparison;
 use crate::config::Config;
 use crate::error::{CliError, ErrorKind, Result};
@@ -16,6 +16,7 @@ use crate::problem::{self, Problem};
 use crate::report;
 use crate::schema::Summary;
 use crate::store::Store;
+use crate::store::file_name;
 use crate::wording::nearest;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub struct Prepared {
 }
 
 impl Part {
-    /// Loads what it needs. `threads` jobs run at the same time, by default as many as the machine is made for.
+    /// Loads what it needs, and prints what was found of the data. `threads` jobs run at the same time, by default as many as the machine is made for.
     ///
     /// # Errors
     /// The configuration, its data or its checkpoints are missing or malformed; there is no GPU.
@@ -52,6 +53,7 @@ impl Part {
         let default = || run_directory(&self.config, &*problem, &minima);
         let directory = self.directory.clone().unwrap_or_else(default);
         let threads = threads.map(|threads| threads.max(1));
+        print_data(&*problem);
         let (problem, threads) = on_backend(problem, &self.config, threads, None)?;
         Ok(Prepared { problem, threads, directory })
     }

@@ -25,6 +25,26 @@ pub struct ModelCorrelation {
     pub spearman: Coefficient,
 }
 
+/// The layers that all models have, in the order of the first.
+fn common_layers(models: &[Weights]) -> Vec<&str> {
+    let Some((first, others)) = models.split_first() else { return Vec::new() };
+    let has = |model: &Weights, name: &str| model.layers.iter().any(|layer| layer.name == name);
+    let names = first.layers.iter().map(|layer| layer.name.as_str());
+    names.filter(|name| others.iter().all(|model| has(model, name))).collect()
+}
+
+/// The layers that some models lack, which no correlation has.
+pub fn left_out(models: &[Weights]) -> Vec<&str> {
+    let common = common_layers(models);
+    let mut lacking: Vec<&str> = Vec::new();
+    for layer in models.iter().flat_map(|model| &model.layers) {
+        if !common.contains(&layer.name.as_str()) && !lacking.contains(&layer.name.as_str()) {
+            lacking.push(&layer.name);
+        }
+    }
+    lacking
+}
+
 /// The correlations of every statistic of every layer that all models have, and of the mean over the layers, with every
 /// column of results. Models are taken as independent: intervals are by 2,000 bootstrap samples of models, p-values by
 /// permutations of them, corrected by Holm's method for all of these correlations.
@@ -32,11 +52,7 @@ pub struct ModelCorrelation {
 /// # Cost
 /// 2,000 bootstrap samples and up to 10,000 permutations for each coefficient, on all threads.
 pub fn correlations(models: &[Weights], results: &Results, seed: u64) -> Vec<ModelCorrelation> {
-    let Some((first, others)) = models.split_first() else { return Vec::new() };
-    let has = |model: &Weights, name: &str| model.layers.iter().any(|layer| layer.name == name);
-    let common: Vec<&str> = first.layers.iter().map(|layer| layer.name.as_str()).collect();
-    let common: Vec<&str> =
-        common.into_iter().filter(|name| others.iter().all(|model| has(model, name))).collect();
+    let common = common_layers(models);
     let layers = common.iter().copied().chain([ALL_LAYERS]);
     let mut wanted = Vec::new();
     for (column, result) in results.names.iter().enumerate() {
@@ -48,7 +64,8 @@ pub fn correlations(models: &[Weights], results: &Results, seed: u64) -> Vec<Mod
         .par_iter()
         .map(|&(column, result, statistic, layer)| {
             let of_model = |model: &Weights| {
-                let named = model.layers.iter().filter(|own| layer == ALL_LAYERS || own.name == layer);
+                let is_taken = |name: &str| name == layer || (layer == ALL_LAYERS && common.contains(&name));
+                let named = model.layers.iter().filter(|own| is_taken(&own.name));
                 let values: Vec<f64> = named.filter_map(|own| statistic.value(&own.statistics)).collect();
                 (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
             };

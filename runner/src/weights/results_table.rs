@@ -3,10 +3,13 @@
 use super::Weights;
 use crate::error::{CliError, ErrorKind, Result};
 use crate::formats::table::{Cell, Columns, Table, TableOptions};
-use crate::formats::{Input, ReadInfo};
+use crate::formats::{Input, ReadInfo, line_error, shown};
 use crate::wording::nearest;
 use std::collections::HashMap;
 use std::path::Path;
+
+/// Largest size of a result: its squares are summed.
+const MOST: f64 = 1e100;
 
 /// Columns of numbers, one number for each model.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,8 +93,10 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
     };
     let mut texts: Vec<Vec<String>> = Vec::new();
     let mut cells: Vec<Vec<Option<f64>>> = Vec::new();
-    // Whether a column has a field that is no number.
+    // Fields of a column that are no numbers, the first of them, and fields that are.
     let mut is_text = vec![false; names.len()];
+    let mut first_text: Vec<Option<(u64, String)>> = vec![None; names.len()];
+    let mut number_count = vec![0usize; names.len()];
     while table.advance()? {
         if table.len() != names.len() {
             return Err(table.fault(format_args!(
@@ -103,10 +108,20 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
         let mut row = Vec::new();
         for (column, is_text) in is_text.iter_mut().enumerate() {
             row.push(match table.cell(column) {
-                Cell::Number(x) if x.is_finite() => Some(x),
+                Cell::Number(x) if x.abs() > MOST => {
+                    return Err(table.fault(format_args!(
+                        "column `{}` is {x:e}, but a result must be finite and at most {MOST:e}",
+                        names[column]
+                    )));
+                }
+                Cell::Number(x) if !x.is_nan() => {
+                    number_count[column] += 1;
+                    Some(x)
+                }
                 Cell::Number(_) | Cell::Missing => None,
                 Cell::Text => {
                     *is_text = true;
+                    first_text[column].get_or_insert((table.line(), shown(table.text(column))));
                     None
                 }
             });
@@ -117,12 +132,35 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
     if texts.is_empty() {
         return Err(wrong("there is no row below the names of the columns"));
     }
+    // A column of numbers with a text among them is a mistake, and no column of names.
+    if let Some((column, (line, text))) =
+        (0..names.len()).filter(|&i| number_count[i] > 0).find_map(|i| Some((i, first_text[i].clone()?)))
+        && number_count[column] * 2 > texts.len()
+    {
+        let what = format!("column `{}` has the text `{text}` beside numbers", names[column]);
+        return Err(line_error(name, line, what));
+    }
     let Some(key) = is_text.iter().position(|&is_text| is_text) else {
         return Err(wrong("no column names the models: all columns are numbers"));
     };
-    let numbers: Vec<usize> = (0..names.len()).filter(|&column| !is_text[column]).collect();
+    // pandas writes the numbers of rows below an empty name.
+    let numbers: Vec<usize> =
+        (0..names.len()).filter(|&column| !is_text[column] && !names[column].is_empty()).collect();
     if numbers.is_empty() {
         return Err(wrong("no column is of numbers"));
+    }
+    if let Some(twice) =
+        (1..numbers.len()).find(|&i| numbers[..i].iter().any(|&j| names[j] == names[numbers[i]]))
+    {
+        return Err(wrong(&format!("two columns are named `{}`", names[numbers[twice]])));
+    }
+    let left_out: Vec<String> =
+        (0..names.len()).filter(|i| *i != key && !numbers.contains(i)).map(|i| shown(&names[i])).collect();
+    if !left_out.is_empty() {
+        info.note(format!(
+            "left out, as they are no numbers with a name: {}",
+            left_out.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        ));
     }
     let rows = texts.into_iter().zip(cells).map(|(mut texts, cells)| {
         (std::mem::take(&mut texts[key]), numbers.iter().map(|&column| cells[column]).collect())

@@ -116,7 +116,7 @@ pub(super) fn read(input: Input, keys: &Data, told: &mut Told) -> Result<Gathere
         (None, None) if keys.label.is_some() => {
             tell(&file, &[&samples], &names, told);
             let frame = array.into_frame()?;
-            frame.into_gathered(keys, None, Parts::Unknown, &mut told.told)?
+            frame.into_gathered(keys, None, Parts::Unknown, told)?
         }
         (None, None) => {
             let what = format!(
@@ -142,7 +142,7 @@ fn ignoring(array: Array, targets: Vec<Column>, keys: &Data, told: &mut Told) ->
     // The name of an array is no column.
     let keys = Data { label: None, ..keys.clone() };
     told.told.push(format!("{}: {} samples of {} features", array.name, array.shape[0], array.shape[1]));
-    array.into_frame()?.into_gathered(&keys, Some(targets), Parts::Unknown, &mut told.told)
+    array.into_frame()?.into_gathered(&keys, Some(targets), Parts::Unknown, told)
 }
 
 /// Which arrays were taken.

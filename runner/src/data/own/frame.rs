@@ -152,6 +152,11 @@ impl Places {
         self.lines.extend(other.lines);
     }
 
+    /// The number of the first row of each file.
+    pub(super) fn first_rows(&self) -> impl Iterator<Item = usize> {
+        self.files.iter().scan(0, |first, (_, rows)| Some(std::mem::replace(first, *first + rows)))
+    }
+
     /// The first file.
     pub(super) fn file(&self) -> String {
         self.files.first().map_or(String::new(), |(file, _)| file.clone())

@@ -35,14 +35,14 @@ pub(super) fn treat(gathered: &mut Gathered, keys: &Data, told: &mut Vec<String>
             );
             Err(data_error(what))
         }
-        Missing::Mean => {
-            let what = format!(
-                "{place}: the target `{column}` has no value ({missing} of {count} rows lack it), which no mean replaces; \
-                 data.missing = \"drop\" leaves out such rows"
-            );
-            Err(data_error(what))
+        Missing::Mean if missing < count => {
+            told.push(format!(
+                "{missing} of {count} rows are left out, as their target is missing, which no mean replaces; the first is {place}"
+            ));
+            gathered.retain(&keep);
+            Ok(missing)
         }
-        Missing::Drop if missing == count => {
+        Missing::Mean | Missing::Drop if missing == count => {
             let empty = |column: &&Column| (0..count).all(|row| column.values.is_missing(row));
             let hint = match gathered.targets.iter().chain(features).find(empty) {
                 Some(column) => {
@@ -53,7 +53,7 @@ pub(super) fn treat(gathered: &mut Gathered, keys: &Data, told: &mut Vec<String>
             let file = gathered.places.file();
             Err(data_error(format!("{file}: every row lacks a value: {hint}")))
         }
-        Missing::Drop => {
+        Missing::Mean | Missing::Drop => {
             told.push(format!(
                 "{missing} of {count} rows are left out, as values are missing; the first is {place}"
             ));

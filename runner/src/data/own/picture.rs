@@ -77,6 +77,10 @@ fn png(bytes: &[u8]) -> Result<Picture, String> {
     let mut reader = decoder.read_info().map_err(|e| e.to_string())?;
     let (height, width) = (reader.info().height as usize, reader.info().width as usize);
     check_size(height, width)?;
+    if let Some(palette) = reader.info().palette.as_ref().filter(|palette| palette.len() % 3 != 0) {
+        // The decoder panics.
+        return Err(format!("a palette of {} bytes, which are no colours of 3", palette.len()));
+    }
     let size = reader.output_buffer_size().filter(|&size| size <= MOST_BYTES).ok_or("too large")?;
     let mut out = vec![0; size];
     let info = reader.next_frame(&mut out).map_err(|e| e.to_string())?;

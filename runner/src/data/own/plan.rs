@@ -6,6 +6,7 @@ use super::roles::list;
 use super::split::Split;
 use crate::config::Data;
 use crate::error::Result;
+use crate::formats::shown;
 
 /// Columns of texts whose number of different texts is at least so many tenths of their rows are no categories.
 const TENTHS: usize = 9;
@@ -58,6 +59,10 @@ pub(super) fn plans(
     let (mut plans, mut constant) = (Vec::new(), Vec::new());
     for Column { name, values, mixed } in columns {
         let file = places.file();
+        let missing = (0..values.len()).filter(|&row| values.is_missing(row)).count();
+        let filled = |fill: &str| {
+            (missing > 0).then(|| format!("column `{name}`: {missing} missing values are {fill}"))
+        };
         let empty = || {
             let what = "has no value in the training part (data.ignore leaves it out)";
             data_error(format!("{file}: column `{name}` {what}"))
@@ -67,7 +72,11 @@ pub(super) fn plans(
                 let known = || split.train.iter().map(|&row| numbers[row]).filter(|x| !x.is_nan());
                 let Some(first) = known().next() else { return Err(empty()) };
                 if known().any(|x| x != first) {
-                    plans.push(number(name, numbers, split, keys, &file)?);
+                    let plan = number(name.clone(), numbers, split, keys, &file)?;
+                    if let Plan::Number { fill, .. } = &plan {
+                        told.extend(filled(&format!("the mean of the training part, {fill}")));
+                    }
+                    plans.push(plan);
                     continue;
                 }
                 constant.push(name.clone());
@@ -82,6 +91,11 @@ pub(super) fn plans(
                     return Err(data_error(no_categories(&name, mixed, texts.len(), rows, &file)));
                 }
                 let plan = one_hot(name.clone(), codes, texts, split);
+                if let Plan::OneHot { categories, fill, .. } = &plan
+                    && let Some(category) = categories.get(*fill as usize)
+                {
+                    told.extend(filled(&format!("the most frequent category, `{}`", shown(category))));
+                }
                 match plan.len() {
                     0 => return Err(empty()),
                     1 => constant.push(name),

@@ -1,7 +1,7 @@
 //! What kind of data a path names, and its files.
 
 use super::array::Array;
-use super::frame::{Column, Gathered, Inputs, Parts, Places, Values, check_memory, data_error, key_error};
+use super::frame::{Column, Gathered, Inputs, Parts, Places, check_memory, data_error, key_error};
 use super::table::{self, Frame};
 use super::{archive, folder, idx_set};
 use crate::config::{self, Data};
@@ -188,13 +188,13 @@ fn framed(
         let is_test = (0..frame.rows).map(|row| row >= train_rows).collect();
         parts = Parts::Known { is_test, by: format!("file {name}") };
         let keys = Data { ignore: None, ..keys.clone() };
-        return frame.into_gathered(&keys, None, parts, &mut told.told);
+        return frame.into_gathered(&keys, None, parts, told);
     }
     let given = match &keys.labels {
         Some(labels) => Some(labels_of(Path::new(labels), frame.rows, &file, keys, told)?),
         None => None,
     };
-    frame.into_gathered(keys, given, parts, &mut told.told)
+    frame.into_gathered(keys, given, parts, told)
 }
 
 /// The targets in a file of their own: an array, or a table of one column.
@@ -220,11 +220,12 @@ pub(super) fn labels_of(
         let frame = table::read(&input, keys, &[], &mut told.told)?;
         let from = usize::from(frame.first_unnamed);
         let columns: Vec<Column> = frame.columns.into_iter().skip(from).collect();
-        if let ([_, _, ..], Some(Values::Texts { .. })) = (&columns[..], columns.first().map(|c| &c.values)) {
+        if let [_, _, ..] = &columns[..] {
             return Err(data_error(format!(
-                "{}: {} columns, but targets are one",
+                "{}: {} columns ({}), but a table of targets has one; data.label takes targets from the table of the samples",
                 input.name,
-                columns.len()
+                columns.len(),
+                super::roles::list(columns.iter().map(|column| column.name.as_str()))
             )));
         }
         columns

@@ -1,6 +1,7 @@
 //! Which column of a table is what: targets, split, features, and columns that are left out.
 
 use super::frame::{Column, Gathered, Inputs, Parts, Values, data_error, key_error};
+use super::read::Told;
 use super::table::Frame;
 use crate::config::{self, Data};
 use crate::error::Result;
@@ -113,7 +114,7 @@ impl Frame {
         keys: &Data,
         given: Option<Vec<Column>>,
         mut parts: Parts,
-        told: &mut Vec<String>,
+        Told { told, notes, .. }: &mut Told,
     ) -> Result<Gathered> {
         let file = self.places.file();
         let (rows, columns) = (self.rows, self.columns.len());
@@ -159,11 +160,17 @@ impl Frame {
             let unnamed = self.first_unnamed && place == 0;
             let numbers = !categories.contains(&place)
                 && NUMBERS.contains(&column.name.to_lowercase().as_str())
-                && counts(&column.values);
+                && counts(&column.values, self.places.first_rows());
             if unnamed {
                 told.push(format!("{file}: column 0 has no name and is left out, as names of rows are"));
             } else if numbers {
                 told.push(format!("{file}: column `{}` numbers the rows and is left out", column.name));
+            } else if !categories.contains(&place) && is_called_id(&column.name) && identifies(&column.values) {
+                notes.push(format!(
+                    "column `{}` has another whole number in every row, as identifiers have, and is a feature; data.ignore \
+                     leaves it out",
+                    column.name
+                ));
             }
             !(unnamed || numbers)
         });
@@ -191,11 +198,31 @@ impl Frame {
     }
 }
 
-/// Whether numbers count the rows from 0 or 1.
-fn counts(values: &Values) -> bool {
+/// Whether numbers count the rows from 0 or 1, all of them or those of each file anew.
+pub(super) fn counts(values: &Values, first_rows: impl Iterator<Item = usize>) -> bool {
     let Values::Numbers(numbers) = values else { return false };
-    let from = numbers.first().copied().unwrap_or(2.0);
-    [0.0, 1.0].contains(&from) && (0..).zip(numbers).all(|(i, &x)| x == from + f64::from(i))
+    let of = |numbers: &[f64]| {
+        let from = numbers.first().copied().unwrap_or(0.0);
+        [0.0, 1.0].contains(&from) && (0..).zip(numbers).all(|(i, &x)| x == from + f64::from(i))
+    };
+    let starts: Vec<usize> = first_rows.collect();
+    let ends = starts.iter().skip(1).copied().chain([numbers.len()]);
+    !numbers.is_empty()
+        && (of(numbers) || starts.iter().zip(ends).all(|(&start, end)| of(&numbers[start..end])))
+}
+
+/// Whether a name is that of a column of identifiers.
+fn is_called_id(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name == "id" || name.ends_with("_id") || name.ends_with(" id") || name.ends_with("-id")
+}
+
+/// Whether every row has a whole number of its own.
+fn identifies(values: &Values) -> bool {
+    let Values::Numbers(numbers) = values else { return false };
+    let mut sorted = numbers.clone();
+    sorted.sort_by(f64::total_cmp);
+    sorted.iter().all(|x| x.fract() == 0.0) && sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Names for a message, the first twenty.

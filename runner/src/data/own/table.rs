@@ -231,6 +231,8 @@ impl Rows {
         let named = names.is_some();
         let first_unnamed = names.as_ref().is_some_and(|names| names.len() > 1 && names[0].is_empty());
         let title = |i: usize| match names.as_ref().map(|names| names[i].as_str()) {
+            // The name of names of rows is no number that another column may have.
+            Some("") if first_unnamed && i == 0 => String::new(),
             Some("") | None => i.to_string(),
             Some(name) => name.to_owned(),
         };

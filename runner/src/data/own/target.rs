@@ -11,6 +11,9 @@ use crate::formats::shown;
 /// Most classes: labels are bytes.
 const MOST_CLASSES: usize = 256;
 
+/// From here on not every whole number is a number of f64: 2⁵³.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Whole numbers with at most so many different values are classes of a table, unless a key says otherwise.
 const FEW: usize = 20;
 
@@ -61,6 +64,17 @@ impl Target {
                 told.push(format!("the target `{title}` has many values: regression (data.task)"));
             }
             return values(&targets, &gathered.places);
+        }
+        if let Values::Numbers(numbers) = &one.values
+            && let Some(row) = numbers.iter().position(|x| x.abs() >= MOST_EXACT)
+        {
+            let what = format!(
+                "{}: the target `{title}` is {:e}: numbers of 2^53 and more cannot be told from their neighbours, so they name \
+                 no classes",
+                gathered.places.of(row),
+                numbers[row]
+            );
+            return Err(data_error(what));
         }
         let (codes, names) = one.values.categories();
         if names.len() > MOST_CLASSES {
@@ -176,7 +190,11 @@ impl Target {
             };
             let [mean, std] = constants;
             let is_small = |x: f64| ((x - mean) / std).abs() <= f64::from(f32::MAX);
-            if !(std > 0.0 && (0..values.len() / width).all(|row| is_small(values[row * width + j]))) {
+            if !(std > 0.0
+                && std.is_finite()
+                && mean.is_finite()
+                && (0..values.len() / width).all(|row| is_small(values[row * width + j])))
+            {
                 let what = format!(
                     "{file}: the numbers of the target `{}` are too large for a loss in f32",
                     names[j]

@@ -7,7 +7,7 @@
 use super::number::Cell;
 use super::options::{Decimal, Delimiter, TableOptions};
 use super::reading::{self, Reading, Sample, split};
-use super::records::first_lines;
+use super::records::{comments, first_lines};
 use crate::error::Result;
 use crate::formats::data_error;
 use crate::formats::read_info::ReadInfo;
@@ -129,6 +129,15 @@ impl Dialect {
         };
         if let Some(error) = &chosen.error {
             return Err(error.clone());
+        }
+        let comments = comments(bytes);
+        if comments > 0 && columns == Columns::Mixed {
+            let lines = if comments == 1 {
+                "1 line before the data begins"
+            } else {
+                &format!("{comments} lines before the data begin")
+            };
+            info.note(format!("{lines} with # or % and is no row"));
         }
         chosen.tell(columns, options, info);
         Ok(chosen.dialect.clone())

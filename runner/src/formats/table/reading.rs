@@ -143,6 +143,29 @@ impl<'a> FirstLine<'a> {
         }
     }
 
+    /// The same in a table whose columns are of different kinds: whole numbers that count, or years, above numbers with
+    /// fractions in every column.
+    fn doubt_of_numbers(&self) -> Option<&'static str> {
+        let Self { fields, below, .. } = self;
+        let whole_numbers: Option<Vec<u64>> = fields.iter().map(|text| whole(text)).collect();
+        let are_names = counts(fields)
+            || whole_numbers.is_some_and(|numbers| {
+                numbers.windows(2).all(|pair| pair[1] == pair[0] + 1)
+                    && numbers.iter().all(|x| (1000..3000).contains(x))
+            });
+        // A target among them is whole.
+        let has_fractions = |column: usize| {
+            below
+                .iter()
+                .filter_map(|row| row.get(column))
+                .any(|text| !text.is_empty() && whole(text).is_none())
+        };
+        let fractions = (0..fields.len()).filter(|&column| has_fractions(column)).count();
+        (fields.len() > 1 && below.len() > 1 && are_names && fractions + 1 >= fields.len()).then_some(
+            "line 1 counts in whole numbers and the lines below have fractions: are these the names of the columns (--header yes) or numbers (--header no)?",
+        )
+    }
+
     /// What to say where one of its fields is no number.
     fn hint(&self) -> Option<String> {
         let row = self.below.first()?;
@@ -205,7 +228,8 @@ pub(super) fn read(
         counting = first.counting();
     }
     if options.header.is_none() && !dialect.is_first_names && columns == Columns::Mixed {
-        error = first.doubt_of_mixed().map(|what| data_error(name, what));
+        let doubt = first.doubt_of_mixed().or_else(|| first.doubt_of_numbers().map(str::to_owned));
+        error = doubt.map(|what| data_error(name, what));
     }
     let mut rows = lines.to_vec();
     let mut names = dialect.is_first_names.then(|| rows.remove(0));

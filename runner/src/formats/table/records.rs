@@ -2,7 +2,7 @@
 
 use super::options::Delimiter;
 use crate::error::{CliError, Result};
-use crate::formats::{data_error, line_error};
+use crate::formats::{data_error, line_error, shown};
 
 /// The lines of a file, split into fields. Empty lines are left out, and comments, which begin with `#` or `%`. In a table
 /// with texts only comments before the data are left out, and a field in quotes may go on over several lines.
@@ -18,6 +18,8 @@ pub(crate) struct Records<'a> {
     counted: usize,
     /// Whether fields may be texts.
     has_texts: bool,
+    /// What separates the fields; none for blanks.
+    delimiter: Option<u8>,
 }
 
 enum Source<'a> {
@@ -36,7 +38,8 @@ impl<'a> Records<'a> {
             None => Source::Blanks(start),
             Some(byte) => Source::Delimited(csv_builder(byte).from_reader(&bytes[start..]), start),
         };
-        Self { name, bytes, source, record: csv::StringRecord::new(), line: 1, counted: 0, has_texts: false }
+        let (record, delimiter) = (csv::StringRecord::new(), delimiter.byte());
+        Self { name, bytes, source, record, line: 1, counted: 0, has_texts: false, delimiter }
     }
 
     /// The same of a table whose fields may be texts.
@@ -72,6 +75,23 @@ impl<'a> Records<'a> {
                         return Err(
                             self.fault("a quotation mark that opens a field here is not closed on this line")
                         );
+                    }
+                    if let Some(after) = self
+                        .delimiter
+                        .filter(|_| self.has_texts && more)
+                        .and_then(|by| behind_quote(body, by))
+                    {
+                        let line = self.line + breaks(&body[..after]);
+                        let rest = &body[after..];
+                        let rest = &rest[..rest.len().min(20)];
+                        let rest = rest.split(|b| [b'\r', b'\n'].contains(b)).next().unwrap_or_default();
+                        let what = format!(
+                            "`{}` stands behind a quotation mark that closes a field (opened on line {}); a quotation mark \
+                             inside a field in quotes is written twice",
+                            shown(&String::from_utf8_lossy(rest)),
+                            self.line
+                        );
+                        return Err(line_error(self.name, line, what));
                     }
                     // The reader takes the end of the file for the end of the field.
                     let at_end = end >= self.bytes.len();
@@ -114,10 +134,45 @@ fn quotes(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&b| b == b'"').count()
 }
 
+/// Where something other than a delimiter or the end of the line stands behind the quotation mark that closes a field.
+fn behind_quote(record: &[u8], delimiter: u8) -> Option<usize> {
+    if !record.contains(&b'"') {
+        return None;
+    }
+    let skip_blanks = |from: usize| {
+        from + record[from..].iter().take_while(|&&b| b != delimiter && [b' ', b'\t'].contains(&b)).count()
+    };
+    let mut at = 0;
+    loop {
+        at = skip_blanks(at);
+        if record.get(at) == Some(&b'"') {
+            at += 1;
+            loop {
+                at += record[at..].iter().position(|&b| b == b'"')? + 1;
+                if record.get(at) != Some(&b'"') {
+                    break;
+                }
+                at += 1;
+            }
+            at = skip_blanks(at);
+            match record.get(at) {
+                Some(&b) if b != delimiter && ![b'\r', b'\n'].contains(&b) => return Some(at),
+                _ => {}
+            }
+        }
+        at += record[at..].iter().position(|&b| b == delimiter)? + 1;
+    }
+}
+
 /// Whether a line is a comment, from its beginning.
 fn is_comment(line: &[u8]) -> bool {
     let first = line.iter().find(|b| **b != b' ' && **b != b'\t');
     first.is_some_and(|b| [b'#', b'%'].contains(b))
+}
+
+/// Number of comments before the data.
+pub(super) fn comments(bytes: &[u8]) -> usize {
+    bytes[..after_comments(bytes)].split(|&b| b == b'\n').filter(|line| is_comment(line)).count()
 }
 
 /// Where the first line begins that is neither empty nor a comment.
