@@ -53,8 +53,8 @@ fn means_and_distances_are_those_of_the_summaries() {
         let errors: Vec<f64> = summary.minima.iter().map(|m| m.test_error.unwrap()).collect();
         let mean = errors.iter().sum::<f64>() / 6.0;
         let variance = errors.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / 5.0;
-        assert!((run.test_error.mean.unwrap() - mean).abs() < 1e-15);
-        assert!((run.test_error.deviation.unwrap() - variance.sqrt()).abs() < 1e-15);
+        assert!((run.errors.test.mean.unwrap() - mean).abs() < 1e-15);
+        assert!((run.errors.test.deviation.unwrap() - variance.sqrt()).abs() < 1e-15);
         for (compared, fit) in run.fits.iter().zip(&summary.fits) {
             let [a, b] = &fit.segments[..] else { panic!("two triples") };
             let (x, y) = (a.length() / 2.0, b.length() / 2.0);

@@ -9,8 +9,8 @@ use crate::config::{Config, Scale};
 use crate::error::{CliError, ErrorKind, Result};
 use crate::report::flattened;
 use crate::run;
-use crate::schema::{Fit, MeanStd, Minimum, Summary};
-use serde::Serialize;
+use crate::schema::{ErrorMeasure, Fit, MeanStd, Minimum, Summary};
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use valleys_core::topology::{GroundMetric, Interval, bottleneck, bottleneck_len};
@@ -48,12 +48,11 @@ pub struct ComparedRun {
     pub minima: usize,
     /// Training loss of the minima.
     pub train_loss: MeanStd,
-    /// Training error of the minima: a share, or where numbers are predicted the root mean square deviation.
-    pub train_error: MeanStd,
     /// Test loss of the minima.
     pub test_loss: MeanStd,
-    /// The same on the test samples.
-    pub test_error: MeanStd,
+    /// Errors of the minima on the training and on the test samples.
+    #[serde(flatten)]
+    pub errors: Errors,
     /// Whether no two triangles have a minimum in common. Otherwise deviations over triangles are not those of independent
     /// replicates.
     pub independent: bool,
@@ -62,6 +61,23 @@ pub struct ComparedRun {
     /// The summary of the run.
     #[serde(skip)]
     pub summary: Summary,
+}
+
+/// Errors of the minima, in files called by their measure: `train_error` and `test_error`, or `train_rmse` and `test_rmse`.
+#[derive(Clone, Copy, Debug)]
+pub struct Errors {
+    /// What they are.
+    pub measure: ErrorMeasure,
+    /// On the training samples.
+    pub train: MeanStd,
+    /// On the test samples.
+    pub test: MeanStd,
+}
+
+impl Serialize for Errors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.measure.columns().into_iter().zip([self.train, self.test]))
+    }
 }
 
 /// A fit of a run, with means and standard deviations over triangles.
@@ -231,9 +247,12 @@ fn compared(
         parameters: summary.provenance.parameters,
         minima: summary.minima.len(),
         train_loss: minima(|minimum| Some(minimum.train_loss)),
-        train_error: minima(|minimum| minimum.errors()[0]),
         test_loss: minima(|minimum| minimum.test_loss),
-        test_error: minima(|minimum| minimum.errors()[1]),
+        errors: Errors {
+            measure: summary.error_measure(),
+            train: minima(|minimum| minimum.errors()[0]),
+            test: minima(|minimum| minimum.errors()[1]),
+        },
         independent: vertices.windows(2).all(|pair| pair[0] != pair[1]),
         fits: summary.fits.iter().map(compared_fit).collect(),
         directory,

@@ -11,7 +11,7 @@ const OF_FIT: [&str; 6] = ["curve", "birth_lower", "birth", "death", "length", "
 
 impl ComparedRun {
     fn quantities(&self) -> [MeanStd; 4] {
-        [self.train_loss, self.train_error, self.test_loss, self.test_error]
+        [self.train_loss, self.errors.train, self.test_loss, self.errors.test]
     }
 }
 
@@ -92,7 +92,7 @@ impl Comparison {
                 run.parameters,
                 run.minima,
                 with_deviation(run.train_loss, 1.0),
-                with_deviation(run.test_error, measure.factor())
+                with_deviation(run.errors.test, measure.factor())
             );
         }
         for name in self.fits() {

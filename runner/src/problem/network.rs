@@ -127,6 +127,10 @@ impl NetworkProblem {
         (self.augment == Augment::CropFlip).then(|| CropFlip { shape, padding, border: border() })
     }
 
+    fn data_hash(&self) -> String {
+        self.data.hash().to_hex().to_string()
+    }
+
     /// An engine with the fast kernels of the CPU.
     fn cpu(
         &self,
@@ -170,7 +174,14 @@ impl Problem for NetworkProblem {
     }
 
     fn fingerprint(&self) -> String {
-        self.data.hash().to_hex().to_string()
+        let data = self.data_hash();
+        // Known data sets have known names. Others may be called otherwise without a change of a number.
+        if self.source.own.is_none() {
+            return data;
+        }
+        let Source { class_names, feature_names, target_names, .. } = &self.source;
+        let names = serde_json::to_vec(&[class_names, feature_names, target_names]).expect("names are JSON");
+        format!("{data}, names {}", &blake3::hash(&names).to_hex()[..16])
     }
 
     fn splits(&self) -> &[Split] {
@@ -225,7 +236,7 @@ impl Problem for NetworkProblem {
             adapter,
             train_samples: Some(self.data.train.len()),
             test_samples: Some(self.data.test.len()),
-            data: Some(self.fingerprint()),
+            data: Some(self.data_hash()),
             source: Some(self.source.clone()),
         }
     }

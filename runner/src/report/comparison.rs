@@ -40,7 +40,7 @@ fn values(comparison: &Comparison, files: &[RunFiles]) -> TemplateValue {
         context! {
             name => run.name.clone(), directory => run.directory.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()), parameters => run.parameters,
             minima => run.minima, train_loss => mean_std(&run.train_loss),
-            train_error => mean_std(&run.train_error), test_error => mean_std(&run.test_error),
+            train_error => mean_std(&run.errors.train), test_error => mean_std(&run.errors.test),
             fits => fits.iter().map(of_fit).collect::<Vec<_>>(),
         }
     };
@@ -59,8 +59,8 @@ fn values(comparison: &Comparison, files: &[RunFiles]) -> TemplateValue {
         scale,
         independent => runs.iter().all(|run| run.independent),
         fits => fits.iter().map(|&fit| fit.to_owned()).collect::<Vec<_>>(),
-        has_errors => runs.iter().any(|run| run.train_error.mean.is_some()),
-        has_test_data => runs.iter().any(|run| run.test_error.mean.is_some()),
+        has_errors => runs.iter().any(|run| run.errors.train.mean.is_some()),
+        has_test_data => runs.iter().any(|run| run.errors.test.mean.is_some()),
         error => comparison.error_measure().title(),
         factor => comparison.error_measure().factor(),
         unit => comparison.error_measure().unit(),
@@ -137,7 +137,7 @@ fn maps(comparison: &Comparison, files: &[RunFiles]) -> Vec<TemplateValue> {
                 let map = triangle_map::draw(values, quantity, &colours, name)?;
                 let samples = run.summary.config.measure.samples;
                 Some(context! {
-                    svg => safe_markup(map.svg), name => run.name.clone(), test_error => mean_std(&run.test_error),
+                    svg => safe_markup(map.svg), name => run.name.clone(), test_error => mean_std(&run.errors.test),
                     triangle => values.simplex.clone(), n => values.n, range => map.range,
                     samples => (samples > 0).then_some(samples), non_finite_points => map.non_finite_points,
                 })

@@ -1,7 +1,7 @@
 //! A folder of images, a folder for each class.
 
 use super::frame::{Column, Gathered, Inputs, Parts, Places, Values, check_memory, data_error, key_error};
-use super::picture::Picture;
+use super::picture::{self, Picture};
 use super::read::{Told, no_column};
 use super::roles::list;
 use crate::config::Data;
@@ -184,10 +184,22 @@ pub(super) fn read(root: &Path, keys: &Data, told: &mut Told) -> Result<Gathered
 /// Decodes all images: their shape, their pixels, and a hash of all files.
 fn pictures(paths: &[PathBuf], keys: &Data, told: &mut Told) -> Result<(Shape, Vec<f32>, String)> {
     let size = keys.size.map(|size| size.map(|side| side as usize));
-    let one = |path: &PathBuf| -> Result<(Picture, blake3::Hash, [usize; 2])> {
+    let one = |path: &PathBuf, expected: Option<[usize; 2]>| -> Result<(Picture, blake3::Hash, [usize; 2])> {
         let wrong = |what: String| data_error(format!("{}: {what}", path.display()));
         let bytes =
             std::fs::read(path).map_err(|e| data_error(format!("cannot read {}: {e}", path.display())))?;
+        if let (Some([height, width]), Some([other_height, other_width]), None) =
+            (expected, picture::size_of(&bytes), size)
+            && [height, width] != [other_height, other_width]
+        {
+            // Before it is decoded: it may be large.
+            return Err(data_error(format!(
+                "{} has {height} x {width} pixels, and {} has {other_height} x {other_width}; data.size = [HEIGHT, WIDTH] \
+                 resizes all",
+                paths[0].display(),
+                path.display()
+            )));
+        }
         let picture = Picture::decode(&bytes).map_err(wrong)?;
         let own = [picture.height, picture.width];
         let picture = match size {
@@ -196,23 +208,15 @@ fn pictures(paths: &[PathBuf], keys: &Data, told: &mut Told) -> Result<(Shape, V
         };
         Ok((picture, blake3::hash(&bytes), own))
     };
-    let (first, _, _) = one(&paths[0])?;
+    let (first, _, _) = one(&paths[0], None)?;
     let (height, width) = (first.height, first.width);
     // The images as they are decoded, and together: bytes first, then floats.
     let bytes = paths.len().saturating_mul(first.channels * height * width * 5);
     let what = format_args!("{} images of {height} x {width} pixels", paths.len());
     check_memory(what, bytes, memory::available())?;
-    let all: Vec<(Picture, blake3::Hash, [usize; 2])> = paths.par_iter().map(one).collect::<Result<_>>()?;
-    if let Some(i) = all.iter().position(|(picture, ..)| (picture.height, picture.width) != (height, width)) {
-        let [other_height, other_width] = all[i].2;
-        let what = format!(
-            "{} has {height} x {width} pixels, and {} has {other_height} x {other_width}; data.size = [HEIGHT, WIDTH] resizes \
-             all",
-            paths[0].display(),
-            paths[i].display()
-        );
-        return Err(data_error(what));
-    }
+    let all: Vec<Result<_>> = paths.par_iter().map(|path| one(path, Some([height, width]))).collect();
+    // The first that is wrong, whichever thread was faster.
+    let all: Vec<(Picture, blake3::Hash, [usize; 2])> = all.into_iter().collect::<Result<_>>()?;
     let mut hasher = blake3::Hasher::new();
     all.iter().for_each(|(_, hash, _)| _ = hasher.update(hash.as_bytes()));
     let count = |is: &dyn Fn(&Picture, &[usize; 2]) -> bool| {

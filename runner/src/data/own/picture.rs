@@ -6,6 +6,9 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+/// The first bytes of a PNG file.
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 /// Most pixels of a side.
 const MOST_SIDE: usize = 16_384;
 
@@ -54,7 +57,7 @@ impl Picture {
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         if bytes.is_empty() {
             Err("the file is empty".to_owned())
-        } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        } else if bytes.starts_with(SIGNATURE) {
             png(bytes).map_err(|e| format!("a damaged PNG image: {}", one_line(&e)))
         } else if bytes.starts_with(b"\xff\xd8\xff") {
             jpeg(bytes).map_err(|e| format!("a damaged JPEG image: {}", one_line(&e)))
@@ -63,6 +66,21 @@ impl Picture {
             Err(what.unwrap_or_else(|| "neither a PNG nor a JPEG image, by its first bytes".to_owned()))
         }
     }
+}
+
+/// Rows and columns of an image, from its header; none where it cannot be read.
+pub(super) fn size_of(bytes: &[u8]) -> Option<[usize; 2]> {
+    if bytes.starts_with(SIGNATURE) {
+        let side = |from: usize| {
+            let field = bytes.get(from..from + 4)?;
+            Some(u32::from_be_bytes(field.try_into().expect("four bytes")) as usize)
+        };
+        return Some([side(20)?, side(16)?]);
+    }
+    let mut decoder = JpegDecoder::new(Cursor::new(bytes));
+    decoder.decode_headers().ok()?;
+    let info = decoder.info()?;
+    Some([info.height.into(), info.width.into()])
 }
 
 /// A message without line breaks.
