@@ -777,7 +777,13 @@ fn a_palette_has_whole_colours() {
     let mut other = palette(12)[..33].to_vec();
     other[16..24].copy_from_slice(&[0, 0, 0x20, 0, 0, 0, 0x20, 0]);
     write(folder.path(), "photos/b/1.png", &other);
-    refuses(folder.path(), 4, &["has 4 x 5 pixels, and photos/b/1.png has 8192 x 8192; data.size"], "photos", &[]);
+    refuses(
+        folder.path(),
+        4,
+        &["has 4 x 5 pixels, and photos/b/1.png has 8192 x 8192; data.size"],
+        "photos",
+        &[],
+    );
     write(folder.path(), "photos/b/1.png", &palette(14));
     refuses(folder.path(), 4, &["1.png: a damaged PNG image: a palette of 14 bytes"], "photos", &[]);
 }
