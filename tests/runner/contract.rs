@@ -1,7 +1,10 @@
 //! Every engine keeps the contract.
 
 use std::sync::Arc;
+use valleys::config::Config;
+use valleys::error::ErrorKind;
 use valleys::problem::{LossProblem, Problem};
+use valleys::run::{Options, run_problem};
 use valleys_core::engine::{
     Batch, Direct, Function, FunctionLoss, Loss, NetworkLoss, Slots, Split, Subset, Value,
 };
@@ -177,4 +180,39 @@ fn somebody_s_own_loss() {
     let make = |slots: u32| problem.engine(slots as usize).unwrap();
     let points = [vec![0.1, 0.2, 0.3], vec![-0.2, 0.5, 0.0], vec![0.4, 0.1, -0.3]];
     Subject { name: "own loss", make: &make, points, samples: None, tolerance: 1e-6 }.check();
+}
+
+/// A loss that cannot be computed.
+struct Broken;
+
+impl Loss for Broken {
+    type Error = Error;
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn batches(&self) -> u32 {
+        3
+    }
+
+    fn value_and_gradient(&mut self, _: &[f32], _: Batch, _: &mut [f32]) -> Result<f32, Error> {
+        Err(Error::Unsupported { what: "a loss whose data are gone" })
+    }
+
+    fn values(&mut self, _: Split, _: Option<Subset>, _: &[&[f32]], _: &mut [Value]) -> Result<(), Error> {
+        Err(Error::Unsupported { what: "a loss whose data are gone" })
+    }
+}
+
+/// Curves need minima: what failed there is the error, and not that the curves could not begin.
+#[test]
+fn the_error_of_a_run_is_that_of_the_job_that_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::for_problem("broken", &["minima.count=3", "minima.epochs=1"]).unwrap();
+    let problem = LossProblem::new("broken", || Broken, |_, _| vec![0.0; 2]);
+    let options = Options { out: Some(folder.path().join("run")), quiet: true, ..Options::default() };
+    let error = run_problem(Box::new(problem), config, &options).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Jobs, "{error}");
+    assert!(error.message.contains("fit of minima/0") && error.message.contains("data are gone"), "{error}");
 }

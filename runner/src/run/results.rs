@@ -91,6 +91,8 @@ impl Run {
         };
         let open = levels.iter().flat_map(|level| &level.jobs).filter(is_open).count();
         if open > errors.len() {
+            // What failed says more than what could not begin after it.
+            combine_errors(errors.clone(), root)?;
             let message = format!("{REPORT} needs all jobs, but {open} of {} are not done", root.display());
             return Err(CliError::new(ErrorKind::Data, message));
         }
