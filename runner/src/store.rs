@@ -299,6 +299,7 @@ fn temporary_file(mode: u32) -> tempfile::Builder<'static, 'static> {
 fn sync_directory(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
+
 /// A name with only the characters that every file system accepts.
 pub fn file_name(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -10,8 +10,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::model::State;
 use crate::problem::Problem;
 use crate::stderr;
-use crate::store::IdentityFile;
-use crate::store::file_name;
+use crate::store::{IdentityFile, file_name};
 use std::path::{Path, PathBuf};
 
 /// The file with every key of the configuration.

@@ -15,8 +15,7 @@ use crate::error::{CliError, ErrorKind, Result};
 use crate::problem::{self, Problem};
 use crate::report;
 use crate::schema::Summary;
-use crate::store::Store;
-use crate::store::file_name;
+use crate::store::{Store, file_name};
 use crate::wording::nearest;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +42,8 @@ pub struct Prepared {
 }
 
 impl Part {
-    /// Loads what it needs, and prints what was found of the data. `threads` jobs run at the same time, by default as many as the machine is made for.
+    /// Loads what it needs, and prints what was found of the data. `threads` jobs run at the same time, by default as many as
+    /// the machine is made for.
     ///
     /// # Errors
     /// The configuration, its data or its checkpoints are missing or malformed; there is no GPU.

@@ -93,8 +93,7 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
     };
     let mut texts: Vec<Vec<String>> = Vec::new();
     let mut cells: Vec<Vec<Option<f64>>> = Vec::new();
-    // Fields of a column that are no numbers, the first of them, and fields that are.
-    let mut is_text = vec![false; names.len()];
+    // Of each column the first field that is no number, with its line, and how many are.
     let mut first_text: Vec<Option<(u64, String)>> = vec![None; names.len()];
     let mut number_count = vec![0usize; names.len()];
     while table.advance()? {
@@ -106,7 +105,7 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
             )));
         }
         let mut row = Vec::new();
-        for (column, is_text) in is_text.iter_mut().enumerate() {
+        for (column, first_text) in first_text.iter_mut().enumerate() {
             row.push(match table.cell(column) {
                 Cell::Number(x) if x.abs() > MOST => {
                     return Err(table.fault(format_args!(
@@ -120,8 +119,7 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
                 }
                 Cell::Number(_) | Cell::Missing => None,
                 Cell::Text => {
-                    *is_text = true;
-                    first_text[column].get_or_insert((table.line(), shown(table.text(column))));
+                    first_text.get_or_insert_with(|| (table.line(), shown(table.text(column))));
                     None
                 }
             });
@@ -140,12 +138,13 @@ fn read_rows(name: &str, bytes: &[u8], info: &mut ReadInfo) -> Result<Rows> {
         let what = format!("column `{}` has the text `{text}` beside numbers", names[column]);
         return Err(line_error(name, line, what));
     }
-    let Some(key) = is_text.iter().position(|&is_text| is_text) else {
+    let Some(key) = first_text.iter().position(Option::is_some) else {
         return Err(wrong("no column names the models: all columns are numbers"));
     };
     // pandas writes the numbers of rows below an empty name.
-    let numbers: Vec<usize> =
-        (0..names.len()).filter(|&column| !is_text[column] && !names[column].is_empty()).collect();
+    let numbers: Vec<usize> = (0..names.len())
+        .filter(|&column| first_text[column].is_none() && !names[column].is_empty())
+        .collect();
     if numbers.is_empty() {
         return Err(wrong("no column is of numbers"));
     }

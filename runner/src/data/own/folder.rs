@@ -188,20 +188,22 @@ fn pictures(paths: &[PathBuf], keys: &Data, told: &mut Told) -> Result<(Shape, V
         let wrong = |what: String| data_error(format!("{}: {what}", path.display()));
         let bytes =
             std::fs::read(path).map_err(|e| data_error(format!("cannot read {}: {e}", path.display())))?;
-        if let (Some([height, width]), Some([other_height, other_width]), None) =
-            (expected, picture::size_of(&bytes), size)
-            && [height, width] != [other_height, other_width]
-        {
-            // Before it is decoded: it may be large.
-            return Err(data_error(format!(
-                "{} has {height} x {width} pixels, and {} has {other_height} x {other_width}; data.size = [HEIGHT, WIDTH] \
-                 resizes all",
-                paths[0].display(),
-                path.display()
-            )));
-        }
+        let check_size = |[other_height, other_width]: [usize; 2]| match expected {
+            Some([height, width]) if size.is_none() && [height, width] != [other_height, other_width] => {
+                Err(data_error(format!(
+                    "{} has {height} x {width} pixels, and {} has {other_height} x {other_width}; data.size = \
+                     [HEIGHT, WIDTH] resizes all",
+                    paths[0].display(),
+                    path.display()
+                )))
+            }
+            _ => Ok(()),
+        };
+        // Before it is decoded: it may be large.
+        picture::size_of(&bytes).map_or(Ok(()), check_size)?;
         let picture = Picture::decode(&bytes).map_err(wrong)?;
         let own = [picture.height, picture.width];
+        check_size(own)?;
         let picture = match size {
             Some([height, width]) if own != [height, width] => picture.resized(height, width),
             _ => picture,

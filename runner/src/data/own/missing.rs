@@ -35,13 +35,6 @@ pub(super) fn treat(gathered: &mut Gathered, keys: &Data, told: &mut Vec<String>
             );
             Err(data_error(what))
         }
-        Missing::Mean if missing < count => {
-            told.push(format!(
-                "{missing} of {count} rows are left out, as their target is missing, which no mean replaces; the first is {place}"
-            ));
-            gathered.retain(&keep);
-            Ok(missing)
-        }
         Missing::Mean | Missing::Drop if missing == count => {
             let empty = |column: &&Column| (0..count).all(|row| column.values.is_missing(row));
             let hint = match gathered.targets.iter().chain(features).find(empty) {
@@ -54,9 +47,11 @@ pub(super) fn treat(gathered: &mut Gathered, keys: &Data, told: &mut Vec<String>
             Err(data_error(format!("{file}: every row lacks a value: {hint}")))
         }
         Missing::Mean | Missing::Drop => {
-            told.push(format!(
-                "{missing} of {count} rows are left out, as values are missing; the first is {place}"
-            ));
+            let why = match how {
+                Missing::Mean => "their target is missing, which no mean replaces",
+                _ => "values are missing",
+            };
+            told.push(format!("{missing} of {count} rows are left out, as {why}; the first is {place}"));
             gathered.retain(&keep);
             Ok(missing)
         }

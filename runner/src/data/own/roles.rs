@@ -199,7 +199,7 @@ impl Frame {
 }
 
 /// Whether numbers count the rows from 0 or 1, all of them or those of each file anew.
-pub(super) fn counts(values: &Values, first_rows: impl Iterator<Item = usize>) -> bool {
+fn counts(values: &Values, first_rows: impl Iterator<Item = usize>) -> bool {
     let Values::Numbers(numbers) = values else { return false };
     let of = |numbers: &[f64]| {
         let from = numbers.first().copied().unwrap_or(0.0);

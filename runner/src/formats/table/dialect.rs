@@ -132,12 +132,10 @@ impl Dialect {
         }
         let comments = comments(bytes);
         if comments > 0 && columns == Columns::Mixed {
-            let lines = if comments == 1 {
-                "1 line before the data begins"
-            } else {
-                &format!("{comments} lines before the data begin")
-            };
-            info.note(format!("{lines} with # or % and is no row"));
+            info.note(match comments {
+                1 => "1 line before the data begins with # or % and is no row".to_owned(),
+                _ => format!("{comments} lines before the data begin with # or % and are no rows"),
+            });
         }
         chosen.tell(columns, options, info);
         Ok(chosen.dialect.clone())

@@ -76,22 +76,8 @@ impl<'a> Records<'a> {
                             self.fault("a quotation mark that opens a field here is not closed on this line")
                         );
                     }
-                    if let Some(after) = self
-                        .delimiter
-                        .filter(|_| self.has_texts && more)
-                        .and_then(|by| behind_quote(body, by))
-                    {
-                        let line = self.line + breaks(&body[..after]);
-                        let rest = &body[after..];
-                        let rest = &rest[..rest.len().min(20)];
-                        let rest = rest.split(|b| [b'\r', b'\n'].contains(b)).next().unwrap_or_default();
-                        let what = format!(
-                            "`{}` stands behind a quotation mark that closes a field (opened on line {}); a quotation mark \
-                             inside a field in quotes is written twice",
-                            shown(&String::from_utf8_lossy(rest)),
-                            self.line
-                        );
-                        return Err(line_error(self.name, line, what));
+                    if self.has_texts && more {
+                        self.check_quotes(body)?;
                     }
                     // The reader takes the end of the file for the end of the field.
                     let at_end = end >= self.bytes.len();
@@ -116,6 +102,22 @@ impl<'a> Records<'a> {
                 return Ok(more);
             }
         }
+    }
+
+    /// Refuses text behind the quotation mark that closes a field, which is what a stray one makes of many lines.
+    fn check_quotes(&self, record: &[u8]) -> Result<()> {
+        let Some(at) = self.delimiter.and_then(|delimiter| behind_quote(record, delimiter)) else {
+            return Ok(());
+        };
+        let rest = &record[at..record.len().min(at + 20)];
+        let rest = rest.split(|b| [b'\r', b'\n'].contains(b)).next().unwrap_or_default();
+        let what = format!(
+            "`{}` stands behind a quotation mark that closes a field (opened on line {}); a quotation mark inside a field in \
+             quotes is written twice",
+            shown(&String::from_utf8_lossy(rest)),
+            self.line
+        );
+        Err(line_error(self.name, self.line + breaks(&record[..at]), what))
     }
 
     /// What is wrong with the current line.

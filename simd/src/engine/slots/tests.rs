@@ -1,11 +1,9 @@
 use super::*;
 use valleys_core::rng::Key;
 
-#[test]
-fn momenta_decay_to_zero_and_never_to_denormals() {
-    let mut slots = Slots::new(1, 20);
-    slots.put(0, &[1.0; 20]).unwrap();
-    let params = StepParams {
+/// Steps with momentum alone.
+fn params() -> StepParams {
+    StepParams {
         key: Key::new(0, 0),
         epoch: 0,
         first_trainable: 0,
@@ -13,7 +11,14 @@ fn momenta_decay_to_zero_and_never_to_denormals() {
         weight_decay: 0.0,
         tangent_removal: 0.0,
         max_gradient_norm: f32::INFINITY,
-    };
+    }
+}
+
+#[test]
+fn momenta_decay_to_zero_and_never_to_denormals() {
+    let mut slots = Slots::new(1, 20);
+    slots.put(0, &[1.0; 20]).unwrap();
+    let params = params();
     let (theta, nothing) = ([1.0; 32], Mix::new());
     let mut push = |mix: &Mix| {
         slots.step(Level::new(), &params, mix, 0.1, &theta, &theta);
@@ -29,15 +34,7 @@ fn momenta_decay_to_zero_and_never_to_denormals() {
 /// Several pending steps are the same as steps one by one.
 #[test]
 fn pending_steps_are_many_steps() {
-    let params = StepParams {
-        key: Key::new(0, 0),
-        epoch: 0,
-        first_trainable: 0,
-        optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
-        weight_decay: 0.0,
-        tangent_removal: 0.0,
-        max_gradient_norm: f32::INFINITY,
-    };
+    let params = params();
     let theta: [f32; 32] = std::array::from_fn(|i| i as f32 - 7.5);
     let (mut once, mut singly) = (Slots::new(2, 20), Slots::new(2, 20));
     let level = Level::new();
